@@ -1,0 +1,83 @@
+/**
+ * Checks of arguments, and the three errors they throw.
+ *
+ * Promises: the message names the argument, says what is allowed, and shows the value at hand; the error is a `RangeError` or `TypeError` with
+ * the `code` that Node gives its own. Every public call uses these before it touches anything.
+ */
+import { inspect } from "node:util";
+
+/** Bytes to be written: a string stands for its UTF-8. */
+export type Data = Uint8Array | string;
+
+/** What every waiting call takes. */
+export interface SignalOptions {
+  /** Ends the wait: the call rejects with the signal's `reason`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A value as it is shown in a message: on one line, cut where it would be long. */
+function show(value: unknown): string {
+  const text = inspect(value, { depth: 0, breakLength: Infinity, maxStringLength: 60, maxArrayLength: 5 });
+  return typeof value === "object" || typeof value === "function" || value === undefined ? text : `${typeof value} ${text}`;
+}
+
+/** A number outside what is allowed. */
+export function outOfRange(name: string, allowed: string, value: unknown): RangeError {
+  return Object.assign(new RangeError(`${name} must be ${allowed}, not ${show(value)}`), { code: "ERR_OUT_OF_RANGE" as const });
+}
+
+/** A value of a type that is not allowed. */
+export function invalidType(name: string, allowed: string, value: unknown): TypeError {
+  return Object.assign(new TypeError(`${name} must be ${allowed}, not ${show(value)}`), { code: "ERR_INVALID_ARG_TYPE" as const });
+}
+
+/** A value, or a combination of options, that cannot be meant. */
+export function invalidValue(message: string): TypeError {
+  return Object.assign(new TypeError(message), { code: "ERR_INVALID_ARG_VALUE" as const });
+}
+
+/** Checks an integer; returns it. */
+export function checkInteger(name: string, value: unknown, min: number, max: number = Number.MAX_SAFE_INTEGER): number {
+  if (typeof value !== "number") throw invalidType(name, "a number", value);
+  if (!Number.isSafeInteger(value) || value < min || value > max) {
+    throw outOfRange(name, max === Number.MAX_SAFE_INTEGER ? `an integer of at least ${min}` : `an integer from ${min} to ${max}`, value);
+  }
+  return value;
+}
+
+/** Checks an optional true or false. */
+export function checkBoolean(name: string, value: unknown): boolean | undefined {
+  if (value !== undefined && typeof value !== "boolean") throw invalidType(name, "true or false", value);
+  return value;
+}
+
+/** Checks a function. */
+export function checkFunction(name: string, value: unknown): void {
+  if (typeof value !== "function") throw invalidType(name, "a function", value);
+}
+
+/** Checks an options object: a number or a string in its place is a slip that would otherwise pass silently. */
+export function checkOptions(name: string, value: unknown): void {
+  if (value !== undefined && (typeof value !== "object" || value === null)) throw invalidType(name, "an options object", value);
+}
+
+/** Checks an optional signal; returns it. */
+export function checkSignal(value: AbortSignal | undefined): AbortSignal | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== "object" || value === null || typeof value.aborted !== "boolean" || typeof value.addEventListener !== "function") {
+    throw invalidType("signal", "an AbortSignal", value);
+  }
+  return value;
+}
+
+/** Bytes or text as bytes, without a copy where they are bytes already. */
+export function toBytes(name: string, data: Data): Uint8Array {
+  if (typeof data === "string") return Buffer.from(data);
+  if (data instanceof Uint8Array) return data;
+  throw invalidType(name, "a Uint8Array or a string", data);
+}
+
+/** The same memory as a `Buffer`. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

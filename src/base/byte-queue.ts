@@ -1,0 +1,191 @@
+/**
+ * A queue of bytes: in at the end, out at the front. The only place where bytes are cut or joined.
+ *
+ * Theory of operation
+ *
+ * The bytes stay in the chunks they came in. `take()` returns a view of the first chunk where it can, and copies only what lies across a
+ * seam between chunks; taking from the front moves an offset and never the rest. Positions (`from`, `to`, results of `indexOf`) count from
+ * the front of the queue.
+ *
+ * Small chunks that join others are copied together into blocks that this queue owns, so that a message that trickles in byte by byte costs
+ * a copied byte each and not a `Buffer` each. A block is only ever written behind the bytes that are in use, so views of it stay valid.
+ *
+ * What a view keeps alive: the chunk (or block) it was cut from, at most MAX_BLOCK_BYTES or what was pushed in one piece. Results that were
+ * copied have memory of their own, never a share of Node's pool, so that no `.buffer` leads to somebody else's bytes.
+ *
+ * Invariants
+ *   - `length` is the sum of what is left of the chunks; no chunk in the list is empty.
+ *   - `#offset` is inside the first chunk (`chunks[head]`), and 0 if there is none.
+ *   - If `#block` is set, the last chunk is `block[blockStart .. blockUsed)`.
+ */
+import { asBuffer } from "./arguments.js";
+
+/** Chunks below this are worth copying: at 1 KiB a copy costs less than the object that a chunk of its own needs. */
+const SMALL_CHUNK_BYTES = 1024;
+/** The first block is small, since most queues stay so; each further one doubles. */
+const MIN_BLOCK_BYTES = 1024;
+/** As large as a read from a socket gets. */
+const MAX_BLOCK_BYTES = 65_536;
+/** Used-up entries at the front of the list that are tolerated before it is moved up. */
+const MAX_DEAD_ENTRIES = 64;
+
+const EMPTY: Buffer = Buffer.alloc(0);
+
+export class ByteQueue {
+  #chunks: Buffer[] = [];
+  #head = 0;
+  #offset = 0;
+  #length = 0;
+  #block: Buffer | null = null;
+  #blockStart = 0;
+  #blockUsed = 0;
+  #blockSize: number = MIN_BLOCK_BYTES;
+
+  /** Bytes in the queue. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Adds bytes at the end. They are kept, not copied, unless they are few: the caller must not change them afterwards. */
+  push(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    if (bytes.length < SMALL_CHUNK_BYTES && this.#length > 0) this.#pushCopy(bytes);
+    else {
+      this.#chunks.push(asBuffer(bytes));
+      this.#block = null;
+    }
+    this.#length += bytes.length;
+  }
+
+  #pushCopy(bytes: Uint8Array): void {
+    if (this.#block === null || this.#block.length - this.#blockUsed < bytes.length) {
+      this.#block = Buffer.allocUnsafeSlow(this.#blockSize);
+      this.#blockSize = Math.min(2 * this.#blockSize, MAX_BLOCK_BYTES);
+      this.#blockStart = this.#blockUsed = 0;
+      this.#chunks.push(EMPTY); // replaced two lines on
+    }
+    this.#block.set(bytes, this.#blockUsed);
+    this.#blockUsed += bytes.length;
+    this.#chunks[this.#chunks.length - 1] = this.#block.subarray(this.#blockStart, this.#blockUsed);
+  }
+
+  /** Takes the first `count` bytes, 0 <= count <= length. */
+  take(count: number): Buffer {
+    if (count === 0) return EMPTY;
+    const first = this.#chunks[this.#head] as Buffer;
+    const end = this.#offset + count;
+    if (end > first.length) {
+      const joined = this.copy(0, count);
+      this.skip(count);
+      return joined;
+    }
+    const taken = this.#offset === 0 && end === first.length ? first : first.subarray(this.#offset, end);
+    this.skip(count);
+    return taken;
+  }
+
+  /** Takes everything. */
+  takeAll(): Buffer {
+    return this.take(this.#length);
+  }
+
+  /** Drops the first `count` bytes, 0 <= count <= length. */
+  skip(count: number): void {
+    this.#length -= count;
+    if (this.#length === 0) {
+      this.#reset();
+      return;
+    }
+    let end = this.#offset + count;
+    for (;;) {
+      const size = (this.#chunks[this.#head] as Buffer).length;
+      if (end < size) break;
+      end -= size;
+      this.#chunks[this.#head] = EMPTY; // lets go of the memory
+      this.#head += 1;
+    }
+    this.#offset = end;
+    if (this.#head > MAX_DEAD_ENTRIES && this.#head * 2 > this.#chunks.length) {
+      this.#chunks.splice(0, this.#head);
+      this.#head = 0;
+    }
+  }
+
+  /** Drops everything. */
+  clear(): void {
+    this.#length = 0;
+    this.#reset();
+  }
+
+  #reset(): void {
+    if (this.#chunks.length === 1) this.#chunks.pop();
+    else this.#chunks = [];
+    this.#head = this.#offset = 0;
+    this.#block = null;
+    this.#blockSize = MIN_BLOCK_BYTES;
+  }
+
+  /** A copy of the bytes from `from` up to, not including, `to`. Nothing is taken. */
+  copy(from: number, to: number): Buffer {
+    const copied = Buffer.allocUnsafeSlow(to - from);
+    let { index, start } = this.#locate(from);
+    for (let filled = 0; filled < copied.length; index += 1) {
+      const chunk = this.#chunks[index] as Buffer;
+      filled += chunk.copy(copied, filled, Math.max(0, from - start), Math.min(chunk.length, to - start));
+      start += chunk.length;
+    }
+    return copied;
+  }
+
+  /** Where `needle` first begins, within the bytes from `from` up to, not including, `to`; -1 if it is not whole in there. */
+  indexOf(needle: Uint8Array, from: number = 0, to: number = this.#length): number {
+    const seam = needle.length - 1;
+    if (to - from <= seam) return -1;
+    let { index, start } = this.#locate(from);
+    for (; start < to; index += 1) {
+      const chunk = this.#chunks[index] as Buffer;
+      const end = start + chunk.length;
+      const within = to < end ? chunk.subarray(0, to - start) : chunk;
+      const found =
+        seam === 0 ? within.indexOf(needle[0] as number, Math.max(0, from - start)) : within.indexOf(needle, Math.max(0, from - start));
+      if (found !== -1) return start + found;
+      // What begins in this chunk and ends in a later one.
+      if (seam > 0 && end < to) {
+        const seamFrom = Math.max(from, end - seam);
+        const foundAcross = this.copy(seamFrom, Math.min(to, end + seam)).indexOf(needle);
+        if (foundAcross !== -1) return seamFrom + foundAcross;
+      }
+      start = end;
+    }
+    return -1;
+  }
+
+  /** True if the bytes at `position` are `bytes`. */
+  matches(bytes: Uint8Array, position: number): boolean {
+    return this.indexOf(bytes, position, Math.min(position + bytes.length, this.#length)) === position;
+  }
+
+  /**
+   * The chunk that holds `position`, and the position at which that chunk starts (negative for a first chunk that is partly taken). Walks from
+   * the nearer end, so that a search that goes on where it stopped does not walk over all that came before.
+   */
+  #locate(position: number): { index: number; start: number } {
+    if (position < this.#length / 2) {
+      let index = this.#head;
+      let start = -this.#offset;
+      for (;;) {
+        const size = (this.#chunks[index] as Buffer).length;
+        if (position < start + size) return { index, start };
+        start += size;
+        index += 1;
+      }
+    }
+    let index = this.#chunks.length;
+    let start = this.#length;
+    do {
+      index -= 1;
+      start -= (this.#chunks[index] as Buffer).length;
+    } while (start > position);
+    return { index, start };
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * Sockets that were made elsewhere and are handed over by `sock`.
+ *
+ * Promises: what comes back is connected, or listening, and of the family asked for. Ownership moves with the call: whatever fails, also
+ * later, the socket is closed by whoever called us (`discardSock`).
+ */
+import { closeSync } from "node:fs";
+import net from "node:net";
+import { invalidType, invalidValue } from "../base/arguments.js";
+import { type DescribedSocket, describeDescriptor } from "./descriptor.js";
+
+/** The family that a call is about. */
+export type Family = DescribedSocket["family"];
+
+const FAMILY_NAME: Readonly<Record<Family, string>> = { unix: "a Unix", tcp: "a TCP" };
+
+/** Adopts a connected socket. */
+export function adoptConnection(sock: net.Socket | number, family: Family): net.Socket {
+  if (typeof sock === "number") {
+    checkDescribed(describeDescriptor(sock), family, "connected", `file descriptor ${sock}`);
+    return new net.Socket({ fd: sock, readable: true, writable: true, allowHalfOpen: true });
+  }
+  if (!(sock instanceof net.Socket)) throw invalidType("sock", "a connected net.Socket or its file descriptor", sock);
+  if (sock.destroyed) throw invalidValue("sock must be a connected socket: this one is closed");
+  if (sock.connecting || sock.pending || sock.readyState === "closed")
+    throw invalidValue("sock must be a connected socket: this one is not connected");
+  if (sock.readyState !== "open" && sock.readyState !== "writeOnly")
+    throw invalidValue(`sock must be a connected socket: this one is ${sock.readyState}`);
+  checkFamily(sock.remoteAddress === undefined ? "unix" : "tcp", family, "the socket");
+  // Node: ends our side with the peer's unless this is set; it may be changed until the peer's end has come.
+  (sock as { allowHalfOpen: boolean }).allowHalfOpen = true;
+  return sock;
+}
+
+/** Adopts a listening server; a descriptor is returned as it is, to be listened on. */
+export function adoptServer(sock: net.Server | number, family: Family): net.Server | number {
+  if (typeof sock === "number") {
+    checkDescribed(describeDescriptor(sock), family, "listening", `file descriptor ${sock}`);
+    return sock;
+  }
+  if (!(sock instanceof net.Server)) throw invalidType("sock", "a listening net.Server or its file descriptor", sock);
+  if (!sock.listening) throw invalidValue("sock must be a listening server: this one is not listening");
+  if (sock.listenerCount("connection") > 0) {
+    throw invalidValue("sock must not have a 'connection' listener: its connections are for the callback given here");
+  }
+  checkFamily(typeof sock.address() === "string" ? "unix" : "tcp", family, "the server");
+  return sock;
+}
+
+/** Closes what was handed over, whatever it is. */
+export function discardSock(sock: unknown): void {
+  if (sock instanceof net.Socket) {
+    sock.on("error", ignore);
+    sock.destroy();
+  } else if (sock instanceof net.Server) {
+    if (sock.listening) sock.close(ignore);
+  } else if (typeof sock === "number" && Number.isSafeInteger(sock) && sock >= 0) {
+    try {
+      closeSync(sock);
+    } catch {
+      // it was not open
+    }
+  }
+}
+
+function ignore(): void {}
+
+function checkDescribed(described: DescribedSocket | null, family: Family, state: DescribedSocket["state"], what: string): void {
+  if (described === null) return;
+  checkFamily(described.family, family, what);
+  if (described.state !== state) throw invalidValue(`sock must be a ${state} socket: ${what} is not ${state}`);
+}
+
+function checkFamily(found: Family, wanted: Family, what: string): void {
+  if (found !== wanted) throw invalidValue(`sock must be ${FAMILY_NAME[wanted]} stream socket: ${what} is ${FAMILY_NAME[found]} socket`);
+}

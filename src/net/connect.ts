@@ -1,0 +1,146 @@
+/**
+ * `createConnection` and `createUnixConnection`: a socket, with a transport on it and a protocol above that. Python's loop methods of the same names.
+ *
+ * Promises: arguments are checked before anything is opened; whatever fails, the socket that was made or handed over is closed.
+ */
+import type net from "node:net";
+import { checkBoolean, checkFunction, checkInteger, checkOptions, checkSignal, invalidType, invalidValue } from "../base/arguments.js";
+import type { Protocol, ProtocolFactory } from "../contracts/protocol.js";
+import type { Transport } from "../contracts/transport.js";
+import { adoptConnection, discardSock } from "./adopt.js";
+import { checkIpFamily, checkPort, checkTls, type IpFamily, type TlsOptionNames } from "./options.js";
+import { startTransport } from "./start-transport.js";
+import { connectTcp, type TcpTarget } from "./tcp-connect.js";
+import { connectUnix } from "./unix-connect.js";
+import { type PathLike, parseUnixPath, type UnixPath } from "./unix-path.js";
+
+/** Options of `createUnixConnection()`. */
+export interface UnixConnectionOptions extends TlsOptionNames {
+  /** A connected socket or its file descriptor, instead of a path. It belongs to the call from then on, whether that succeeds or not. */
+  readonly sock?: net.Socket | number | undefined;
+  /** Cancels the connecting; a connection that stands is not touched. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of `createConnection()`. */
+export interface ConnectionOptions extends UnixConnectionOptions {
+  /** 4 or 6 for addresses of that family only; 0 (default) for both. */
+  readonly family?: IpFamily | undefined;
+  /** The address to connect from; port 0 for any. */
+  readonly localAddr?: readonly [host: string, port: number] | undefined;
+  /**
+   * Milliseconds after which the next address is tried beside the last (RFC 8305 recommends 250). Default: the next is only tried when the last has
+   * failed.
+   */
+  readonly happyEyeballsDelay?: number | undefined;
+  /** How many addresses of the first family to try before the families take turns. Default 1 with `happyEyeballsDelay`, else 0: the system's order. */
+  readonly interleave?: number | undefined;
+  /** When every address fails, throw an `AggregateError` of all errors. Default false: one error that quotes them. */
+  readonly allErrors?: boolean | undefined;
+}
+
+/**
+ * Connects to a Unix socket, with a protocol of your own. Python's `loop.create_unix_connection()`.
+ *
+ * **If aborted** while connecting, the socket is closed and the call rejects with the signal's reason.
+ *
+ * @param protocolFactory makes the protocol
+ * @param path the socket's path (text, bytes or a `file:` URL; a leading `"\0"` for an abstract name on Linux), unless `sock` is given
+ * @param options see `UnixConnectionOptions`
+ * @returns the transport and the protocol
+ * @throws TypeError for a wrong argument; `ENAMETOOLONG` for a path over the system's limit; the system's error if it cannot connect
+ *
+ * @example
+ * ```ts
+ * const [transport, protocol] = await createUnixConnection(() => new MyProtocol(), "/run/app.sock");
+ * transport.write("hello\n");
+ * ```
+ */
+export async function createUnixConnection<P extends Protocol>(
+  protocolFactory: ProtocolFactory<P>,
+  path?: PathLike | null,
+  options?: UnixConnectionOptions,
+): Promise<[Transport, P]> {
+  try {
+    const signal = checkCommon(protocolFactory, options);
+    const sock = options?.sock;
+    const parsed = path === undefined || path === null ? undefined : parseUnixPath("connect", path);
+    if (parsed === undefined && sock === undefined) throw invalidValue("neither path nor sock was given");
+    if (parsed !== undefined && sock !== undefined) throw invalidValue("path and sock cannot be given at the same time");
+    signal?.throwIfAborted();
+    const socket = sock === undefined ? await connectUnix(parsed as UnixPath, signal) : adoptConnection(sock, "unix");
+    return startTransport(socket, protocolFactory, { sockname: "", peername: parsed?.name ?? "" });
+  } catch (error) {
+    discardSock(options?.sock);
+    throw error;
+  }
+}
+
+/**
+ * Connects to a host over TCP, with a protocol of your own. Python's `loop.create_connection()`. Small writes are not delayed (`TCP_NODELAY`).
+ *
+ * **If aborted** while connecting, the socket is closed and the call rejects with the signal's reason.
+ *
+ * @param protocolFactory makes the protocol
+ * @param host a name or an address; `null` for this machine. All addresses of a name are tried.
+ * @param port 0 to 65,535
+ * @param options see `ConnectionOptions`
+ * @returns the transport and the protocol
+ * @throws TypeError or RangeError for a wrong argument; the system's error if it cannot connect, see `allErrors`
+ *
+ * @example
+ * ```ts
+ * const [transport, protocol] = await createConnection(() => new MyProtocol(), "localhost", 8080, { happyEyeballsDelay: 250 });
+ * ```
+ */
+export async function createConnection<P extends Protocol>(
+  protocolFactory: ProtocolFactory<P>,
+  host?: string | null,
+  port?: number | null,
+  options?: ConnectionOptions,
+): Promise<[Transport, P]> {
+  try {
+    const signal = checkCommon(protocolFactory, options);
+    const sock = options?.sock;
+    const given = (host !== undefined && host !== null) || (port !== undefined && port !== null);
+    if (!given && sock === undefined) throw invalidValue("neither host and port nor sock were given");
+    if (given && sock !== undefined) throw invalidValue("host or port and sock cannot be given at the same time");
+    const target = sock === undefined ? checkTarget(host, port, options) : undefined;
+    signal?.throwIfAborted();
+    const socket = sock === undefined ? await connectTcp(target as TcpTarget, signal) : adoptConnection(sock, "tcp").setNoDelay(true);
+    return startTransport(socket, protocolFactory, null);
+  } catch (error) {
+    discardSock(options?.sock);
+    throw error;
+  }
+}
+
+function checkCommon(protocolFactory: unknown, options: UnixConnectionOptions | undefined): AbortSignal | undefined {
+  checkFunction("protocolFactory", protocolFactory);
+  checkOptions("options", options);
+  checkTls(options);
+  return checkSignal(options?.signal);
+}
+
+function checkTarget(host: string | null | undefined, port: number | null | undefined, options: ConnectionOptions | undefined): TcpTarget {
+  if (host !== undefined && host !== null && typeof host !== "string") throw invalidType("host", "a string", host);
+  if (host === "") throw invalidValue("host must not be empty");
+  const localAddr: unknown = options?.localAddr;
+  if (localAddr !== undefined) {
+    if (!Array.isArray(localAddr) || typeof localAddr[0] !== "string")
+      throw invalidType("localAddr", "an array of host and port", localAddr);
+    checkPort("localAddr[1]", localAddr[1]);
+  }
+  const delay = options?.happyEyeballsDelay;
+  if (delay !== undefined) checkInteger("happyEyeballsDelay", delay, 0, 2 ** 31 - 1);
+  const interleave = options?.interleave;
+  return {
+    host: host ?? "localhost",
+    port: checkPort("port", port),
+    family: checkIpFamily(options?.family),
+    localAddr: options?.localAddr,
+    happyEyeballsDelay: delay,
+    interleave: interleave === undefined ? (delay === undefined ? 0 : 1) : checkInteger("interleave", interleave, 0),
+    allErrors: checkBoolean("allErrors", options?.allErrors) ?? false,
+  };
+}

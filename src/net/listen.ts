@@ -1,0 +1,201 @@
+/**
+ * `createServer` and `createUnixServer`: sockets that listen, with a protocol for each client. Python's loop methods of the same names.
+ *
+ * Promises: arguments are checked before anything is opened; whatever fails, what was opened or handed over is closed, and no file is left.
+ */
+import type net from "node:net";
+import { checkBoolean, checkInteger, invalidType, invalidValue } from "../base/arguments.js";
+import { DEFAULT_BACKLOG } from "../base/limits.js";
+import type { ProtocolFactory } from "../contracts/protocol.js";
+import { adoptServer, discardSock } from "./adopt.js";
+import { AdoptedListener, TcpListener } from "./listener.js";
+import {
+  checkIpFamily,
+  checkPort,
+  checkServerOptions,
+  checkTls,
+  type IpFamily,
+  type ServerOptions,
+  type TlsOptionNames,
+} from "./options.js";
+import { type IpAddress, resolve } from "./resolve.js";
+import { type Listener, Server } from "./server.js";
+import { UnixListener } from "./unix-listener.js";
+import { type PathLike, parseUnixPath } from "./unix-path.js";
+
+/** The highest file mode: permissions, set-id bits and sticky bit. */
+const MAX_MODE = 0o7777;
+
+/** Options of `createUnixServer()`. */
+export interface UnixServerOptions extends ServerOptions, TlsOptionNames {
+  /** A listening `net.Server` or the descriptor of a listening socket, instead of a path. It belongs to the call from then on. */
+  readonly sock?: net.Server | number | undefined;
+  /** File mode of the socket, in force before the first client can connect. Default: 0o777 less the process's umask. */
+  readonly mode?: number | undefined;
+  /** Whether closing the server removes the socket file, if it is still its own. Default true. */
+  readonly cleanupSocket?: boolean | undefined;
+}
+
+/** Options of `createServer()`. */
+export interface TcpServerOptions extends ServerOptions, TlsOptionNames {
+  /** A listening `net.Server` or the descriptor of a listening socket, instead of host and port. It belongs to the call from then on. */
+  readonly sock?: net.Server | number | undefined;
+  /** 4 or 6 for addresses of that family only; 0 (default) for both. */
+  readonly family?: IpFamily | undefined;
+  /** Always on: the runtime sets `SO_REUSEADDR` by itself. `false` is refused. */
+  readonly reuseAddress?: boolean | undefined;
+  /** Whether several servers may listen on the port, and share its clients (`SO_REUSEPORT`). Default false. Needs Node 22.12 or 23.1. */
+  readonly reusePort?: boolean | undefined;
+  /** Whether accepted connections are probed when idle (`SO_KEEPALIVE`). Default false. */
+  readonly keepAlive?: boolean | undefined;
+}
+
+/**
+ * Listens on a Unix socket, with a protocol of your own. Python's `loop.create_unix_server()`.
+ *
+ * A socket file that nobody listens on any more is replaced; one that a live server listens on gives `EADDRINUSE`.
+ *
+ * **If aborted**, the server is closed; the call rejects with the signal's reason if it has not returned yet.
+ *
+ * @param protocolFactory makes a protocol for each client
+ * @param path where to listen (text, bytes or a `file:` URL; a leading `"\0"` for an abstract name on Linux), unless `sock` is given
+ * @param options see `UnixServerOptions`
+ * @throws TypeError or RangeError for a wrong argument; `ENAMETOOLONG` for a path over the system's limit; `EADDRINUSE` if a server listens there;
+ *   the system's error otherwise
+ *
+ * @example
+ * ```ts
+ * const server = await createUnixServer(() => new MyProtocol(), "/run/app/app.sock", { mode: 0o660 });
+ * await server.serveForever();
+ * ```
+ */
+export async function createUnixServer(
+  protocolFactory: ProtocolFactory,
+  path?: PathLike | null,
+  options?: UnixServerOptions,
+): Promise<Server> {
+  const sock = options?.sock;
+  try {
+    const { backlog, startServing } = checkServerOptions(protocolFactory, options);
+    checkTls(options);
+    const parsed = path === undefined || path === null ? undefined : parseUnixPath("listen", path);
+    if (parsed === undefined && sock === undefined) throw invalidValue("neither path nor sock was given");
+    if (parsed !== undefined && sock !== undefined) throw invalidValue("path and sock cannot be given at the same time");
+    const mode = options?.mode === undefined ? undefined : checkInteger("mode", options.mode, 0, MAX_MODE);
+    if (mode !== undefined && (sock !== undefined || parsed?.abstract === true))
+      throw invalidValue("mode is only meaningful with a path in the file system");
+    const cleanupSocket = checkBoolean("cleanupSocket", options?.cleanupSocket) ?? true;
+    options?.signal?.throwIfAborted();
+    if (parsed === undefined)
+      return await openServer(
+        [new AdoptedListener(adoptServer(sock as net.Server | number, "unix"), "unix", backlog)],
+        protocolFactory,
+        options,
+        startServing,
+      );
+    const listener = new UnixListener(parsed, { backlog, mode, cleanupSocket });
+    await listener.bind();
+    return await openServer([listener], protocolFactory, options, startServing);
+  } catch (error) {
+    discardSock(sock);
+    throw error;
+  }
+}
+
+/**
+ * Listens on TCP, with a protocol of your own. Python's `loop.create_server()`. Small writes are not delayed (`TCP_NODELAY`).
+ *
+ * **If aborted**, the server is closed; the call rejects with the signal's reason if it has not returned yet.
+ *
+ * @param protocolFactory makes a protocol for each client
+ * @param host names or addresses to listen on, each of their addresses with a socket of its own; `null` or `""` for every interface
+ * @param port 0 to 65,535; 0 for any free one, which may differ between the sockets
+ * @param options see `TcpServerOptions`
+ * @throws TypeError or RangeError for a wrong argument; the system's error if it cannot listen
+ *
+ * @example
+ * ```ts
+ * const server = await createServer(() => new MyProtocol(), ["127.0.0.1", "::1"], 8080);
+ * console.log(server.sockets.map((socket) => socket.getsockname()));
+ * ```
+ */
+export async function createServer(
+  protocolFactory: ProtocolFactory,
+  host?: string | readonly string[] | null,
+  port?: number | null,
+  options?: TcpServerOptions,
+): Promise<Server> {
+  const sock = options?.sock;
+  try {
+    const { backlog, startServing } = checkServerOptions(protocolFactory, options);
+    checkTls(options);
+    const given = (host !== undefined && host !== null) || (port !== undefined && port !== null);
+    if (!given && sock === undefined) throw invalidValue("neither host and port nor sock were given");
+    if (given && sock !== undefined) throw invalidValue("host or port and sock cannot be given at the same time");
+    const hosts = checkHosts(host);
+    const checkedPort = sock === undefined ? checkPort("port", port ?? 0) : 0;
+    const family = checkIpFamily(options?.family);
+    if (checkBoolean("reuseAddress", options?.reuseAddress) === false)
+      throw invalidValue("reuseAddress cannot be false: the runtime always sets SO_REUSEADDR");
+    const reusePort = checkBoolean("reusePort", options?.reusePort) ?? false;
+    if (reusePort) checkReusePort();
+    const keepAlive = checkBoolean("keepAlive", options?.keepAlive) ?? false;
+    options?.signal?.throwIfAborted();
+    if (sock !== undefined)
+      return await openServer([new AdoptedListener(adoptServer(sock, "tcp"), "tcp", backlog)], protocolFactory, options, startServing);
+    const addresses = await resolveAll(hosts, family);
+    const listeners = addresses.map((address) => new TcpListener({ host: address, port: checkedPort, backlog, reusePort, keepAlive }));
+    return await openServer(listeners, protocolFactory, options, startServing);
+  } catch (error) {
+    discardSock(sock);
+    throw error;
+  }
+}
+
+/** IPv4 and IPv6 have a socket each, as in asyncio. */
+const ANY_INTERFACE: readonly string[] = ["0.0.0.0", "::"];
+
+function checkHosts(host: string | readonly string[] | null | undefined): readonly string[] {
+  if (host === undefined || host === null || host === "") return ANY_INTERFACE;
+  const hosts: readonly unknown[] = typeof host === "string" ? [host] : Array.isArray(host) ? host : [];
+  if (hosts.length === 0) throw invalidType("host", "a string or an array of strings", host);
+  for (const one of hosts)
+    if (typeof one !== "string" || one === "") throw invalidType("host", "a string or an array of strings, none empty", one);
+  return hosts as readonly string[];
+}
+
+/** Each address once, even if several of the hosts have it. */
+async function resolveAll(hosts: readonly string[], family: IpFamily): Promise<string[]> {
+  const wanted = hosts === ANY_INTERFACE ? hosts.filter((host) => family === 0 || host.includes(":") === (family === 6)) : hosts;
+  const found: IpAddress[][] = await Promise.all(wanted.map((host) => resolve(host, family)));
+  return [...new Set(found.flat().map(({ address }) => address))];
+}
+
+function checkReusePort(): void {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  const hasIt = (major === 22 && minor >= 12) || (major === 23 && minor >= 1) || major > 23;
+  if (!hasIt) throw invalidValue(`reusePort needs Node.js 22.12 or 23.1 and later, and this is ${process.versions.node}`);
+}
+
+async function openServer(
+  listeners: readonly Listener[],
+  protocolFactory: ProtocolFactory,
+  options: ServerOptions | undefined,
+  startServing: boolean,
+): Promise<Server> {
+  const { maxConnections = Infinity, backlog = DEFAULT_BACKLOG, onError = warnOfServerError, signal } = options ?? {};
+  const server = new Server(listeners, { protocolFactory, maxConnections, maxWaiting: backlog, onError, signal });
+  try {
+    if (startServing) await server.startServing();
+    signal?.throwIfAborted();
+    return server;
+  } catch (error) {
+    server.close();
+    throw signal?.aborted === true ? signal.reason : error;
+  }
+}
+
+function warnOfServerError(error: unknown): void {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.emitWarning(`a server could not accept a client: ${text}`, { type: "ServerErrorWarning", code: "ASYNCIO_STREAMS_SERVER_ERROR" });
+}

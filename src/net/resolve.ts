@@ -1,0 +1,18 @@
+/** Names to addresses. */
+import { lookup } from "node:dns/promises";
+import net from "node:net";
+import type { IpFamily } from "./options.js";
+
+/** An IP address. */
+export interface IpAddress {
+  readonly address: string;
+  readonly family: 4 | 6;
+}
+
+/** Every address of a host, in the system's order. An address stands for itself. */
+export async function resolve(host: string, family: IpFamily): Promise<IpAddress[]> {
+  const literal = net.isIP(host.split("%", 1)[0] as string);
+  if ((literal === 4 || literal === 6) && (family === 0 || family === literal)) return [{ address: host, family: literal }];
+  const found = await lookup(host, { all: true, family, verbatim: true });
+  return found.map(({ address, family: foundFamily }) => ({ address, family: foundFamily === 6 ? 6 : 4 }));
+}

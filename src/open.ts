@@ -1,0 +1,83 @@
+/** `openConnection` and `openUnixConnection`: a stream pair, joined to a socket. Python's functions of the same names. */
+import { checkOptions } from "./base/arguments.js";
+import type { Protocol, ProtocolFactory } from "./contracts/protocol.js";
+import type { Transport } from "./contracts/transport.js";
+import { discardSock } from "./net/adopt.js";
+import { type ConnectionOptions, createConnection, createUnixConnection, type UnixConnectionOptions } from "./net/connect.js";
+import type { PathLike } from "./net/unix-path.js";
+import { StreamReaderProtocol } from "./streams/protocol.js";
+import { StreamReader, type StreamReaderOptions } from "./streams/reader.js";
+import { StreamWriter } from "./streams/writer.js";
+
+/** Options of `openUnixConnection()`. */
+export interface OpenUnixConnectionOptions extends UnixConnectionOptions, StreamReaderOptions {}
+
+/** Options of `openConnection()`. */
+export interface OpenConnectionOptions extends ConnectionOptions, StreamReaderOptions {}
+
+/**
+ * Connects to a Unix socket. Python's `asyncio.open_unix_connection()`.
+ *
+ * **If aborted** while connecting, the socket is closed and the call rejects with the signal's reason; the connection is not touched later.
+ *
+ * @param path the socket's path (text, bytes or a `file:` URL; a leading `"\0"` for an abstract name on Linux), unless `sock` is given
+ * @param options `limit` of the reader in bytes, default 65,536; `sock`; `signal`
+ * @returns the reader and the writer
+ * @throws TypeError or RangeError for a wrong argument; `ENAMETOOLONG` for a path over the system's limit; the system's error (`ENOENT`,
+ *   `ECONNREFUSED`, `EACCES`) if it cannot connect
+ *
+ * @example
+ * ```ts
+ * const [reader, writer] = await openUnixConnection("/run/app.sock");
+ * writer.write("ping\n");
+ * console.log((await reader.readline()).toString());
+ * writer.close();
+ * await writer.waitClosed();
+ * ```
+ */
+export async function openUnixConnection(
+  path?: PathLike | null,
+  options?: OpenUnixConnectionOptions,
+): Promise<[StreamReader, StreamWriter]> {
+  return openStreams(options, (protocolFactory) => createUnixConnection(protocolFactory, path, options));
+}
+
+/**
+ * Connects to a host over TCP. Python's `asyncio.open_connection()`. Small writes are not delayed (`TCP_NODELAY`).
+ *
+ * **If aborted** while connecting, the socket is closed and the call rejects with the signal's reason; the connection is not touched later.
+ *
+ * @param host a name or an address; `null` for this machine. All addresses of a name are tried.
+ * @param port 0 to 65,535
+ * @param options `limit` of the reader in bytes, default 65,536; `family`; `localAddr`; `happyEyeballsDelay` in ms; `interleave`; `allErrors`; `sock`; `signal`
+ * @returns the reader and the writer
+ * @throws TypeError or RangeError for a wrong argument; the system's error if it cannot connect
+ *
+ * @example
+ * ```ts
+ * const [reader, writer] = await openConnection("localhost", 8080, { signal: AbortSignal.timeout(3_000) });
+ * ```
+ */
+export async function openConnection(
+  host?: string | null,
+  port?: number | null,
+  options?: OpenConnectionOptions,
+): Promise<[StreamReader, StreamWriter]> {
+  return openStreams(options, (protocolFactory) => createConnection(protocolFactory, host, port, options));
+}
+
+async function openStreams(
+  options: OpenConnectionOptions | undefined,
+  connect: <P extends Protocol>(protocolFactory: ProtocolFactory<P>) => Promise<[Transport, P]>,
+): Promise<[StreamReader, StreamWriter]> {
+  let reader: StreamReader;
+  try {
+    checkOptions("options", options);
+    reader = new StreamReader({ limit: options?.limit });
+  } catch (error) {
+    discardSock(options?.sock);
+    throw error;
+  }
+  const [transport, protocol] = await connect(() => new StreamReaderProtocol(reader));
+  return [reader, new StreamWriter(transport, protocol, reader)];
+}

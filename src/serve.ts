@@ -1,0 +1,112 @@
+/** `startServer` and `startUnixServer`: a callback with a stream pair for each client. Python's functions of the same names. */
+import { checkFunction, checkOptions } from "./base/arguments.js";
+import { checkLimit } from "./base/limits.js";
+import type { ProtocolFactory } from "./contracts/protocol.js";
+import { discardSock } from "./net/adopt.js";
+import { createServer, createUnixServer, type TcpServerOptions, type UnixServerOptions } from "./net/listen.js";
+import type { Server } from "./net/server.js";
+import type { PathLike } from "./net/unix-path.js";
+import { type ClientConnectedCallback, type ClientErrorHandler, reportClientError, StreamReaderProtocol } from "./streams/protocol.js";
+import { StreamReader, type StreamReaderOptions } from "./streams/reader.js";
+
+/** What the two servers of streams share. */
+interface StreamServerOptions extends StreamReaderOptions {
+  /**
+   * Hears what a client's callback throws, and what goes wrong before there is a callback (`writer` is `null` then). Default: a process warning with
+   * the stack.
+   */
+  readonly onClientError?: ClientErrorHandler | undefined;
+}
+
+/** Options of `startUnixServer()`. */
+export interface StartUnixServerOptions extends Omit<UnixServerOptions, "onError">, StreamServerOptions {}
+
+/** Options of `startServer()`. */
+export interface StartServerOptions extends Omit<TcpServerOptions, "onError">, StreamServerOptions {}
+
+/**
+ * Serves clients on a Unix socket. Python's `asyncio.start_unix_server()`.
+ *
+ * A socket file that nobody listens on any more is replaced; one that a live server listens on gives `EADDRINUSE`. The callback may be async; what it
+ * throws is reported, its connection is closed, and the server goes on.
+ *
+ * **If aborted**, the server is closed; the call rejects with the signal's reason if it has not returned yet.
+ *
+ * @param clientConnectedCb called with reader, writer and `{ signal }`, which is aborted when the server shuts down
+ * @param path where to listen (text, bytes or a `file:` URL; a leading `"\0"` for an abstract name on Linux), unless `sock` is given
+ * @param options `limit` of the readers in bytes, default 65,536; `mode` of the socket file; `cleanupSocket`, default true; `backlog`, default 100;
+ *   `startServing`, default true; `maxConnections`; `onClientError`; `sock`; `signal`
+ * @throws TypeError or RangeError for a wrong argument; `ENAMETOOLONG` for a path over the system's limit; `EADDRINUSE` if a server listens there;
+ *   the system's error otherwise
+ *
+ * @example
+ * ```ts
+ * const server = await startUnixServer(
+ *   async (reader, writer) => {
+ *     for await (const line of reader) {
+ *       writer.write(line);
+ *       await writer.drain();
+ *     }
+ *     writer.close();
+ *   },
+ *   "/run/app/app.sock",
+ *   { mode: 0o660 },
+ * );
+ * await server.serveForever();
+ * ```
+ */
+export async function startUnixServer(
+  clientConnectedCb: ClientConnectedCallback,
+  path?: PathLike | null,
+  options?: StartUnixServerOptions,
+): Promise<Server> {
+  const { protocolFactory, onError } = streamProtocols(clientConnectedCb, options);
+  return createUnixServer(protocolFactory, path, { ...options, onError });
+}
+
+/**
+ * Serves clients over TCP. Python's `asyncio.start_server()`. Small writes are not delayed (`TCP_NODELAY`).
+ *
+ * **If aborted**, the server is closed; the call rejects with the signal's reason if it has not returned yet.
+ *
+ * @param clientConnectedCb called with reader, writer and `{ signal }`, which is aborted when the server shuts down; may be async
+ * @param host names or addresses to listen on, each of their addresses with a socket of its own; `null` or `""` for every interface
+ * @param port 0 to 65,535; 0 for any free one, which may differ between the sockets
+ * @param options `limit` of the readers in bytes, default 65,536; `family`; `reusePort`; `keepAlive`; `backlog`, default 100; `startServing`, default
+ *   true; `maxConnections`; `onClientError`; `sock`; `signal`
+ * @throws TypeError or RangeError for a wrong argument; the system's error if it cannot listen
+ *
+ * @example
+ * ```ts
+ * const server = await startServer(serveClient, "127.0.0.1", 8080);
+ * ```
+ */
+export async function startServer(
+  clientConnectedCb: ClientConnectedCallback,
+  host?: string | readonly string[] | null,
+  port?: number | null,
+  options?: StartServerOptions,
+): Promise<Server> {
+  const { protocolFactory, onError } = streamProtocols(clientConnectedCb, options);
+  return createServer(protocolFactory, host, port, { ...options, onError });
+}
+
+function streamProtocols(
+  clientConnectedCb: ClientConnectedCallback,
+  options: (StreamServerOptions & { readonly sock?: unknown }) | undefined,
+): { protocolFactory: ProtocolFactory; onError: (error: unknown) => void } {
+  try {
+    checkFunction("clientConnectedCb", clientConnectedCb);
+    checkOptions("options", options);
+    const limit = checkLimit(options?.limit);
+    const onClientError = options?.onClientError;
+    if (onClientError !== undefined) checkFunction("onClientError", onClientError);
+    return {
+      protocolFactory: () => new StreamReaderProtocol(new StreamReader({ limit }), clientConnectedCb, { onClientError }),
+      onError: (error) => reportClientError(onClientError, error, null),
+    };
+  } catch (error) {
+    discardSock(options?.sock);
+    throw error;
+  }
+}

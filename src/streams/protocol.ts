@@ -1,0 +1,164 @@
+/**
+ * `StreamReaderProtocol`: hears the transport's events, feeds the reader, and holds back the writer. Python's `asyncio.StreamReaderProtocol`: a
+ * `WriterFlow` (Python's `FlowControlMixin`) that also feeds a reader.
+ *
+ * It is where a stream pair meets a transport. On a server it also starts the callback and answers for what the callback throws.
+ */
+import { checkFunction } from "../base/arguments.js";
+import type { Protocol } from "../contracts/protocol.js";
+import type { Transport } from "../contracts/transport.js";
+import type { StreamReader } from "./reader.js";
+import { StreamWriter } from "./writer.js";
+import { WriterFlow } from "./writer-flow.js";
+
+/** What a client's callback is told beside its streams. */
+export interface ClientContext {
+  /** Aborted when the server is shutting down: finish what is at hand and return. */
+  readonly signal: AbortSignal;
+}
+
+/** Serves one client. May be async; what it throws is reported, and its connection closed. */
+export type ClientConnectedCallback = (reader: StreamReader, writer: StreamWriter, context: ClientContext) => void | Promise<void>;
+
+/** Hears of what went wrong with one client; `writer` is `null` if it failed before there was one. */
+export type ClientErrorHandler = (error: unknown, writer: StreamWriter | null) => void;
+
+/** How a server's protocols report. */
+export interface StreamReaderProtocolOptions {
+  /** Hears what the callback throws. Default: a process warning with the stack. */
+  readonly onClientError?: ClientErrorHandler | undefined;
+}
+
+/** The default for `onClientError`: a process warning, which Node prints with the stack. */
+export function warnOfClientError(error: unknown): void {
+  const text = error instanceof Error ? (error.stack ?? `${error.name}: ${error.message}`) : String(error);
+  process.emitWarning(`a client's connection failed: ${text}`, { type: "ClientErrorWarning", code: "ASYNCIO_STREAMS_CLIENT_ERROR" });
+}
+
+/** Reports an error of one client; a handler that throws is itself reported, and harms nobody. */
+export function reportClientError(handler: ClientErrorHandler | undefined, error: unknown, writer: StreamWriter | null): void {
+  if (handler === undefined) {
+    warnOfClientError(error);
+    return;
+  }
+  try {
+    const result: unknown = handler(error, writer);
+    if (result instanceof Promise) result.catch(warnOfClientError);
+  } catch (handlerError) {
+    warnOfClientError(handlerError);
+  }
+}
+
+/**
+ * The protocol behind a `[reader, writer]` pair.
+ *
+ * @example
+ * ```ts
+ * const reader = new StreamReader();
+ * const protocol = new StreamReaderProtocol(reader);
+ * const [transport] = await createUnixConnection(() => protocol, "/run/app.sock");
+ * const writer = new StreamWriter(transport, protocol, reader);
+ * ```
+ */
+export class StreamReaderProtocol extends WriterFlow implements Protocol {
+  readonly #reader: StreamReader | null;
+  readonly #clientConnected: ClientConnectedCallback | undefined;
+  readonly #options: StreamReaderProtocolOptions | undefined;
+  #transport: Transport | null = null;
+  #shutdown: AbortController | null = null;
+  #shutdownRequested = false;
+  #callbackDone = false;
+
+  /**
+   * @param reader is fed with what the transport receives
+   * @param clientConnectedCb called with a reader and a new writer once the connection stands: the server's side
+   * @param options how the callback's errors are reported
+   */
+  constructor(reader: StreamReader | null, clientConnectedCb?: ClientConnectedCallback | null, options?: StreamReaderProtocolOptions) {
+    if (clientConnectedCb !== undefined && clientConnectedCb !== null) checkFunction("clientConnectedCb", clientConnectedCb);
+    super();
+    this.#reader = reader;
+    this.#clientConnected = clientConnectedCb ?? undefined;
+    this.#options = options;
+  }
+
+  /** Gives the reader its transport, and on a server calls the callback, synchronously. */
+  connectionMade(transport: Transport): void {
+    this.#transport = transport;
+    this.#reader?.setTransport(transport);
+    if (this.#clientConnected !== undefined) this.#callClientConnected(this.#clientConnected, transport);
+  }
+
+  #callClientConnected(clientConnected: ClientConnectedCallback, transport: Transport): void {
+    const writer = new StreamWriter(transport, this, this.#reader);
+    const onDone = (): void => {
+      this.#callbackDone = true;
+      if (this.#shutdownRequested) transport.close();
+    };
+    const onFailure = (error: unknown): void => {
+      reportClientError(this.#options?.onClientError, error, writer);
+      transport.close();
+    };
+    try {
+      const result: unknown = clientConnected(this.#reader as StreamReader, writer, this.#context());
+      if (isThenable(result)) result.then(onDone, onFailure);
+    } catch (error) {
+      onFailure(error);
+    }
+  }
+
+  /** The signal is made when it is looked at: most callbacks never do. */
+  #context(): ClientContext {
+    const getSignal = (): AbortSignal => {
+      if (this.#shutdown === null) {
+        this.#shutdown = new AbortController();
+        if (this.#shutdownRequested) this.#abortContext();
+      }
+      return this.#shutdown.signal;
+    };
+    return {
+      get signal(): AbortSignal {
+        return getSignal();
+      },
+    };
+  }
+
+  #abortContext(): void {
+    this.#shutdown?.abort(new DOMException("the server is shutting down", "AbortError"));
+  }
+
+  /**
+   * Ends the conversation at its next pause: the callback's signal is aborted, and a read that would wait for a new message finds the end of the
+   * stream instead. A callback that has already returned, or does so from now on, has its connection closed.
+   */
+  shutdownRequested(): void {
+    if (this.#shutdownRequested) return;
+    this.#shutdownRequested = true;
+    this.#abortContext();
+    this.#reader?.endWhenIdle();
+    if (this.#callbackDone) this.#transport?.close();
+  }
+
+  /** Feeds the reader. */
+  dataReceived(data: Buffer): void {
+    this.#reader?.feedData(data);
+  }
+
+  /** Feeds the end; keeps our side open, except over TLS, which cannot. */
+  eofReceived(): boolean {
+    this.#reader?.feedEof();
+    return (this.#transport?.getExtraInfo("sslcontext") ?? null) === null;
+  }
+
+  /** Ends the reader, and everybody who waits for the writer. */
+  override connectionLost(error: Error | null): void {
+    if (this.lost) return;
+    if (error === null) this.#reader?.feedEof();
+    else this.#reader?.failAfterData(error);
+    super.connectionLost(error);
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}

@@ -1,0 +1,94 @@
+/**
+ * `WriterFlow`: when a writer has to wait, and whether its connection still stands. Python's `FlowControlMixin`.
+ *
+ * Promises: any number of callers may wait in each call, and every wait ends with the connection at the latest.
+ */
+import { ConnectionLostError } from "../base/errors.js";
+import { DONE, Waiters } from "../base/waiting.js";
+
+/** The part of a protocol that a `StreamWriter` asks: the base of `StreamReaderProtocol`. */
+export class WriterFlow {
+  #writingPaused = false;
+  #lost = false;
+  #lossError: Error | null = null;
+  readonly #drainWaiters: Waiters = new Waiters();
+  readonly #closeWaiters: Waiters = new Waiters();
+  readonly #lossWaiters: Waiters = new Waiters();
+
+  /** Makes `drain()` wait. */
+  pauseWriting(): void {
+    this.#writingPaused = true;
+  }
+
+  /** Lets everybody who waits in `drain()` go on. */
+  resumeWriting(): void {
+    this.#writingPaused = false;
+    this.#drainWaiters.wake();
+  }
+
+  /**
+   * Ends every wait: the connection is gone, with the error that ended it or `null`.
+   *
+   * CPython: a `drain()` that waits returns quietly if there is no error. Here it throws, since what it waited for was dropped.
+   */
+  connectionLost(error: Error | null): void {
+    if (this.#lost) return;
+    this.#lost = true;
+    this.#lossError = error;
+    this.#lossWaiters.wake();
+    this.#drainWaiters.fail(this.#connectionLostError());
+    if (error === null) this.#closeWaiters.wake();
+    else this.#closeWaiters.fail(error);
+  }
+
+  /** Whether the connection is gone. */
+  protected get lost(): boolean {
+    return this.#lost;
+  }
+
+  /**
+   * The error that ended the connection; `null` if there is none, or it has not ended.
+   *
+   * @internal
+   */
+  get lossError(): Error | null {
+    return this.#lossError;
+  }
+
+  /**
+   * Waits until writing is not paused; rejects once the connection is lost.
+   *
+   * @internal
+   */
+  drained(signal: AbortSignal | undefined): Promise<void> {
+    if (this.#lost) return Promise.reject(this.#connectionLostError());
+    return this.#writingPaused ? this.#drainWaiters.wait(signal) : DONE;
+  }
+
+  /**
+   * Waits for the loss of the connection, then rejects.
+   *
+   * @internal
+   */
+  async drainedNever(signal: AbortSignal | undefined): Promise<void> {
+    if (!this.#lost) await this.#lossWaiters.wait(signal);
+    throw this.#connectionLostError();
+  }
+
+  /**
+   * Waits for the end of the connection; rejects with the error that ended it.
+   *
+   * @internal
+   */
+  closed(signal: AbortSignal | undefined): Promise<void> {
+    if (!this.#lost) return this.#closeWaiters.wait(signal);
+    return this.#lossError === null ? DONE : Promise.reject(this.#lossError);
+  }
+
+  #connectionLostError(): ConnectionLostError {
+    const error = this.#lossError;
+    return error === null
+      ? new ConnectionLostError("cannot drain: the connection is closed")
+      : new ConnectionLostError(`cannot drain: the connection is lost: ${error.message}`, { cause: error });
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * When a protocol is told to stop writing, and when to go on. Python's `transports._FlowControlMixin`.
+ *
+ * Promises: `pauseWriting` and `resumeWriting` alternate, and follow the size of the buffer at every check.
+ */
+import { checkOptions } from "../base/arguments.js";
+import { waterMarks } from "../base/limits.js";
+import type { WriteBufferLimits } from "../contracts/transport.js";
+
+/** The receiver of the two calls. */
+interface Pausable {
+  pauseWriting(): void;
+  resumeWriting(): void;
+}
+
+export class FlowControl {
+  readonly #defaultHigh: number;
+  #high: number;
+  #low: number;
+  #paused = false;
+
+  /** @param defaultHigh the high-water mark in bytes, unless another is set */
+  constructor(defaultHigh: number) {
+    this.#defaultHigh = defaultHigh;
+    ({ high: this.#high, low: this.#low } = waterMarks(undefined, undefined, defaultHigh));
+  }
+
+  /** Whether the protocol has been told to stop. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** The high-water mark in bytes. */
+  get high(): number {
+    return this.#high;
+  }
+
+  /** The marks in bytes, in Python's order. */
+  get limits(): [low: number, high: number] {
+    return [this.#low, this.#high];
+  }
+
+  /** Sets the marks. */
+  setLimits(limits: WriteBufferLimits | undefined): void {
+    checkOptions("limits", limits);
+    ({ high: this.#high, low: this.#low } = waterMarks(limits?.high, limits?.low, this.#defaultHigh));
+  }
+
+  /** Tells the protocol, if the buffer's size calls for it. */
+  check(size: number, protocol: Pausable): void {
+    if (this.#paused) {
+      if (size > this.#low) return;
+      this.#paused = false;
+      protocol.resumeWriting();
+    } else if (size > this.#high) {
+      this.#paused = true;
+      protocol.pauseWriting();
+    }
+  }
+}
