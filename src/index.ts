@@ -3,6 +3,10 @@
  *
  * @module
  */
+export { type DuplexOptions, toDuplex } from "./adapters/duplex.js";
+export { type NodeStreamOptions, toReadable } from "./adapters/readable.js";
+export { toReadableStream, toWritableStream } from "./adapters/web-streams.js";
+export { toWritable } from "./adapters/writable.js";
 export type { Data, SignalOptions } from "./base/arguments.js";
 export {
   ConcurrentReadError,
@@ -13,13 +17,15 @@ export {
   LimitOverrunError,
   LineTooLongError,
 } from "./base/errors.js";
-export type { ExtraInfo, SocketAddress, TransportSocket } from "./contracts/extra-info.js";
-export { BaseProtocol, type Protocol, type ProtocolFactory } from "./contracts/protocol.js";
-export type { Transport, WriteBufferLimits, WriteData } from "./contracts/transport.js";
+export { BaseProtocol } from "./contracts/base-protocol.js";
+export type { Protocol, ProtocolFactory, Transport, WriteBufferLimits, WriteData } from "./contracts/connection.js";
+export type { CipherInfo, ExtraInfo, SocketAddress, TransportSocket } from "./contracts/extra-info.js";
+export type { SSLClient, SSLServer, TlsTimeouts } from "./contracts/tls.js";
 export { type ConnectionOptions, createConnection, createUnixConnection, type UnixConnectionOptions } from "./net/connect.js";
 export { createServer, createUnixServer, type TcpServerOptions, type UnixServerOptions } from "./net/listen.js";
-export type { IpFamily, ServerOptions } from "./net/options.js";
-export type { Server, ShutdownResult } from "./net/server.js";
+export { type ListenFd, listenFds } from "./net/listen-fds.js";
+export type { ClientTlsOptions, IpFamily, ServerOptions, ServerTlsOptions } from "./net/options.js";
+export type { Server, ServerStats, ShutdownResult } from "./net/server.js";
 export type { PathLike } from "./net/unix-path.js";
 export { type OpenConnectionOptions, type OpenUnixConnectionOptions, openConnection, openUnixConnection } from "./open.js";
 export { type StartServerOptions, type StartUnixServerOptions, startServer, startUnixServer } from "./serve.js";
@@ -30,5 +36,21 @@ export {
   StreamReaderProtocol,
   type StreamReaderProtocolOptions,
 } from "./streams/protocol.js";
-export { StreamReader, type StreamReaderOptions } from "./streams/reader.js";
-export { StreamWriter } from "./streams/writer.js";
+export {
+  type LinesOptions,
+  type ReadlineOptions,
+  type ReaduntilOptions,
+  StreamReader,
+  type StreamReaderOptions,
+} from "./streams/reader.js";
+export { type StartTlsOptions, StreamWriter } from "./streams/writer.js";
+export type {
+  AcceptMessage,
+  CloseMessage,
+  ConnectMessage,
+  DiagnosticsMessages,
+  ErrorMessage,
+  PauseMessage,
+  ResumeMessage,
+  TlsUpgradeMessage,
+} from "./transports/diagnostics.js";

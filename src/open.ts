@@ -1,7 +1,6 @@
 /** `openConnection` and `openUnixConnection`: a stream pair, joined to a socket. Python's functions of the same names. */
 import { checkOptions } from "./base/arguments.js";
-import type { Protocol, ProtocolFactory } from "./contracts/protocol.js";
-import type { Transport } from "./contracts/transport.js";
+import type { Protocol, ProtocolFactory, Transport } from "./contracts/connection.js";
 import { discardSock } from "./net/adopt.js";
 import { type ConnectionOptions, createConnection, createUnixConnection, type UnixConnectionOptions } from "./net/connect.js";
 import type { PathLike } from "./net/unix-path.js";

@@ -1,7 +1,7 @@
 /** `startServer` and `startUnixServer`: a callback with a stream pair for each client. Python's functions of the same names. */
 import { checkFunction, checkOptions } from "./base/arguments.js";
 import { checkLimit } from "./base/limits.js";
-import type { ProtocolFactory } from "./contracts/protocol.js";
+import type { ProtocolFactory } from "./contracts/connection.js";
 import { discardSock } from "./net/adopt.js";
 import { createServer, createUnixServer, type TcpServerOptions, type UnixServerOptions } from "./net/listen.js";
 import type { Server } from "./net/server.js";

@@ -13,10 +13,15 @@ export type Data = Uint8Array | string;
 export interface SignalOptions {
   /** Ends the wait: the call rejects with the signal's `reason`. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Ends the wait after so many milliseconds: the call rejects with a `DOMException` named `TimeoutError`, as `AbortSignal.timeout()` has it, and what holds for an aborted
+   * call holds for this one. Much cheaper than a signal for each call; nothing is made when there is nothing to wait for. Keeps the process alive while the call waits.
+   */
+  readonly timeout?: number | undefined;
 }
 
 /** A value as it is shown in a message: on one line, cut where it would be long. */
-function show(value: unknown): string {
+export function show(value: unknown): string {
   const text = inspect(value, { depth: 0, breakLength: Infinity, maxStringLength: 60, maxArrayLength: 5 });
   return typeof value === "object" || typeof value === "function" || value === undefined ? text : `${typeof value} ${text}`;
 }
@@ -40,9 +45,14 @@ export function invalidValue(message: string): TypeError {
 export function checkInteger(name: string, value: unknown, min: number, max: number = Number.MAX_SAFE_INTEGER): number {
   if (typeof value !== "number") throw invalidType(name, "a number", value);
   if (!Number.isSafeInteger(value) || value < min || value > max) {
-    throw outOfRange(name, max === Number.MAX_SAFE_INTEGER ? `an integer of at least ${min}` : `an integer from ${min} to ${max}`, value);
+    throw outOfRange(name, rangeOf(min, max), value);
   }
   return value;
+}
+
+function rangeOf(min: number, max: number): string {
+  if (max < Number.MAX_SAFE_INTEGER) return `an integer from ${min} to ${max}`;
+  return min === Number.MIN_SAFE_INTEGER ? "an integer" : `an integer of at least ${min}`;
 }
 
 /** Checks an optional true or false. */

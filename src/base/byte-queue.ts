@@ -16,7 +16,7 @@
  * Invariants
  *   - `length` is the sum of what is left of the chunks; no chunk in the list is empty.
  *   - `#offset` is inside the first chunk (`chunks[head]`), and 0 if there is none.
- *   - If `#block` is set, the last chunk is `block[blockStart .. blockUsed)`.
+ *   - If `#block` is set, the last chunk is `block[0 .. blockUsed)`.
  */
 import { asBuffer } from "./arguments.js";
 
@@ -36,14 +36,25 @@ export class ByteQueue {
   #head = 0;
   #offset = 0;
   #length = 0;
+  #taken = 0;
+  #putBack = 0;
   #block: Buffer | null = null;
-  #blockStart = 0;
   #blockUsed = 0;
   #blockSize: number = MIN_BLOCK_BYTES;
 
   /** Bytes in the queue. */
   get length(): number {
     return this.#length;
+  }
+
+  /** Bytes that have been taken or dropped so far. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /** How often bytes have been put back. */
+  get putBack(): number {
+    return this.#putBack;
   }
 
   /** Adds bytes at the end. They are kept, not copied, unless they are few: the caller must not change them afterwards. */
@@ -61,12 +72,12 @@ export class ByteQueue {
     if (this.#block === null || this.#block.length - this.#blockUsed < bytes.length) {
       this.#block = Buffer.allocUnsafeSlow(this.#blockSize);
       this.#blockSize = Math.min(2 * this.#blockSize, MAX_BLOCK_BYTES);
-      this.#blockStart = this.#blockUsed = 0;
+      this.#blockUsed = 0;
       this.#chunks.push(EMPTY); // replaced two lines on
     }
     this.#block.set(bytes, this.#blockUsed);
     this.#blockUsed += bytes.length;
-    this.#chunks[this.#chunks.length - 1] = this.#block.subarray(this.#blockStart, this.#blockUsed);
+    this.#chunks[this.#chunks.length - 1] = this.#block.subarray(0, this.#blockUsed);
   }
 
   /** Takes the first `count` bytes, 0 <= count <= length. */
@@ -84,6 +95,18 @@ export class ByteQueue {
     return taken;
   }
 
+  /**
+   * Takes the bytes through the first `byte`, if it comes after at most `limit` others and within the first chunk: the common case, made short. Returns
+   * `undefined` otherwise, which says nothing.
+   */
+  takeThroughByte(byte: number, limit: number): Buffer | undefined {
+    const first = this.#chunks[this.#head];
+    if (first === undefined) return undefined;
+    const found = first.indexOf(byte, this.#offset);
+    if (found === -1 || found - this.#offset > limit) return undefined;
+    return this.take(found + 1 - this.#offset);
+  }
+
   /** Takes everything. */
   takeAll(): Buffer {
     return this.take(this.#length);
@@ -92,6 +115,7 @@ export class ByteQueue {
   /** Drops the first `count` bytes, 0 <= count <= length. */
   skip(count: number): void {
     this.#length -= count;
+    this.#taken += count;
     if (this.#length === 0) {
       this.#reset();
       return;
@@ -111,8 +135,22 @@ export class ByteQueue {
     }
   }
 
+  /** Puts bytes back at the front. They are kept, not copied: the caller must not change them afterwards. */
+  unshift(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#length += bytes.length;
+    this.#putBack += 1;
+    const first = this.#chunks[this.#head];
+    if (first !== undefined) this.#chunks[this.#head] = first.subarray(this.#offset);
+    this.#offset = 0;
+    this.#block = null; // it may be the chunk that was just cut
+    if (this.#head > 0) this.#chunks[--this.#head] = asBuffer(bytes);
+    else this.#chunks.unshift(asBuffer(bytes));
+  }
+
   /** Drops everything. */
   clear(): void {
+    this.#taken += this.#length;
     this.#length = 0;
     this.#reset();
   }
@@ -123,6 +161,15 @@ export class ByteQueue {
     this.#head = this.#offset = 0;
     this.#block = null;
     this.#blockSize = MIN_BLOCK_BYTES;
+  }
+
+  /** Copies the first `count` bytes to the beginning of `target`. Nothing is taken. */
+  copyTo(target: Uint8Array, count: number): void {
+    let index = this.#head;
+    let start = this.#offset;
+    for (let filled = 0; filled < count; index += 1, start = 0) {
+      filled += (this.#chunks[index] as Buffer).copy(target, filled, start, start + count - filled);
+    }
   }
 
   /** A copy of the bytes from `from` up to, not including, `to`. Nothing is taken. */

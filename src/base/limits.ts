@@ -2,13 +2,16 @@
 import { checkInteger, outOfRange } from "./arguments.js";
 
 /** Reader limit in bytes: the longest line or message, and half of what is buffered before the peer is slowed. CPython: `_DEFAULT_LIMIT`. */
-export const DEFAULT_LIMIT_BYTES = 65_536;
+const DEFAULT_LIMIT_BYTES = 65_536;
 
 /** Write buffer size in bytes above which `drain()` waits. CPython: `transports._FlowControlMixin`, 64 KiB. */
 export const HIGH_WATER_BYTES = 65_536;
 
+/** The same over TLS, whose records add to what is buffered. CPython: `sslproto`'s 512 KiB. */
+export const TLS_HIGH_WATER_BYTES = 524_288;
+
 /** How far the write buffer has to empty before `drain()` goes on, as a part of the high-water mark. CPython: a quarter. */
-export const LOW_WATER_DIVISOR = 4;
+const LOW_WATER_DIVISOR = 4;
 
 /** Queue of connections that the kernel has accepted and the program has not. CPython: `backlog=100`. */
 export const DEFAULT_BACKLOG = 100;

@@ -40,6 +40,9 @@ export class SeparatorSearch {
   readonly #longest: number;
   /** No separator begins before here. */
   #offset = 0;
+  /** What had been taken from the queue when `#offset` was right. */
+  #taken = 0;
+  #putBack = 0;
 
   /** @param separators shortest first, none empty, at least one: as `parseSeparators` makes them */
   constructor(separators: readonly Uint8Array[]) {
@@ -59,6 +62,11 @@ export class SeparatorSearch {
    * @returns the match; `null` if there is none yet; `undefined` if there is too little new data to look at
    */
   find(queue: ByteQueue): Match | null | undefined {
+    // Another read may have taken bytes from under this one,
+    // or put bytes back, among which anything may be.
+    this.#offset = queue.putBack === this.#putBack ? Math.max(0, this.#offset - (queue.taken - this.#taken)) : 0;
+    this.#taken = queue.taken;
+    this.#putBack = queue.putBack;
     if (queue.length - this.#offset < this.#shortest) return undefined;
     const match = this.#separators.length === 1 ? this.#findOnly(queue) : this.#findFirst(queue);
     if (match === null) this.#offset = Math.max(0, queue.length + 1 - this.#longest);

@@ -1,19 +1,113 @@
 /**
- * Waiting that an `AbortSignal` can end.
+ * Waiting that an `AbortSignal` or a time-out can end.
  *
  * Promises: once a wait is over, for whatever reason, nothing of it is left on the signal nor in the list; one long-lived signal may be used
  * for any number of waits, and any number of aborted waits may pass while the thing waited for is still to come.
  */
-import { checkSignal } from "./arguments.js";
+import { checkInteger, checkSignal, type SignalOptions } from "./arguments.js";
 
 /** Already fulfilled, and shared: calls that need not wait return it without making a promise. */
 export const DONE: Promise<void> = Promise.resolve();
 
-/** Checks the signal of a call; throws its reason if it has been aborted already. */
-export function liveSignal(options: { readonly signal?: AbortSignal | undefined } | undefined): AbortSignal | undefined {
-  const signal = checkSignal(options?.signal);
+/** Node cannot set a timer for longer. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+/** What may end a wait. */
+export type WaitEnd = AbortSignal | Deadline;
+
+/** Checks the signal and the time-out of a call; throws the signal's reason if it has been aborted already. */
+export function waitEnd(options: SignalOptions | undefined): WaitEnd | undefined {
+  if (options === undefined) return undefined;
+  const signal = checkSignal(options.signal);
+  const { timeout } = options;
+  if (timeout !== undefined) checkInteger("timeout", timeout, 0, MAX_TIMEOUT_MS);
   signal?.throwIfAborted();
-  return signal;
+  return timeout === undefined ? signal : new Deadline(timeout, signal);
+}
+
+/**
+ * A time-out for one wait, and its signal if it has one: what of the two comes first ends the wait.
+ *
+ * Its timer runs from `begin()` to `end()`, so that a call that need not wait makes none. It is not unref'd: a wait that was promised to end should end, even if nothing else
+ * keeps the process alive.
+ */
+export class Deadline {
+  readonly #timeoutMs: number;
+  readonly #signal: AbortSignal | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #passed = false;
+
+  constructor(timeoutMs: number, signal: AbortSignal | undefined) {
+    this.#timeoutMs = timeoutMs;
+    this.#signal = signal;
+  }
+
+  /** Why the wait has ended. */
+  get reason(): unknown {
+    if (!this.#passed) return this.#signal?.reason;
+    return new DOMException(`the call took longer than its time-out of ${this.#timeoutMs} ms`, "TimeoutError");
+  }
+
+  throwIfAborted(): void {
+    this.#signal?.throwIfAborted();
+  }
+
+  begin(callback: () => void): void {
+    this.#timer = setTimeout(() => {
+      this.#passed = true;
+      callback();
+    }, this.#timeoutMs);
+    onceAborted(this.#signal, callback);
+  }
+
+  end(callback: () => void): void {
+    clearTimeout(this.#timer);
+    forgetAborted(this.#signal, callback);
+  }
+}
+
+interface Watch {
+  readonly callbacks: Set<() => void>;
+  readonly listener: () => void;
+}
+
+/** Node 20 warns of the eleventh listener on a signal: each signal gets one of ours, which calls all who wait. */
+const watches = new WeakMap<AbortSignal, Watch>();
+
+/** Calls back when the signal is aborted, or the deadline has come; without either, never. */
+export function onceAborted(signal: WaitEnd | undefined, callback: () => void): void {
+  if (signal === undefined) return;
+  if (signal instanceof Deadline) {
+    signal.begin(callback);
+    return;
+  }
+  let watch = watches.get(signal);
+  if (watch === undefined) {
+    const callbacks = new Set<() => void>();
+    const listener = (): void => {
+      watches.delete(signal);
+      for (const one of callbacks) one();
+    };
+    watch = { callbacks, listener };
+    watches.set(signal, watch);
+    signal.addEventListener("abort", listener, { once: true });
+  }
+  watch.callbacks.add(callback);
+}
+
+/** Takes that back. */
+export function forgetAborted(signal: WaitEnd | undefined, callback: () => void): void {
+  if (signal === undefined) return;
+  if (signal instanceof Deadline) {
+    signal.end(callback);
+    return;
+  }
+  const watch = watches.get(signal);
+  if (watch === undefined) return;
+  watch.callbacks.delete(callback);
+  if (watch.callbacks.size > 0) return;
+  watches.delete(signal);
+  signal.removeEventListener("abort", watch.listener);
 }
 
 interface Waiter {
@@ -25,8 +119,8 @@ interface Waiter {
 export class Waiters {
   #waiting: Set<Waiter> | null = null;
 
-  /** Joins the list. If aborted, leaves it and rejects with the signal's reason. */
-  wait(signal?: AbortSignal): Promise<void> {
+  /** Joins the list. If aborted, leaves it and rejects with the reason. */
+  wait(signal?: WaitEnd): Promise<void> {
     const waiting = (this.#waiting ??= new Set());
     return new Promise<void>((resolve, reject) => {
       if (signal === undefined) {
@@ -35,20 +129,22 @@ export class Waiters {
       }
       const onAbort = (): void => {
         waiting.delete(waiter);
-        reject(signal.reason);
+        const { reason } = signal;
+        forgetAborted(signal, onAbort);
+        reject(reason);
       };
       const waiter: Waiter = {
         resolve() {
-          signal.removeEventListener("abort", onAbort);
+          forgetAborted(signal, onAbort);
           resolve();
         },
         reject(reason) {
-          signal.removeEventListener("abort", onAbort);
+          forgetAborted(signal, onAbort);
           reject(reason);
         },
       };
       waiting.add(waiter);
-      signal.addEventListener("abort", onAbort, { once: true });
+      onceAborted(signal, onAbort);
     });
   }
 
@@ -57,8 +153,10 @@ export class Waiters {
     for (const waiter of this.#takeAll()) waiter.resolve();
   }
 
-  /** The event will never come: all fail. */
-  fail(reason: unknown): void {
+  /** The event will never come: all fail. The reason is only made if somebody waits: an error costs a stack trace. */
+  fail(makeReason: () => unknown): void {
+    if (this.#waiting === null) return;
+    const reason = makeReason();
     for (const waiter of this.#takeAll()) waiter.reject(reason);
   }
 

@@ -10,14 +10,19 @@ import { invalidType, invalidValue } from "../base/arguments.js";
 import { type DescribedSocket, describeDescriptor } from "./descriptor.js";
 
 /** The family that a call is about. */
-export type Family = DescribedSocket["family"];
+export type Family = Exclude<DescribedSocket["family"], "unknown">;
 
 const FAMILY_NAME: Readonly<Record<Family, string>> = { unix: "a Unix", tcp: "a TCP" };
 
 /** Adopts a connected socket. */
-export function adoptConnection(sock: net.Socket | number, family: Family): net.Socket {
+export async function adoptConnection(sock: net.Socket | number, family: Family): Promise<net.Socket> {
   if (typeof sock === "number") {
-    checkDescribed(describeDescriptor(sock), family, "connected", `file descriptor ${sock}`);
+    const described = describeDescriptor(sock);
+    if (described?.family === "unknown")
+      throw invalidValue(`sock must be a connected Unix or TCP socket: file descriptor ${sock} is neither`);
+    checkDescribed(described, family, "connected", `file descriptor ${sock}`);
+    // Bun: a socket made from a descriptor is closed at once; one "connected" to it is open at once, and says no more about that.
+    if (process.versions["bun"] !== undefined) return net.connect({ fd: sock, allowHalfOpen: true } as unknown as net.NetConnectOpts);
     return new net.Socket({ fd: sock, readable: true, writable: true, allowHalfOpen: true });
   }
   if (!(sock instanceof net.Socket)) throw invalidType("sock", "a connected net.Socket or its file descriptor", sock);
@@ -32,19 +37,31 @@ export function adoptConnection(sock: net.Socket | number, family: Family): net.
   return sock;
 }
 
-/** Adopts a listening server; a descriptor is returned as it is, to be listened on. */
-export function adoptServer(sock: net.Server | number, family: Family): net.Server | number {
+/** A listening server that was handed over. */
+export interface AdoptedServer {
+  /** A descriptor is still to be listened on. */
+  readonly sock: net.Server | number;
+  readonly family: Family;
+  /** The name of a Unix socket, where it is known. */
+  readonly name: string;
+}
+
+/** Adopts a listening server. */
+export function adoptServer(sock: net.Server | number, family: Family): AdoptedServer {
   if (typeof sock === "number") {
-    checkDescribed(describeDescriptor(sock), family, "listening", `file descriptor ${sock}`);
-    return sock;
+    const described = describeDescriptor(sock);
+    // What cannot be told now is seen when it is listened on.
+    if (described?.family !== "unknown") checkDescribed(described, family, "listening", `file descriptor ${sock}`);
+    return { sock, family, name: described?.name ?? "" };
   }
   if (!(sock instanceof net.Server)) throw invalidType("sock", "a listening net.Server or its file descriptor", sock);
   if (!sock.listening) throw invalidValue("sock must be a listening server: this one is not listening");
   if (sock.listenerCount("connection") > 0) {
     throw invalidValue("sock must not have a 'connection' listener: its connections are for the callback given here");
   }
-  checkFamily(typeof sock.address() === "string" ? "unix" : "tcp", family, "the server");
-  return sock;
+  const address = sock.address();
+  checkFamily(typeof address === "string" ? "unix" : "tcp", family, "the server");
+  return { sock, family, name: typeof address === "string" ? address : "" };
 }
 
 /** Closes what was handed over, whatever it is. */
@@ -58,8 +75,17 @@ export function discardSock(sock: unknown): void {
     try {
       closeSync(sock);
     } catch {
-      // it was not open
+      // It was not open. Deno: or it is a socket, which only a socket closes.
+      if (process.versions["deno"] !== undefined) closeInDeno(sock);
     }
+  }
+}
+
+function closeInDeno(fd: number): void {
+  try {
+    new net.Socket({ fd }).on("error", ignore).destroy();
+  } catch {
+    // it was not open
   }
 }
 
@@ -67,8 +93,9 @@ function ignore(): void {}
 
 function checkDescribed(described: DescribedSocket | null, family: Family, state: DescribedSocket["state"], what: string): void {
   if (described === null) return;
-  checkFamily(described.family, family, what);
-  if (described.state !== state) throw invalidValue(`sock must be a ${state} socket: ${what} is not ${state}`);
+  checkFamily(described.family as Family, family, what);
+  if (described.state !== state && described.state !== "unknown")
+    throw invalidValue(`sock must be a ${state} socket: ${what} is not ${state}`);
 }
 
 function checkFamily(found: Family, wanted: Family, what: string): void {

@@ -5,17 +5,17 @@
  */
 import type net from "node:net";
 import { checkBoolean, checkFunction, checkInteger, checkOptions, checkSignal, invalidType, invalidValue } from "../base/arguments.js";
-import type { Protocol, ProtocolFactory } from "../contracts/protocol.js";
-import type { Transport } from "../contracts/transport.js";
+import type { Protocol, ProtocolFactory, Transport } from "../contracts/connection.js";
+import { now, tellError } from "../transports/diagnostics.js";
 import { adoptConnection, discardSock } from "./adopt.js";
-import { checkIpFamily, checkPort, checkTls, type IpFamily, type TlsOptionNames } from "./options.js";
-import { startTransport } from "./start-transport.js";
+import { type ClientTlsOptions, checkClientTls, checkIpFamily, checkPort, type IpFamily } from "./options.js";
+import { openTransport } from "./start-transport.js";
 import { connectTcp, type TcpTarget } from "./tcp-connect.js";
 import { connectUnix } from "./unix-connect.js";
 import { type PathLike, parseUnixPath, type UnixPath } from "./unix-path.js";
 
 /** Options of `createUnixConnection()`. */
-export interface UnixConnectionOptions extends TlsOptionNames {
+export interface UnixConnectionOptions extends ClientTlsOptions {
   /** A connected socket or its file descriptor, instead of a path. It belongs to the call from then on, whether that succeeds or not. */
   readonly sock?: net.Socket | number | undefined;
   /** Cancels the connecting; a connection that stands is not touched. */
@@ -48,7 +48,8 @@ export interface ConnectionOptions extends UnixConnectionOptions {
  * @param path the socket's path (text, bytes or a `file:` URL; a leading `"\0"` for an abstract name on Linux), unless `sock` is given
  * @param options see `UnixConnectionOptions`
  * @returns the transport and the protocol
- * @throws TypeError for a wrong argument; `ENAMETOOLONG` for a path over the system's limit; the system's error if it cannot connect
+ * @throws TypeError for a wrong argument; `ENAMETOOLONG` for a path over the system's limit; the system's error if it cannot connect; the error of TLS,
+ *   or ConnectionTimeoutError, if the handshake fails
  *
  * @example
  * ```ts
@@ -61,17 +62,25 @@ export async function createUnixConnection<P extends Protocol>(
   path?: PathLike | null,
   options?: UnixConnectionOptions,
 ): Promise<[Transport, P]> {
+  // Closed if anything fails before it has another owner.
+  let orphan: unknown = options?.sock;
+  let begunAt: number | null = null;
   try {
     const signal = checkCommon(protocolFactory, options);
     const sock = options?.sock;
     const parsed = path === undefined || path === null ? undefined : parseUnixPath("connect", path);
     if (parsed === undefined && sock === undefined) throw invalidValue("neither path nor sock was given");
     if (parsed !== undefined && sock !== undefined) throw invalidValue("path and sock cannot be given at the same time");
+    const tls = checkClientTls(options, undefined);
     signal?.throwIfAborted();
-    const socket = sock === undefined ? await connectUnix(parsed as UnixPath, signal) : adoptConnection(sock, "unix");
-    return startTransport(socket, protocolFactory, { sockname: "", peername: parsed?.name ?? "" });
+    begunAt = now();
+    const socket = sock === undefined ? await connectUnix(parsed as UnixPath, signal) : await adoptConnection(sock, "unix");
+    orphan = undefined;
+    const unixNames = { sockname: "", peername: parsed?.name ?? "" };
+    return await openTransport(socket, protocolFactory, { unixNames, begunAt, tls, signal });
   } catch (error) {
-    discardSock(options?.sock);
+    if (begunAt !== null) tellError(null, error, "connect");
+    discardSock(orphan);
     throw error;
   }
 }
@@ -99,6 +108,9 @@ export async function createConnection<P extends Protocol>(
   port?: number | null,
   options?: ConnectionOptions,
 ): Promise<[Transport, P]> {
+  // Closed if anything fails before it has another owner.
+  let orphan: unknown = options?.sock;
+  let begunAt: number | null = null;
   try {
     const signal = checkCommon(protocolFactory, options);
     const sock = options?.sock;
@@ -106,11 +118,16 @@ export async function createConnection<P extends Protocol>(
     if (!given && sock === undefined) throw invalidValue("neither host and port nor sock were given");
     if (given && sock !== undefined) throw invalidValue("host or port and sock cannot be given at the same time");
     const target = sock === undefined ? checkTarget(host, port, options) : undefined;
+    const tls = checkClientTls(options, target?.host);
     signal?.throwIfAborted();
-    const socket = sock === undefined ? await connectTcp(target as TcpTarget, signal) : adoptConnection(sock, "tcp").setNoDelay(true);
-    return startTransport(socket, protocolFactory, null);
+    begunAt = now();
+    const socket =
+      sock === undefined ? await connectTcp(target as TcpTarget, signal) : (await adoptConnection(sock, "tcp")).setNoDelay(true);
+    orphan = undefined;
+    return await openTransport(socket, protocolFactory, { unixNames: null, begunAt, tls, signal, host: target?.host });
   } catch (error) {
-    discardSock(options?.sock);
+    if (begunAt !== null) tellError(null, error, "connect");
+    discardSock(orphan);
     throw error;
   }
 }
@@ -118,7 +135,6 @@ export async function createConnection<P extends Protocol>(
 function checkCommon(protocolFactory: unknown, options: UnixConnectionOptions | undefined): AbortSignal | undefined {
   checkFunction("protocolFactory", protocolFactory);
   checkOptions("options", options);
-  checkTls(options);
   return checkSignal(options?.signal);
 }
 

@@ -4,40 +4,53 @@
  * Promises: arguments are checked before anything is opened; whatever fails, what was opened or handed over is closed, and no file is left.
  */
 import type net from "node:net";
-import { checkBoolean, checkInteger, invalidType, invalidValue } from "../base/arguments.js";
-import { DEFAULT_BACKLOG } from "../base/limits.js";
-import type { ProtocolFactory } from "../contracts/protocol.js";
+import { checkBoolean, checkInteger, checkOptions, invalidType, invalidValue } from "../base/arguments.js";
+import type { ProtocolFactory } from "../contracts/connection.js";
 import { adoptServer, discardSock } from "./adopt.js";
-import { AdoptedListener, TcpListener } from "./listener.js";
+import { AdoptedListener } from "./adopted-listener.js";
 import {
   checkIpFamily,
   checkPort,
   checkServerOptions,
-  checkTls,
   type IpFamily,
+  type ServerConfig,
   type ServerOptions,
-  type TlsOptionNames,
+  type ServerTlsOptions,
 } from "./options.js";
 import { type IpAddress, resolve } from "./resolve.js";
 import { type Listener, Server } from "./server.js";
+import { TcpListener } from "./tcp-listener.js";
 import { UnixListener } from "./unix-listener.js";
 import { type PathLike, parseUnixPath } from "./unix-path.js";
 
-/** The highest file mode: permissions, set-id bits and sticky bit. */
-const MAX_MODE = 0o7777;
+/** The highest file mode: set-id bits and the sticky bit mean nothing on a socket. */
+const MAX_MODE = 0o777;
+
+/** The highest user or group id: the one above means "leave it". */
+const MAX_ID = 2 ** 32 - 2;
 
 /** Options of `createUnixServer()`. */
-export interface UnixServerOptions extends ServerOptions, TlsOptionNames {
+export interface UnixServerOptions extends ServerOptions, ServerTlsOptions {
   /** A listening `net.Server` or the descriptor of a listening socket, instead of a path. It belongs to the call from then on. */
   readonly sock?: net.Server | number | undefined;
   /** File mode of the socket, in force before the first client can connect. Default: 0o777 less the process's umask. */
   readonly mode?: number | undefined;
-  /** Whether closing the server removes the socket file, if it is still its own. Default true. */
+  /**
+   * Owner of the socket file, in force before the first client can connect; usually only root may give another than its own. An id that is left out stays
+   * the process's.
+   */
+  readonly owner?: { readonly uid?: number | undefined; readonly gid?: number | undefined } | undefined;
+  /**
+   * Replaces a live server on the path in one step, so that clients find one of the two at any time. The old server keeps its clients and accepts those who had
+   * reached it; close it when this call has returned. Default false: a live server gives `EADDRINUSE`.
+   */
+  readonly takeover?: boolean | undefined;
+  /** Whether closing the server removes the socket file, if it is still its own. Default true; for a `sock`, whose file was made elsewhere, false. */
   readonly cleanupSocket?: boolean | undefined;
 }
 
 /** Options of `createServer()`. */
-export interface TcpServerOptions extends ServerOptions, TlsOptionNames {
+export interface TcpServerOptions extends ServerOptions, ServerTlsOptions {
   /** A listening `net.Server` or the descriptor of a listening socket, instead of host and port. It belongs to the call from then on. */
   readonly sock?: net.Server | number | undefined;
   /** 4 or 6 for addresses of that family only; 0 (default) for both. */
@@ -74,30 +87,34 @@ export async function createUnixServer(
   path?: PathLike | null,
   options?: UnixServerOptions,
 ): Promise<Server> {
-  const sock = options?.sock;
+  // Closed if anything fails before it has another owner.
+  let orphan: unknown = options?.sock;
   try {
-    const { backlog, startServing } = checkServerOptions(protocolFactory, options);
-    checkTls(options);
+    const sock = options?.sock;
+    const config = checkServerOptions(protocolFactory, options);
+    const { backlog } = config;
     const parsed = path === undefined || path === null ? undefined : parseUnixPath("listen", path);
     if (parsed === undefined && sock === undefined) throw invalidValue("neither path nor sock was given");
     if (parsed !== undefined && sock !== undefined) throw invalidValue("path and sock cannot be given at the same time");
     const mode = options?.mode === undefined ? undefined : checkInteger("mode", options.mode, 0, MAX_MODE);
-    if (mode !== undefined && (sock !== undefined || parsed?.abstract === true))
-      throw invalidValue("mode is only meaningful with a path in the file system");
-    const cleanupSocket = checkBoolean("cleanupSocket", options?.cleanupSocket) ?? true;
+    const owner = checkOwner(options?.owner);
+    const takeover = checkBoolean("takeover", options?.takeover) ?? false;
+    const hasFile = parsed !== undefined && !parsed.abstract;
+    for (const [name, given] of Object.entries({ mode, owner, takeover: takeover || undefined })) {
+      if (given !== undefined && !hasFile) throw invalidValue(`${name} is only meaningful with a path in the file system`);
+    }
+    const cleanupSocket = checkBoolean("cleanupSocket", options?.cleanupSocket) ?? sock === undefined;
     options?.signal?.throwIfAborted();
-    if (parsed === undefined)
-      return await openServer(
-        [new AdoptedListener(adoptServer(sock as net.Server | number, "unix"), "unix", backlog)],
-        protocolFactory,
-        options,
-        startServing,
-      );
-    const listener = new UnixListener(parsed, { backlog, mode, cleanupSocket });
+    if (parsed === undefined) {
+      const listener = new AdoptedListener(adoptServer(sock as net.Server | number, "unix"), backlog, cleanupSocket);
+      orphan = undefined;
+      return await openServer([listener], protocolFactory, options, config);
+    }
+    const listener = new UnixListener(parsed, { backlog, mode, owner, takeover, cleanupSocket });
     await listener.bind();
-    return await openServer([listener], protocolFactory, options, startServing);
+    return await openServer([listener], protocolFactory, options, config);
   } catch (error) {
-    discardSock(sock);
+    discardSock(orphan);
     throw error;
   }
 }
@@ -125,10 +142,12 @@ export async function createServer(
   port?: number | null,
   options?: TcpServerOptions,
 ): Promise<Server> {
-  const sock = options?.sock;
+  // Closed if anything fails before it has another owner.
+  let orphan: unknown = options?.sock;
   try {
-    const { backlog, startServing } = checkServerOptions(protocolFactory, options);
-    checkTls(options);
+    const sock = options?.sock;
+    const config = checkServerOptions(protocolFactory, options);
+    const { backlog } = config;
     const given = (host !== undefined && host !== null) || (port !== undefined && port !== null);
     if (!given && sock === undefined) throw invalidValue("neither host and port nor sock were given");
     if (given && sock !== undefined) throw invalidValue("host or port and sock cannot be given at the same time");
@@ -141,13 +160,16 @@ export async function createServer(
     if (reusePort) checkReusePort();
     const keepAlive = checkBoolean("keepAlive", options?.keepAlive) ?? false;
     options?.signal?.throwIfAborted();
-    if (sock !== undefined)
-      return await openServer([new AdoptedListener(adoptServer(sock, "tcp"), "tcp", backlog)], protocolFactory, options, startServing);
+    if (sock !== undefined) {
+      const listener = new AdoptedListener(adoptServer(sock, "tcp"), backlog, false);
+      orphan = undefined;
+      return await openServer([listener], protocolFactory, options, config);
+    }
     const addresses = await resolveAll(hosts, family);
     const listeners = addresses.map((address) => new TcpListener({ host: address, port: checkedPort, backlog, reusePort, keepAlive }));
-    return await openServer(listeners, protocolFactory, options, startServing);
+    return await openServer(listeners, protocolFactory, options, config);
   } catch (error) {
-    discardSock(sock);
+    discardSock(orphan);
     throw error;
   }
 }
@@ -171,6 +193,17 @@ async function resolveAll(hosts: readonly string[], family: IpFamily): Promise<s
   return [...new Set(found.flat().map(({ address }) => address))];
 }
 
+/** An id that is left out stays what the system gave the new file: -1 is its word for that. */
+function checkOwner(owner: UnixServerOptions["owner"]): { uid: number; gid: number } | undefined {
+  if (owner === undefined) return undefined;
+  checkOptions("owner", owner);
+  const { uid, gid } = owner;
+  return {
+    uid: uid === undefined ? -1 : checkInteger("owner.uid", uid, 0, MAX_ID),
+    gid: gid === undefined ? -1 : checkInteger("owner.gid", gid, 0, MAX_ID),
+  };
+}
+
 function checkReusePort(): void {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   const hasIt = (major === 22 && minor >= 12) || (major === 23 && minor >= 1) || major > 23;
@@ -181,12 +214,13 @@ async function openServer(
   listeners: readonly Listener[],
   protocolFactory: ProtocolFactory,
   options: ServerOptions | undefined,
-  startServing: boolean,
+  config: ServerConfig,
 ): Promise<Server> {
-  const { maxConnections = Infinity, backlog = DEFAULT_BACKLOG, onError = warnOfServerError, signal } = options ?? {};
-  const server = new Server(listeners, { protocolFactory, maxConnections, maxWaiting: backlog, onError, signal });
+  const { maxConnections = Infinity, onError = warnOfServerError, signal } = options ?? {};
+  const server = new Server(listeners, { protocolFactory, tls: config.tls, maxConnections, maxWaiting: config.backlog, onError, signal });
   try {
-    if (startServing) await server.startServing();
+    signal?.throwIfAborted();
+    if (config.startServing) await server.startServing();
     signal?.throwIfAborted();
     return server;
   } catch (error) {

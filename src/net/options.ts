@@ -1,13 +1,38 @@
 /** The options that several of the calls share, and their checks: all before anything is opened. */
 import { checkBoolean, checkFunction, checkInteger, checkOptions, checkSignal, invalidType, invalidValue } from "../base/arguments.js";
 import { DEFAULT_BACKLOG } from "../base/limits.js";
+import { checkClientSsl, checkServerHostname, checkServerSsl, refuseWithoutSsl, tlsTimeouts } from "../base/tls-arguments.js";
+import type { SSLClient, SSLServer, TlsTimeouts } from "../contracts/tls.js";
+import { ClientHandshake, ServerHandshakes } from "../transports/tls-handshake.js";
 
-/** Options of TLS. Not available yet: a call that gives one is refused. */
-export interface TlsOptionNames {
-  readonly ssl?: unknown;
+/** TLS for a connection to be opened. */
+export interface ClientTlsOptions extends TlsTimeouts {
+  /** TLS from the start: `true` for the platform's trust store, a `SecureContext`, or Node's `tls.ConnectionOptions`. Default: none. */
+  readonly ssl?: SSLClient | undefined;
+  /** Whose certificate is expected. Required with `ssl` where there is no host to take it from; `""` for anybody's. */
   readonly serverHostname?: string | undefined;
-  readonly sslHandshakeTimeout?: number | undefined;
-  readonly sslShutdownTimeout?: number | undefined;
+}
+
+/** TLS for a server. */
+export interface ServerTlsOptions extends TlsTimeouts {
+  /** TLS from the start: a `SecureContext` with certificate and key, or Node's `tls.TlsOptions`. Default: none. */
+  readonly ssl?: SSLServer | undefined;
+}
+
+/** TLS of a connection, all checked; `null`: none. */
+export interface ClientTls {
+  readonly ssl: SSLClient;
+  readonly handshake: ClientHandshake;
+  readonly sslHandshakeTimeout: number;
+  readonly sslShutdownTimeout: number;
+}
+
+/** TLS of a server, all checked; `null`: none. */
+export interface ServerTls {
+  readonly ssl: SSLServer;
+  readonly handshakes: ServerHandshakes;
+  readonly sslHandshakeTimeout: number;
+  readonly sslShutdownTimeout: number;
 }
 
 /** Options of every server. */
@@ -24,19 +49,40 @@ export interface ServerOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Refuses options of TLS: those without `ssl` for good, `ssl` itself for now. */
-export function checkTls(options: TlsOptionNames | undefined): void {
-  if (options?.ssl !== undefined && options.ssl !== null) throw invalidValue("ssl is not supported yet");
-  for (const name of ["serverHostname", "sslHandshakeTimeout", "sslShutdownTimeout"] as const) {
-    if (options?.[name] !== undefined) throw invalidValue(`${name} is only meaningful with ssl`);
+/** Checks the TLS of a connection, down to its certificates; `host` is the name that its certificate is for, unless another is given. */
+export function checkClientTls(options: ClientTlsOptions | undefined, host: string | undefined): ClientTls | null {
+  const given: unknown = options?.ssl;
+  // CPython takes False for None here.
+  if (given === undefined || given === null || given === false) {
+    refuseWithoutSsl(options);
+    return null;
   }
+  const serverHostname = checkServerHostname("client", options?.serverHostname) ?? host;
+  if (serverHostname === undefined) throw invalidValue("you have to pass serverHostname when using ssl");
+  const ssl = checkClientSsl(given as SSLClient);
+  return { ssl, ...tlsTimeouts(options), handshake: new ClientHandshake(ssl, serverHostname) };
 }
 
-/** Checks what the two servers share; returns the backlog. */
-export function checkServerOptions(
-  protocolFactory: unknown,
-  options: ServerOptions | undefined,
-): { backlog: number; startServing: boolean } {
+/** Checks the TLS of a server, down to its certificate. */
+function checkServerTls(options: (ServerTlsOptions & { readonly serverHostname?: unknown }) | undefined): ServerTls | null {
+  if (options?.ssl === undefined || options.ssl === null) {
+    refuseWithoutSsl(options);
+    return null;
+  }
+  checkServerHostname("server", options.serverHostname as string | undefined);
+  const ssl = checkServerSsl(options.ssl);
+  return { ssl, ...tlsTimeouts(options), handshakes: new ServerHandshakes(ssl) };
+}
+
+/** What the two servers share, checked, with the defaults put in. */
+export interface ServerConfig {
+  readonly backlog: number;
+  readonly startServing: boolean;
+  readonly tls: ServerTls | null;
+}
+
+/** Checks what the two servers share. */
+export function checkServerOptions(protocolFactory: unknown, options: (ServerOptions & ServerTlsOptions) | undefined): ServerConfig {
   checkFunction("protocolFactory", protocolFactory);
   checkOptions("options", options);
   if (options?.maxConnections !== undefined) checkInteger("maxConnections", options.maxConnections, 1);
@@ -45,6 +91,7 @@ export function checkServerOptions(
   return {
     backlog: options?.backlog === undefined ? DEFAULT_BACKLOG : checkInteger("backlog", options.backlog, 0, 2 ** 31 - 1),
     startServing: checkBoolean("startServing", options?.startServing) ?? true,
+    tls: checkServerTls(options),
   };
 }
 

@@ -12,7 +12,12 @@ export interface IpAddress {
 /** Every address of a host, in the system's order. An address stands for itself. */
 export async function resolve(host: string, family: IpFamily): Promise<IpAddress[]> {
   const literal = net.isIP(host.split("%", 1)[0] as string);
-  if ((literal === 4 || literal === 6) && (family === 0 || family === literal)) return [{ address: host, family: literal }];
+  if (literal === 4 || literal === 6) {
+    if (family === 0 || family === literal) return [{ address: host, family: literal }];
+    // Node would take the address all the same. CPython: `getaddrinfo()` fails with this code.
+    const error = new Error(`EAI_ADDRFAMILY: not an address of the family IPv${family}, getaddrinfo '${host}'`);
+    throw Object.assign(error, { code: "EAI_ADDRFAMILY", syscall: "getaddrinfo", hostname: host });
+  }
   const found = await lookup(host, { all: true, family, verbatim: true });
   return found.map(({ address, family: foundFamily }) => ({ address, family: foundFamily === 6 ? 6 : 4 }));
 }

@@ -7,14 +7,15 @@
 import type net from "node:net";
 import { checkInteger, checkOptions, checkSignal, type SignalOptions } from "../base/arguments.js";
 import { InvalidStateError } from "../base/errors.js";
-import { liveSignal, Waiters } from "../base/waiting.js";
+import { forgetAborted, onceAborted, Waiters, waitEnd } from "../base/waiting.js";
+import type { ProtocolFactory, Transport } from "../contracts/connection.js";
 import type { TransportSocket } from "../contracts/extra-info.js";
-import type { ProtocolFactory } from "../contracts/protocol.js";
-import type { Transport } from "../contracts/transport.js";
-import type { TransportOwner } from "../contracts/transport-owner.js";
+import type { ByteCounts, TransportOwner } from "../contracts/transport-owner.js";
+import { now, tellError } from "../transports/diagnostics.js";
 import type { UnixNames } from "../transports/socket-info.js";
 import { discardSock } from "./adopt.js";
-import { startTransport } from "./start-transport.js";
+import type { ServerTls } from "./options.js";
+import { acceptSecured, type ConnectionFacts, startTransport } from "./start-transport.js";
 import { codeOf } from "./system-error.js";
 
 /** How long `shutdown()` lets clients finish, in milliseconds: below the 10 s after which service managers commonly start to kill. */
@@ -32,8 +33,11 @@ export interface Listener {
   readonly socket: TransportSocket;
   /** Begins to accept. */
   listen(accept: AcceptHandler, onError: (error: unknown) => void): Promise<void>;
-  /** Ends for good, at once. */
-  close(): void;
+  /**
+   * Ends for good: nobody can connect any more. Clients that had connected by then may still be accepted for a moment; the promise, if there is one, tells
+   * when that is over.
+   */
+  close(): Promise<void> | void;
 }
 
 /** What the server does with its clients. */
@@ -43,6 +47,8 @@ export interface ServerPolicy {
   /** Accepted clients above the maximum that may wait. */
   readonly maxWaiting: number;
   readonly onError: (error: unknown) => void;
+  /** TLS for every client; `null`: none. */
+  readonly tls: ServerTls | null;
   /** Closes the server. */
   readonly signal: AbortSignal | undefined;
 }
@@ -53,6 +59,29 @@ export interface ShutdownResult {
   readonly finished: number;
   /** Clients that were cut off. */
   readonly aborted: number;
+}
+
+/** What a server has done so far, and what it is doing. */
+export interface ServerStats extends ByteCounts {
+  /** Clients being served. */
+  readonly active: number;
+  /** Accepted clients that wait for their turn: `maxConnections` are being served. */
+  readonly waiting: number;
+  /** Clients whose TLS handshake is under way. */
+  readonly handshakes: number;
+  /** Clients accepted so far. */
+  readonly accepted: number;
+  /** Of these, clients closed at once, since too many were waiting. */
+  readonly refused: number;
+  /** What went wrong so far before a client had a protocol: TLS handshakes, mostly, and failures to accept. */
+  readonly failed: number;
+}
+
+/** A client that was accepted. */
+interface Accepted {
+  readonly socket: net.Socket;
+  readonly unixNames: UnixNames | null;
+  readonly begunAt: number;
 }
 
 /**
@@ -69,22 +98,34 @@ export interface ShutdownResult {
 export class Server implements AsyncDisposable {
   readonly #listeners: Listener[];
   readonly #policy: ServerPolicy;
-  readonly #clients: Set<Transport> = new Set();
-  readonly #waitingClients: { socket: net.Socket; unixNames: UnixNames | null }[] = [];
+  readonly #clients: Set<Transport & ByteCounts> = new Set();
+  /** Clients that have no protocol yet: their TLS handshake is under way. Aborting one ends it. */
+  readonly #handshakes: Set<AbortController> = new Set();
+  readonly #waitingClients: Accepted[] = [];
   readonly #closeWaiters: Waiters = new Waiters();
   readonly #foreverWaiters: Waiters = new Waiters();
-  readonly #owner: TransportOwner = { attach: (transport) => this.#clients.add(transport), detach: (transport) => this.#detach(transport) };
+  readonly #owner: TransportOwner = { attach: (transport) => this.#attach(transport), detach: (transport) => this.#detach(transport) };
   readonly #onAbort = (): void => this.close();
+  readonly #onError = (error: unknown): void => this.#fail(error);
+  #accepted = 0;
+  #refused = 0;
+  #failed = 0;
+  /** What clients that are gone have carried. */
+  #bytesRead = 0;
+  #bytesWritten = 0;
   #starting: Promise<void> | null = null;
   #serving = false;
   #closed = false;
   #servingForever = false;
+  #shuttingDown = false;
+  /** Listeners that still accept what had reached them before they were closed. */
+  #draining = 0;
 
   /** @internal */
   constructor(listeners: readonly Listener[], policy: ServerPolicy) {
     this.#listeners = [...listeners];
     this.#policy = policy;
-    policy.signal?.addEventListener("abort", this.#onAbort, { once: true });
+    onceAborted(policy.signal, this.#onAbort);
   }
 
   // ---- listening ---------------------------------------------------------------------------------------------------------------
@@ -121,12 +162,12 @@ export class Server implements AsyncDisposable {
 
   async #listenOn(listener: Listener): Promise<void> {
     try {
-      await listener.listen(this.#accept, this.#policy.onError);
+      await listener.listen(this.#accept, this.#onError);
     } catch (error) {
       // CPython: an address that this machine does not have (no IPv6, say) is left out, unless it is the only one.
       if (this.#listeners.length === 1 || !UNAVAILABLE.has(codeOf(error) ?? "")) throw error;
       this.#listeners.splice(this.#listeners.indexOf(listener), 1);
-      listener.close();
+      await listener.close();
     }
     if (this.#closed) throw new InvalidStateError("cannot start serving: the server was closed meanwhile");
   }
@@ -145,7 +186,7 @@ export class Server implements AsyncDisposable {
     if (this.#closed) throw new InvalidStateError("cannot serve forever: the server is closed");
     this.#servingForever = true;
     try {
-      const signal = liveSignal(options);
+      const signal = waitEnd(options);
       await this.startServing();
       signal?.throwIfAborted();
       if (!this.#closed) await this.#foreverWaiters.wait(signal);
@@ -160,61 +201,161 @@ export class Server implements AsyncDisposable {
   // ---- clients -----------------------------------------------------------------------------------------------------------------
 
   readonly #accept: AcceptHandler = (socket, unixNames) => {
-    if (this.#closed) discardSock(socket);
-    else if (this.#clients.size < this.#policy.maxConnections) this.#serve(socket, unixNames);
-    else if (this.#waitingClients.length < this.#policy.maxWaiting)
-      this.#waitingClients.push({ socket: socket.pause().on("error", ignore), unixNames });
-    else discardSock(socket);
+    this.#accepted += 1;
+    const client = { socket, unixNames, begunAt: now() };
+    if (this.#served < this.#policy.maxConnections) this.#serve(client);
+    else if (this.#waitingClients.length < this.#policy.maxWaiting) {
+      socket.pause().on("error", ignore);
+      this.#waitingClients.push(client);
+    } else {
+      this.#refused += 1;
+      discardSock(socket);
+    }
   };
 
-  #serve(socket: net.Socket, unixNames: UnixNames | null): void {
+  /** Something went wrong before a client had a protocol. */
+  #fail(error: unknown): void {
+    this.#failed += 1;
+    tellError(null, error, "accept");
+    this.#policy.onError(error);
+  }
+
+  /** Clients being served, and those on their way through the handshake. */
+  get #served(): number {
+    return this.#clients.size + this.#handshakes.size;
+  }
+
+  /** All clients, with those who wait for their turn. */
+  get #connected(): number {
+    return this.#served + this.#waitingClients.length;
+  }
+
+  #serve({ socket, unixNames, begunAt }: Accepted): void {
+    const { protocolFactory, tls } = this.#policy;
+    const facts = { unixNames, begunAt, owner: this.#owner };
+    if (tls !== null) {
+      void this.#serveSecured(socket, { ...facts, tls });
+      return;
+    }
     try {
-      startTransport(socket, this.#policy.protocolFactory, unixNames, this.#owner);
+      startTransport(socket, protocolFactory, facts);
     } catch (error) {
-      this.#policy.onError(error);
+      this.#fail(error);
     }
   }
 
-  #detach(transport: Transport): void {
+  async #serveSecured(socket: net.Socket, facts: ConnectionFacts & { readonly tls: ServerTls }): Promise<void> {
+    const handshake = new AbortController();
+    this.#handshakes.add(handshake);
+    try {
+      await acceptSecured(socket, this.#policy.protocolFactory, { ...facts, signal: handshake.signal });
+    } catch (error) {
+      if (!handshake.signal.aborted) this.#fail(error);
+    } finally {
+      this.#handshakes.delete(handshake);
+      this.#serveWaiting();
+      this.#wakeIfEnded();
+    }
+  }
+
+  #attach(transport: Transport & ByteCounts): void {
+    this.#clients.add(transport);
+    // Accepted from the queue while the server shuts down; its protocol has not been told that it is connected yet.
+    if (this.#shuttingDown) queueMicrotask(() => transport.getProtocol().shutdownRequested?.());
+  }
+
+  #detach(transport: Transport & ByteCounts): void {
     this.#clients.delete(transport);
+    this.#bytesRead += transport.bytesRead;
+    this.#bytesWritten += transport.bytesWritten;
     this.#serveWaiting();
     this.#wakeIfEnded();
   }
 
   #serveWaiting(): void {
-    while (this.#clients.size < this.#policy.maxConnections) {
+    while (this.#served < this.#policy.maxConnections) {
       const waiting = this.#waitingClients.shift();
       if (waiting === undefined) return;
-      if (!waiting.socket.destroyed) this.#serve(waiting.socket, waiting.unixNames);
+      if (!waiting.socket.destroyed) this.#serve(waiting);
     }
   }
 
-  /** Closes every client's connection, each after what was written to it. */
+  /**
+   * How many clients there are and have been, and how many bytes they have carried: for a status page or a metric. Only here.
+   *
+   * @example
+   * ```ts
+   * const { active, accepted, bytesRead } = server.getStats();
+   * ```
+   */
+  getStats(): ServerStats {
+    let bytesRead = this.#bytesRead;
+    let bytesWritten = this.#bytesWritten;
+    for (const client of this.#clients) {
+      bytesRead += client.bytesRead;
+      bytesWritten += client.bytesWritten;
+    }
+    return {
+      active: this.#clients.size,
+      waiting: this.#waitingClients.length,
+      handshakes: this.#handshakes.size,
+      accepted: this.#accepted,
+      refused: this.#refused,
+      failed: this.#failed,
+      bytesRead,
+      bytesWritten,
+    };
+  }
+
+  /** Closes every client's connection, each after what was written to it; those who still wait for their turn, too. */
   closeClients(): void {
+    this.#dropUnserved();
     for (const transport of [...this.#clients]) transport.close();
   }
 
   /** Closes every client's connection at once. */
   abortClients(): void {
+    this.#dropUnserved();
     for (const transport of [...this.#clients]) transport.abort();
+  }
+
+  /** Cuts off clients that have no transport yet. */
+  #dropUnserved(): void {
+    for (const { socket } of this.#waitingClients.splice(0)) discardSock(socket);
+    for (const handshake of [...this.#handshakes]) handshake.abort();
+    this.#wakeIfEnded();
   }
 
   // ---- ending ------------------------------------------------------------------------------------------------------------------
 
-  /** Stops listening. Clients are left alone; those that still wait for their turn are closed. */
+  /** Stops listening. Clients are left alone, and those who had connected and wait for their turn still get it. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#serving = false;
-    this.#policy.signal?.removeEventListener("abort", this.#onAbort);
-    for (const listener of this.#listeners) listener.close();
-    for (const { socket } of this.#waitingClients.splice(0)) discardSock(socket);
+    forgetAborted(this.#policy.signal, this.#onAbort);
+    for (const listener of this.#listeners) this.#drain(listener.close());
     this.#foreverWaiters.wake();
     this.#wakeIfEnded();
   }
 
+  /** Clients who had connected are still taken in; until then the server has not ended. */
+  #drain(drained: Promise<void> | void): void {
+    if (drained === undefined) return;
+    this.#draining += 1;
+    void drained.finally(() => {
+      this.#draining -= 1;
+      this.#wakeIfEnded();
+    });
+  }
+
+  /** Whether the server is closed and its last client gone. */
+  get #ended(): boolean {
+    return this.#closed && this.#draining === 0 && this.#connected === 0;
+  }
+
   #wakeIfEnded(): void {
-    if (this.#closed && this.#clients.size === 0) this.#closeWaiters.wake();
+    if (this.#ended) this.#closeWaiters.wake();
   }
 
   /**
@@ -226,8 +367,8 @@ export class Server implements AsyncDisposable {
    */
   async waitClosed(options?: SignalOptions): Promise<void> {
     checkOptions("options", options);
-    const signal = liveSignal(options);
-    if (!this.#closed || this.#clients.size > 0) await this.#closeWaiters.wait(signal);
+    const signal = waitEnd(options);
+    if (!this.#ended) await this.#closeWaiters.wait(signal);
   }
 
   /**
@@ -248,17 +389,19 @@ export class Server implements AsyncDisposable {
    * });
    * ```
    */
-  async shutdown(options?: SignalOptions & { readonly graceMs?: number | undefined }): Promise<ShutdownResult> {
+  async shutdown(options?: Pick<SignalOptions, "signal"> & { readonly graceMs?: number | undefined }): Promise<ShutdownResult> {
     checkOptions("options", options);
     const graceMs = options?.graceMs === undefined ? DEFAULT_GRACE_MS : checkInteger("graceMs", options.graceMs, 0, 2 ** 31 - 1);
     const signal = checkSignal(options?.signal);
     this.close();
-    const clients = this.#clients.size;
+    this.#shuttingDown = true;
+    const clientsBefore = this.#connected - this.#accepted + this.#refused;
     for (const transport of [...this.#clients]) transport.getProtocol().shutdownRequested?.();
     const aborted = await this.#endOfGrace(graceMs, signal);
     this.abortClients();
     await this.waitClosed();
-    return { finished: clients - aborted, aborted };
+    // Those count, too, who had connected but were only accepted after the call.
+    return { finished: clientsBefore + this.#accepted - this.#refused - aborted, aborted };
   }
 
   /** Waits for the clients or the deadline; returns how many are left. */
@@ -266,16 +409,16 @@ export class Server implements AsyncDisposable {
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), graceMs);
     const onAbort = (): void => deadline.abort();
-    signal?.addEventListener("abort", onAbort, { once: true });
+    onceAborted(signal, onAbort);
     try {
       if (signal?.aborted !== true) await this.waitClosed({ signal: deadline.signal });
     } catch {
       // the deadline
     } finally {
       clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
+      forgetAborted(signal, onAbort);
     }
-    return this.#clients.size;
+    return this.#connected;
   }
 
   /** For `await using`: `shutdown()` with its default grace period. */

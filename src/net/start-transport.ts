@@ -1,32 +1,87 @@
 /** Puts a transport and a protocol onto a connected socket: where connections and accepted clients begin alike. */
 import type net from "node:net";
+import type { TLSSocket } from "node:tls";
 import { invalidType } from "../base/arguments.js";
+import type { Protocol, ProtocolFactory, Transport } from "../contracts/connection.js";
 import type { ExtraInfo } from "../contracts/extra-info.js";
-import type { Protocol, ProtocolFactory } from "../contracts/protocol.js";
-import type { Transport } from "../contracts/transport.js";
 import type { TransportOwner } from "../contracts/transport-owner.js";
+import { tellStarted } from "../transports/diagnostics.js";
 import { SocketTransport } from "../transports/socket.js";
 import { ConnectedSocket, type UnixNames } from "../transports/socket-info.js";
+import { tlsExtraInfo } from "../transports/tls-info.js";
 import { discardSock } from "./adopt.js";
+import type { ClientTls, ServerTls } from "./options.js";
 
-/**
- * Starts the connection; if the factory throws, the socket is closed.
- *
- * @param unixNames the names of a Unix socket; `null` for TCP
- * @param owner the server that accepted the connection
- */
+/** What is known of a connection before it has a transport. */
+export interface ConnectionFacts {
+  /** The names of a Unix socket; `null` for TCP. */
+  readonly unixNames: UnixNames | null;
+  /** When the call for it was made, or the client was accepted, by `now()`. */
+  readonly begunAt: number;
+  /** The server that accepted the connection. */
+  readonly owner?: TransportOwner | undefined;
+  /** The host it was opened to. */
+  readonly host?: string | undefined;
+}
+
+/** A connection that was opened: secures it if that is wanted, and starts it. Whatever fails, the socket is closed. */
+export async function openTransport<P extends Protocol>(
+  socket: net.Socket,
+  protocolFactory: ProtocolFactory<P>,
+  { tls, signal, ...facts }: ConnectionFacts & { readonly tls: ClientTls | null; readonly signal: AbortSignal | undefined },
+): Promise<[Transport, P]> {
+  if (tls === null) return startTransport(socket, protocolFactory, facts);
+  const secured = await tls.handshake.secure(socket, tls.sslHandshakeTimeout, signal);
+  return startSecured(socket, secured, protocolFactory, facts, tls);
+}
+
+/** A client that was accepted by a TLS server: secures it and starts it. Whatever fails, the socket is closed. */
+export async function acceptSecured(
+  socket: net.Socket,
+  protocolFactory: ProtocolFactory,
+  { tls, signal, ...facts }: ConnectionFacts & { readonly tls: ServerTls; readonly signal: AbortSignal },
+): Promise<void> {
+  const secured = await tls.handshakes.secure(socket, tls.sslHandshakeTimeout, signal);
+  startSecured(socket, secured, protocolFactory, facts, tls);
+}
+
+/** Starts a connection without TLS; if the factory throws, the socket is closed. */
 export function startTransport<P extends Protocol>(
   socket: net.Socket,
   protocolFactory: ProtocolFactory<P>,
-  unixNames: UnixNames | null,
-  owner?: TransportOwner,
+  facts: ConnectionFacts,
+): [Transport, P] {
+  return start(socket, protocolFactory, facts, new ConnectedSocket(socket, facts.unixNames));
+}
+
+function startSecured<P extends Protocol>(
+  socket: net.Socket,
+  secured: TLSSocket,
+  protocolFactory: ProtocolFactory<P>,
+  facts: ConnectionFacts,
+  tls: ClientTls | ServerTls,
+): [Transport, P] {
+  return start(secured, protocolFactory, facts, new ConnectedSocket(socket, facts.unixNames), tls);
+}
+
+function start<P extends Protocol>(
+  socket: net.Socket,
+  protocolFactory: ProtocolFactory<P>,
+  { owner, host, begunAt }: ConnectionFacts,
+  info: ConnectedSocket,
+  tls?: ClientTls | ServerTls,
 ): [Transport, P] {
   try {
     const protocol = protocolFactory();
     if (typeof protocol !== "object" || protocol === null) throw invalidType("the result of protocolFactory", "a Protocol", protocol);
-    const info = new ConnectedSocket(socket, unixNames);
-    const extraInfo: Partial<ExtraInfo> = { socket: info, peername: info.getpeername(), sockname: info.getsockname() };
-    const transport = new SocketTransport(socket, { protocol, extraInfo, owner });
+    const extraInfo: Partial<ExtraInfo> = {
+      socket: info,
+      peername: info.getpeername(),
+      sockname: info.getsockname(),
+      ...(tls === undefined ? {} : tlsExtraInfo(socket as TLSSocket, tls.ssl)),
+    };
+    const transport = new SocketTransport(socket, { protocol, extraInfo, owner, host, tlsShutdownTimeout: tls?.sslShutdownTimeout });
+    tellStarted(transport, owner !== undefined, begunAt);
     transport.start();
     return [transport, protocol];
   } catch (error) {

@@ -18,9 +18,14 @@ export interface SystemError extends Error {
  * @param path to what
  * @param cause what led to it
  */
-export function systemError(code: keyof typeof constants.errno, syscall: string, text: string, path: string, cause?: unknown): SystemError {
+export function systemError(code: string, syscall: string, text: string, path: string, cause?: unknown): SystemError {
   const error = new Error(`${code}: ${text}, ${syscall} '${path}'`, cause === undefined ? undefined : { cause });
-  return Object.assign(error, { code, errno: -constants.errno[code], syscall, path });
+  return Object.assign(error, { code, errno: -(constants.errno[code as keyof typeof constants.errno] ?? 0), syscall, path });
+}
+
+/** Whether a code is one of the system's. */
+export function isSystemCode(code: string): boolean {
+  return code in constants.errno;
 }
 
 /** The code of a system error; `undefined` for anything else. */

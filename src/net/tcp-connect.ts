@@ -4,7 +4,9 @@
  *
  * Promises: at most one socket comes out, the others are closed; when all fail, the error tells of each.
  */
-import net from "node:net";
+import type net from "node:net";
+import { forgetAborted, onceAborted } from "../base/waiting.js";
+import { makeSocket } from "./make-socket.js";
 import type { IpFamily } from "./options.js";
 import { type IpAddress, resolve } from "./resolve.js";
 import { systemErrorCodes } from "./system-error.js";
@@ -43,8 +45,6 @@ export async function connectTcp(target: TcpTarget, signal: AbortSignal | undefi
         host: address.address,
         port: target.port,
         family: address.family,
-        allowHalfOpen: true,
-        noDelay: true,
         ...(local === undefined ? {} : { localAddress: local.address, localPort: target.localAddr?.[1] ?? 0 }),
       },
       whenDone,
@@ -54,13 +54,13 @@ export async function connectTcp(target: TcpTarget, signal: AbortSignal | undefi
 }
 
 /** One attempt; returns the socket so that it can be given up. */
-function connectOne(options: net.TcpNetConnectOpts, whenDone: (result: net.Socket | Error) => void): net.Socket {
-  const socket = net.connect(options);
+function connectOne(options: net.TcpSocketConnectOpts, whenDone: (result: net.Socket | Error) => void): net.Socket {
+  const socket = makeSocket().connect(options);
   const onError = (error: Error): void => whenDone(error);
   socket.once("error", onError);
   socket.once("connect", () => {
     // Until the transport listens, an error must not find nobody there.
-    socket.on("error", ignore).off("error", onError);
+    socket.on("error", ignore).off("error", onError).setNoDelay(true);
     whenDone(socket);
   });
   return socket;
@@ -79,7 +79,7 @@ function staggered(attempts: readonly Attempt[], target: TcpTarget, signal: Abor
     const finish = (): void => {
       over = true;
       clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
+      forgetAborted(signal, onAbort);
       for (const socket of trying) socket.on("error", ignore).destroy();
     };
     const onAbort = (): void => {
@@ -112,7 +112,7 @@ function staggered(attempts: readonly Attempt[], target: TcpTarget, signal: Abor
       if (target.happyEyeballsDelay !== undefined) timer = setTimeout(tryNext, target.happyEyeballsDelay);
     };
 
-    signal?.addEventListener("abort", onAbort, { once: true });
+    onceAborted(signal, onAbort);
     tryNext();
   });
 }
@@ -142,8 +142,8 @@ function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): 
   if (signal === undefined) return promise;
   return new Promise((resolvePromise, reject) => {
     const onAbort = (): void => reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    promise.then(resolvePromise, reject).finally(() => signal.removeEventListener("abort", onAbort));
+    onceAborted(signal, onAbort);
+    promise.then(resolvePromise, reject).finally(() => forgetAborted(signal, onAbort));
   });
 }
 

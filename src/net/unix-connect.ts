@@ -1,23 +1,26 @@
 /** Connecting to a Unix socket. */
-import net from "node:net";
+import type net from "node:net";
+import { forgetAborted, onceAborted } from "../base/waiting.js";
+import { makeSocket } from "./make-socket.js";
 import type { UnixPath } from "./unix-path.js";
 
 /** Connects; if aborted, closes what was opened and rejects with the signal's reason. */
 export function connectUnix(path: UnixPath, signal: AbortSignal | undefined): Promise<net.Socket> {
   return new Promise((resolve, reject) => {
     // The signal is not given to Node, which would destroy the connection with it later on.
-    const socket = net.connect({ path: path.name, allowHalfOpen: true });
+    const socket = makeSocket().connect({ path: path.name });
+    const stopWatching = (): void => forgetAborted(signal, onAbort);
     const onAbort = (): void => {
       socket.destroy();
       reject(signal?.reason);
     };
-    signal?.addEventListener("abort", onAbort, { once: true });
+    onceAborted(signal, onAbort);
     socket.on("error", (error) => {
-      signal?.removeEventListener("abort", onAbort);
+      stopWatching();
       reject(error);
     });
     socket.once("connect", () => {
-      signal?.removeEventListener("abort", onAbort);
+      stopWatching();
       resolve(socket);
     });
   });

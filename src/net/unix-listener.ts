@@ -1,5 +1,5 @@
 /**
- * The socket file of a server: how its name comes and goes.
+ * A server's Unix socket: how its file comes and goes.
  *
  * Theory of operation
  *
@@ -7,37 +7,57 @@
  * before its mode is right, a stale file is in the way, and Node's `server.close()` removes whatever has the name by then. So a server is bound under a
  * hidden name, and *published* when it is ready:
  *
- *   1. Make a directory `.as-XXXXXXXX` beside the public name, which only we may enter; bind and listen in there.
- *   2. Give the file its mode. Nobody else can have connected yet.
- *   3. `link()` it to the public name: that fails if the name is taken. The hidden name and its directory are removed.
+ *   1. Make a directory `.as-...` beside the public name, which only we may enter; bind and listen in there.
+ *   2. Give the file its owner and mode. Nobody else can have connected yet.
+ *   3. `link()` it to the public name, which fails if the name is taken. The hidden name and its directory are removed.
  *
- * If the name is taken, by a socket: somebody who answers there is alive, and that is EADDRINUSE. Nobody who answers means a stale file. It is moved
- * away into the hidden directory, looked at again (device and inode), and dropped if it is the one that did not answer; if another server was quicker and
- * it is that one's, it gets its name back. Then step 3 again. A name that is not a socket's is never touched.
+ * If the name is taken, by a socket: somebody who answers there is alive, and that is EADDRINUSE. Nobody who answers means a stale file. Under a lock
+ * between starters it is moved aside into the hidden directory, looked at again (device and inode), and dropped if it is the one that did not answer; should
+ * it be another's that was quicker, that one gets its name back. Then step 3 again. A name that is not a socket's is never touched.
  *
- * `close()` removes the public name if it is still ours, by device and inode.
+ * Takeover replaces step 3 by `rename()`, which puts our socket in the place of a live server's in one step: there is no moment without a server. The old server
+ * goes on with its clients.
  *
- * The price: tools such as `ss` show the hidden name, and a connecting peer's own `getpeername()` gives it. What this library reports is the public one.
+ * `close()` removes the public name if it is still ours, by device and inode. Clients that had reached our queue by then are still accepted: with the name
+ * gone (or another's) no more can come, so the queue is empty when the event loop has looked and found none.
+ *
+ * Why not a umask around a bind to the public name: it keeps the name that tools show, but a worker thread cannot set the umask, and it
+ * leaves the stale file and the unlink by path unsolved. The price of the hidden name: tools such as `ss` show it, and so does the `getpeername()` of a
+ * peer that does not use this library. What this library reports is the public name.
  */
-
-import { randomBytes } from "node:crypto";
-import { chmodSync, linkSync, lstatSync, mkdirSync, renameSync, rmdirSync, type Stats, unlinkSync } from "node:fs";
+import { chmodSync, chownSync, type Stats } from "node:fs";
 import net from "node:net";
-import { dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { InvalidStateError } from "../base/errors.js";
 import type { TransportSocket } from "../contracts/extra-info.js";
-import { closeServer, ListeningSocket, listenOn } from "./listener.js";
+import { HiddenName, isSameFile, unlinkIfThere } from "./hidden-name.js";
+import { ListeningSocket } from "./listening-socket.js";
+import { acceptConnections } from "./make-socket.js";
+import { closeServer, listenOn } from "./net-server.js";
 import type { AcceptHandler, Listener } from "./server.js";
-import { codeOf, type SystemError, systemError } from "./system-error.js";
-import { checkLength, type UnixPath } from "./unix-path.js";
+import { codeOf, isSystemCode, systemError } from "./system-error.js";
+import { absolutePath, type UnixPath } from "./unix-path.js";
+import { checkStale, lookAt, type PublicName, publish } from "./unix-publish.js";
 
-/** How often a name that is taken and then free again is tried for. More than a handful means that others are fighting over it. */
-const PUBLISH_ATTEMPTS = 10;
+/** Waits until a connection that is in the queue has been seen. Node looks for one in each turn of the event loop, and the first may be half over. */
+async function oneLook(): Promise<void> {
+  // Deno: accepts in a thread of its own, and turns do not wait for it.
+  if (process.versions["deno"] !== undefined) await delay(DENO_ACCEPT_MS);
+  for (let turn = 0; turn < 2; turn += 1) await new Promise((done) => setImmediate(done));
+}
+
+/** Deno hands over a connection that is there within a millisecond; this is ample. */
+const DENO_ACCEPT_MS = 20;
 
 /** What a Unix listener is made from. */
 export interface UnixListenOptions {
   readonly backlog: number;
   /** File mode; `undefined`: what the process's umask leaves of 0o777, as `bind()` has it. */
   readonly mode: number | undefined;
+  /** File owner; `undefined`: the process's. */
+  readonly owner: { readonly uid: number; readonly gid: number } | undefined;
+  /** Whether to replace a live server. */
+  readonly takeover: boolean;
   /** Whether `close()` removes the file. */
   readonly cleanupSocket: boolean;
 }
@@ -46,186 +66,114 @@ export interface UnixListenOptions {
 export class UnixListener implements Listener {
   readonly #server: net.Server = net.createServer({ allowHalfOpen: true });
   readonly #path: UnixPath;
+  readonly #public: PublicName;
   readonly #options: UnixListenOptions;
   readonly socket: TransportSocket;
   #hidden: HiddenName | null = null;
   #published: Stats | null = null;
   #closed = false;
+  #accepted = 0;
 
   constructor(path: UnixPath, options: UnixListenOptions) {
     this.#path = path;
+    this.#public = { name: path.name, file: path.abstract ? "" : absolutePath(path.name) };
     this.#options = options;
-    this.socket = new ListeningSocket("unix", () => path.name);
+    this.socket = new ListeningSocket(() => path.name);
   }
 
-  /** Binds under a hidden name, where nobody connects; fails if the public name is taken by a live server or by something that is no socket. */
+  /** Binds under a hidden name, where nobody connects. Fails already if the public name is taken by a live server, or by something that is no socket. */
   async bind(): Promise<void> {
     if (this.#path.abstract) return;
-    const { name } = this.#path;
-    const taken = statOrNull(name);
-    if (taken !== null) await checkStale(name, taken);
-    const hidden = new HiddenName(name);
-    this.#hidden = hidden;
-    try {
-      await listenOn(this.#server, { path: hidden.path, backlog: this.#options.backlog, exclusive: true });
-      if (this.#options.mode !== undefined) chmodSync(hidden.path, this.#options.mode);
-    } catch (error) {
-      this.close();
-      throw withPublicPath(error, name);
-    }
+    await this.#onBehalfOfPath(async () => {
+      const taken = lookAt(this.#public.file);
+      if (taken !== null && !this.#options.takeover) await checkStale(this.#public, taken);
+      const hidden = new HiddenName(this.#path.name);
+      this.#hidden = hidden;
+      await listenOn(this.#server, { path: hidden.bindPath(), backlog: this.#options.backlog, exclusive: true });
+      const { owner, mode } = this.#options;
+      // The mode first: a process that may give its files away need not be one that may change those of others.
+      if (mode !== undefined) chmodSync(hidden.path, mode);
+      if (owner !== undefined) chownSync(hidden.path, owner.uid, owner.gid);
+    });
   }
 
   async listen(accept: AcceptHandler, onError: (error: unknown) => void): Promise<void> {
     const names = { sockname: this.#path.name, peername: "" };
-    this.#server.on("connection", (socket) => accept(socket, names));
-    if (this.#path.abstract) await listenOn(this.#server, { path: this.#path.name, backlog: this.#options.backlog, exclusive: true });
-    else await this.#publish();
+    const onConnection = (socket: net.Socket): void => {
+      this.#accepted += 1;
+      accept(socket, names);
+    };
+    if (this.#path.abstract) {
+      await listenOn(this.#server, { path: this.#path.name, backlog: this.#options.backlog, exclusive: true });
+      acceptConnections(this.#server, onConnection);
+    } else {
+      // Before it is published: from then on somebody may connect.
+      acceptConnections(this.#server, onConnection);
+      await this.#onBehalfOfPath(async () => {
+        this.#published = await publish(this.#hidden as HiddenName, this.#public, this.#options.takeover);
+      });
+      // Closed while it was being published: then close() did not know of the file.
+      if (this.#closed) this.#unpublish();
+    }
     this.#server.on("error", onError);
   }
 
-  async #publish(): Promise<void> {
-    const { name } = this.#path;
-    const hidden = this.#hidden as HiddenName;
-    for (let attempt = 1; ; attempt += 1) {
-      if (this.#closed) return;
-      try {
-        linkSync(hidden.path, name);
-        break;
-      } catch (error) {
-        if (codeOf(error) !== "EEXIST") throw withPublicPath(error, name);
-        if (attempt === PUBLISH_ATTEMPTS)
-          throw addressInUse(name, "the name was taken again and again while it was being published", error);
-      }
-      const taken = statOrNull(name);
-      if (taken === null) continue;
-      await checkStale(name, taken);
-      hidden.removeIfStill(name, taken);
+  /** If it fails, everything is undone, and an error about a step or a hidden name is told as one about listening on the name that the caller knows. */
+  async #onBehalfOfPath(action: () => Promise<void>): Promise<void> {
+    try {
+      await action();
+    } catch (error) {
+      if (this.#closed) throw new InvalidStateError("cannot listen: the server was closed meanwhile");
+      await this.close();
+      const code = codeOf(error);
+      const { syscall, path } = error as { readonly syscall?: unknown; readonly path?: unknown };
+      if (code === undefined || !isSystemCode(code) || (syscall === "listen" && path === this.#path.name)) throw error;
+      throw systemError(code, "listen", REASONS[code] ?? "the socket could not be made", this.#path.name, error);
     }
-    this.#published = lstatSync(hidden.path);
-    hidden.remove();
   }
 
-  close(): void {
+  close(): Promise<void> | void {
     if (this.#closed) return;
     this.#closed = true;
-    if (this.#published !== null && this.#options.cleanupSocket) {
-      const now = statOrNull(this.#path.name);
-      if (now !== null && isSame(now, this.#published)) unlinkIfThere(this.#path.name);
-    }
-    closeServer(this.#server);
     this.#hidden?.remove();
+    if (this.#published === null || !this.#unpublish()) this.#closeServer();
+    else return this.#closeWhenQueueIsEmpty();
+  }
+
+  /** Removes the public name if it is ours and ours to remove; returns whether it no longer leads to us. */
+  #unpublish(): boolean {
+    const now = lookAt(this.#public.file);
+    const isOurs = now !== null && this.#published !== null && isSameFile(now, this.#published);
+    if (!isOurs) return true;
+    if (!this.#options.cleanupSocket) return false;
+    unlinkIfThere(this.#public.file);
+    return true;
+  }
+
+  async #closeWhenQueueIsEmpty(): Promise<void> {
+    let seen: number;
+    do {
+      seen = this.#accepted;
+      await oneLook();
+    } while (this.#accepted > seen);
+    this.#closeServer();
+  }
+
+  #closeServer(): void {
+    closeServer(this.#server);
+    this.#hidden?.release();
   }
 }
 
-/** A directory that only we may enter, beside the public name, with room for the socket and for a stale one. */
-class HiddenName {
-  readonly #directory: string;
-  readonly path: string;
-
-  constructor(publicName: string) {
-    this.#directory = join(dirname(publicName), `.as-${randomBytes(5).toString("hex").slice(0, 8)}`);
-    this.path = join(this.#directory, "s");
-    checkLength("listen", this.path, publicName);
-    try {
-      mkdirSync(this.#directory, { mode: 0o700 });
-    } catch (error) {
-      throw withPublicPath(error, publicName);
-    }
-  }
-
-  /** Removes the stale socket at `name`, unless another has taken its place meanwhile, which then keeps it. */
-  removeIfStill(name: string, stale: Stats): void {
-    const aside = join(this.#directory, "stale");
-    try {
-      renameSync(name, aside);
-    } catch (error) {
-      if (codeOf(error) === "ENOENT") return;
-      throw withPublicPath(error, name);
-    }
-    try {
-      if (!isSame(lstatSync(aside), stale)) linkSync(aside, name);
-    } finally {
-      unlinkIfThere(aside);
-    }
-  }
-
-  remove(): void {
-    unlinkIfThere(this.path);
-    try {
-      rmdirSync(this.#directory);
-    } catch {
-      // removed already, or no longer ours to remove
-    }
-  }
-}
-
-/** Throws EADDRINUSE unless the file at `name` is a socket on which nobody listens. */
-async function checkStale(name: string, taken: Stats): Promise<void> {
-  if (!taken.isSocket()) throw addressInUse(name, "a file that is not a socket has this name");
-  const failure = await probe(name);
-  if (failure === null) throw addressInUse(name, "a live server listens on this path");
-  const code = codeOf(failure);
-  if (code === "ECONNREFUSED" || code === "ENOENT") return;
-  throw addressInUse(name, `a socket has this name, and whether a server listens on it cannot be told (${failure.message})`, failure);
-}
-
-/** Connects and closes at once; returns the error if that did not work. */
-function probe(name: string): Promise<Error | null> {
-  return new Promise((resolve) => {
-    const socket = net.connect({ path: name });
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(null);
-    });
-    socket.on("error", resolve);
-  });
-}
-
-function addressInUse(name: string, text: string, cause?: unknown): SystemError {
-  return systemError("EADDRINUSE", "listen", `address already in use: ${text}`, name, cause);
-}
-
-/** An error about a hidden name, told as one about the name that the caller knows. */
-function withPublicPath(error: unknown, name: string): unknown {
-  const code = codeOf(error);
-  if (code === undefined || !(error instanceof Error) || (error as { path?: unknown }).path === name) return error;
-  const text = error.message.replace(/^[A-Z0-9]+: /, "").replace(/,? .*$/s, "");
-  try {
-    return systemError(code as "EACCES", "listen", describe(code, text), name, error);
-  } catch {
-    return error;
-  }
-}
-
-function describe(code: string, fallback: string): string {
-  const texts: Readonly<Record<string, string>> = {
-    ENOENT: "the directory of the socket does not exist",
-    ENOTDIR: "the parent of the socket is not a directory",
-    EACCES: "no permission to create a socket in this directory",
-    EROFS: "the file system is read-only",
-    ELOOP: "too many symbolic links",
-    ENOSPC: "no space is left on the file system",
-  };
-  return texts[code] ?? fallback;
-}
-
-function statOrNull(name: string): Stats | null {
-  try {
-    return lstatSync(name);
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return null;
-    throw withPublicPath(error, name);
-  }
-}
-
-function isSame(a: Stats, b: Stats): boolean {
-  return a.dev === b.dev && a.ino === b.ino;
-}
-
-function unlinkIfThere(name: string): void {
-  try {
-    unlinkSync(name);
-  } catch {
-    // gone already, or no longer ours to remove
-  }
-}
+/** What the system's errors mean here. */
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "the directory of the socket does not exist",
+  ENOTDIR: "the parent of the socket is not a directory",
+  EACCES: "no permission to create a socket in this directory",
+  EPERM: "not permitted",
+  EROFS: "the file system is read-only",
+  ELOOP: "too many symbolic links",
+  ENOSPC: "no space is left on the file system",
+  ENAMETOOLONG: "a part of the path is too long",
+  EMFILE: "the process has too many open files",
+};

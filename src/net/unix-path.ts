@@ -4,6 +4,7 @@
  * Promises: a name that passes is used whole. Node cuts a path that is too long, and binds or connects to what is left; here it is refused, with the
  * limit and the length.
  */
+import { isAbsolute } from "node:path";
 import { fileURLToPath } from "node:url";
 import { invalidType, invalidValue } from "../base/arguments.js";
 import { systemError } from "./system-error.js";
@@ -12,7 +13,14 @@ import { systemError } from "./system-error.js";
 export type PathLike = string | Uint8Array | URL;
 
 /** Bytes that fit into the system's `sun_path` beside the NUL at its end: 108 - 1 on Linux, 104 - 1 on macOS and the BSDs. */
-export const MAX_PATH_BYTES: number = process.platform === "linux" ? 107 : 103;
+const MAX_PATH_BYTES: number = process.platform === "linux" ? 107 : 103;
+
+/** An abstract name may fill `sun_path`, its leading NUL included: it ends where it ends, not at a NUL. */
+const ABSTRACT_BYTES = 108;
+
+/** libuv before 1.49 has no length for the names of pipes on Linux. */
+const PADS_ABSTRACT_NAMES: boolean =
+  process.versions["bun"] === undefined && process.versions["deno"] === undefined && Number.parseInt(process.versions.node, 10) < 22;
 
 /** A name that has been checked. */
 export interface UnixPath {
@@ -27,25 +35,44 @@ export function parseUnixPath(syscall: "connect" | "listen", path: PathLike): Un
   const name = toText(path);
   if (name.length === 0) throw invalidValue("path must not be empty");
   const abstract = name.startsWith("\0");
-  if (abstract && process.platform !== "linux") {
-    throw invalidValue(`path must not begin with a NUL: ${process.platform} has no abstract namespace, ${JSON.stringify(name)}`);
-  }
-  if (!abstract && name.includes("\0")) throw invalidValue(`path must not contain a NUL, but at the front: ${JSON.stringify(name)}`);
-  checkLength(syscall, name, name);
-  return { name, abstract };
-}
-
-/** Checks the length of a name; `path` is the one the caller knows. */
-export function checkLength(syscall: "connect" | "listen", name: string, path: string): void {
+  if (abstract) checkAbstract(name);
+  else if (name.includes("\0")) throw invalidValue(`path must not contain a NUL, but at the front: ${JSON.stringify(name)}`);
+  else if (name.endsWith("/")) throw invalidValue(`path must name a socket, not end in "/": ${JSON.stringify(name)}`);
   const bytes = Buffer.byteLength(name);
-  if (bytes > MAX_PATH_BYTES) {
+  const limit = abstract ? ABSTRACT_BYTES : MAX_PATH_BYTES;
+  if (bytes > limit) {
     throw systemError(
       "ENAMETOOLONG",
       syscall,
-      `the path of a Unix socket has at most ${MAX_PATH_BYTES} bytes here, and this one has ${bytes}`,
-      path,
+      `the path of a Unix socket has at most ${limit} bytes here, and this one has ${bytes}`,
+      name,
     );
   }
+  return { name, abstract };
+}
+
+function checkAbstract(name: string): void {
+  if (process.platform !== "linux") {
+    throw invalidValue(`path must not begin with a NUL: ${process.platform} has no abstract namespace, ${JSON.stringify(name)}`);
+  }
+  // Node 20: gives the system all of sun_path, so that a shorter name gets NULs at its end and is another one for every other program. To see it: listen
+  // on "\0name" and look into /proc/net/unix.
+  if (PADS_ABSTRACT_NAMES && Buffer.byteLength(name) < ABSTRACT_BYTES) {
+    throw invalidValue(
+      `path must not be an abstract name on Node.js ${process.versions.node}, which pads it with NULs so that no other program finds it ` +
+        `(names of exactly ${ABSTRACT_BYTES} bytes work, and so does Node.js 22 or later): ${JSON.stringify(name)}`,
+    );
+  }
+}
+
+/** The path from the root. Not `resolve()`, which takes `..` for the name before it: that is wrong behind a symbolic link. */
+export function absolutePath(path: string): string {
+  return isAbsolute(path) ? path : `${process.cwd()}/${path}`;
+}
+
+/** Whether a path can be given to `bind()` as it is. */
+export function fitsSunPath(path: string): boolean {
+  return Buffer.byteLength(path) <= MAX_PATH_BYTES;
 }
 
 function toText(path: PathLike): string {

@@ -4,9 +4,8 @@
  *
  * It is where a stream pair meets a transport. On a server it also starts the callback and answers for what the callback throws.
  */
-import { checkFunction } from "../base/arguments.js";
-import type { Protocol } from "../contracts/protocol.js";
-import type { Transport } from "../contracts/transport.js";
+import { checkFunction, show } from "../base/arguments.js";
+import type { Protocol, Transport } from "../contracts/connection.js";
 import type { StreamReader } from "./reader.js";
 import { StreamWriter } from "./writer.js";
 import { WriterFlow } from "./writer-flow.js";
@@ -30,8 +29,8 @@ export interface StreamReaderProtocolOptions {
 }
 
 /** The default for `onClientError`: a process warning, which Node prints with the stack. */
-export function warnOfClientError(error: unknown): void {
-  const text = error instanceof Error ? (error.stack ?? `${error.name}: ${error.message}`) : String(error);
+function warnOfClientError(error: unknown): void {
+  const text = error instanceof Error ? (error.stack ?? `${error.name}: ${error.message}`) : show(error);
   process.emitWarning(`a client's connection failed: ${text}`, { type: "ClientErrorWarning", code: "ASYNCIO_STREAMS_CLIENT_ERROR" });
 }
 
@@ -129,24 +128,44 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
 
   /**
    * Ends the conversation at its next pause: the callback's signal is aborted, and a read that would wait for a new message finds the end of the
-   * stream instead. A callback that has already returned, or does so from now on, has its connection closed.
+   * stream instead. An async callback that is done, or will be, has its connection closed; of a plain one
+   * nobody knows when it is done.
    */
   shutdownRequested(): void {
     if (this.#shutdownRequested) return;
     this.#shutdownRequested = true;
     this.#abortContext();
-    this.#reader?.endWhenIdle();
+    this.#reader?.incoming.endWhenIdle();
     if (this.#callbackDone) this.#transport?.close();
+  }
+
+  /**
+   * The side of the connection that this end is on in TLS: the one that called `startServer()` is the server.
+   *
+   * @internal
+   */
+  override get tlsRole(): "client" | "server" {
+    return this.#clientConnected === undefined ? "client" : "server";
+  }
+
+  /**
+   * The connection has changed over to another transport.
+   *
+   * @internal
+   */
+  override replaceTransport(transport: Transport): void {
+    this.#transport = transport;
+    this.#reader?.incoming.replaceTransport(transport);
   }
 
   /** Feeds the reader. */
   dataReceived(data: Buffer): void {
-    this.#reader?.feedData(data);
+    if (!this.lost) this.#reader?.feedData(data);
   }
 
   /** Feeds the end; keeps our side open, except over TLS, which cannot. */
   eofReceived(): boolean {
-    this.#reader?.feedEof();
+    if (!this.lost) this.#reader?.feedEof();
     return (this.#transport?.getExtraInfo("sslcontext") ?? null) === null;
   }
 
@@ -154,7 +173,7 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
   override connectionLost(error: Error | null): void {
     if (this.lost) return;
     if (error === null) this.#reader?.feedEof();
-    else this.#reader?.failAfterData(error);
+    else this.#reader?.incoming.failAfterData(error);
     super.connectionLost(error);
   }
 }

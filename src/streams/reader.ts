@@ -1,54 +1,49 @@
 /**
- * `StreamReader`: the waiting calls of asyncio's streams over a queue of bytes. Python's `asyncio.StreamReader`.
+ * `StreamReader`: the waiting calls of asyncio's streams. Python's `asyncio.StreamReader`, and what its users have wished for.
  *
- * Theory of operation
- *
- * Somebody feeds the reader (`feedData`, `feedEof`, `setException`; on a connection that is `StreamReaderProtocol`), and one caller at a time reads. Each reading
- * call is an *attempt*: a function that takes its result from the queue, throws, or finds that it needs more. It is made once at the call; if it
- * needs more, it is parked, and made again after each feed. An attempt takes nothing before it succeeds, which is why an aborted call loses
- * nothing: `read()` to EOF leaves its bytes in the queue while it waits, too.
- *
- * A feed does not make the attempt itself but in a microtask, so that all that is fed in one turn is seen together. CPython: a woken task runs in a
- * later turn of the loop, too; `readline()` over its limit depends on it.
- *
- * Flow control: more than twice the limit in the queue pauses the transport, the limit or less resumes it. A parked attempt keeps it going
- * in any case, or `readexactly()` of more than that would wait for ever.
- *
- * Two kinds of error end a reader. `setException()` acts at once. A lost connection (`failAfterData`) lets reads have what was received before it, as long
- * as that is enough for them; the one that would need more gets the error, and the bytes stay.
+ * Somebody feeds the reader (`feedData`, `feedEof`, `setException`; on a connection that is `StreamReaderProtocol`), and one caller at a time reads. How a read
+ * waits, what an abort leaves, and when the transport pauses, is told in `incoming.ts`.
  */
-import { asBuffer, checkInteger, checkOptions, type Data, invalidType, type SignalOptions, toBytes } from "../base/arguments.js";
-import { ByteQueue } from "../base/byte-queue.js";
-import { ConcurrentReadError, IncompleteReadError, InvalidStateError, LimitOverrunError, LineTooLongError } from "../base/errors.js";
+import { checkBoolean, checkInteger, checkOptions, type Data, invalidType, type SignalOptions, toBytes } from "../base/arguments.js";
+import { IncompleteReadError, LimitOverrunError } from "../base/errors.js";
 import { checkLimit } from "../base/limits.js";
-import { parseSeparators, SeparatorSearch } from "../base/separator-search.js";
-import { liveSignal } from "../base/waiting.js";
-import type { Transport } from "../contracts/transport.js";
+import { parseSeparators } from "../base/separator-search.js";
+import type { Transport } from "../contracts/connection.js";
+import { type Attempt, Incoming } from "./incoming.js";
+import { lineAttempt, type MessageTraits, messageAttempt } from "./message-attempts.js";
+import { pullFrom } from "./pulled-source.js";
 
-const NEWLINE: readonly Uint8Array[] = [Buffer.from("\n")];
-
-/** The result, or `undefined` if more data is needed. May throw. */
-type Attempt<T> = () => T | undefined;
-
+const NEWLINE = 0x0a;
 const NOTHING: Buffer = Buffer.alloc(0);
-/** The attempt at no bytes at all: succeeds even while another read has everything spoken for. */
 const takeNothing: Attempt<Buffer> = () => NOTHING;
 
-/** A read that waits. */
-interface Parked {
-  readonly attempt: Attempt<unknown>;
-  readonly resolve: (result: never) => void;
-  readonly reject: (reason: unknown) => void;
-  readonly signal: AbortSignal | undefined;
-  readonly onAbort: () => void;
-  /** Everything up to EOF is spoken for, so nobody else may take what is in the queue. */
-  readonly toEof: boolean;
-}
+/** How much `chunks()` reads at most in one step, unless told: what a socket delivers at most. */
+const CHUNK_BYTES = 65_536;
 
 /** Options of a `StreamReader`. */
 export interface StreamReaderOptions {
   /** The longest line, in bytes without its separator, and half of what is buffered before the peer is slowed. Default 65,536. */
   readonly limit?: number | undefined;
+}
+
+/** Options of `readline()`. */
+export interface ReadlineOptions extends SignalOptions {
+  /** The longest line for this call, in bytes without its separator. Default: the reader's limit. */
+  readonly limit?: number | undefined;
+}
+
+/** Options of `readuntil()`. */
+export interface ReaduntilOptions extends ReadlineOptions {
+  /** Whether the result ends in its separator. Default true, as in Python. */
+  readonly keepSeparator?: boolean | undefined;
+}
+
+/** Options of `lines()`. */
+export interface LinesOptions extends ReadlineOptions {
+  /** Gives strings instead of buffers. Default: buffers. */
+  readonly encoding?: BufferEncoding | undefined;
+  /** Whether a line ends in its newline. Default false: both `"\n"` and `"\r\n"` are cut off. */
+  readonly keepSeparator?: boolean | undefined;
 }
 
 /**
@@ -66,18 +61,10 @@ export interface StreamReaderOptions {
  */
 export class StreamReader implements AsyncIterable<Buffer> {
   readonly #limit: number;
-  readonly #queue: ByteQueue = new ByteQueue();
-  #eof = false;
-  /** Set by `setException()`: acts at once. */
-  #exception: Error | null = null;
-  /** Set by `failAfterData()`: acts when the data is used up. */
-  #lossError: Error | null = null;
-  #transport: Transport | null = null;
-  #paused = false;
-  #parked: Parked | null = null;
-  #retryScheduled = false;
-  #endWhenIdle = false;
-  readonly #retry = (): void => this.#retryParked();
+  readonly #incoming: Incoming;
+  /** Kept, since it knows how far it has looked. */
+  readonly #takeLine: Attempt<Buffer>;
+  readonly #takeNextLine: Attempt<IteratorResult<Buffer, undefined>>;
 
   /**
    * @param options `limit`: the longest line in bytes, default 65,536
@@ -86,9 +73,40 @@ export class StreamReader implements AsyncIterable<Buffer> {
   constructor(options?: StreamReaderOptions) {
     checkOptions("options", options);
     this.#limit = checkLimit(options?.limit);
+    this.#incoming = new Incoming(this.#limit);
+    const takeLine = lineAttempt(this.#incoming, { limit: this.#limit, keepSeparator: true });
+    this.#takeLine = takeLine;
+    this.#takeNextLine = () => {
+      const line = takeLine();
+      if (line === undefined) return undefined;
+      return line.length === 0 ? { done: true, value: undefined } : { done: false, value: line };
+    };
   }
 
-  // ---- reading -----------------------------------------------------------------------------------------------------------------
+  /**
+   * A reader of what a source gives: a Readable of Node, a `ReadableStream`, or any async iterable of bytes or text. Only here.
+   *
+   * The source is asked for more until twice the limit is unread, and again when the limit or less is. Its end is the reader's EOF; if it throws, reads throw the same, after
+   * what came before. It belongs to the reader from now on, which has no way to end it early: do that at the source.
+   *
+   * @param source what to read from
+   * @param options `limit`: the longest line in bytes, default 65,536
+   * @throws TypeError if `source` is not async iterable
+   * @throws RangeError `ERR_OUT_OF_RANGE` if `limit` is not a positive integer
+   *
+   * @example
+   * ```ts
+   * const reader = StreamReader.from(process.stdin);
+   * for await (const line of reader.lines({ encoding: "utf8" })) console.log(line);
+   * ```
+   */
+  static from(source: AsyncIterable<Data>, options?: StreamReaderOptions): StreamReader {
+    const reader = new StreamReader(options);
+    pullFrom(source, reader.#incoming);
+    return reader;
+  }
+
+  // ---- reading, as in Python ---------------------------------------------------------------------------------------------------
 
   /**
    * Reads up to `n` bytes, as soon as there are any.
@@ -109,15 +127,13 @@ export class StreamReader implements AsyncIterable<Buffer> {
    * ```
    */
   read(n: number = -1, options?: SignalOptions): Promise<Buffer> {
-    const queue = this.#queue;
-    try {
-      checkInteger("n", n, Number.MIN_SAFE_INTEGER);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    if (n === 0) return this.#perform("read", takeNothing, options);
-    if (n < 0) return this.#perform("read", () => (this.#eof ? queue.takeAll() : undefined), options, true);
-    return this.#perform("read", () => (queue.length > 0 || this.#eof ? queue.take(Math.min(n, queue.length)) : undefined), options);
+    const incoming = this.#incoming;
+    const { queue } = incoming;
+    const error = refusal(() => checkInteger("n", n, Number.MIN_SAFE_INTEGER));
+    if (error !== null) return error;
+    if (n === 0) return incoming.perform("read", takeNothing, options, { takesNothing: true });
+    if (n < 0) return incoming.perform("read", () => (incoming.eof ? queue.takeAll() : undefined), options, { toEof: true });
+    return incoming.perform("read", () => (queue.length > 0 || incoming.eof ? queue.take(Math.min(n, queue.length)) : undefined), options);
   }
 
   /**
@@ -125,7 +141,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
    *
    * **If aborted**, nothing is consumed.
    *
-   * @param options `signal` ends the wait
+   * @param options `signal` ends the wait; `limit`: the longest line for this call, in bytes
    * @returns the line with its newline; what is left, without one, at EOF; an empty `Buffer` if nothing is. It may share memory with the chunk it
    *   came in, up to 64 KiB: copy short lines you keep for long.
    * @throws LineTooLongError if the line without its newline is longer than the limit. The line is dropped (through its newline if that has come, else
@@ -139,8 +155,26 @@ export class StreamReader implements AsyncIterable<Buffer> {
    * if (line.length === 0) return; // EOF
    * ```
    */
-  readline(options?: SignalOptions): Promise<Buffer> {
-    return this.#perform("readline", this.#lineAttempt(), options);
+  readline(options?: ReadlineOptions): Promise<Buffer> {
+    if (options === undefined) {
+      const line = this.#lineAtHand();
+      if (line !== undefined) return Promise.resolve(line);
+      return this.#incoming.perform("readline", this.#takeLine);
+    }
+    try {
+      return this.#incoming.perform("readline", lineAttempt(this.#incoming, this.#messageTraits(options)), options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** The next line, if it is there and nothing is in the way: the answer without a wait, which most lines of a busy connection get. */
+  #lineAtHand(): Buffer | undefined {
+    const incoming = this.#incoming;
+    if (!incoming.isFree) return undefined;
+    const line = incoming.queue.takeThroughByte(NEWLINE, this.#limit);
+    if (line !== undefined) incoming.taken();
+    return line;
   }
 
   /**
@@ -161,18 +195,17 @@ export class StreamReader implements AsyncIterable<Buffer> {
    * ```
    */
   readexactly(n: number, options?: SignalOptions): Promise<Buffer> {
-    const queue = this.#queue;
-    try {
-      checkInteger("n", n, 0);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    const incoming = this.#incoming;
+    const { queue } = incoming;
+    const error = refusal(() => checkInteger("n", n, 0));
+    if (error !== null) return error;
+    if (n === 0) return incoming.perform("readexactly", takeNothing, options, { takesNothing: true });
     const attempt = (): Buffer | undefined => {
       if (queue.length >= n) return queue.take(n);
-      if (this.#eof) throw new IncompleteReadError(queue.takeAll(), n);
+      if (incoming.eof) throw new IncompleteReadError(queue.takeAll(), n);
       return undefined;
     };
-    return this.#perform("readexactly", n === 0 ? takeNothing : attempt, options);
+    return incoming.perform("readexactly", attempt, options);
   }
 
   /**
@@ -181,7 +214,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
    * **If aborted**, nothing is consumed.
    *
    * @param separator bytes or text, default `"\n"`; of a list, the one that ends first counts, and of those that end together the shortest
-   * @param options `signal` ends the wait
+   * @param options `signal` ends the wait; `limit`: the longest message for this call, in bytes; `keepSeparator: false` cuts the separator off
    * @returns the data with its separator
    * @throws TypeError `ERR_INVALID_ARG_VALUE` if a separator or the list is empty
    * @throws IncompleteReadError if the stream ends first: `partial` has what there was, `expected` is `null`
@@ -192,36 +225,234 @@ export class StreamReader implements AsyncIterable<Buffer> {
    * @example
    * ```ts
    * const head = await reader.readuntil("\r\n\r\n");
-   * const line = await reader.readuntil(["\r\n", "\n"]);
+   * const line = await reader.readuntil(["\r\n", "\n"], { keepSeparator: false });
    * ```
    */
-  readuntil(separator: Data | readonly Data[] = "\n", options?: SignalOptions): Promise<Buffer> {
-    let search: SeparatorSearch;
+  readuntil(separator: Data | readonly Data[] = "\n", options?: ReaduntilOptions): Promise<Buffer> {
     try {
-      search = new SeparatorSearch(parseSeparators(separator));
+      const attempt = messageAttempt(this.#incoming, parseSeparators(separator), this.#messageTraits(options));
+      return this.#incoming.perform("readuntil", attempt, options);
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#perform("readuntil", () => this.#takeThrough(search), options);
+  }
+
+  #messageTraits(options: ReaduntilOptions | undefined): MessageTraits {
+    checkOptions("options", options);
+    return {
+      limit: options?.limit === undefined ? this.#limit : checkLimit(options.limit),
+      keepSeparator: checkBoolean("keepSeparator", options?.keepSeparator) ?? true,
+    };
   }
 
   /** Iterates over the lines, each with its newline (the last may lack it), until EOF. Leaving the loop takes nothing with it. */
   [Symbol.asyncIterator](): AsyncIterator<Buffer, undefined> {
     return {
       next: (): Promise<IteratorResult<Buffer, undefined>> => {
-        const takeLine = this.#lineAttempt();
-        return this.#perform("readline", () => {
-          const line = takeLine();
-          if (line === undefined) return undefined;
-          return line.length === 0 ? { done: true, value: undefined } : { done: false, value: line };
-        });
+        const line = this.#lineAtHand();
+        if (line !== undefined) return Promise.resolve({ done: false, value: line });
+        return this.#incoming.perform("next", this.#takeNextLine);
       },
     };
   }
 
   /** True if the stream has ended and everything has been read. */
   atEof(): boolean {
-    return this.#eof && this.#queue.length === 0;
+    return this.#incoming.eof && this.#incoming.queue.length === 0;
+  }
+
+  // ---- reading, beyond Python --------------------------------------------------------------------------------------------------
+
+  /** How many bytes have come and have not been read. Only here. */
+  get bufferedLength(): number {
+    return this.#incoming.queue.length;
+  }
+
+  /**
+   * Looks at the next `n` bytes without taking them. Only here.
+   *
+   * **If aborted**, nothing is consumed, as ever.
+   *
+   * @param n the number of bytes, at most the reader's limit
+   * @param options `signal` ends the wait
+   * @returns a copy of the bytes; fewer than `n` only at EOF
+   * @throws RangeError `ERR_OUT_OF_RANGE` if `n` is negative or no integer
+   * @throws LimitOverrunError if `n` is greater than the limit
+   * @throws ConcurrentReadError if another read is waiting
+   *
+   * @example
+   * ```ts
+   * const isTls = (await reader.peek(1))[0] === 0x16;
+   * ```
+   */
+  peek(n: number, options?: SignalOptions): Promise<Buffer> {
+    const incoming = this.#incoming;
+    const { queue } = incoming;
+    const error = refusal(() => {
+      if (checkInteger("n", n, 0) > this.#limit) {
+        throw new LimitOverrunError(`cannot peek at ${n} bytes: the limit is ${this.#limit}`, queue.length);
+      }
+    });
+    if (error !== null) return error;
+    if (n === 0) return incoming.perform("peek", takeNothing, options, { takesNothing: true });
+    const attempt = (): Buffer | undefined => {
+      if (queue.length < n && !incoming.eof) return undefined;
+      return queue.length === 0 ? NOTHING : queue.copy(0, Math.min(n, queue.length));
+    };
+    return incoming.perform("peek", attempt, options);
+  }
+
+  /**
+   * Reads into memory of the caller's, as soon as there is anything. Only here.
+   *
+   * **If aborted**, nothing is consumed, and nothing is written to `view`.
+   *
+   * @param view where the bytes go, at least one byte long
+   * @param options `signal` ends the wait
+   * @returns how many bytes were written, from the beginning of `view`; 0 at EOF
+   * @throws TypeError if `view` is not a `Uint8Array`, is empty, or its memory was given away (detached)
+   * @throws ConcurrentReadError if another read is waiting
+   *
+   * @example
+   * ```ts
+   * const view = new Uint8Array(1024);
+   * for (let count; (count = await reader.readinto(view)) > 0; ) hash.update(view.subarray(0, count));
+   * ```
+   */
+  readinto(view: Uint8Array, options?: SignalOptions): Promise<number> {
+    const incoming = this.#incoming;
+    const { queue } = incoming;
+    const check = (): void => {
+      if (!(view instanceof Uint8Array) || view.length === 0)
+        throw invalidType("view", "a Uint8Array of at least one byte, not detached", view);
+    };
+    const error = refusal(check);
+    if (error !== null) return error;
+    const attempt = (): number | undefined => {
+      check(); // it may have been detached while the call waited
+      if (queue.length === 0) return incoming.eof ? 0 : undefined;
+      const count = Math.min(view.length, queue.length);
+      queue.copyTo(view, count);
+      queue.skip(count);
+      return count;
+    };
+    return incoming.perform("readinto", attempt, options);
+  }
+
+  /**
+   * Drops the next `n` bytes as they come, without collecting them. Only here.
+   *
+   * **If aborted**, what had been dropped by then stays dropped.
+   *
+   * @param n the number of bytes
+   * @param options `signal` ends the wait
+   * @returns how many bytes were dropped: fewer than `n` only at EOF
+   * @throws RangeError `ERR_OUT_OF_RANGE` if `n` is negative or no integer
+   * @throws ConcurrentReadError if another read is waiting
+   */
+  skip(n: number, options?: SignalOptions): Promise<number> {
+    const incoming = this.#incoming;
+    const { queue } = incoming;
+    const error = refusal(() => checkInteger("n", n, 0));
+    if (error !== null) return error;
+    let dropped = 0;
+    const attempt = (): number | undefined => {
+      const count = Math.min(n - dropped, queue.length);
+      if (count > 0) queue.skip(count);
+      dropped += count;
+      return dropped === n || incoming.eof ? dropped : undefined;
+    };
+    return incoming.perform("skip", attempt, options, n === 0 ? { takesNothing: true } : { toEof: true, takesAsTheyCome: true });
+  }
+
+  /**
+   * Puts bytes back, in front of what is there. Only here. Works after EOF, too.
+   *
+   * @param data bytes or text; kept, not copied: do not change them afterwards
+   */
+  unread(data: Data): void {
+    this.#incoming.unread(toBytes("data", data));
+  }
+
+  /**
+   * Iterates over the lines without their newlines, as buffers or as text. Only here. Leaving the loop takes nothing with it.
+   *
+   * **If aborted**, the iteration throws the signal's reason, and nothing is consumed.
+   *
+   * @param options `encoding` for strings; `keepSeparator: true` to keep `"\n"` or `"\r\n"`; `limit`; `signal` for the whole iteration
+   *
+   * @example
+   * ```ts
+   * for await (const line of reader.lines({ encoding: "utf8" })) console.log(line);
+   * ```
+   */
+  lines(options: LinesOptions & { readonly encoding: BufferEncoding }): AsyncIterableIterator<string, undefined>;
+  lines(options?: LinesOptions & { readonly encoding?: undefined }): AsyncIterableIterator<Buffer, undefined>;
+  lines(options: LinesOptions = {}): AsyncIterableIterator<string | Buffer, undefined> {
+    checkOptions("options", options);
+    const keepSeparator = checkBoolean("keepSeparator", options.keepSeparator) ?? false;
+    const { encoding } = options;
+    if (encoding !== undefined && !Buffer.isEncoding(encoding)) throw invalidType("encoding", "an encoding that Buffer knows", encoding);
+    const traits = { ...this.#messageTraits({ ...options, keepSeparator: true }) };
+    const attempt = (): Attempt<Buffer> => lineAttempt(this.#incoming, traits);
+    return this.#iterate(attempt, options, (line) => {
+      const wanted = keepSeparator ? line : withoutNewline(line);
+      return encoding === undefined ? wanted : wanted.toString(encoding);
+    });
+  }
+
+  /**
+   * Iterates over the bytes as they come. Only here. Leaving the loop takes nothing with it.
+   *
+   * **If aborted**, the iteration throws the signal's reason, and nothing is consumed.
+   *
+   * @param size the most bytes of a chunk, default 65,536
+   * @param options `signal` for the whole iteration
+   * @throws RangeError `ERR_OUT_OF_RANGE` if `size` is not a positive integer
+   *
+   * @example
+   * ```ts
+   * for await (const chunk of reader.chunks()) hash.update(chunk);
+   * ```
+   */
+  chunks(size: number = CHUNK_BYTES, options: SignalOptions = {}): AsyncIterableIterator<Buffer, undefined> {
+    checkInteger("size", size, 1);
+    const { queue } = this.#incoming;
+    const attempt = (): Attempt<Buffer> => () =>
+      queue.length > 0 || this.#incoming.eof ? queue.take(Math.min(size, queue.length)) : undefined;
+    return this.#iterate(attempt, options, (chunk) => chunk);
+  }
+
+  #iterate<T>(
+    makeAttempt: () => Attempt<Buffer>,
+    options: SignalOptions,
+    convert: (bytes: Buffer) => T,
+  ): AsyncIterableIterator<T, undefined> {
+    return {
+      next: () => this.#nextOf(makeAttempt(), options, convert),
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+
+  /** The step of an iteration: the bytes of an attempt, or the end if there are none. */
+  #nextOf<T = Buffer>(
+    attempt: Attempt<Buffer>,
+    options?: SignalOptions,
+    convert?: (bytes: Buffer) => T,
+  ): Promise<IteratorResult<T, undefined>> {
+    return this.#incoming.perform<IteratorResult<T, undefined>>(
+      "next",
+      () => {
+        const bytes = attempt();
+        if (bytes === undefined) return undefined;
+        return bytes.length === 0
+          ? { done: true, value: undefined }
+          : { done: false, value: convert === undefined ? (bytes as T) : convert(bytes) };
+      },
+      options,
+    );
   }
 
   // ---- feeding -----------------------------------------------------------------------------------------------------------------
@@ -233,57 +464,22 @@ export class StreamReader implements AsyncIterable<Buffer> {
    * @throws InvalidStateError after `feedEof()`
    */
   feedData(data: Data): void {
-    if (this.#eof) {
-      if (this.#endWhenIdle) return; // the peer could not know
-      throw new InvalidStateError("cannot feed data to a StreamReader after feedEof()");
-    }
-    const bytes = asBuffer(toBytes("data", data));
-    if (bytes.length === 0) return;
-    this.#queue.push(bytes);
-    if (this.#parked === null) this.#regulate();
-    else this.#scheduleRetry();
+    this.#incoming.feed(data);
   }
 
   /** Marks the end of the stream: once the data is read, reads return empty. */
   feedEof(): void {
-    this.#eof = true;
-    if (this.#parked !== null) this.#scheduleRetry();
+    this.#incoming.feedEof();
   }
 
   /** The error set by `setException()`, or the one that ended the connection; `null` if there is none. */
   exception(): Error | null {
-    return this.#exception ?? this.#lossError;
+    return this.#incoming.exception;
   }
 
   /** Makes the read that waits, and every later one, throw `error`, even if there is data. */
   setException(error: Error): void {
-    if (this.#retryScheduled) this.#retryParked();
-    this.#exception = error;
-    if (this.#parked !== null) this.#unpark().reject(error);
-  }
-
-  /**
-   * Makes reads throw `error` once the data no longer suffices for them: the end of a connection that was lost.
-   *
-   * @internal
-   */
-  failAfterData(error: Error): void {
-    this.#lossError ??= error;
-    if (this.#parked !== null) this.#scheduleRetry();
-  }
-
-  /**
-   * Ends the stream for a read that waits with nothing received, now or later: the end of a conversation on a server that is shutting down.
-   *
-   * @internal
-   */
-  endWhenIdle(): void {
-    this.#endWhenIdle = true;
-    this.#endIfIdle();
-  }
-
-  #endIfIdle(): void {
-    if (this.#endWhenIdle && this.#parked !== null && this.#queue.length === 0) this.feedEof();
+    this.#incoming.fail(error);
   }
 
   /**
@@ -292,134 +488,31 @@ export class StreamReader implements AsyncIterable<Buffer> {
    * @throws InvalidStateError if it has one already
    */
   setTransport(transport: Transport): void {
-    if (this.#transport !== null) throw new InvalidStateError("cannot set the transport of a StreamReader twice");
-    if (typeof transport !== "object" || transport === null) throw invalidType("transport", "a Transport", transport);
-    this.#transport = transport;
+    this.#incoming.setTransport(transport);
   }
 
-  // ---- attempts ----------------------------------------------------------------------------------------------------------------
-
-  #lineAttempt(): Attempt<Buffer> {
-    const search = new SeparatorSearch(NEWLINE);
-    return () => {
-      try {
-        return this.#takeThrough(search);
-      } catch (error) {
-        if (error instanceof IncompleteReadError) return error.partial;
-        if (error instanceof LimitOverrunError) throw this.#dropLine(error);
-        throw error;
-      }
-    };
+  /**
+   * What the protocol of a connection needs beside the public calls.
+   *
+   * @internal
+   */
+  get incoming(): Incoming {
+    return this.#incoming;
   }
+}
 
-  /** CPython: `readuntil()`, in the same order of checks, which decides the figures in the errors. */
-  #takeThrough(search: SeparatorSearch): Buffer | undefined {
-    const match = search.find(this.#queue);
-    if (match) {
-      if (match.start > this.#limit) {
-        throw new LimitOverrunError(`a separator was found, but after ${match.start} bytes: the limit is ${this.#limit}`, match.start);
-      }
-      return this.#queue.take(match.end);
-    }
-    if (match === null && search.offset > this.#limit) {
-      throw new LimitOverrunError(`no separator was found in ${search.offset} bytes: the limit is ${this.#limit}`, search.offset);
-    }
-    if (this.#eof) throw new IncompleteReadError(this.#queue.takeAll(), null);
-    return undefined;
+/** A rejection, if the check throws: a waiting call does not throw, it rejects. */
+function refusal(check: () => void): Promise<never> | null {
+  try {
+    check();
+    return null;
+  } catch (error) {
+    return Promise.reject(error);
   }
+}
 
-  #dropLine(overrun: LimitOverrunError): LineTooLongError {
-    const queue = this.#queue;
-    const whole = queue.matches(NEWLINE[0] as Uint8Array, overrun.consumed);
-    const dropped = whole ? overrun.consumed + 1 : queue.length;
-    queue.skip(dropped);
-    const what = whole ? "the line was dropped" : "what had come of it was dropped";
-    return new LineTooLongError(`a line is longer than the limit of ${this.#limit} bytes; ${what}, ${dropped} bytes`, dropped);
-  }
-
-  // ---- waiting -----------------------------------------------------------------------------------------------------------------
-
-  #perform<T>(method: string, attempt: Attempt<T>, options?: SignalOptions, toEof: boolean = false): Promise<T> {
-    try {
-      checkOptions("options", options);
-      const signal = liveSignal(options);
-      // A parked read whose data has come was first, even if its turn is still to come.
-      if (this.#retryScheduled) this.#retryParked();
-      if (this.#exception !== null) throw this.#exception;
-      if (this.#parked?.toEof === true && attempt !== takeNothing) throw this.#concurrentRead(method);
-      const result = this.#attempt(attempt);
-      if (result !== undefined) return Promise.resolve(result);
-      if (this.#parked !== null) throw this.#concurrentRead(method);
-      return this.#park(attempt, signal, toEof);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  #concurrentRead(method: string): ConcurrentReadError {
-    return new ConcurrentReadError(`cannot ${method}(): another read on this StreamReader is already waiting for data`);
-  }
-
-  /** Makes an attempt and sees to the flow control after it, whatever came of it. */
-  #attempt<T>(attempt: Attempt<T>): T | undefined {
-    try {
-      const result = attempt();
-      if (result === undefined && this.#lossError !== null) throw this.#lossError;
-      return result;
-    } finally {
-      this.#regulate();
-    }
-  }
-
-  #park<T>(attempt: Attempt<T>, signal: AbortSignal | undefined, toEof: boolean): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      const onAbort = (): void => {
-        this.#unpark();
-        this.#regulate();
-        reject(signal?.reason);
-      };
-      signal?.addEventListener("abort", onAbort, { once: true });
-      this.#parked = { attempt, resolve, reject, signal, onAbort, toEof };
-      this.#regulate();
-      this.#endIfIdle();
-    });
-  }
-
-  #unpark(): Parked {
-    const parked = this.#parked as Parked;
-    this.#parked = null;
-    parked.signal?.removeEventListener("abort", parked.onAbort);
-    return parked;
-  }
-
-  #scheduleRetry(): void {
-    if (this.#retryScheduled) return;
-    this.#retryScheduled = true;
-    queueMicrotask(this.#retry);
-  }
-
-  #retryParked(): void {
-    this.#retryScheduled = false;
-    if (this.#parked === null) return;
-    try {
-      const result = this.#attempt(this.#parked.attempt);
-      if (result !== undefined) this.#unpark().resolve(result as never);
-    } catch (error) {
-      this.#unpark().reject(error);
-    }
-    this.#regulate();
-  }
-
-  /** Pauses or resumes the transport, as the amount of data and a waiting read ask for. */
-  #regulate(): void {
-    if (this.#transport === null) return;
-    if (this.#paused) {
-      if (this.#parked === null && this.#queue.length > this.#limit) return;
-      this.#paused = false;
-      this.#transport.resumeReading();
-    } else if (this.#parked === null && this.#queue.length > 2 * this.#limit && typeof this.#transport.pauseReading === "function") {
-      this.#paused = true;
-      this.#transport.pauseReading();
-    }
-  }
+/** Without `"\n"` or `"\r\n"` at its end. */
+function withoutNewline(line: Buffer): Buffer {
+  if (line[line.length - 1] !== NEWLINE) return line;
+  return line.subarray(0, line[line.length - 2] === 0x0d ? -2 : -1);
 }

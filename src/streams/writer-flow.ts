@@ -4,7 +4,8 @@
  * Promises: any number of callers may wait in each call, and every wait ends with the connection at the latest.
  */
 import { ConnectionLostError } from "../base/errors.js";
-import { DONE, Waiters } from "../base/waiting.js";
+import { DONE, type WaitEnd, Waiters } from "../base/waiting.js";
+import type { Transport } from "../contracts/connection.js";
 
 /** The part of a protocol that a `StreamWriter` asks: the base of `StreamReaderProtocol`. */
 export class WriterFlow {
@@ -36,9 +37,9 @@ export class WriterFlow {
     this.#lost = true;
     this.#lossError = error;
     this.#lossWaiters.wake();
-    this.#drainWaiters.fail(this.#connectionLostError());
+    this.#drainWaiters.fail(() => this.#connectionLostError());
     if (error === null) this.#closeWaiters.wake();
-    else this.#closeWaiters.fail(error);
+    else this.#closeWaiters.fail(() => error);
   }
 
   /** Whether the connection is gone. */
@@ -60,7 +61,7 @@ export class WriterFlow {
    *
    * @internal
    */
-  drained(signal: AbortSignal | undefined): Promise<void> {
+  drained(signal: WaitEnd | undefined): Promise<void> {
     if (this.#lost) return Promise.reject(this.#connectionLostError());
     return this.#writingPaused ? this.#drainWaiters.wait(signal) : DONE;
   }
@@ -70,7 +71,7 @@ export class WriterFlow {
    *
    * @internal
    */
-  async drainedNever(signal: AbortSignal | undefined): Promise<void> {
+  async drainedNever(signal: WaitEnd | undefined): Promise<void> {
     if (!this.#lost) await this.#lossWaiters.wait(signal);
     throw this.#connectionLostError();
   }
@@ -80,10 +81,26 @@ export class WriterFlow {
    *
    * @internal
    */
-  closed(signal: AbortSignal | undefined): Promise<void> {
+  closed(signal: WaitEnd | undefined): Promise<void> {
     if (!this.#lost) return this.#closeWaiters.wait(signal);
     return this.#lossError === null ? DONE : Promise.reject(this.#lossError);
   }
+
+  /**
+   * Which side this end is on in TLS.
+   *
+   * @internal
+   */
+  get tlsRole(): "client" | "server" {
+    return "client";
+  }
+
+  /**
+   * The connection has changed over to another transport.
+   *
+   * @internal
+   */
+  replaceTransport(_transport: Transport): void {}
 
   #connectionLostError(): ConnectionLostError {
     const error = this.#lossError;

@@ -4,12 +4,24 @@
  * It holds no bytes: `write()` hands them to the transport at once, and `drain()` waits for the transport (through the protocol) when too much has
  * piled up there.
  */
-import { checkOptions, type SignalOptions } from "../base/arguments.js";
-import { liveSignal } from "../base/waiting.js";
+import { checkOptions, invalidType, type SignalOptions, toBytes } from "../base/arguments.js";
+import { InvalidStateError } from "../base/errors.js";
+import { checkClientSsl, checkServerHostname, checkServerSsl, tlsTimeouts } from "../base/tls-arguments.js";
+import { type WaitEnd, waitEnd } from "../base/waiting.js";
+import type { Transport, WriteData } from "../contracts/connection.js";
 import type { ExtraInfo } from "../contracts/extra-info.js";
-import type { Transport, WriteData } from "../contracts/transport.js";
+import type { SSLClient, SSLServer, TlsTimeouts } from "../contracts/tls.js";
 import type { StreamReader } from "./reader.js";
 import type { WriterFlow } from "./writer-flow.js";
+
+/** Turns of the event loop in which a socket tells that it has sent everything: it takes one or two over TLS, some more in Deno. */
+const CLOSING_TURNS = 10;
+
+/** Options of `startTls()`. */
+export interface StartTlsOptions extends TlsTimeouts {
+  /** Whose certificate a client expects. Default: the host it is connected to, `"localhost"` for a Unix socket. `""`: anybody's. */
+  readonly serverHostname?: string | undefined;
+}
 
 /**
  * Writes bytes and text, and closes the connection.
@@ -26,9 +38,10 @@ import type { WriterFlow } from "./writer-flow.js";
  * ```
  */
 export class StreamWriter implements AsyncDisposable {
-  readonly #transport: Transport;
+  #transport: Transport;
   readonly #protocol: WriterFlow;
   readonly #reader: StreamReader | null;
+  #bytesWritten = 0;
 
   /**
    * @param transport what is written to
@@ -54,12 +67,20 @@ export class StreamWriter implements AsyncDisposable {
    * @throws InvalidStateError after `writeEof()`
    */
   write(data: WriteData): void {
-    this.#transport.write(data);
+    const bytes = toBytes("data", data);
+    this.#transport.write(bytes);
+    this.#bytesWritten += bytes.length;
   }
 
   /** Sends several pieces, as if they were joined; otherwise like `write()`. */
   writelines(list: Iterable<WriteData>): void {
-    this.#transport.writelines(list);
+    if (typeof (list as Partial<Iterable<WriteData>> | null)?.[Symbol.iterator] !== "function") {
+      throw invalidType("list", "an iterable of Uint8Arrays and strings", list);
+    }
+    const isOne = typeof list === "string" || list instanceof Uint8Array;
+    const pieces = Array.from<WriteData, Uint8Array>(isOne ? [list] : list, (data, index) => toBytes(`list[${index}]`, data));
+    this.#transport.writelines(pieces);
+    for (const piece of pieces) this.#bytesWritten += piece.length;
   }
 
   /**
@@ -83,15 +104,67 @@ export class StreamWriter implements AsyncDisposable {
   drain(options?: SignalOptions): Promise<void> {
     try {
       checkOptions("options", options);
-      const signal = liveSignal(options);
+      const signal = waitEnd(options);
       const exception = this.#reader?.exception() ?? null;
       if (exception !== null && exception !== this.#protocol.lossError) throw exception;
-      // CPython gives the loop a turn here, in which the loss is seen. A Node socket takes longer to close, so the loss itself is waited for.
-      if (this.#transport.isClosing() && this.#transport.getWriteBufferSize() === 0) return this.#protocol.drainedNever(signal);
-      return this.#protocol.drained(signal);
+      return this.#transport.isClosing() ? this.#drainWhileClosing(signal) : this.#protocol.drained(signal);
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /**
+   * CPython gives the loop a turn here, in which the loss is seen if nothing is left to send. A Node socket takes longer to close, so then the loss itself is waited
+   * for; and over TLS it takes some turns to tell that it has sent what the system has long taken.
+   */
+  async #drainWhileClosing(signal: WaitEnd | undefined): Promise<void> {
+    for (let turn = 0; turn < CLOSING_TURNS && this.#transport.getWriteBufferSize() > 0; turn += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    signal?.throwIfAborted();
+    if (this.#transport.getWriteBufferSize() === 0) await this.#protocol.drainedNever(signal);
+    await this.#protocol.drained(signal);
+  }
+
+  /**
+   * Waits until the system has taken everything that was written: what `drain()` is often taken for. That the peer has received it is another matter, which only its
+   * answer tells. Only here.
+   *
+   * **If aborted**, only the wait ends: what was written is still sent.
+   *
+   * @param options `signal` ends the wait
+   * @throws ConnectionLostError if the connection is lost before, with the socket's own error as `cause`
+   *
+   * @example
+   * ```ts
+   * writer.write(report);
+   * await writer.flush({ signal: AbortSignal.timeout(10_000) });
+   * ```
+   */
+  flush(options?: SignalOptions): Promise<void> {
+    try {
+      checkOptions("options", options);
+      const signal = waitEnd(options);
+      return this.#transport.flushed === undefined ? this.#protocol.drained(signal) : this.#transport.flushed(signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** How many bytes have been given to `write()`, text counted as UTF-8. Only here. */
+  get bytesWritten(): number {
+    return this.#bytesWritten;
+  }
+
+  /**
+   * Closes the connection at once; what is buffered is dropped. Only here; Python has it on the transport.
+   *
+   * @param reason what waiting reads, `drain()` and `waitClosed()` reject with (`drain()` as the `cause`); without one it counts as an orderly end
+   * @throws TypeError if `reason` is not an `Error`
+   */
+  abort(reason?: Error): void {
+    if (reason !== undefined && !(reason instanceof Error)) throw invalidType("reason", "an Error", reason);
+    this.#transport.abort(reason);
   }
 
   /** Closes the connection: what was written is sent first. Does not wait; see `waitClosed()`. */
@@ -115,7 +188,7 @@ export class StreamWriter implements AsyncDisposable {
   waitClosed(options?: SignalOptions): Promise<void> {
     try {
       checkOptions("options", options);
-      return this.#protocol.closed(liveSignal(options));
+      return this.#protocol.closed(waitEnd(options));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -133,6 +206,44 @@ export class StreamWriter implements AsyncDisposable {
   /** Whether `writeEof()` is possible: false over TLS. */
   canWriteEof(): boolean {
     return this.#transport.canWriteEof();
+  }
+
+  /**
+   * Changes the connection over to TLS. The same reader and writer go on; `transport` and the extra info are new. On a server's writer this end is the
+   * server, otherwise the client.
+   *
+   * What was written before is sent first. What the peer sent ahead, unread in the reader, is the beginning of its handshake and goes there. Do not write while this
+   * runs. A failure closes the connection.
+   *
+   * @param ssl for a client `true`, a `SecureContext` or `tls.ConnectionOptions`; for a server a `SecureContext` or `tls.TlsOptions`
+   * @param options `serverHostname`: whose certificate a client expects; default the host it is connected to, `""` for anybody's. `sslHandshakeTimeout`: ms,
+   *   default 60,000. `sslShutdownTimeout`: ms that `close()` waits for the peer's close_notify, default 30,000.
+   * @throws TypeError for a wrong argument; InvalidStateError if the connection is secured already, or has ended on a side
+   * @throws ConnectionTimeoutError if the handshake takes too long; the error of TLS if it fails; ConnectionLostError if the connection is gone
+   *
+   * @example
+   * ```ts
+   * writer.write("STARTTLS\r\n");
+   * if ((await reader.readline()).toString().startsWith("220")) await writer.startTls(true, { serverHostname: "mail.example" });
+   * ```
+   */
+  async startTls(ssl: SSLClient | SSLServer, options?: StartTlsOptions): Promise<void> {
+    checkOptions("options", options);
+    const role = this.#protocol.tlsRole;
+    const upgrade = {
+      role,
+      ssl: role === "client" ? checkClientSsl(ssl) : checkServerSsl(ssl),
+      serverHostname: checkServerHostname(role, options?.serverHostname),
+      ...tlsTimeouts(options),
+      takeReadAhead: () => this.#reader?.incoming.queue.takeAll() ?? Buffer.alloc(0),
+      onSecured: (transport: Transport) => {
+        this.#transport = transport;
+        this.#protocol.replaceTransport(transport);
+      },
+    };
+    await this.drain();
+    if (this.#transport.startTls === undefined) throw new InvalidStateError("cannot startTls(): this transport cannot change over to TLS");
+    await this.#transport.startTls(upgrade);
   }
 
   /**

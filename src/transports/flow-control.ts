@@ -5,7 +5,7 @@
  */
 import { checkOptions } from "../base/arguments.js";
 import { waterMarks } from "../base/limits.js";
-import type { WriteBufferLimits } from "../contracts/transport.js";
+import type { WriteBufferLimits } from "../contracts/connection.js";
 
 /** The receiver of the two calls. */
 interface Pausable {

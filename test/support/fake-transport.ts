@@ -1,6 +1,5 @@
 /** A transport without a socket, for the tests of the streams: it notes what it is told. */
-import type { Protocol } from "#src/contracts/protocol.js";
-import type { Transport, WriteData } from "#src/contracts/transport.js";
+import type { Protocol, Transport, WriteData } from "#src/contracts/connection.js";
 
 export class FakeTransport implements Transport {
   /** The calls so far, by name; `write` with its data. */

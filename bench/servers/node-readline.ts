@@ -1,0 +1,15 @@
+/** node:readline over node:net, as its documentation shows it. */
+import { once } from "node:events";
+import net from "node:net";
+import { createInterface } from "node:readline";
+import { BACKLOG, chooseForm, path, sayReady } from "./arguments.js";
+
+async function iterate(socket: net.Socket): Promise<void> {
+  socket.on("error", () => socket.destroy());
+  for await (const line of createInterface({ input: socket, crlfDelay: Number.POSITIVE_INFINITY })) {
+    if (!socket.write(`${line}\n`)) await once(socket, "drain");
+  }
+}
+
+const serveClient = chooseForm({ iterate });
+net.createServer((socket) => void serveClient(socket)).listen({ path, backlog: BACKLOG }, sayReady);

@@ -1,0 +1,182 @@
+/** The works that the servers are compared in, each with its load, its contestants and the ratios to reach. */
+
+/** How a work is driven and what is measured. */
+type Kind = "lines" | "swallow" | "idle" | "churn" | "round-trip";
+
+/** Ours against a peer: the cost of the form, divided by the peer's. */
+interface Target {
+  readonly ours: string;
+  readonly peer: string;
+  readonly atMost: number;
+}
+
+export interface Work {
+  readonly id: string;
+  readonly title: string;
+  readonly kind: Kind;
+  readonly connections: number;
+  /** Lines that a connection sends at once, then waiting until all are back. */
+  readonly lines: number;
+  readonly lineBytes: number;
+  readonly tls: boolean;
+  /** What is compared: its name, and how many of its unit one of ours (second per line, second per byte, byte per connection ...) is. */
+  readonly cost: { readonly name: string; readonly factor: number };
+  /** Throughput, likewise from units per second. */
+  readonly rate: { readonly name: string; readonly factor: number };
+  /** Names of contestants, in the order of the table. */
+  readonly contestants: readonly string[];
+  readonly targets: readonly Target[];
+}
+
+const LINE_COST = { name: "CPU µs/line", factor: 1e6 };
+const LINE_RATE = { name: "lines/s", factor: 1 };
+const STREAM_COST = { name: "CPU s/GB", factor: 1e9 };
+const STREAM_RATE = { name: "GB/s", factor: 1e-9 };
+const CONNECTION_RATE = { name: "connections/s", factor: 1 };
+
+const ITERATE = "ours: for await";
+const READLINE = "ours: readline()";
+const READ = "ours: read(65536)";
+const READEXACTLY = "ours: readexactly(1 MiB)";
+const NET = "node:net";
+
+const LINE_CONTESTANTS = [
+  ITERATE,
+  READLINE,
+  NET,
+  "node:net, whole chunks",
+  "node:readline",
+  "promise-socket",
+  "asyncio",
+  "uvloop",
+  "C epoll",
+];
+
+/** Both ways of reading lines have to reach the same. */
+const bothForms = (peer: string, atMost: number): Target[] => [
+  { ours: ITERATE, peer, atMost },
+  { ours: READLINE, peer, atMost },
+];
+
+const plain = { lines: 1, lineBytes: 64, tls: false, connections: 1 };
+
+export const WORKS: readonly Work[] = [
+  {
+    ...plain,
+    id: "W1",
+    title: "64 connections, one 64-byte line in flight each",
+    kind: "lines",
+    connections: 64,
+    cost: LINE_COST,
+    rate: LINE_RATE,
+    contestants: LINE_CONTESTANTS,
+    targets: [...bothForms(NET, 1), ...bothForms("uvloop", 1), ...bothForms("asyncio", 0.25)],
+  },
+  {
+    ...plain,
+    id: "W2",
+    title: "16 connections, 100 lines of 64 bytes in flight",
+    kind: "lines",
+    connections: 16,
+    lines: 100,
+    cost: LINE_COST,
+    rate: LINE_RATE,
+    contestants: LINE_CONTESTANTS,
+    targets: [...bothForms(NET, 0.12), ...bothForms("node:readline", 0.12), ...bothForms("uvloop", 0.25), ...bothForms("asyncio", 0.06)],
+  },
+  {
+    ...plain,
+    id: "W3",
+    title: "4 connections, 16 lines of 16 KiB in flight",
+    kind: "lines",
+    connections: 4,
+    lines: 16,
+    lineBytes: 16_384,
+    cost: LINE_COST,
+    rate: LINE_RATE,
+    contestants: LINE_CONTESTANTS,
+    targets: [...bothForms(NET, 0.9), ...bothForms("uvloop", 0.5)],
+  },
+  {
+    ...plain,
+    id: "W4",
+    title: "swallow a stream",
+    kind: "swallow",
+    cost: STREAM_COST,
+    rate: STREAM_RATE,
+    contestants: [
+      READ,
+      READEXACTLY,
+      "node:net, data",
+      "asyncio, read",
+      "asyncio, readexactly",
+      "uvloop, read",
+      "uvloop, readexactly",
+      "C epoll, read",
+    ],
+    targets: [
+      { ours: READ, peer: "node:net, data", atMost: 1 },
+      { ours: READEXACTLY, peer: "node:net, data", atMost: 1 },
+      { ours: READ, peer: "uvloop, read", atMost: 0.8 },
+      { ours: READEXACTLY, peer: "uvloop, readexactly", atMost: 0.8 },
+    ],
+  },
+  {
+    ...plain,
+    id: "W5",
+    title: "memory of each idle connection, after one line",
+    kind: "idle",
+    cost: { name: "KiB/connection", factor: 1 / 1024 },
+    rate: { name: "connections", factor: 1 },
+    contestants: [ITERATE, NET, "asyncio", "uvloop"],
+    targets: [{ ours: ITERATE, peer: NET, atMost: 1.25 }],
+  },
+  {
+    ...plain,
+    id: "W6",
+    title: "open, one line each way, close",
+    kind: "churn",
+    connections: 16,
+    cost: { name: "CPU µs/connection", factor: 1e6 },
+    rate: CONNECTION_RATE,
+    contestants: [ITERATE, NET, "asyncio", "uvloop", "C epoll"],
+    // 0.9 of the connections for each second of CPU time.
+    targets: [{ ours: ITERATE, peer: NET, atMost: 1 / 0.9 }],
+  },
+  {
+    ...plain,
+    id: "W7",
+    title: "one client, request and answer in turn, the same library at both ends",
+    kind: "round-trip",
+    cost: { name: "median µs", factor: 1e6 },
+    rate: { name: "round trips/s", factor: 1 },
+    contestants: [ITERATE, READLINE, NET],
+    targets: bothForms(NET, 1.05),
+  },
+  {
+    ...plain,
+    id: "W8a",
+    title: "W1 over TLS",
+    kind: "lines",
+    connections: 64,
+    tls: true,
+    cost: LINE_COST,
+    rate: LINE_RATE,
+    contestants: [ITERATE, READLINE, "node:tls"],
+    targets: bothForms("node:tls", 1.05),
+  },
+  {
+    ...plain,
+    id: "W8b",
+    title: "W4 over TLS",
+    kind: "swallow",
+    tls: true,
+    cost: STREAM_COST,
+    rate: STREAM_RATE,
+    contestants: [READ, READEXACTLY, "node:tls, data"],
+    targets: [
+      { ours: READ, peer: "node:tls, data", atMost: 1.05 },
+      { ours: READEXACTLY, peer: "node:tls, data", atMost: 1.05 },
+    ],
+  },
+];

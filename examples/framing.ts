@@ -1,0 +1,44 @@
+/**
+ * A calculator that speaks in frames: JSON values with their length in front, over a Unix socket.
+ *
+ * Run it: node build/examples/framing.js
+ * You will see: each request and its answer, and how a frame is refused that is larger than it may be.
+ */
+import { mkdtempSync, rmdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openUnixConnection, startUnixServer } from "asyncio-streams";
+import { type FrameCodec, Framed, FrameTooLargeError, lengthPrefixed } from "asyncio-streams/framing";
+
+/** A codec on top of another: two methods. */
+function jsonFrames<T>(maxFrameSize: number): FrameCodec<T> {
+  const inner = lengthPrefixed({ prefix: 4, maxFrameSize });
+  return {
+    readFrame: async (reader, options) => JSON.parse((await inner.readFrame(reader, options))?.toString() ?? "null") as T | null,
+    writeFrame: (writer, value) => inner.writeFrame(writer, JSON.stringify(value)),
+  };
+}
+
+const numbers = jsonFrames<number[]>(100);
+const path = join(mkdtempSync(join(tmpdir(), "frames-")), "sum.sock");
+const server = await startUnixServer(async (reader, writer) => {
+  const client = new Framed(reader, writer, numbers);
+  for await (const request of client) client.writeFrame([request.reduce((a, b) => a + b, 0)]);
+  writer.close();
+}, path);
+
+const [reader, writer] = await openUnixConnection(path);
+const connection = new Framed(reader, writer, numbers);
+for (const request of [[1, 2, 3], [0.5, 0.25], Array.from({ length: 50 }, (_, index) => index)]) {
+  try {
+    connection.writeFrame(request);
+    console.log(`the sum of ${request.join(", ")} is ${(await connection.readFrame())?.[0]}`);
+  } catch (error) {
+    if (!(error instanceof FrameTooLargeError)) throw error;
+    console.log(`${request.length} numbers take ${error.size} bytes: the maximum is ${error.maximum}`);
+  }
+}
+writer.close();
+await writer.waitClosed();
+await server.shutdown();
+rmdirSync(join(path, ".."));

@@ -1,0 +1,99 @@
+/**
+ * Makes the certificates of the TLS tests, where they are missing: `node scripts/make-certificates.mjs`.
+ *
+ * They go to `build/certificates/`, as `<name>.pem` and `<name>.key.pem`. Nothing secret: whoever clones the repository makes their own.
+ */
+import "reflect-metadata";
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as x509 from "@peculiar/x509";
+
+const DAY_MS = 86_400_000;
+/** As long as the tests may be run without making them again. */
+const VALID_DAYS = 30 * 365;
+
+const EC = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+const RSA = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256", publicExponent: new Uint8Array([1, 0, 1]), modulusLength: 2048 };
+
+const LOCAL = [
+  { type: "dns", value: "localhost" },
+  { type: "ip", value: "127.0.0.1" },
+  { type: "ip", value: "::1" },
+];
+
+/**
+ * What is made. `by`: whose key signs it, its own if there is none; `names`: whom it is for, none for a client; `from` and `to`: days from now.
+ *
+ * @type {readonly { name: string, by?: string, algorithm?: object, authority?: boolean, names?: typeof LOCAL, from?: number, to?: number }[]}
+ */
+const CERTIFICATES = [
+  { name: "ca", authority: true },
+  { name: "other-ca", authority: true },
+  { name: "server", by: "ca", names: LOCAL },
+  { name: "server-rsa", by: "ca", names: LOCAL, algorithm: RSA },
+  { name: "sni", by: "ca", names: [{ type: "dns", value: "sni.example" }] },
+  { name: "wrong-host", by: "ca", names: [{ type: "dns", value: "elsewhere.example" }] },
+  { name: "expired", by: "ca", names: LOCAL, from: -730, to: -365 },
+  { name: "self-signed", names: LOCAL },
+  { name: "client", by: "ca" },
+  { name: "client-of-other-ca", by: "other-ca" },
+];
+
+const folder = fileURLToPath(new URL("../build/certificates/", import.meta.url));
+const files = CERTIFICATES.flatMap(({ name }) => [`${name}.pem`, `${name}.key.pem`]);
+if (!files.every((file) => existsSync(join(folder, file)))) await make();
+
+async function make() {
+  mkdirSync(join(folder, ".."), { recursive: true });
+  // Made aside and moved there as a whole, because several processes may find at the same time that they are missing.
+  const aside = mkdtempSync(join(folder, "..", "certificates-"));
+  const keys = new Map();
+  for (const certificate of CERTIFICATES) {
+    const { name, by = name, algorithm = EC } = certificate;
+    keys.set(name, { ...(await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"])), algorithm });
+    const signed = await sign(certificate, keys.get(name), by, keys.get(by));
+    const key = await crypto.subtle.exportKey("pkcs8", keys.get(name).privateKey);
+    writeFileSync(join(aside, `${name}.pem`), `${signed.toString("pem")}\n`);
+    writeFileSync(join(aside, `${name}.key.pem`), `${x509.PemConverter.encode(key, "PRIVATE KEY")}\n`, { mode: 0o600 });
+  }
+  try {
+    renameSync(aside, folder);
+  } catch {
+    // Another process was faster, or an older set is there.
+    if (!files.every((file) => existsSync(join(folder, file)))) {
+      rmSync(folder, { recursive: true, force: true });
+      renameSync(aside, folder);
+    } else rmSync(aside, { recursive: true });
+  }
+}
+
+function sign({ name, authority = false, names, from = -1, to = VALID_DAYS }, { publicKey }, by, signer) {
+  return x509.X509CertificateGenerator.create({
+    serialNumber: Buffer.from(crypto.getRandomValues(new Uint8Array(16)).fill(1, 0, 1)).toString("hex"),
+    subject: `CN=asyncio-streams test: ${name}`,
+    issuer: `CN=asyncio-streams test: ${by}`,
+    notBefore: new Date(Date.now() + from * DAY_MS),
+    notAfter: new Date(Date.now() + to * DAY_MS),
+    publicKey,
+    signingKey: signer.privateKey,
+    signingAlgorithm: signer.algorithm,
+    extensions: [
+      new x509.BasicConstraintsExtension(authority, undefined, true),
+      new x509.KeyUsagesExtension(
+        authority
+          ? x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign
+          : x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment,
+        true,
+      ),
+      ...(authority
+        ? []
+        : [
+            new x509.ExtendedKeyUsageExtension([names === undefined ? x509.ExtendedKeyUsage.clientAuth : x509.ExtendedKeyUsage.serverAuth]),
+          ]),
+      ...(names === undefined ? [] : [new x509.SubjectAlternativeNameExtension(names)]),
+      new x509.SubjectKeyIdentifierExtension(Buffer.from(name).toString("hex")),
+      new x509.AuthorityKeyIdentifierExtension(Buffer.from(by).toString("hex")),
+    ],
+  });
+}

@@ -1,0 +1,51 @@
+/** Frames whose size stands in front of them: the attempt that length prefixes and netstrings share. */
+import type { ByteQueue } from "../base/byte-queue.js";
+import { IncompleteReadError } from "../base/errors.js";
+import type { Attempt, Incoming } from "../streams/incoming.js";
+import { tooLarge } from "./codec.js";
+import { FrameTooLargeError, InvalidFrameError } from "./frame-errors.js";
+
+/** The header of a frame. */
+export interface FrameHeader {
+  /** Bytes of the header itself. */
+  readonly headerSize: number;
+  /** Bytes of the body that it announces; rounded where a number cannot hold them. */
+  readonly bodySize: number;
+}
+
+/** Looks at the header at the front of the queue; `undefined` if it is not whole yet. Throws `InvalidFrameError`. */
+export type HeaderParser = (queue: ByteQueue) => FrameHeader | undefined;
+
+/**
+ * Takes a frame: header, body, and a trailer that has to be there.
+ *
+ * The header is looked at anew in each attempt. It is a few bytes, and they may have changed: `unread()` may put others in front.
+ */
+export function countedAttempt(
+  incoming: Incoming,
+  parseHeader: HeaderParser,
+  maximum: number,
+  trailer: Uint8Array,
+): Attempt<Buffer | null> {
+  const { queue } = incoming;
+  return () => {
+    if (queue.length === 0) return incoming.eof ? null : undefined;
+    const header = parseHeader(queue);
+    if (header !== undefined && header.bodySize > maximum) {
+      throw new FrameTooLargeError(tooLarge("the peer announces a frame", header.bodySize, maximum), header.bodySize, maximum);
+    }
+    const wholeSize = header === undefined ? null : header.headerSize + header.bodySize + trailer.length;
+    if (header === undefined || wholeSize === null || queue.length < wholeSize) {
+      if (incoming.eof) throw new IncompleteReadError(queue.takeAll(), wholeSize);
+      return undefined;
+    }
+    const bodyEnd = header.headerSize + header.bodySize;
+    if (trailer.length > 0 && !queue.matches(trailer, bodyEnd)) {
+      throw new InvalidFrameError(`the frame at byte ${queue.taken} does not end in "${Buffer.from(trailer).toString()}"`, queue.taken);
+    }
+    queue.skip(header.headerSize);
+    const body = queue.take(header.bodySize);
+    if (trailer.length > 0) queue.skip(trailer.length);
+    return body;
+  };
+}

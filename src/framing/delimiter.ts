@@ -1,0 +1,65 @@
+/** `delimited()`: frames that end in a delimiter. */
+import { type Data, invalidValue, type SignalOptions, toBytes } from "../base/arguments.js";
+import { LimitOverrunError } from "../base/errors.js";
+import type { Attempt, Incoming } from "../streams/incoming.js";
+import { messageAttempt } from "../streams/message-attempts.js";
+import type { StreamReader } from "../streams/reader.js";
+import type { StreamWriter } from "../streams/writer.js";
+import { checkMaxFrameSize, checkWriter, type FrameCodec, type FrameOptions, frameBytes, readInOneAttempt, tooLarge } from "./codec.js";
+import { FrameTooLargeError } from "./frame-errors.js";
+
+/** Takes a frame through its delimiter, and gives it without. */
+export function delimitedAttempt(incoming: Incoming, delimiter: Uint8Array, maximum: number): Attempt<Buffer | null> {
+  const takeMessage = messageAttempt(incoming, [delimiter], { limit: maximum, keepSeparator: false });
+  return () => {
+    if (incoming.eof && incoming.queue.length === 0) return null;
+    try {
+      return takeMessage();
+    } catch (error) {
+      if (!(error instanceof LimitOverrunError)) throw error;
+      const { consumed: size } = error;
+      throw new FrameTooLargeError(tooLarge("the peer sends a frame", size, maximum), size, maximum);
+    }
+  };
+}
+
+/**
+ * Frames that end in a delimiter, which cannot be in them.
+ *
+ * @param delimiter bytes or text, at least one byte; as with `readuntil()`
+ * @param options `maxFrameSize`: the most bytes of a frame without its delimiter, default 16 MiB; the reader's limit does not apply
+ * @returns a codec that reads `Buffer`s without the delimiter, and writes bytes or text. `writeFrame()` throws a `TypeError` for a frame that holds the
+ *   delimiter, or whose end would make one with it.
+ * @throws TypeError if `delimiter` is empty, or neither bytes nor text
+ * @throws RangeError `ERR_OUT_OF_RANGE` if `maxFrameSize` is not a positive integer
+ *
+ * @example
+ * ```ts
+ * const codec = delimited("\0");
+ * codec.writeFrame(writer, "hello");
+ * for await (const frame of frames(reader, codec)) console.log(frame.toString());
+ * ```
+ */
+export function delimited(delimiter: Data, options?: FrameOptions): FrameCodec<Buffer, Data> {
+  const ownDelimiter = Buffer.from(toBytes("delimiter", delimiter)); // a codec lives long, and the caller's bytes may change
+  if (ownDelimiter.length === 0) throw invalidValue("delimiter must be at least one byte, not empty");
+  const maximum = checkMaxFrameSize(options);
+  return {
+    readFrame(reader: StreamReader, readOptions?: SignalOptions): Promise<Buffer | null> {
+      return readInOneAttempt(reader, (incoming) => delimitedAttempt(incoming, ownDelimiter, maximum), readOptions);
+    },
+    writeFrame(writer: StreamWriter, frame: Data): void {
+      checkWriter(writer);
+      const body = frameBytes(frame, maximum);
+      if (wouldEndEarly(body, ownDelimiter)) throw invalidValue("frame must not contain the delimiter, nor make one with it");
+      writer.writelines([body, ownDelimiter]);
+    },
+  };
+}
+
+/** Whether the first delimiter that the peer finds is another than the one we put at the end. */
+function wouldEndEarly(body: Uint8Array, delimiter: Buffer): boolean {
+  if (Buffer.from(body.buffer, body.byteOffset, body.length).includes(delimiter)) return true;
+  const seam = body.subarray(Math.max(0, body.length - delimiter.length + 1));
+  return Buffer.concat([seam, delimiter]).indexOf(delimiter) !== seam.length;
+}

@@ -1,0 +1,12 @@
+/**
+ * Messages on streams: frames with their length in front, NDJSON, delimiters, netstrings, and codecs of your own.
+ *
+ * @module
+ */
+export type { FrameCodec, FrameOptions } from "./codec.js";
+export { delimited } from "./delimiter.js";
+export { FrameTooLargeError, InvalidFrameError, type InvalidFrameErrorOptions } from "./frame-errors.js";
+export { Framed, frames } from "./framed.js";
+export { type LengthPrefixedOptions, lengthPrefixed } from "./length-prefixed.js";
+export { ndjson } from "./ndjson.js";
+export { netstring } from "./netstring.js";

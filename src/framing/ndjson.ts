@@ -1,0 +1,88 @@
+/** `ndjson()`: a JSON value on each line. See https://github.com/ndjson/ndjson-spec. */
+import { invalidType, type SignalOptions } from "../base/arguments.js";
+import type { Attempt, Incoming } from "../streams/incoming.js";
+import type { StreamReader } from "../streams/reader.js";
+import type { StreamWriter } from "../streams/writer.js";
+import { checkMaxFrameSize, checkWriter, type FrameCodec, type FrameOptions, frameBytes, readInOneAttempt } from "./codec.js";
+import { delimitedAttempt } from "./delimiter.js";
+import { InvalidFrameError } from "./frame-errors.js";
+
+const NEWLINE: Uint8Array = Buffer.from("\n");
+
+/** Bytes that are not UTF-8 are an error, and no silent U+FFFD. */
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** Lines that were read from a reader, for the errors. */
+interface LineCount {
+  lines: number;
+}
+
+/**
+ * Newline-delimited JSON: a value on each line.
+ *
+ * A line that is no JSON, or no UTF-8, is consumed and gives an `InvalidFrameError` with its `line`, its `offset` and the parser's error as `cause`; the next
+ * read gives the next line. Blank lines are passed over. A last line without its newline may have been cut off, and gives an `IncompleteReadError`
+ * (`partial` has it). The value `null` is refused both ways, because `readFrame()` could not tell it from the end: wrap it in an object or an array.
+ *
+ * @typeParam T what the values are taken for; nothing checks that they are
+ * @param options `maxFrameSize`: the most bytes of a line, default 16 MiB; the reader's limit does not apply
+ * @throws RangeError `ERR_OUT_OF_RANGE` if `maxFrameSize` is not a positive integer
+ *
+ * @example
+ * ```ts
+ * const codec = ndjson<{ id: number; text: string }>();
+ * codec.writeFrame(writer, { id: 1, text: "hello" });
+ * const answer = await codec.readFrame(reader);
+ * ```
+ */
+export function ndjson<T = unknown>(options?: FrameOptions): FrameCodec<T> {
+  const maximum = checkMaxFrameSize(options);
+  const counts = new WeakMap<StreamReader, LineCount>();
+  const countOf = (reader: StreamReader): LineCount => {
+    let count = counts.get(reader);
+    if (count === undefined) {
+      count = { lines: 0 };
+      counts.set(reader, count);
+    }
+    return count;
+  };
+  return {
+    readFrame(reader: StreamReader, readOptions?: SignalOptions): Promise<T | null> {
+      return readInOneAttempt(reader, (incoming) => valueAttempt<T>(incoming, maximum, countOf(reader)), readOptions);
+    },
+    writeFrame(writer: StreamWriter, frame: T): void {
+      checkWriter(writer);
+      const text = JSON.stringify(frame) as string | undefined;
+      if (text === undefined || text === "null") throw invalidType("frame", "a value that JSON has, other than null", frame);
+      writer.writelines([frameBytes(text, maximum), NEWLINE]);
+    },
+  };
+}
+
+function valueAttempt<T>(incoming: Incoming, maximum: number, count: LineCount): Attempt<T | null> {
+  const takeLine = delimitedAttempt(incoming, NEWLINE, maximum);
+  return () => {
+    for (;;) {
+      const offset = incoming.queue.taken;
+      const line = takeLine();
+      if (line === undefined || line === null) return line;
+      count.lines += 1;
+      const value = parseLine(line, offset, count.lines);
+      if (value !== undefined) return value as T;
+    }
+  };
+}
+
+/** The value on a line; `undefined` if the line is blank. */
+function parseLine(bytes: Uint8Array, offset: number, line: number): unknown {
+  let value: unknown;
+  try {
+    const text = utf8.decode(bytes);
+    if (text.trim() === "") return undefined;
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new InvalidFrameError(`line ${line}, at byte ${offset}, is not JSON: ${(cause as Error).message}`, offset, { line, cause });
+  }
+  if (value !== null) return value;
+  throw new InvalidFrameError(`line ${line}, at byte ${offset}, is null, which stands for the end`, offset, { line });
+}

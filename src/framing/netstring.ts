@@ -1,0 +1,66 @@
+/** `netstring()`: frames as `5:hello,`. See https://cr.yp.to/proto/netstrings.txt. */
+import type { Data, SignalOptions } from "../base/arguments.js";
+import type { ByteQueue } from "../base/byte-queue.js";
+import type { StreamReader } from "../streams/reader.js";
+import type { StreamWriter } from "../streams/writer.js";
+import { checkMaxFrameSize, checkWriter, type FrameCodec, type FrameOptions, frameBytes, readInOneAttempt } from "./codec.js";
+import { countedAttempt, type FrameHeader } from "./counted.js";
+import { InvalidFrameError } from "./frame-errors.js";
+
+/** A length of this many digits is over 2 ** 53, whatever they are: there is no need to wait for its end. */
+const TOO_MANY_DIGITS = 17;
+
+const ZERO = 0x30;
+const COLON = 0x3a;
+const COMMA: Uint8Array = Buffer.from(",");
+
+/** Where headers are looked at; nobody waits while one lies here. */
+const scratch = Buffer.alloc(TOO_MANY_DIGITS);
+
+/**
+ * Netstrings: the length in decimal, a colon, the bytes, a comma.
+ *
+ * A length with leading zeros is refused, as the specification wants it.
+ *
+ * @param options `maxFrameSize`: the most bytes of a frame, default 16 MiB
+ * @returns a codec that reads `Buffer`s, and writes bytes or text
+ * @throws RangeError `ERR_OUT_OF_RANGE` if `maxFrameSize` is not a positive integer
+ *
+ * @example
+ * ```ts
+ * const codec = netstring();
+ * codec.writeFrame(writer, "hello"); // 5:hello,
+ * ```
+ */
+export function netstring(options?: FrameOptions): FrameCodec<Buffer, Data> {
+  const maximum = checkMaxFrameSize(options);
+  return {
+    readFrame(reader: StreamReader, readOptions?: SignalOptions): Promise<Buffer | null> {
+      return readInOneAttempt(reader, (incoming) => countedAttempt(incoming, parseLength, maximum, COMMA), readOptions);
+    },
+    writeFrame(writer: StreamWriter, frame: Data): void {
+      checkWriter(writer);
+      const body = frameBytes(frame, maximum);
+      writer.writelines([`${body.length}:`, body, COMMA]);
+    },
+  };
+}
+
+function parseLength(queue: ByteQueue): FrameHeader | undefined {
+  const count = Math.min(queue.length, TOO_MANY_DIGITS);
+  queue.copyTo(scratch, count);
+  let bodySize = 0;
+  for (let index = 0; index < count; index += 1) {
+    const byte = scratch[index] as number;
+    if (byte === COLON && index > 0) return { headerSize: index + 1, bodySize };
+    const digit = byte - ZERO;
+    if (digit < 0 || digit > 9) throw invalidLength(queue, "has something else than digits in its length");
+    if (index === 1 && scratch[0] === ZERO) throw invalidLength(queue, "has a length with a leading zero");
+    bodySize = bodySize * 10 + digit;
+  }
+  return count === TOO_MANY_DIGITS ? { headerSize: count, bodySize } : undefined;
+}
+
+function invalidLength(queue: ByteQueue, what: string): InvalidFrameError {
+  return new InvalidFrameError(`the netstring at byte ${queue.taken} ${what}`, queue.taken);
+}

@@ -1,0 +1,125 @@
+/**
+ * Listening with a socket that was made elsewhere: a `net.Server` that listens, or the descriptor of a listening socket.
+ *
+ * A server that was handed over listens already; what connects to it before `listen()` is kept, and accepted then. Its socket file is not ours: `close()` leaves it,
+ * unless `cleanupSocket: true` says that it is to go with us.
+ */
+import { linkSync, renameSync, type Stats } from "node:fs";
+import net from "node:net";
+import { invalidValue } from "../base/arguments.js";
+import type { SocketAddress, TransportSocket } from "../contracts/extra-info.js";
+import { ipAddress, type UnixNames } from "../transports/socket-info.js";
+import { type AdoptedServer, discardSock, type Family } from "./adopt.js";
+import { socketIdentity } from "./descriptor.js";
+import { HiddenName, isSameFile, unlinkIfThere } from "./hidden-name.js";
+import { ListeningSocket } from "./listening-socket.js";
+import { closeServer, listenOn } from "./net-server.js";
+import type { AcceptHandler, Listener } from "./server.js";
+import { lookAt } from "./unix-publish.js";
+
+export class AdoptedListener implements Listener {
+  readonly #server: net.Server;
+  /** The descriptor, until it is listened on: then it is the server's. */
+  #fd: number | undefined;
+  readonly #backlog: number;
+  readonly #cleanupSocket: boolean;
+  readonly #early: net.Socket[] = [];
+  readonly #family: Family;
+  readonly #unixNames: UnixNames | null;
+  /** The socket file; `null` if there is none. */
+  readonly #file: { readonly path: string; readonly stats: Stats } | null;
+  /** Whether Node knows the path, and unlinks it. */
+  readonly #boundByNode: boolean;
+  #address: SocketAddress;
+  #accept: AcceptHandler | null = null;
+  readonly socket: TransportSocket;
+
+  constructor({ sock, family, name }: AdoptedServer, backlog: number, cleanupSocket: boolean) {
+    this.#fd = typeof sock === "number" ? sock : undefined;
+    this.#server = typeof sock === "number" ? net.createServer({ allowHalfOpen: true, noDelay: true }) : sock;
+    this.#backlog = backlog;
+    this.#cleanupSocket = cleanupSocket;
+    this.#server.on("connection", this.#onConnection);
+    this.#family = family;
+    this.#boundByNode = typeof sock !== "number";
+    this.#address = family === "unix" ? name : ipAddress("", 0);
+    this.#lookUpAddress();
+    this.socket = new ListeningSocket(() => this.#address);
+    this.#unixNames = family === "unix" ? { sockname: name, peername: "" } : null;
+    const stats = family === "unix" && name !== "" && !name.startsWith("\0") ? lookAt(name) : null;
+    this.#file = stats?.isSocket() === true ? { path: name, stats } : null;
+  }
+
+  /** Node tells the address of TCP once it listens, and forgets it when it closes. */
+  #lookUpAddress(): void {
+    const address = this.#server.address();
+    if (typeof address === "object" && address?.address !== undefined) this.#address = ipAddress(address.address, address.port);
+  }
+
+  readonly #onConnection = (socket: net.Socket): void => {
+    // Node: ends our side with the peer's unless this is set, and the server that was handed over may not have set it.
+    (socket as { allowHalfOpen: boolean }).allowHalfOpen = true;
+    if (this.#accept === null) this.#early.push(socket.pause().on("error", ignore));
+    else this.#accept(socket, this.#unixNames);
+  };
+
+  async listen(accept: AcceptHandler, onError: (error: unknown) => void): Promise<void> {
+    const fd = this.#fd;
+    this.#fd = undefined;
+    if (fd !== undefined) await this.#listenOnDescriptor(fd);
+    this.#lookUpAddress();
+    this.#server.on("error", onError);
+    this.#accept = accept;
+    for (const socket of this.#early.splice(0)) accept(socket, this.#unixNames);
+  }
+
+  async #listenOnDescriptor(fd: number): Promise<void> {
+    const identity = socketIdentity(fd);
+    try {
+      await listenOn(this.#server, { fd, backlog: this.#backlog, exclusive: true });
+    } catch (error) {
+      // Node: closes it in some cases.
+      if (identity !== null && socketIdentity(fd) === identity) discardSock(fd);
+      throw error;
+    }
+    // Known before where the system tells of sockets.
+    const { port } = (this.#server.address() ?? {}) as { readonly port?: number };
+    if ((port !== undefined) !== (this.#family === "tcp")) {
+      throw invalidValue(
+        `sock must be a ${this.#family === "tcp" ? "TCP" : "Unix"} stream socket: file descriptor ${fd} is of another family`,
+      );
+    }
+  }
+
+  close(): void {
+    for (const socket of this.#early.splice(0)) socket.destroy();
+    discardSock(this.#fd);
+    this.#fd = undefined;
+    const now = this.#file === null ? null : lookAt(this.#file.path);
+    const remove = this.#file !== null && now !== null && this.#cleanupSocket && isSameFile(now, this.#file.stats);
+    if (this.#file === null || now === null || !this.#boundByNode) closeServer(this.#server);
+    else this.#closeBesideFile(this.#file.path);
+    if (this.#file !== null && remove) unlinkIfThere(this.#file.path);
+  }
+
+  /** Node: unlinks the path that a server was bound to, whatever is there by then; so it gets a second name meanwhile, from which it is put back. */
+  #closeBesideFile(path: string): void {
+    let hidden: HiddenName | null = null;
+    try {
+      hidden = new HiddenName(path);
+      linkSync(path, hidden.path);
+    } catch {
+      // The directory is not ours to write to, so Node cannot unlink in it, either; or the file has just gone.
+    }
+    closeServer(this.#server);
+    try {
+      if (hidden !== null && lookAt(path) === null) renameSync(hidden.path, path);
+    } catch {
+      // It had gone.
+    } finally {
+      hidden?.remove();
+    }
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,53 @@
+/** Sockets that a service manager has opened for us: systemd's socket activation, `sd_listen_fds(3)`. */
+import { invalidValue } from "../base/arguments.js";
+
+/** The first descriptor that is passed: those below are the standard streams. systemd: `SD_LISTEN_FDS_START`. */
+const LISTEN_FDS_START = 3;
+
+/** As many files as Linux lets a process have open, unless it is told otherwise (`fs.nr_open`). */
+const MAX_FDS = 2 ** 20;
+
+const MAX_PID = 2 ** 31 - 1;
+
+/** A socket that was passed to this process. */
+export interface ListenFd {
+  /** Its descriptor, to be given as `sock` to `startUnixServer()` or `startServer()`. */
+  readonly fd: number;
+  /** Its name, as `FileDescriptorName=` has it in the socket unit; systemd's own default is the unit's name, ours `"unknown"`, as systemd's function has it. */
+  readonly name: string;
+}
+
+/**
+ * The listening sockets that the service manager passed to this process, in order; none if it was started in another way. No counterpart in Python.
+ *
+ * Reads `LISTEN_PID`, `LISTEN_FDS` and `LISTEN_FDNAMES`, and unsets them (and systemd's newer `LISTEN_PIDFDID`), so that child processes do not take the
+ * sockets for theirs: a second call returns none. Sockets meant for another process (`LISTEN_PID`) are not ours.
+ *
+ * @returns descriptors and names
+ * @throws TypeError `ERR_INVALID_ARG_VALUE` if the variables are not what the protocol says
+ *
+ * @example
+ * ```ts
+ * const [activated] = listenFds();
+ * const server = activated
+ *   ? await startUnixServer(serveClient, null, { sock: activated.fd })
+ *   : await startUnixServer(serveClient, "/run/app/app.sock", { mode: 0o660 });
+ * ```
+ */
+export function listenFds(): ListenFd[] {
+  const { LISTEN_PID: pid, LISTEN_FDS: count, LISTEN_FDNAMES: names } = process.env;
+  for (const name of ["LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDS", "LISTEN_FDNAMES"]) delete process.env[name];
+  if (pid === undefined || count === undefined) return [];
+  if (parse("LISTEN_PID", pid, MAX_PID) !== process.pid) return [];
+  const given = names === undefined ? [] : names.split(":");
+  return Array.from({ length: parse("LISTEN_FDS", count, MAX_FDS) }, (_, index) => ({
+    fd: LISTEN_FDS_START + index,
+    name: given[index] || "unknown",
+  }));
+}
+
+function parse(name: string, text: string, max: number): number {
+  if (!/^\d+$/.test(text) || Number(text) > max)
+    throw invalidValue(`the environment variable ${name} must be a number up to ${max}, not ${JSON.stringify(text)}`);
+  return Number(text);
+}

@@ -1,0 +1,56 @@
+/**
+ * Listening over TCP.
+ *
+ * Before `listen()` nobody can connect, and that means that the port is not taken before, either: Node cannot bind without listening.
+ */
+import net from "node:net";
+import type { SocketAddress, TransportSocket } from "../contracts/extra-info.js";
+import { ipAddress } from "../transports/socket-info.js";
+import { ListeningSocket } from "./listening-socket.js";
+import { acceptConnections } from "./make-socket.js";
+import { closeServer, listenOn } from "./net-server.js";
+import type { AcceptHandler, Listener } from "./server.js";
+
+/** What a TCP listener is made from. */
+export interface TcpListenOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly backlog: number;
+  readonly reusePort: boolean;
+  readonly keepAlive: boolean;
+}
+
+/** Listens on one IP address. */
+export class TcpListener implements Listener {
+  readonly #server: net.Server;
+  readonly #options: TcpListenOptions;
+  #closed = false;
+  readonly socket: TransportSocket;
+  /** Kept, since logs want the address after the server is closed, too. */
+  #address: SocketAddress;
+
+  constructor(options: TcpListenOptions) {
+    this.#options = options;
+    this.#server = net.createServer({ allowHalfOpen: true, noDelay: true, keepAlive: options.keepAlive });
+    this.#address = ipAddress(options.host, options.port);
+    this.socket = new ListeningSocket(() => this.#address);
+  }
+
+  async listen(accept: AcceptHandler, onError: (error: unknown) => void): Promise<void> {
+    const { host, port, backlog, reusePort } = this.#options;
+    // Exclusive: a cluster's worker listens by itself. `ipv6Only`: each family has a socket of its own, as in asyncio.
+    const options = { host, port, backlog, exclusive: true, ipv6Only: host.includes(":"), ...(reusePort ? { reusePort } : {}) };
+    await listenOn(this.#server, options);
+    // Node: a close() while the host is looked up does not stop it from listening afterwards.
+    if (this.#closed) closeServer(this.#server);
+    acceptConnections(this.#server, (socket) => accept(socket, null), this.#options.keepAlive);
+    this.#server.on("error", onError);
+    const bound = this.#server.address();
+    if (bound !== null && typeof bound === "object") this.#address = ipAddress(bound.address, bound.port);
+  }
+
+  close(): void {
+    this.#closed = true;
+    closeServer(this.#server);
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * Publishing a socket: its public name comes into being when all is ready, or the call fails and nothing has changed.
+ *
+ * `link()` is what decides: it fails if the name is taken. What to do then is told at the top of `unix-listener.ts`.
+ *
+ * Files are named by absolute paths here; `name` is what the caller has called ours, for errors.
+ */
+import { linkSync, lstatSync, renameSync, type Stats } from "node:fs";
+import net from "node:net";
+import { type HiddenName, isSameFile } from "./hidden-name.js";
+import { withStartLock } from "./start-lock.js";
+import { codeOf, isSystemCode, type SystemError, systemError } from "./system-error.js";
+import { fitsSunPath } from "./unix-path.js";
+
+/** The name under which a server is to be found. */
+export interface PublicName {
+  /** As the caller has it. */
+  readonly name: string;
+  /** Absolute, so that `process.chdir()` changes nothing. */
+  readonly file: string;
+}
+
+/** How often a name that is taken and then free again is tried for. More than a handful means that others are fighting over it. */
+const PUBLISH_ATTEMPTS = 10;
+
+/** Where `link()` does not exist: file systems without hard links. */
+const NO_LINKS: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
+
+/** Gives the socket at the hidden name its public one; returns what the file is, to be known again. */
+export async function publish(hidden: HiddenName, to: PublicName, takeover: boolean): Promise<Stats> {
+  const ours = lstatSync(hidden.path);
+  // Takeover, too, needs the lock: a starter that moves a stale file aside must not find another in its place.
+  if (takeover) await withStartLock(to.file, async () => takeOver(hidden, to));
+  else if (!link(hidden, to.file)) await withStartLock(to.file, () => publishOverStale(hidden, to));
+  hidden.remove();
+  return ours;
+}
+
+/** Replaces whatever socket has the name, in one step. */
+function takeOver(hidden: HiddenName, to: PublicName): void {
+  const taken = lookAt(to.file);
+  if (taken !== null && !taken.isSocket()) throw notASocket(to);
+  renameSync(hidden.path, to.file);
+}
+
+async function publishOverStale(hidden: HiddenName, to: PublicName): Promise<void> {
+  for (let attempt = 1; attempt <= PUBLISH_ATTEMPTS; attempt += 1) {
+    const taken = lookAt(to.file);
+    if (taken !== null) {
+      await checkStale(to, taken);
+      hidden.removeIfStill(to.file, taken);
+    }
+    if (link(hidden, to.file)) return;
+  }
+  throw addressInUse(to, "the name was taken again and again while it was being published");
+}
+
+/** Returns false if the name is taken. */
+function link(hidden: HiddenName, path: string): boolean {
+  try {
+    linkSync(hidden.path, path);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return false;
+    if (!NO_LINKS.has(codeOf(error) ?? "")) throw error;
+    // Without links there is a moment between the look and the step, in which a name that comes into being is replaced.
+    if (lookAt(path) !== null) return false;
+    renameSync(hidden.path, path);
+    return true;
+  }
+}
+
+/** Throws EADDRINUSE unless the file is a socket on which nobody listens, and still is. */
+export async function checkStale(at: PublicName, taken: Stats): Promise<void> {
+  if (!taken.isSocket()) throw notASocket(at);
+  const failure = await probe(fitsSunPath(at.file) ? at.file : at.name);
+  if (failure === null) throw addressInUse(at, "a live server listens on this path");
+  const code = codeOf(failure);
+  if (code === "ECONNREFUSED" || code === "ENOENT") return;
+  const now = lookAt(at.file);
+  if (now === null || !isSameFile(now, taken)) return; // the next look tells
+  throw addressInUse(at, `a socket has this name, and whether a server listens on it cannot be told (${failure.message})`, failure);
+}
+
+/** Connects and closes at once; returns the error if that did not work. */
+async function probe(path: string): Promise<Error | null> {
+  const failure = await connectOnce(path);
+  return process.versions["bun"] !== undefined && codeOf(failure) === "ECONNREFUSED" ? probeInBun(path) : failure;
+}
+
+/** How long a server that has just refused a connection, and takes one now, is waited for. */
+const BUN_PROBE_MS = 100;
+
+/**
+ * Bun: a socket says ECONNREFUSED for whatever is wrong, also if a live server's queue is full (EAGAIN), or if it is a datagram socket (EPROTOTYPE). Its `fetch()`
+ * tells the truth.
+ */
+async function probeInBun(path: string): Promise<Error | null> {
+  try {
+    await fetch("http://localhost/", { unix: path, signal: AbortSignal.timeout(BUN_PROBE_MS) } as RequestInit);
+    return null;
+  } catch (error) {
+    const code = codeOf(error);
+    // Otherwise it took the connection, and does not speak HTTP.
+    return code !== undefined && isSystemCode(code) ? systemError(code, "connect", "cannot connect", path, error) : null;
+  }
+}
+
+function connectOnce(path: string): Promise<Error | null> {
+  return new Promise((resolve) => {
+    const socket = net.connect({ path });
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(null);
+    });
+    socket.on("error", resolve);
+  });
+}
+
+/** What has the name; `null`: nothing. A symbolic link is itself, not what it leads to. */
+export function lookAt(path: string): Stats | null {
+  return lstatSync(path, { throwIfNoEntry: false }) ?? null;
+}
+
+function notASocket(at: PublicName): SystemError {
+  return addressInUse(at, "a file that is not a socket has this name");
+}
+
+function addressInUse(at: PublicName, text: string, cause?: unknown): SystemError {
+  return systemError("EADDRINUSE", "listen", `address already in use: ${text}`, at.name, cause);
+}

@@ -1,0 +1,248 @@
+/**
+ * `Incoming`: what has come in, who waits for more, and when the transport has to pause. The engine under `StreamReader`.
+ *
+ * Theory of operation
+ *
+ * Each reading call is an *attempt*: a function that takes its result from the queue, throws, or finds that it needs more. It is made once at the call; if it
+ * needs more, it is parked, and made again after each feed. An attempt takes nothing before it succeeds, which is why an aborted call loses
+ * nothing: `read()` to EOF leaves its bytes in the queue while it waits, too.
+ *
+ * A feed does not make the attempt itself but in a microtask, so that all that is fed in one turn is seen together. CPython: a woken task runs in a
+ * later turn of the loop, too; `readline()` over its limit depends on it.
+ *
+ * Flow control: more than twice the limit in the queue pauses the transport, the limit or less resumes it. A parked attempt keeps it going
+ * in any case, or `readexactly()` of more than that would wait for ever.
+ *
+ * Two kinds of error end it. `fail()` acts at once. A lost connection (`failAfterData`) lets reads have what was received before it, as long
+ * as that is enough for them; the one that would need more gets the error, and the bytes stay.
+ */
+import { asBuffer, checkOptions, type Data, invalidType, type SignalOptions, toBytes } from "../base/arguments.js";
+import { ByteQueue } from "../base/byte-queue.js";
+import { ConcurrentReadError, InvalidStateError } from "../base/errors.js";
+import { DONE, forgetAborted, onceAborted, type WaitEnd, waitEnd } from "../base/waiting.js";
+import type { Transport } from "../contracts/connection.js";
+
+/** Takes its result from the queue and returns it, or returns `undefined` if more data is needed. May throw. */
+export type Attempt<T> = () => T | undefined;
+
+/** How an attempt stands towards the others. */
+export interface AttemptTraits {
+  /** Everything up to EOF is spoken for: nobody else may take what is in the queue while this one waits. */
+  readonly toEof?: boolean;
+  /** Takes bytes before it succeeds: not to be tried while another waits. */
+  readonly takesAsTheyCome?: boolean;
+  /** Takes no bytes: may succeed even while another has everything spoken for. */
+  readonly takesNothing?: boolean;
+}
+
+const NO_TRAITS: AttemptTraits = {};
+const NEVER_CALLED = (): void => {};
+
+/** A read that waits. */
+interface Parked {
+  readonly attempt: Attempt<unknown>;
+  readonly traits: AttemptTraits;
+  readonly resolve: (result: never) => void;
+  readonly reject: (reason: unknown) => void;
+  readonly signal: WaitEnd | undefined;
+  readonly onAbort: () => void;
+}
+
+export class Incoming {
+  /** Bytes that have come and have not been read. */
+  readonly queue: ByteQueue = new ByteQueue();
+  readonly #limit: number;
+  #eof = false;
+  /** Acts at once. */
+  #exception: Error | null = null;
+  /** Acts when the data is used up. */
+  #lossError: Error | null = null;
+  #transport: Transport | null = null;
+  #paused = false;
+  #parked: Parked | null = null;
+  #retryScheduled = false;
+  #endWhenIdle = false;
+  readonly #retry = (): void => this.#retryParked();
+
+  /** @param limit half of the bytes that pause the transport */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** Whether the end of the stream has come. */
+  get eof(): boolean {
+    return this.#eof;
+  }
+
+  /** The error that ended it; `null` if none did. */
+  get exception(): Error | null {
+    return this.#exception ?? this.#lossError;
+  }
+
+  // ---- feeding -----------------------------------------------------------------------------------------------------------------
+
+  feed(data: Data): void {
+    if (this.#eof) {
+      if (this.#endWhenIdle) return; // the peer could not know
+      throw new InvalidStateError("cannot feed data to a StreamReader after feedEof()");
+    }
+    const bytes = asBuffer(toBytes("data", data));
+    if (bytes.length === 0) return;
+    this.queue.push(bytes);
+    this.#changed();
+  }
+
+  feedEof(): void {
+    this.#eof = true;
+    this.#changed();
+  }
+
+  /** Puts bytes back at the front. */
+  unread(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.queue.unshift(bytes);
+    this.#changed();
+  }
+
+  /** Makes the read that waits, and every later one, throw `error`, even if there is data. */
+  fail(error: Error): void {
+    if (this.#retryScheduled) this.#retryParked();
+    this.#exception = error;
+    if (this.#parked !== null) this.#unpark().reject(error);
+  }
+
+  /** Makes reads throw `error` once the data no longer suffices for them. */
+  failAfterData(error: Error): void {
+    this.#lossError ??= error;
+    this.#changed();
+  }
+
+  /** Ends the stream for a read that waits with nothing received, now or later. */
+  endWhenIdle(): void {
+    this.#endWhenIdle = true;
+    this.#endIfIdle();
+  }
+
+  #endIfIdle(): void {
+    if (this.#endWhenIdle && this.#parked !== null && this.queue.length === 0) this.feedEof();
+  }
+
+  #changed(): void {
+    if (this.#parked === null) this.#regulate();
+    else if (!this.#retryScheduled) {
+      this.#retryScheduled = true;
+      void DONE.then(this.#retry); // a microtask; queueMicrotask() costs several times as much
+    }
+  }
+
+  // ---- the transport -----------------------------------------------------------------------------------------------------------
+
+  setTransport(transport: Transport): void {
+    if (this.#transport !== null) throw new InvalidStateError("cannot set the transport of a StreamReader twice");
+    if (typeof transport !== "object" || transport === null) throw invalidType("transport", "a Transport", transport);
+    this.#transport = transport;
+  }
+
+  /** The connection goes on with another transport, which reads. */
+  replaceTransport(transport: Transport): void {
+    this.#transport = transport;
+    this.#paused = false;
+    this.#regulate();
+  }
+
+  /** Pauses or resumes the transport, as the amount of data and a waiting read ask for. */
+  #regulate(): void {
+    if (this.#transport === null) return;
+    if (this.#paused) {
+      if (this.#parked === null && this.queue.length > this.#limit) return;
+      this.#paused = false;
+      this.#transport.resumeReading();
+    } else if (this.#parked === null && this.queue.length > 2 * this.#limit && typeof this.#transport.pauseReading === "function") {
+      this.#paused = true;
+      this.#transport.pauseReading();
+    }
+  }
+
+  // ---- reading -----------------------------------------------------------------------------------------------------------------
+
+  /**
+   * Whether a read that is made now, without options, may take what it finds: nobody is before it, and nothing has failed. It has to call `taken()` afterwards.
+   */
+  get isFree(): boolean {
+    return this.#parked === null && this.#exception === null;
+  }
+
+  /** Sees to the flow control after bytes were taken past `perform()`. */
+  taken(): void {
+    if (this.#paused) this.#regulate();
+  }
+
+  /** Makes an attempt, now or when enough has come. */
+  perform<T>(method: string, attempt: Attempt<T>, options?: SignalOptions, traits: AttemptTraits = NO_TRAITS): Promise<T> {
+    try {
+      checkOptions("options", options);
+      const signal = waitEnd(options);
+      // A parked read whose data has come was first, even if its turn is still to come.
+      if (this.#retryScheduled) this.#retryParked();
+      if (this.#exception !== null) throw this.#exception;
+      if (
+        this.#parked !== null &&
+        (traits.takesAsTheyCome === true || (this.#parked.traits.toEof === true && traits.takesNothing !== true))
+      ) {
+        throw concurrentRead(method);
+      }
+      const result = attempt();
+      if (result !== undefined) {
+        this.taken();
+        return Promise.resolve(result);
+      }
+      if (this.#lossError !== null) throw this.#lossError;
+      if (this.#parked !== null) throw concurrentRead(method);
+      return this.#park(attempt, signal, traits);
+    } catch (error) {
+      this.taken(); // an attempt that failed may have taken something, too
+      return Promise.reject(error);
+    }
+  }
+
+  #park<T>(attempt: Attempt<T>, signal: WaitEnd | undefined, traits: AttemptTraits): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      let onAbort = NEVER_CALLED;
+      if (signal !== undefined) {
+        onAbort = () => {
+          this.#unpark();
+          this.#regulate();
+          reject(signal.reason);
+        };
+        onceAborted(signal, onAbort);
+      }
+      this.#parked = { attempt, traits, resolve, reject, signal, onAbort };
+      this.#regulate();
+      this.#endIfIdle();
+    });
+  }
+
+  #unpark(): Parked {
+    const parked = this.#parked as Parked;
+    this.#parked = null;
+    if (parked.signal !== undefined) forgetAborted(parked.signal, parked.onAbort);
+    return parked;
+  }
+
+  #retryParked(): void {
+    this.#retryScheduled = false;
+    if (this.#parked === null) return;
+    try {
+      const result = this.#parked.attempt();
+      if (result !== undefined) this.#unpark().resolve(result as never);
+      else if (this.#lossError !== null) throw this.#lossError;
+    } catch (error) {
+      this.#unpark().reject(error);
+    }
+    this.#regulate();
+  }
+}
+
+function concurrentRead(method: string): ConcurrentReadError {
+  return new ConcurrentReadError(`cannot ${method}(): another read on this StreamReader is already waiting for data`);
+}

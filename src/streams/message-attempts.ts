@@ -1,0 +1,68 @@
+/** The attempts at messages that end in a separator: `readuntil()` and `readline()`. CPython: the functions of the same names. */
+import { IncompleteReadError, LimitOverrunError, LineTooLongError } from "../base/errors.js";
+import { SeparatorSearch } from "../base/separator-search.js";
+import type { Attempt, Incoming } from "./incoming.js";
+
+const NEWLINE: Uint8Array = Buffer.from("\n");
+
+/** What a message may be, and what of it is wanted. */
+export interface MessageTraits {
+  /** The most bytes of a message without its separator. */
+  readonly limit: number;
+  /** Whether the result ends in the separator, as Python's does. */
+  readonly keepSeparator: boolean;
+  /** Whether what is left at EOF counts as a message, empty or not. Otherwise it is an error. */
+  readonly partialAtEof?: boolean;
+}
+
+/** Takes a message through the separator. The order of the checks is CPython's, and decides the figures in the errors. */
+export function messageAttempt(
+  incoming: Incoming,
+  separators: readonly Uint8Array[],
+  { limit, keepSeparator, partialAtEof }: MessageTraits,
+): Attempt<Buffer> {
+  const search = new SeparatorSearch(separators);
+  const { queue } = incoming;
+  return () => {
+    const match = search.find(queue);
+    if (match) {
+      if (match.start > limit) {
+        throw new LimitOverrunError(`a separator was found, but after ${match.start} bytes: the limit is ${limit}`, match.start);
+      }
+      if (keepSeparator) return queue.take(match.end);
+      // Of those that end here the longest goes: "\r\n" is one separator, not a "\n" after a "\r".
+      const cut = separators.findLast((one) => one.length <= match.end && queue.matches(one, match.end - one.length)) as Uint8Array;
+      const message = queue.take(match.end - cut.length);
+      queue.skip(cut.length);
+      return message;
+    }
+    if (match === null && search.offset > limit) {
+      throw new LimitOverrunError(`no separator was found in ${search.offset} bytes: the limit is ${limit}`, search.offset);
+    }
+    if (!incoming.eof) return undefined;
+    const partial = queue.takeAll();
+    if (partialAtEof === true) return partial;
+    throw new IncompleteReadError(partial, null);
+  };
+}
+
+/** Takes a line through its newline; at EOF what is left. A line over the limit is dropped. */
+export function lineAttempt(incoming: Incoming, traits: MessageTraits): Attempt<Buffer> {
+  const takeMessage = messageAttempt(incoming, [NEWLINE], { ...traits, partialAtEof: true });
+  return () => {
+    try {
+      return takeMessage();
+    } catch (error) {
+      if (error instanceof LimitOverrunError) throw dropLine(incoming, error, traits.limit);
+      throw error;
+    }
+  };
+}
+
+function dropLine({ queue }: Incoming, overrun: LimitOverrunError, limit: number): LineTooLongError {
+  const whole = queue.matches(NEWLINE, overrun.consumed);
+  const dropped = whole ? overrun.consumed + 1 : queue.length;
+  queue.skip(dropped);
+  const what = whole ? "the line was dropped" : "what had come of it was dropped";
+  return new LineTooLongError(`a line is longer than the limit of ${limit} bytes; ${what}, ${dropped} bytes`, dropped);
+}

@@ -1,0 +1,89 @@
+/** `checkTransport()`: the `Transport` contract as a suite of checks, for every transport there is and for yours. */
+import { checkFunction, checkInteger, checkOptions } from "../base/arguments.js";
+import { cloggingBy, type MakePair, type TransportCheck } from "./check-context.js";
+import { endingChecks } from "./checks-ending.js";
+import { readingChecks } from "./checks-reading.js";
+import { streamChecks } from "./checks-streams.js";
+import { writingChecks } from "./checks-writing.js";
+
+/** How long a check may take, unless told, in milliseconds: the slowest take some hundreds. */
+const CHECK_TIMEOUT_MS = 20_000;
+
+/** Options of `checkTransport()`. */
+export interface CheckTransportOptions {
+  /** Milliseconds that a check may take. Default 20,000. */
+  readonly timeout?: number | undefined;
+}
+
+/**
+ * The conformance suite for transports: named checks, each with connections of its own, to be run under any test runner. The library's own Unix, TCP, TLS and memory transports
+ * pass it.
+ *
+ * @param makePair connects two protocols by transports of the kind to check
+ * @param makeCloggedPair the same, but returns when the first protocol has been told `pauseWriting()`, since the second does not read, and goes on when the second's
+ *   transport is told `resumeReading()`. Default: the suite does this itself, by pausing the second's reading and writing up to 64 MiB.
+ * @param options `timeout` of each check, in milliseconds, default 20,000
+ * @returns the checks; those of half-close do nothing where `canWriteEof()` is false
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` if a maker is no function; RangeError `ERR_OUT_OF_RANGE` if `timeout` is not a positive integer
+ *
+ * @example
+ * ```ts
+ * import { describe, it } from "node:test";
+ * import { checkTransport, connectMemory } from "asyncio-streams/testing";
+ *
+ * const checks = checkTransport((first, second) => {
+ *   connectMemory(first, second);
+ * });
+ * describe("the memory transport", () => {
+ *   for (const { name, run } of checks) it(name, run);
+ * });
+ * ```
+ */
+export function checkTransport(makePair: MakePair, makeCloggedPair?: MakePair, options?: CheckTransportOptions): TransportCheck[] {
+  checkFunction("makePair", makePair);
+  if (makeCloggedPair !== undefined) checkFunction("makeCloggedPair", makeCloggedPair);
+  checkOptions("options", options);
+  const timeoutMs = options?.timeout === undefined ? CHECK_TIMEOUT_MS : checkInteger("timeout", options.timeout, 1, 2 ** 31 - 1);
+  const makers = {
+    makePair: { make: makePair, timeoutMs },
+    makeCloggedPair: { make: makeCloggedPair ?? cloggingBy(makePair), timeoutMs },
+  };
+  return [...readingChecks, ...writingChecks, ...endingChecks, ...streamChecks].map(({ name, clogged = false, run }) => ({
+    name,
+    clogged,
+    run: () => run(makers),
+  }));
+}
+
+/** What came of one check. */
+export interface CheckResult {
+  readonly name: string;
+  /** `null` if it has passed; else what it threw. */
+  readonly error: unknown;
+}
+
+/**
+ * Runs checks one after the other, for where there is no test runner.
+ *
+ * @param checks as `checkTransport()` makes them
+ * @returns what came of each; it does not reject for a check that fails
+ *
+ * @example
+ * ```ts
+ * import { checkTransport, connectMemory, runChecks } from "asyncio-streams/testing";
+ *
+ * const results = await runChecks(checkTransport((first, second) => void connectMemory(first, second)));
+ * for (const { name, error } of results) if (error !== null) console.error(name, error);
+ * ```
+ */
+export async function runChecks(checks: Iterable<TransportCheck>): Promise<CheckResult[]> {
+  const results: CheckResult[] = [];
+  for (const check of checks) {
+    const error = await check.run().then(
+      () => null,
+      (reason: unknown) => reason,
+    );
+    results.push({ name: check.name, error });
+  }
+  return results;
+}

@@ -1,0 +1,12 @@
+/**
+ * A kit for tests of what is built on asyncio-streams: connections in memory, lines that treat their bytes badly, a clock that stands still, and a conformance suite for transports.
+ *
+ * @module
+ */
+export type { CleanUp, MakePair, TransportCheck } from "./check-context.js";
+export { type CheckResult, type CheckTransportOptions, checkTransport, runChecks } from "./check-transport.js";
+export { FakeClock } from "./fake-clock.js";
+export { type Hostile, hostile, type Sleeper } from "./hostile.js";
+export { connectMemory, type MemoryEnd, type MemoryOptions, type MemoryPairOptions, memoryPair } from "./memory-pair.js";
+export { MemoryTransport } from "./memory-transport.js";
+export { type ProtocolHooks, RecordingProtocol } from "./recording-protocol.js";

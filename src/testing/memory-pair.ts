@@ -1,0 +1,142 @@
+/** Connections in memory: two protocols, or two pairs of streams. */
+import { checkBoolean, checkFunction, checkInteger, checkOptions, invalidType } from "../base/arguments.js";
+import type { Protocol } from "../contracts/connection.js";
+import type { ExtraInfo } from "../contracts/extra-info.js";
+import { type ClientConnectedCallback, type ClientErrorHandler, StreamReaderProtocol } from "../streams/protocol.js";
+import { StreamReader } from "../streams/reader.js";
+import { StreamWriter } from "../streams/writer.js";
+import { checkHostile, type Hostile } from "./hostile.js";
+import { MemoryLine } from "./memory-line.js";
+import { MemoryTransport } from "./memory-transport.js";
+
+/** Bytes that a line holds, unless told: about what a socket's buffers do on a system that keeps them small. */
+const DEFAULT_CAPACITY_BYTES = 65_536;
+
+/** Options of `connectMemory()`. */
+export interface MemoryOptions {
+  /** Bytes on their way in each direction: what the kernel holds for a socket. More waits in the write buffer. Default 65,536. */
+  readonly capacity?: number | undefined;
+  /** What lies between the ends, in both directions, or for each: what the first sends, what the second sends. Default: nothing. */
+  readonly hostile?: Hostile | readonly [fromFirst: Hostile, fromSecond: Hostile] | undefined;
+  /** Whether a side can be ended alone. Default true; false: as over TLS. */
+  readonly halfClose?: boolean | undefined;
+  /** What `getExtraInfo()` tells at each end, beside `peername` and `sockname`. */
+  readonly extraInfo?: readonly [ofFirst: Partial<ExtraInfo>, ofSecond: Partial<ExtraInfo>] | undefined;
+}
+
+/** Options of `memoryPair()`. */
+export interface MemoryPairOptions extends MemoryOptions {
+  /** The readers' limit, in bytes. Default 65,536. */
+  readonly limit?: number | undefined;
+  /** Serves the second end, as a server's callback does. Default: nobody does, the test has both ends. */
+  readonly clientConnectedCb?: ClientConnectedCallback | undefined;
+  /** Hears what that callback throws. Default: a process warning with the stack. */
+  readonly onClientError?: ClientErrorHandler | undefined;
+}
+
+/** One end of a pair of streams in memory. */
+export interface MemoryEnd {
+  readonly reader: StreamReader;
+  readonly writer: StreamWriter;
+  readonly transport: MemoryTransport;
+  readonly protocol: StreamReaderProtocol;
+}
+
+/**
+ * Connects two protocols in memory. Both hear `connectionMade()` before this returns, the first one first.
+ *
+ * @param first the protocol at one end
+ * @param second the protocol at the other
+ * @param options see `MemoryOptions`
+ * @returns the transports of both
+ * @throws TypeError or RangeError for a wrong argument
+ *
+ * @example
+ * ```ts
+ * import { BaseProtocol } from "asyncio-streams";
+ * import { connectMemory } from "asyncio-streams/testing";
+ *
+ * const [client, server] = connectMemory(new BaseProtocol(), new BaseProtocol(), { capacity: 1_000 });
+ * client.write("hello");
+ * server.close();
+ * ```
+ */
+export function connectMemory(
+  first: Protocol,
+  second: Protocol,
+  options?: MemoryOptions,
+): [first: MemoryTransport, second: MemoryTransport] {
+  for (const [name, protocol] of Object.entries({ first, second })) {
+    if (typeof protocol !== "object" || protocol === null) throw invalidType(name, "a Protocol", protocol);
+  }
+  checkOptions("options", options);
+  const capacity = options?.capacity === undefined ? DEFAULT_CAPACITY_BYTES : checkInteger("capacity", options.capacity, 1);
+  const halfClose = checkBoolean("halfClose", options?.halfClose) ?? true;
+  const [fromFirst, fromSecond] = bothDirections(options?.hostile);
+  const there = new MemoryLine(capacity, checkHostile("hostile", fromFirst));
+  const back = new MemoryLine(capacity, checkHostile("hostile", fromSecond));
+  const [ofFirst, ofSecond] = options?.extraInfo ?? [{}, {}];
+  const transports: [MemoryTransport, MemoryTransport] = [
+    new MemoryTransport({
+      protocol: first,
+      outgoing: there,
+      incoming: back,
+      halfClose,
+      extraInfo: { sockname: "memory:first", peername: "memory:second", ...ofFirst },
+    }),
+    new MemoryTransport({
+      protocol: second,
+      outgoing: back,
+      incoming: there,
+      halfClose,
+      extraInfo: { sockname: "memory:second", peername: "memory:first", ...ofSecond },
+    }),
+  ];
+  for (const transport of transports) transport.start();
+  return transports;
+}
+
+function bothDirections(hostile: MemoryOptions["hostile"]): readonly [Hostile | undefined, Hostile | undefined] {
+  return Array.isArray(hostile) ? (hostile as readonly [Hostile, Hostile]) : [hostile as Hostile, hostile as Hostile];
+}
+
+/**
+ * Makes two connected pairs of streams, without a socket, a port or a file: for tests that are fast and always run the same way.
+ *
+ * @param options `limit` of the readers; `capacity` of the line; what lies between the ends (`hostile`); `clientConnectedCb`: serves the second end, as on a server
+ * @returns the two ends: the client's and the server's, where that makes a difference
+ * @throws TypeError or RangeError for a wrong argument
+ *
+ * @example
+ * ```ts
+ * import { memoryPair } from "asyncio-streams/testing";
+ *
+ * const [client] = memoryPair({
+ *   async clientConnectedCb(reader, writer) {
+ *     for await (const line of reader) writer.write(line);
+ *   },
+ * });
+ * client.writer.write("echo\n");
+ * console.log((await client.reader.readline()).toString());
+ * ```
+ */
+export function memoryPair(options?: MemoryPairOptions): [client: MemoryEnd, server: MemoryEnd] {
+  checkOptions("options", options);
+  const { limit, clientConnectedCb, onClientError } = options ?? {};
+  if (clientConnectedCb !== undefined) checkFunction("clientConnectedCb", clientConnectedCb);
+  if (onClientError !== undefined) checkFunction("onClientError", onClientError);
+  const readers = [new StreamReader({ limit }), new StreamReader({ limit })] as const;
+  let served: StreamWriter | null = null;
+  const serve: ClientConnectedCallback | undefined =
+    clientConnectedCb &&
+    ((reader, writer, context) => {
+      served = writer;
+      return clientConnectedCb(reader, writer, context);
+    });
+  const protocols = [new StreamReaderProtocol(readers[0]), new StreamReaderProtocol(readers[1], serve, { onClientError })] as const;
+  const [first, second] = connectMemory(...protocols, options);
+  return [
+    { reader: readers[0], writer: new StreamWriter(first, protocols[0], readers[0]), transport: first, protocol: protocols[0] },
+    { reader: readers[1], writer: served ?? new StreamWriter(second, protocols[1], readers[1]), transport: second, protocol: protocols[1] },
+  ];
+}

@@ -1,0 +1,280 @@
+/**
+ * `MemoryTransport`: a full transport without a socket, for tests of protocols and of what is built on streams.
+ *
+ * Theory of operation
+ *
+ * Two transports share two `MemoryLine`s, one for each direction. What is written goes to the line at once, as far as there is room; the rest is the write buffer, which has
+ * the water marks of any transport, and goes on as the peer reads. Lines deliver in turns of the event loop of their own, so that no protocol is ever called from within its
+ * own call, and the same program always sees the same order of events: there is no clock and no kernel.
+ *
+ * The life of a transport goes one way: open -> closing -> lost, as that of a socket's. `close()` waits until the line has taken everything; `abort()` does not. A transport
+ * that is lost ends its line, so the peer reads what is on its way, and then EOF; and abandons the other one, so what the peer still writes gives it `EPIPE`.
+ */
+import { checkOptions, type Data, invalidType, show, toBytes } from "../base/arguments.js";
+import { ByteQueue } from "../base/byte-queue.js";
+import { ConnectionLostError, InvalidStateError } from "../base/errors.js";
+import { HIGH_WATER_BYTES, waterMarks } from "../base/limits.js";
+import { DONE, type WaitEnd, Waiters } from "../base/waiting.js";
+import type { Protocol, Transport, WriteBufferLimits, WriteData } from "../contracts/connection.js";
+import type { ExtraInfo } from "../contracts/extra-info.js";
+import { type LineReceiver, type LineSender, type MemoryLine, simulatedError } from "./memory-line.js";
+import { nextTurn } from "./turns.js";
+
+/** What a transport in memory is made from. */
+export interface MemoryTransportParts {
+  readonly protocol: Protocol;
+  /** Where it writes to. */
+  readonly outgoing: MemoryLine;
+  /** Where it reads from. */
+  readonly incoming: MemoryLine;
+  readonly extraInfo: Readonly<Record<string, unknown>>;
+  /** Whether a side can be ended alone. */
+  readonly halfClose: boolean;
+}
+
+/** One end of a connection in memory. `connectMemory()` and `memoryPair()` make both. */
+export class MemoryTransport implements Transport, LineSender, LineReceiver {
+  readonly #outgoing: MemoryLine;
+  readonly #incoming: MemoryLine;
+  readonly #extraInfo: Readonly<Record<string, unknown>>;
+  readonly #halfClose: boolean;
+  readonly #buffer = new ByteQueue();
+  readonly #written = new Waiters();
+  #protocol: Protocol;
+  #marks: { high: number; low: number } = waterMarks(undefined, undefined, HIGH_WATER_BYTES);
+  #writingPaused = false;
+  #readingPaused = false;
+  #eofWritten = false;
+  #state: "open" | "closing" | "lost" = "open";
+  #losing = false;
+  #error: Error | null = null;
+
+  /** @internal */
+  constructor(parts: MemoryTransportParts) {
+    this.#protocol = parts.protocol;
+    this.#outgoing = parts.outgoing;
+    this.#incoming = parts.incoming;
+    this.#extraInfo = parts.extraInfo;
+    this.#halfClose = parts.halfClose;
+    this.#outgoing.sender = this;
+    this.#incoming.receiver = this;
+  }
+
+  /** @internal */
+  start(): void {
+    this.#call(() => this.#protocol.connectionMade(this));
+  }
+
+  // ---- reading -----------------------------------------------------------------------------------------------------------------
+
+  /** @internal */
+  handleData(chunk: Buffer): void {
+    this.#call(() => this.#protocol.dataReceived(chunk));
+  }
+
+  /** @internal */
+  handleEnd(): void {
+    this.#call(() => {
+      if (this.#protocol.eofReceived() !== true || !this.#halfClose) this.close();
+    });
+  }
+
+  /** @internal */
+  handleError(error: Error): void {
+    this.abort(error);
+  }
+
+  pauseReading(): void {
+    if (this.#state === "open") this.#readingPaused = true;
+  }
+
+  resumeReading(): void {
+    if (!this.#readingPaused || this.#state !== "open") return;
+    this.#readingPaused = false;
+    this.#incoming.schedule();
+  }
+
+  isReading(): boolean {
+    return this.#state === "open" && !this.#readingPaused;
+  }
+
+  // ---- writing -----------------------------------------------------------------------------------------------------------------
+
+  write(data: WriteData): void {
+    const bytes = toBytes("data", data);
+    if (this.#eofWritten) throw new InvalidStateError("cannot write() after writeEof()");
+    if (bytes.length === 0 || this.#state !== "open") return;
+    this.#buffer.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    this.#pump();
+  }
+
+  writelines(list: Iterable<WriteData>): void {
+    if (typeof list === "string" || list instanceof Uint8Array) {
+      this.write(list);
+      return;
+    }
+    if (typeof (list as Partial<Iterable<WriteData>> | null)?.[Symbol.iterator] !== "function") {
+      throw invalidType("list", "an iterable of Uint8Arrays and strings", list);
+    }
+    if (this.#eofWritten) throw new InvalidStateError("cannot writelines() after writeEof()");
+    // All are checked before the first is sent.
+    const pieces = Array.from(list, (data: Data, index) => toBytes(`list[${index}]`, data));
+    for (const piece of pieces) this.write(piece);
+  }
+
+  /** Gives the line what it has room for, and sees to what waits for that. */
+  #pump(): void {
+    if (this.#outgoing.abandoned && this.#buffer.length > 0) {
+      this.#fail(simulatedError("write", "EPIPE"));
+      return;
+    }
+    for (let count = this.#nextCount; count > 0; count = this.#nextCount) this.#outgoing.take(this.#buffer.take(count));
+    if (this.#buffer.length === 0) {
+      this.#written.wake();
+      if (this.#eofWritten) this.#outgoing.end("eof");
+      if (this.#state === "closing") this.#loseSoon();
+    }
+    this.#regulate();
+  }
+
+  get #nextCount(): number {
+    return Math.min(this.#outgoing.room, this.#buffer.length);
+  }
+
+  /** Tells the protocol to pause or to go on, if the buffer's size calls for it. */
+  #regulate(): void {
+    const { high, low } = this.#marks;
+    if (this.#writingPaused) {
+      if (this.#buffer.length > low) return;
+      this.#writingPaused = false;
+      this.#call(() => this.#protocol.resumeWriting());
+    } else if (this.#buffer.length > high) {
+      this.#writingPaused = true;
+      this.#call(() => this.#protocol.pauseWriting());
+    }
+  }
+
+  /** @internal */
+  handleRoom(): void {
+    if (this.#state !== "lost" && !this.#losing) this.#pump();
+  }
+
+  setWriteBufferLimits(limits?: WriteBufferLimits): void {
+    checkOptions("limits", limits);
+    this.#marks = waterMarks(limits?.high, limits?.low, HIGH_WATER_BYTES);
+    this.#regulate();
+  }
+
+  getWriteBufferLimits(): [low: number, high: number] {
+    return [this.#marks.low, this.#marks.high];
+  }
+
+  getWriteBufferSize(): number {
+    return this.#buffer.length;
+  }
+
+  /** @internal */
+  flushed(signal: WaitEnd | undefined): Promise<void> {
+    if (this.#state === "lost" || this.#losing) return Promise.reject(lostError(this.#error));
+    return this.#buffer.length === 0 ? DONE : this.#written.wait(signal);
+  }
+
+  canWriteEof(): boolean {
+    return this.#halfClose;
+  }
+
+  writeEof(): void {
+    if (!this.#halfClose) throw new InvalidStateError("cannot writeEof(): on this transport a side cannot be ended alone");
+    if (this.#state !== "open" || this.#eofWritten) return;
+    this.#eofWritten = true;
+    this.#pump();
+  }
+
+  // ---- ending ------------------------------------------------------------------------------------------------------------------
+
+  close(): void {
+    if (this.#state !== "open") return;
+    this.#state = "closing";
+    this.#pump();
+  }
+
+  abort(reason?: Error): void {
+    if (this.#state === "lost") return;
+    if (reason !== undefined) this.#error ??= reason;
+    this.#state = "closing";
+    this.#buffer.skip(this.#buffer.length);
+    this.#loseSoon();
+  }
+
+  /**
+   * Resets the connection, as a network or a peer that crashes does: both ends lose it, each after it has received what was on its way to it. What is in the write buffers is
+   * lost.
+   *
+   * @param error what both protocols are told, default an error with the code `ECONNRESET`
+   */
+  reset(error: Error = simulatedError("read", "ECONNRESET")): void {
+    if (!((error as unknown) instanceof Error)) throw invalidType("error", "an Error", error);
+    this.#outgoing.end(error);
+    this.#incoming.end(error);
+  }
+
+  isClosing(): boolean {
+    return this.#state !== "open";
+  }
+
+  /** Ends the connection with an error. */
+  #fail(error: unknown): void {
+    this.abort(error instanceof Error ? error : new Error(`a protocol threw ${show(error)}`, { cause: error }));
+  }
+
+  #loseSoon(): void {
+    if (this.#losing) return;
+    this.#losing = true;
+    nextTurn(() => this.#lose());
+  }
+
+  #lose(): void {
+    this.#state = "lost";
+    this.#written.fail(() => lostError(this.#error));
+    this.#outgoing.end("eof");
+    this.#incoming.abandon();
+    try {
+      this.#protocol.connectionLost(this.#error);
+    } catch (error) {
+      // There is nobody left to tell.
+      process.emitWarning(error instanceof Error ? error : String(error));
+    }
+  }
+
+  /** Calls the protocol; what it throws ends the connection. */
+  #call(callProtocol: () => void): void {
+    try {
+      callProtocol();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  // ---- protocol and extra info -------------------------------------------------------------------------------------------------
+
+  getExtraInfo<Key extends keyof ExtraInfo>(name: Key): ExtraInfo[Key] | null;
+  getExtraInfo<Key extends keyof ExtraInfo, Default>(name: Key, defaultValue: Default): ExtraInfo[Key] | Default;
+  getExtraInfo(name: string, defaultValue?: unknown): unknown;
+  getExtraInfo(name: string, defaultValue: unknown = null): unknown {
+    return Object.hasOwn(this.#extraInfo, name) ? this.#extraInfo[name] : defaultValue;
+  }
+
+  setProtocol(protocol: Protocol): void {
+    this.#protocol = protocol;
+    if (this.#writingPaused) this.#call(() => protocol.pauseWriting());
+  }
+
+  getProtocol(): Protocol {
+    return this.#protocol;
+  }
+}
+
+function lostError(cause: Error | null): ConnectionLostError {
+  const why = cause === null ? "is closed" : `is lost: ${cause.message}`;
+  return new ConnectionLostError(`what was written was not sent: the connection ${why}`, cause === null ? undefined : { cause });
+}

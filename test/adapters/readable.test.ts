@@ -1,0 +1,118 @@
+import "../support/leak-guard.js";
+import assert from "node:assert/strict";
+import { createInterface } from "node:readline";
+import { PassThrough } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { describe, it } from "node:test";
+import { type StreamReader, toReadable } from "asyncio-streams";
+import { connectedReader, endedReaderOf, readerOf, text } from "../streams/readers.js";
+import { turns, until } from "../support/turns.js";
+import { closed, gather } from "./ended.js";
+
+describe("toReadable", () => {
+  it("gives what the reader gets, and its end", async () => {
+    const reader = readerOf(["one"]);
+    const all = gather(toReadable(reader));
+    await turns(3);
+    reader.feedData("two");
+    await turns(3);
+    reader.feedEof();
+    assert.equal(await all, "onetwo");
+  });
+
+  it("works in a pipeline and under node:readline", async () => {
+    const through = new PassThrough();
+    const piped = pipeline(toReadable(endedReaderOf(["abc"])), through);
+    assert.equal(await gather(through), "abc");
+    await piped;
+    const lines: string[] = [];
+    for await (const line of createInterface({ input: toReadable(endedReaderOf(["one\ntwo\n"])) })) lines.push(line);
+    assert.deepEqual(lines, ["one", "two"]);
+  });
+
+  it("slows the peer when nobody reads it, and goes on when somebody does", async () => {
+    const { reader, protocol, transport } = connectedReader({ limit: 1000 });
+    const readable = toReadable(reader, { highWaterMark: 1000 });
+    readable.read(0);
+    for (let index = 0; index < 50; index += 1) {
+      protocol.dataReceived(Buffer.alloc(100));
+      await turns(1);
+    }
+    assert.deepEqual(transport.calls, ["pauseReading"]);
+    assert.ok(readable.readableLength >= 1000 && readable.readableLength < 1200, String(readable.readableLength));
+    protocol.eofReceived();
+    assert.equal((await gather(readable)).length, 5000);
+    assert.equal(transport.calls.at(-1), "resumeReading");
+  });
+
+  it("is destroyed with the reader's error, after the data that came before", async () => {
+    const { reader, protocol } = connectedReader();
+    const lost = new Error("lost");
+    protocol.dataReceived(Buffer.from("abc"));
+    protocol.connectionLost(lost);
+    const readable = toReadable(reader);
+    const seen: string[] = [];
+    readable.on("data", (chunk: Buffer) => seen.push(String(chunk)));
+    assert.equal(await closed(readable), lost);
+    assert.deepEqual(seen, ["abc"]);
+  });
+
+  it("destroyed while it waits, gives the reader back, with all that comes", async () => {
+    const reader = readerOf([]);
+    const readable = toReadable(reader);
+    readable.on("data", () => assert.fail("there is no data"));
+    await turns(2);
+    readable.destroy();
+    assert.equal(await closed(readable), null);
+    reader.feedData("abc");
+    assert.equal(await text(reader.read(3)), "abc");
+  });
+
+  it("destroyed in the turn in which data comes, gives that back", async () => {
+    const reader = readerOf([]);
+    const readable = toReadable(reader);
+    readable.resume();
+    await turns(2);
+    reader.feedData("abc");
+    await Promise.resolve(); // the read has its data, and has not told
+    readable.destroy();
+    await closed(readable);
+    assert.equal(await text(reader.read(3)), "abc");
+  });
+
+  it("destroyed with an error, tells that", async () => {
+    const readable = toReadable(readerOf([]));
+    const error = new Error("enough");
+    readable.destroy(error);
+    assert.equal(await closed(readable), error);
+  });
+
+  it("tells of another read that waits", async () => {
+    const reader = readerOf([]);
+    const line = reader.readline();
+    const readable = toReadable(reader);
+    readable.resume();
+    assert.equal(((await closed(readable)) as { code?: string } | null)?.code, "ERR_CONCURRENT_READ");
+    reader.feedEof();
+    await line;
+  });
+
+  it("carries megabytes", async () => {
+    const reader = readerOf([]);
+    const all = gather(toReadable(reader));
+    for (let index = 0; index < 64; index += 1) {
+      reader.feedData(Buffer.alloc(65_536, 97 + (index % 26)));
+      if (index % 4 === 0) await until(() => reader.bufferedLength < 65_536);
+    }
+    reader.feedEof();
+    assert.equal((await all).length, 64 * 65_536);
+  });
+
+  it("refuses what is no reader, and wrong options", () => {
+    for (const other of [undefined, null, {}, new PassThrough()]) {
+      assert.throws(() => toReadable(other as StreamReader), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });
+    }
+    assert.throws(() => toReadable(readerOf([]), { highWaterMark: -1 }), { code: "ERR_OUT_OF_RANGE" });
+    assert.throws(() => toReadable(readerOf([]), 5 as unknown as object), { code: "ERR_INVALID_ARG_TYPE" });
+  });
+});

@@ -1,0 +1,125 @@
+/**
+ * The floors of the house, as data. This is a statement of policy: a change here is a change of design, and belongs into docs/design.md.
+ */
+import "../support/leak-guard.js";
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { type Import, sourceFiles } from "./source-files.js";
+
+/** Each room with its floor. A file may import from its own room and from rooms on lower floors: never up, never from a room beside it. */
+const FLOORS: Readonly<Record<string, number>> = {
+  "index.ts": 5,
+  "open.ts": 4,
+  "serve.ts": 4,
+  adapters: 3,
+  framing: 3,
+  net: 3,
+  testing: 3,
+  transports: 2,
+  streams: 2,
+  contracts: 1,
+  base: 0,
+};
+
+/** What each room may import from the platform; `*`: anything. Types count, too. */
+const PLATFORM: Readonly<Record<string, readonly string[]>> = {
+  "index.ts": [],
+  "open.ts": [],
+  "serve.ts": [],
+  adapters: ["node:stream"],
+  framing: [],
+  net: ["*"],
+  testing: ["node:assert/strict"],
+  transports: ["node:crypto", "node:diagnostics_channel", "node:net", "node:tls"],
+  streams: [],
+  contracts: ["node:tls"],
+  base: ["node:util"],
+};
+
+/** The only files that may drive a socket, or make one. */
+const MAY_IMPORT_NET_AS_A_VALUE = ["net/", "transports/tls-handshake.ts", "transports/shared-read-socket.ts"];
+
+function room(file: string): string {
+  return file.includes("/") ? (file.split("/", 1)[0] as string) : file;
+}
+
+function complaint(file: string, { target, isType }: Import): string | null {
+  const from = room(file);
+  if (target.startsWith("node:")) {
+    const allowed = PLATFORM[from] ?? [];
+    if (!allowed.includes("*") && !allowed.includes(target)) return `${file} imports ${target}`;
+    if (target === "node:net" && !isType && !MAY_IMPORT_NET_AS_A_VALUE.some((prefix) => file.startsWith(prefix)))
+      return `${file} makes sockets`;
+    return null;
+  }
+  if (!target.endsWith(".ts")) return `${file} imports ${target}, and there are no dependencies at run time`;
+  const to = room(target);
+  if (!(to in FLOORS)) return `${file} imports ${target}, whose room has no floor`;
+  if (from !== to && (FLOORS[to] as number) >= (FLOORS[from] as number)) return `${file} imports ${target}, which is not below it`;
+  return null;
+}
+
+describe("floors", () => {
+  const files = sourceFiles();
+
+  it("has a floor for every file", () => {
+    assert.deepEqual(
+      [...files.keys()].filter((file) => !(room(file) in FLOORS)),
+      [],
+    );
+  });
+
+  it("imports only downward, and from the platform only what its room may", () => {
+    const complaints = [...files].flatMap(([file, { imports }]) =>
+      imports.map((one) => complaint(file, one)).filter((text) => text !== null),
+    );
+    assert.deepEqual(complaints, []);
+  });
+
+  it("has no cycles", () => {
+    const done = new Set<string>();
+    const visit = (file: string, path: readonly string[]): void => {
+      assert.ok(!path.includes(file), `a cycle: ${[...path, file].join(" -> ")}`);
+      if (done.has(file)) return;
+      for (const { target } of files.get(file)?.imports ?? []) if (target.endsWith(".ts")) visit(target, [...path, file]);
+      done.add(file);
+    };
+    for (const file of files.keys()) visit(file, []);
+  });
+
+  it("complains of an import that climbs, one from beside, and one of the platform", () => {
+    const value = (target: string): Import => ({ target, isType: false });
+    assert.match(complaint("base/limits.ts", value("streams/reader.ts")) ?? "", /not below it/);
+    assert.match(complaint("streams/reader.ts", value("transports/socket.ts")) ?? "", /not below it/);
+    assert.match(complaint("streams/reader.ts", value("node:net")) ?? "", /imports node:net/);
+    assert.match(complaint("net/connect.ts", value("left-pad")) ?? "", /no dependencies/);
+    assert.match(complaint("transports/socket.ts", value("node:net")) ?? "", /makes sockets/);
+  });
+});
+
+describe("source files", () => {
+  const files = [...sourceFiles()];
+
+  it("open with what they are", () => {
+    assert.deepEqual(
+      files.filter(([, { text }]) => !text.startsWith("/**")).map(([file]) => file),
+      [],
+    );
+  });
+
+  it("are named after what they hold, in kebab-case", () => {
+    const vague = /(^|\/)(utils?|helpers?|common|misc)(\.ts|\/)/;
+    assert.deepEqual(
+      files.map(([file]) => file).filter((file) => vague.test(file) || !/^[a-z0-9/-]+\.ts$/.test(file)),
+      [],
+    );
+  });
+
+  it("keep their privacy without leading underscores", () => {
+    const underscored = /\b(?:this|private|protected|public|readonly)[. ]_[a-z]/;
+    assert.deepEqual(
+      files.filter(([, { text }]) => underscored.test(text)).map(([file]) => file),
+      [],
+    );
+  });
+});

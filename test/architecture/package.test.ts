@@ -1,0 +1,101 @@
+/** Promises of the package as a whole, as tests. */
+import "../support/leak-guard.js";
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import * as publicFace from "asyncio-streams";
+import * as framing from "asyncio-streams/framing";
+import { root, sourceFiles } from "./source-files.js";
+
+interface Manifest {
+  readonly dependencies?: object;
+  readonly peerDependencies?: object;
+  readonly optionalDependencies?: object;
+  readonly devDependencies: Readonly<Record<string, string>>;
+  readonly exports: Readonly<Record<string, unknown>>;
+  readonly sideEffects: boolean;
+  readonly type: string;
+}
+
+const manifest = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as Manifest;
+
+describe("package.json", () => {
+  it("has no dependencies at run time", () => {
+    assert.deepEqual([manifest.dependencies, manifest.peerDependencies, manifest.optionalDependencies], [undefined, undefined, undefined]);
+  });
+
+  it("pins every development dependency", () => {
+    assert.deepEqual(
+      Object.entries(manifest.devDependencies).filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version)),
+      [],
+    );
+  });
+
+  it("is an ECMAScript module without side effects, with the documented entries", () => {
+    assert.deepEqual(
+      [manifest.type, manifest.sideEffects, Object.keys(manifest.exports)],
+      ["module", false, [".", "./framing", "./testing", "./package.json"]],
+    );
+  });
+});
+
+describe("package-lock.json", () => {
+  it("names no registry", () => {
+    assert.doesNotMatch(readFileSync(`${root}package-lock.json`, "utf8"), /"resolved": "https?:/);
+  });
+});
+
+describe("the public face", () => {
+  it("exports the documented values and no others", () => {
+    assert.deepEqual(Object.keys(publicFace).sort(), [
+      "BaseProtocol",
+      "ConcurrentReadError",
+      "ConnectionLostError",
+      "ConnectionTimeoutError",
+      "IncompleteReadError",
+      "InvalidStateError",
+      "LimitOverrunError",
+      "LineTooLongError",
+      "StreamReader",
+      "StreamReaderProtocol",
+      "StreamWriter",
+      "createConnection",
+      "createServer",
+      "createUnixConnection",
+      "createUnixServer",
+      "listenFds",
+      "openConnection",
+      "openUnixConnection",
+      "startServer",
+      "startUnixServer",
+      "toDuplex",
+      "toReadable",
+      "toReadableStream",
+      "toWritable",
+      "toWritableStream",
+    ]);
+  });
+
+  it("has framing beside it", () => {
+    assert.deepEqual(Object.keys(framing).sort(), [
+      "FrameTooLargeError",
+      "Framed",
+      "InvalidFrameError",
+      "delimited",
+      "frames",
+      "lengthPrefixed",
+      "ndjson",
+      "netstring",
+    ]);
+  });
+
+  for (const file of ["index.ts", "framing/index.ts"]) {
+    it(`only re-exports: ${file}`, () => {
+      const text =
+        sourceFiles()
+          .get(file)
+          ?.text.replaceAll(/\/\*[\s\S]*?\*\//g, "") ?? "";
+      assert.match(text, /^(\s*export (type )?\{[^}]*\} from "[^"]+";)+\s*$/);
+    });
+  }
+});

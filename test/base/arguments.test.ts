@@ -1,0 +1,157 @@
+import "../support/leak-guard.js";
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import {
+  asBuffer,
+  checkBoolean,
+  checkFunction,
+  checkInteger,
+  checkOptions,
+  checkSignal,
+  invalidType,
+  invalidValue,
+  outOfRange,
+  toBytes,
+} from "#src/base/arguments.js";
+
+describe("outOfRange, invalidType and invalidValue", () => {
+  it("makes the error and the code that Node would", () => {
+    for (const [error, errorClass, code] of [
+      [outOfRange("n", "positive", -1), RangeError, "ERR_OUT_OF_RANGE"],
+      [invalidType("n", "a number", "x"), TypeError, "ERR_INVALID_ARG_TYPE"],
+      [invalidValue("both"), TypeError, "ERR_INVALID_ARG_VALUE"],
+    ] as const) {
+      assert.ok(error instanceof errorClass);
+      assert.equal((error as Error & { code?: string }).code, code);
+    }
+  });
+
+  for (const [value, shown] of [
+    [-1, "number -1"],
+    [Number.NaN, "number NaN"],
+    [10n, "bigint 10n"],
+    ["ten", "string 'ten'"],
+    [true, "boolean true"],
+    [Symbol("s"), "symbol Symbol(s)"],
+    [undefined, "undefined"],
+    [null, "null"],
+    [{ a: 1 }, "{ a: 1 }"],
+    [[1, 2], "[ 1, 2 ]"],
+  ] as const) {
+    it(`shows ${shown} in the message`, () => {
+      assert.equal(outOfRange("n", "at least 0", value).message, `n must be at least 0, not ${shown}`);
+      assert.equal(invalidType("n", "a number", value).message, `n must be a number, not ${shown}`);
+    });
+  }
+
+  it("cuts a long value, and keeps the message on one line", () => {
+    for (const value of [
+      "x".repeat(10_000),
+      Array.from({ length: 10_000 }, () => "a\nb"),
+      Buffer.alloc(100_000),
+      { deep: { deeper: { deepest: 1 } } },
+    ]) {
+      const { message } = invalidType("n", "a number", value);
+      assert.ok(message.length < 300, `${message.length} characters`);
+      assert.equal(message.includes("\n"), false);
+    }
+  });
+});
+
+describe("checkInteger", () => {
+  it("returns an integer within the bounds, both included", () => {
+    for (const value of [0, 3, 10]) assert.equal(checkInteger("n", value, 0, 10), value);
+    assert.equal(checkInteger("n", Number.MAX_SAFE_INTEGER, 0), Number.MAX_SAFE_INTEGER);
+  });
+
+  for (const value of [-1, 11, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53]) {
+    it(`refuses ${value} as out of range`, () => {
+      assert.throws(() => checkInteger("n", value, 0, 10), {
+        name: "RangeError",
+        code: "ERR_OUT_OF_RANGE",
+        message: `n must be an integer from 0 to 10, not number ${value}`,
+      });
+    });
+  }
+
+  it("names only the lower bound where there is no upper one", () => {
+    assert.throws(() => checkInteger("limit", 0, 1), { message: "limit must be an integer of at least 1, not number 0" });
+  });
+
+  for (const value of ["5", 5n, null, undefined, true]) {
+    it(`refuses ${typeof value} ${value} as a wrong type`, () => {
+      assert.throws(() => checkInteger("n", value, 0), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });
+    });
+  }
+});
+
+describe("checkBoolean, checkFunction and checkOptions", () => {
+  it("lets right values pass", () => {
+    assert.equal(checkBoolean("b", true), true);
+    assert.equal(checkBoolean("b", undefined), undefined);
+    checkFunction("f", () => {});
+    checkOptions("options", undefined);
+    checkOptions("options", {});
+  });
+
+  it("refuses wrong ones by name", () => {
+    assert.throws(() => checkBoolean("b", 1), { code: "ERR_INVALID_ARG_TYPE", message: "b must be true or false, not number 1" });
+    assert.throws(() => checkBoolean("b", null), { code: "ERR_INVALID_ARG_TYPE" });
+    assert.throws(() => checkFunction("f", {}), { code: "ERR_INVALID_ARG_TYPE", message: "f must be a function, not {}" });
+    for (const value of [null, 5, "x", () => {}]) {
+      assert.throws(() => checkOptions("options", value), {
+        code: "ERR_INVALID_ARG_TYPE",
+        message: /^options must be an options object, not /,
+      });
+    }
+  });
+});
+
+describe("checkSignal", () => {
+  it("returns the signal, or nothing for nothing", () => {
+    const { signal } = new AbortController();
+    assert.equal(checkSignal(signal), signal);
+    assert.equal(checkSignal(undefined), undefined);
+  });
+
+  it("refuses what is no signal, such as the controller itself", () => {
+    for (const value of [new AbortController(), null, {}, "signal", new EventTarget()]) {
+      assert.throws(() => checkSignal(value as never), {
+        name: "TypeError",
+        code: "ERR_INVALID_ARG_TYPE",
+        message: /^signal must be an AbortSignal/,
+      });
+    }
+  });
+});
+
+describe("toBytes and asBuffer", () => {
+  it("encodes text as UTF-8", () => {
+    assert.deepEqual([...toBytes("data", "\u20ac")], [0xe2, 0x82, 0xac]);
+  });
+
+  it("passes bytes on as they are", () => {
+    const bytes = Uint8Array.of(1, 2);
+    assert.equal(toBytes("data", bytes), bytes);
+    const buffer = Buffer.from("ab");
+    assert.equal(asBuffer(buffer), buffer);
+  });
+
+  it("makes a Buffer of the same memory", () => {
+    const bytes = new Uint8Array([1, 2, 3, 4]).subarray(1, 3);
+    const buffer = asBuffer(bytes);
+    assert.ok(Buffer.isBuffer(buffer));
+    assert.equal(buffer.buffer, bytes.buffer);
+    assert.deepEqual([...buffer], [2, 3]);
+  });
+
+  it("refuses everything else by name", () => {
+    for (const value of [1, null, undefined, {}, [1], new Uint16Array(1), new ArrayBuffer(1), new DataView(new ArrayBuffer(1))]) {
+      assert.throws(() => toBytes("data", value as never), {
+        name: "TypeError",
+        code: "ERR_INVALID_ARG_TYPE",
+        message: /^data must be a Uint8Array or a string, not /,
+      });
+    }
+  });
+});

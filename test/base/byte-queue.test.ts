@@ -1,0 +1,204 @@
+import "../support/leak-guard.js";
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { ByteQueue } from "#src/base/byte-queue.js";
+import { collectGarbage } from "./garbage.js";
+
+/** A queue of these pieces. */
+function queueOf(...pieces: readonly (string | Uint8Array)[]): ByteQueue {
+  const queue = new ByteQueue();
+  for (const piece of pieces) queue.push(typeof piece === "string" ? Buffer.from(piece) : piece);
+  return queue;
+}
+
+/** A chunk that is kept as it is: 2,000 times the letter. */
+function large(letter: string): Buffer {
+  return Buffer.alloc(2000, letter);
+}
+
+describe("ByteQueue push", () => {
+  it("counts the bytes", () => {
+    assert.equal(new ByteQueue().length, 0);
+    assert.equal(queueOf("ab", "", "cde").length, 5);
+  });
+
+  it("takes no note of nothing", () => {
+    const queue = queueOf("", "a", "");
+    assert.equal(queue.length, 1);
+    assert.equal(queue.take(1).toString(), "a");
+  });
+
+  it("accepts a plain Uint8Array that is a part of a larger buffer", () => {
+    const bytes = new Uint8Array([1, 2, 3, 4, 5]).subarray(1, 4);
+    assert.deepEqual([...queueOf(bytes).takeAll()], [2, 3, 4]);
+  });
+
+  it("keeps a large chunk without copying it", () => {
+    const first = large("a");
+    const second = large("b");
+    const queue = queueOf(first, second);
+    assert.equal(queue.take(10).buffer, first.buffer);
+    queue.skip(1990);
+    assert.equal(queue.take(10).buffer, second.buffer);
+  });
+
+  it("copies small chunks together into few blocks of at most 64 KiB", () => {
+    const queue = new ByteQueue();
+    for (let index = 0; index < 200_000; index += 1) queue.push(Uint8Array.of(index % 251));
+    const blocks = new Set<ArrayBufferLike>();
+    for (let index = 0; index < 200_000; index += 1) {
+      const byte = queue.take(1);
+      assert.equal(byte[0], index % 251);
+      if (index > 0) blocks.add(byte.buffer); // the first byte came when the queue was empty: a chunk of its own
+    }
+    assert.ok(blocks.size < 12, `${blocks.size} blocks`);
+    assert.ok([...blocks].every((block) => block.byteLength <= 65_536));
+  });
+
+  it("starts with a small block, so that a short queue stays small", () => {
+    const queue = queueOf("a", "b", "c");
+    queue.skip(1);
+    assert.ok(queue.take(1).buffer.byteLength <= 1024);
+  });
+
+  it("leaves what was taken from a block untouched by later pushes", () => {
+    const queue = queueOf("a", "bcd");
+    queue.skip(1);
+    const taken = queue.take(2);
+    for (let index = 0; index < 3000; index += 1) queue.push(Buffer.from("x"));
+    assert.equal(taken.toString(), "bc");
+    assert.equal(queue.take(2).toString(), "dx");
+  });
+
+  it("goes on after a large chunk that follows small ones", () => {
+    const queue = queueOf("a", "b", large("c"), "d", "e");
+    assert.equal(queue.takeAll().toString(), `ab${"c".repeat(2000)}de`);
+  });
+});
+
+describe("ByteQueue take", () => {
+  it("gives an empty Buffer for nothing, of an empty queue too", () => {
+    assert.equal(new ByteQueue().take(0).length, 0);
+    assert.equal(queueOf("a").take(0).length, 0);
+    assert.equal(new ByteQueue().takeAll().length, 0);
+  });
+
+  it("gives a view of one chunk, and that chunk itself when it is taken whole", () => {
+    const chunk = large("a");
+    const queue = queueOf(chunk);
+    const part = queue.take(500);
+    assert.equal(part.buffer, chunk.buffer);
+    assert.equal(part.byteOffset, chunk.byteOffset);
+    assert.equal(queueOf(chunk).take(2000), chunk);
+  });
+
+  it("copies what lies across a seam into memory of its own, not of Node's pool", () => {
+    for (const count of [2, 2001, 3999]) {
+      const queue = queueOf(large("a"), large("b"));
+      queue.skip(1);
+      const taken = queue.take(count === 2 ? 2000 : count - 1);
+      assert.equal(taken.buffer.byteLength, taken.length);
+      assert.equal(taken.toString(), "a".repeat(1999) + "b".repeat(taken.length - 1999));
+    }
+  });
+
+  it("takes across every pair of places in several chunks", () => {
+    const pieces = [large("a").subarray(0, 1024), "b", "cc", large("d").subarray(0, 1030), "e"];
+    const whole = Buffer.concat(pieces.map((piece) => Buffer.from(piece)));
+    for (const skip of [0, 1, 1023, 1024, 1025, 1027, 1028, 2056]) {
+      for (const count of [1, 2, 4, 1024, 1029]) {
+        if (skip + count > whole.length) continue;
+        const queue = queueOf(...pieces);
+        queue.skip(skip);
+        assert.ok(queue.take(count).equals(whole.subarray(skip, skip + count)), `${count} after ${skip}`);
+        assert.equal(queue.length, whole.length - skip - count);
+        assert.ok(queue.takeAll().equals(whole.subarray(skip + count)), `the rest after ${skip} and ${count}`);
+      }
+    }
+  });
+
+  it("is right through many chunks, when the list of used-up ones is moved up", () => {
+    const queue = new ByteQueue();
+    for (let index = 0; index < 500; index += 1) queue.push(Buffer.alloc(1024, index % 256));
+    for (let index = 0; index < 500; index += 1) {
+      assert.equal(queue.take(1024)[5], index % 256);
+      if (index % 7 === 0) queue.push(Buffer.alloc(1024, 7));
+    }
+    assert.equal(queue.length, 72 * 1024);
+    assert.ok(queue.takeAll().every((byte) => byte === 7));
+  });
+});
+
+describe("ByteQueue skip and clear", () => {
+  it("skips nothing, also of an empty queue", () => {
+    const empty = new ByteQueue();
+    empty.skip(0);
+    assert.equal(empty.length, 0);
+    const queue = queueOf("abc");
+    queue.skip(0);
+    assert.equal(queue.take(3).toString(), "abc");
+  });
+
+  it("skips to the end of a chunk, over several, and everything", () => {
+    const queue = queueOf(large("a"), large("b"), large("c"));
+    queue.skip(2000);
+    assert.equal(queue.take(1).toString(), "b");
+    queue.skip(1999 + 10);
+    assert.equal(queue.take(1).toString(), "c");
+    queue.skip(queue.length);
+    assert.equal(queue.length, 0);
+  });
+
+  it("clears everything, and can be filled again", () => {
+    const queue = queueOf("a", "b", large("c"));
+    queue.skip(1);
+    queue.clear();
+    assert.equal(queue.length, 0);
+    assert.equal(queue.indexOf(Buffer.from("b")), -1);
+    queue.push(Buffer.from("d"));
+    queue.push(Buffer.from("e"));
+    assert.equal(queue.takeAll().toString(), "de");
+  });
+});
+
+describe("ByteQueue memory", () => {
+  it("lets go of chunks that are used up while others are left", async () => {
+    const queue = new ByteQueue();
+    const chunks: WeakRef<ArrayBufferLike>[] = [];
+    const fill = (): void => {
+      for (let index = 0; index < 60; index += 1) {
+        const chunk = Buffer.allocUnsafeSlow(2000);
+        chunks.push(new WeakRef(chunk.buffer));
+        queue.push(chunk);
+      }
+    };
+    fill();
+    queue.skip(49 * 2000);
+    assert.equal(queue.take(2000).length, 2000);
+    await collectGarbage();
+    const held = chunks.filter((chunk) => chunk.deref() !== undefined).length;
+    // The ten that are left, and a few that a runtime may hold on to for a while.
+    assert.ok(held >= 10 && held < 20, `${held} of 60 chunks are held`);
+    assert.equal(queue.length, 20_000);
+  });
+});
+
+describe("ByteQueue copy and matches", () => {
+  it("copies a range without taking it, into memory of its own", () => {
+    const queue = queueOf(large("a"), "b", "c");
+    queue.skip(1);
+    const copied = queue.copy(1998, 2001);
+    assert.equal(copied.toString(), "abc");
+    assert.equal(copied.buffer.byteLength, 3);
+    assert.equal(queue.length, 2001);
+  });
+
+  it("tells whether bytes stand at a position, which may be past the end", () => {
+    const queue = queueOf(large("a"), "bc");
+    assert.equal(queue.matches(Buffer.from("ab"), 1999), true);
+    assert.equal(queue.matches(Buffer.from("ab"), 1998), false);
+    assert.equal(queue.matches(Buffer.from("c"), 2001), true);
+    assert.equal(queue.matches(Buffer.from("c"), 2002), false);
+    assert.equal(queue.matches(Buffer.from("cd"), 2001), false);
+  });
+});

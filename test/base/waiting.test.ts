@@ -1,0 +1,141 @@
+import "../support/leak-guard.js";
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { DONE, Waiters, waitEnd } from "#src/base/waiting.js";
+import { isSettled } from "../support/turns.js";
+import { collectGarbage } from "./garbage.js";
+import { warningsOf } from "./warnings-of.js";
+import { watchedController } from "./watched-signal.js";
+
+describe("waitEnd", () => {
+  it("is the signal of the options, if there are options with a signal", () => {
+    const { signal } = new AbortController();
+    assert.equal(waitEnd({ signal }), signal);
+    assert.equal(waitEnd({}), undefined);
+    assert.equal(waitEnd({ signal: undefined }), undefined);
+    assert.equal(waitEnd(undefined), undefined);
+  });
+
+  it("throws the reason of an aborted signal, whatever that is", () => {
+    const reason = { why: "no error" };
+    assert.throws(
+      () => waitEnd({ signal: AbortSignal.abort(reason) }),
+      (thrown) => thrown === reason,
+    );
+    assert.throws(() => waitEnd({ signal: AbortSignal.abort() }), { name: "AbortError" });
+  });
+
+  it("refuses what is no signal", () => {
+    assert.throws(() => waitEnd({ signal: new AbortController() as never }), { code: "ERR_INVALID_ARG_TYPE" });
+  });
+});
+
+describe("DONE", () => {
+  it("is fulfilled", async () => {
+    assert.equal(await DONE, undefined);
+  });
+});
+
+describe("Waiters", () => {
+  it("wakes nobody if nobody waits", () => {
+    const waiters = new Waiters();
+    waiters.wake();
+    waiters.fail(() => new Error("nobody hears this"));
+  });
+
+  it("wakes all who wait, with and without a signal", async () => {
+    const waiters = new Waiters();
+    const { signal } = new AbortController();
+    const waits = [waiters.wait(), waiters.wait(signal), waiters.wait()];
+    assert.equal(await isSettled(Promise.race(waits)), false);
+    waiters.wake();
+    assert.deepEqual(await Promise.all(waits), [undefined, undefined, undefined]);
+  });
+
+  it("fails all who wait with the same reason", async () => {
+    const waiters = new Waiters();
+    const reason = new Error("never");
+    const waits = [waiters.wait(), waiters.wait(new AbortController().signal)];
+    waiters.fail(() => reason);
+    for (const result of await Promise.allSettled(waits)) assert.equal(result.status === "rejected" && result.reason, reason);
+  });
+
+  it("keeps who comes after waiting for the next time", async () => {
+    const waiters = new Waiters();
+    const first = waiters.wait();
+    waiters.wake();
+    const second = waiters.wait();
+    await first;
+    assert.equal(await isSettled(second), false);
+    waiters.wake();
+    await second;
+  });
+
+  it("ends an aborted wait alone, with the signal's reason", async () => {
+    const waiters = new Waiters();
+    const controller = new AbortController();
+    const aborted = waiters.wait(controller.signal);
+    const other = waiters.wait();
+    const reason = new Error("enough");
+    controller.abort(reason);
+    await assert.rejects(aborted, (thrown) => thrown === reason);
+    assert.equal(await isSettled(other), false);
+    waiters.wake();
+    await other;
+  });
+
+  it("is not moved by an abort after the end of the wait", async () => {
+    const waiters = new Waiters();
+    const controller = new AbortController();
+    const wait = waiters.wait(controller.signal);
+    waiters.wake();
+    controller.abort();
+    assert.equal(await wait, undefined);
+  });
+
+  for (const [how, end] of [
+    ["woken", (waiters: Waiters) => waiters.wake()],
+    ["failed", (waiters: Waiters) => waiters.fail(() => new Error("never"))],
+  ] as const) {
+    it(`leaves nothing on the signal of a wait that is ${how}`, async () => {
+      const waiters = new Waiters();
+      const controller = watchedController();
+      for (let index = 0; index < 10_000; index += 1) {
+        const wait = waiters.wait(controller.signal).catch(() => {});
+        end(waiters);
+        await wait;
+      }
+      assert.equal(controller.peak(), 1);
+      assert.equal(controller.listeners(), 0);
+    });
+  }
+
+  // Node 20 warns of the eleventh listener on a signal.
+  it("lets many wait on one signal without a warning, and leaves nothing of them", async () => {
+    const waiters = new Waiters();
+    const controller = watchedController();
+    const waits = Array.from({ length: 1000 }, () => waiters.wait(controller.signal));
+    assert.deepEqual(await warningsOf(() => waiters.wake()), []);
+    await Promise.all(waits);
+    assert.equal(controller.listeners(), 0);
+  });
+
+  it("forgets aborted waits while the event is still to come", async () => {
+    const waiters = new Waiters();
+    const signals: WeakRef<AbortSignal>[] = [];
+    const waitInVain = (): void => {
+      for (let index = 0; index < 100; index += 1) {
+        const controller = new AbortController();
+        signals.push(new WeakRef(controller.signal));
+        waiters.wait(controller.signal).catch(() => {});
+        controller.abort();
+      }
+    };
+    waitInVain();
+    await collectGarbage();
+    // A runtime may hold on to the last ones for a while.
+    const held = signals.filter((signal) => signal.deref() !== undefined).length;
+    assert.ok(held < 10, `${held} of 100 signals are held`);
+    waiters.wake();
+  });
+});

@@ -1,0 +1,42 @@
+/** `docs/runtimes.md` lists each test that a runtime is excused from, with the reason, and no other. */
+import "../support/leak-guard.js";
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { leadingCode, readMarkdown, root } from "./markdown.js";
+
+/** The skips in the tests: name, runtime, runtime. */
+const marks = readdirSync(join(root, "test"), { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".ts") && name !== join("support", "runtime.ts"))
+  .flatMap((name) => [...readFileSync(join(root, "test", name), "utf8").matchAll(/\bcannot\(([^)]*)\)/g)])
+  .map((match) => [...(match[1] as string).matchAll(/"([^"]*)"/g)].map(([, text]) => text as string))
+  .filter(([name, ...runtimes]) => name !== undefined && runtimes.length > 0);
+
+/** The runtimes that are excused from any of the tests under a name. */
+const skips = new Map<string, Set<string>>();
+for (const [name = "", ...runtimes] of marks) skips.set(name, new Set([...(skips.get(name) ?? []), ...runtimes]));
+
+/** The same from the document. */
+const rows = readMarkdown("docs/runtimes.md").rows("Tests that a runtime cannot pass");
+const documented = new Map(rows.map(([name, runtimes, reason]) => [leadingCode(name), { runtimes, reason }]));
+
+describe("docs/runtimes.md", () => {
+  for (const [name, runtimes] of skips) {
+    it(`gives the reason for ${name}`, () => {
+      const row = documented.get(name);
+      assert.ok(row !== undefined, `${name} is not in the table`);
+      assert.deepEqual(row.runtimes?.toLowerCase().split(", "), [...runtimes].toSorted());
+      assert.ok((row.reason ?? "").length > 20, "the reason is missing");
+    });
+  }
+
+  it("lists no skip that there is not", () => {
+    assert.deepEqual(
+      [...documented.keys()].filter((name) => name === null || !skips.has(name)),
+      [],
+    );
+  });
+
+  it("lists each skip once", () => assert.equal(documented.size, rows.length));
+});

@@ -1,0 +1,139 @@
+/** `examples/daemon.ts`: the life of a daemon, from outside. */
+import "../support/leak-guard.js";
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, rmSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { openUnixConnection, StreamReader } from "asyncio-streams";
+import { socketPath } from "../support/temporary.js";
+import { exampleCommand, exampleEnvironment } from "./run-example.js";
+
+/** A daemon that was started, with its successors: they all write to one output. */
+interface Daemon {
+  readonly process: ChildProcess;
+  readonly output: StreamReader;
+  /** All that is left of the output when the last process has ended. */
+  ended(): Promise<string>;
+}
+
+function start(path: string, [command, ...args]: readonly string[]): Daemon {
+  const child = spawn(command as string, args, { stdio: ["ignore", "pipe", "inherit"], env: exampleEnvironment(dirname(path)) });
+  const output = new StreamReader();
+  child.stdout.on("data", (data: Buffer) => output.feedData(data)).on("end", () => output.feedEof());
+  const closed = once(child, "close");
+  return {
+    process: child,
+    output,
+    async ended() {
+      const [status] = (await closed) as [number | null];
+      assert.equal(status, 0);
+      return (await output.read()).toString();
+    },
+  };
+}
+
+async function nextLine({ output }: Daemon): Promise<string> {
+  return (await output.readline()).toString().trimEnd();
+}
+
+/** Sends a line over a new connection; returns the process id in front of the answer. */
+async function ask(path: string): Promise<number> {
+  const [reader, writer] = await openUnixConnection(path);
+  writer.write("who?\n");
+  const answer = (await reader.readline()).toString();
+  writer.close();
+  await writer.waitClosed();
+  const pid = answer.match(/^(\d+) who\?\n$/)?.[1];
+  assert.ok(pid !== undefined, `the answer was ${JSON.stringify(answer)}`);
+  return Number(pid);
+}
+
+/** The last line. A client that has just gone may still be counted. */
+const ENDING = /^\d+ ends: \d finished, 0 cut off\n$/;
+
+describe("the daemon", () => {
+  const path = socketPath("d.sock");
+  let daemon: Daemon;
+  let pid: number;
+
+  before(async () => {
+    daemon = start(path, [...exampleCommand("daemon.js"), path]);
+    pid = daemon.process.pid as number;
+    assert.equal(await nextLine(daemon), `${pid} listens on ${path}`);
+  });
+
+  // In case that a test has failed before the end.
+  after(() => daemon.process.kill("SIGKILL"));
+
+  it("lets its group in, and nobody else", () => assert.equal(statSync(path).mode & 0o777, 0o660));
+
+  it("answers each line with its process id", async () => assert.equal(await ask(path), pid));
+
+  it("refuses to be started twice, and goes on", async () => {
+    const [command, ...args] = exampleCommand("daemon.js") as [string, ...string[]];
+    const { status, stderr } = spawnSync(command, [...args, path], { encoding: "utf8", env: exampleEnvironment(dirname(path)) });
+    assert.notEqual(status, 0);
+    assert.match(stderr, /EADDRINUSE: address already in use: a live server listens on this path/);
+    assert.equal(await ask(path), pid);
+  });
+
+  it("is restarted by SIGHUP, with every client answered meanwhile, by the old process or the new", async () => {
+    const [reader, writer] = await openUnixConnection(path);
+    process.kill(pid, "SIGHUP");
+    let successor = pid;
+    while (successor === pid) successor = await ask(path);
+    assert.equal(await nextLine(daemon), `${successor} listens on ${path}`);
+    assert.equal(await nextLine(daemon), `${pid} hands over to ${successor}`);
+
+    writer.write("still there?\n");
+    assert.equal((await reader.readline()).toString(), `${pid} still there?\n`, "the old process has kept its client");
+    writer.close();
+    await writer.waitClosed();
+    assert.equal(await nextLine(daemon), `${pid} ends: 0 finished, 0 cut off`);
+
+    assert.equal(await ask(path), successor, "the old process has left the file to the new one");
+    pid = successor;
+  });
+
+  it("ends with SIGTERM: idle clients are told, and the socket file goes", async () => {
+    const [reader, writer] = await openUnixConnection(path);
+    writer.write("hello\n");
+    assert.equal((await reader.readline()).toString(), `${pid} hello\n`);
+    process.kill(pid, "SIGTERM");
+    assert.equal((await reader.read()).length, 0);
+    writer.close();
+    await writer.waitClosed();
+    assert.match(await daemon.ended(), ENDING);
+    assert.ok(!existsSync(path));
+  });
+});
+
+/** What a service manager does: listens, and becomes the daemon with the socket as descriptor 3. */
+const ACTIVATE = `
+import os, socket, sys
+listening = socket.socket(socket.AF_UNIX)
+listening.bind(sys.argv[1])
+listening.listen()
+os.dup2(listening.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+os.execv(sys.argv[2], sys.argv[2:])
+`;
+
+const skip = spawnSync("python3", ["--version"]).status === 0 ? false : "there is no python3";
+
+describe("the daemon with a socket that was passed to it", { skip }, () => {
+  it("serves on it, and leaves its file", async () => {
+    const path = socketPath("d.sock");
+    const daemon = start(path, ["python3", "-c", ACTIVATE, path, ...exampleCommand("daemon.js")]);
+    const pid = daemon.process.pid as number;
+    assert.equal(await nextLine(daemon), `${pid} listens on ${path}`);
+    assert.equal(await ask(path), pid);
+    process.kill(pid, "SIGTERM"); // Deno: a child that was sent a signal by its own kill() is told to have died of it
+    assert.match(await daemon.ended(), ENDING);
+    assert.ok(existsSync(path));
+    rmSync(path);
+  });
+});

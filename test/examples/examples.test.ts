@@ -1,0 +1,83 @@
+/** Every program in `examples/` runs, prints what it says, and leaves nothing behind. */
+import "../support/leak-guard.js";
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { root } from "../docs/markdown.js";
+// The examples of TLS look where this has put the certificates.
+import "../support/certificates.js";
+import { runExample } from "./run-example.js";
+
+/** What each example prints; `null`: it does not end by itself, and has a test of its own. */
+const OUTPUT: Readonly<Record<string, string | RegExp | null>> = {
+  "daemon.ts": null, // see daemon.test.ts
+  "demo.ts": /^A line server listens on /, // see demo.test.ts
+  "echo-tls.ts": "TLSv1.3 asyncio-streams test: server\none\ntwo\nthree\nERR_TLS_CERT_ALTNAME_INVALID\n",
+  "echo-unix.ts": "one\ntwo\nthree\n",
+  "framing.ts": `the sum of 1, 2, 3 is 6
+the sum of 0.5, 0.25 is 0.75
+50 numbers take 141 bytes: the maximum is 100
+`,
+  "line-protocol.ts": `> SET colour deep blue
+< OK
+> GET colour
+< deep blue
+> GET shape
+< NONE
+> SING
+< ERROR: no command SING
+> QUIT
+< (end of the connection)
+`,
+  "lsp-framing.ts": `{"id":1,"result":"initialize is done"}
+TimeoutError
+{"id":2,"result":"shutdown is done"}
+`,
+  "start-tls.ts": `< 220 ready
+> LOGIN me secret
+< 538 not in the clear: STARTTLS first
+> STARTTLS
+< 220 go ahead
+  (TLSv1.3)
+> LOGIN me secret
+< 235 welcome
+`,
+};
+
+/** The most lines that an example may have; 41 where nothing else is told. */
+const LINES: Readonly<Record<string, number>> = {
+  "daemon.ts": 81,
+  "demo.ts": 151,
+  "echo-tls.ts": 51,
+  "framing.ts": 51,
+  "lsp-framing.ts": 61,
+  "start-tls.ts": 61,
+};
+
+const examples = readdirSync(join(root, "examples")).filter((name) => name.endsWith(".ts"));
+
+describe("examples/", () => {
+  it("has all of the examples that are run here, and no others", () => assert.deepEqual(examples.toSorted(), Object.keys(OUTPUT)));
+
+  for (const name of examples) {
+    const source = readFileSync(join(root, "examples", name), "utf8");
+
+    const expected = OUTPUT[name] ?? null;
+    if (expected !== null)
+      it(`prints what it says: ${name}`, () => {
+        const { stdout, stderr, status, leftovers } = runExample(name.replace(".ts", ".js"));
+        assert.equal(stderr, "");
+        if (typeof expected === "string") assert.equal(stdout, expected);
+        else assert.match(stdout, expected);
+        assert.equal(status, 0);
+        assert.deepEqual(leftovers, [], "files are left in the temporary directory");
+      });
+
+    it(`opens with what it is, how to run it and what to see: ${name}`, () => {
+      assert.match(source, /^\/\*\*\n \* \S.*\n.* \* Run it: .*\n \* You will see: .*?\n \*\/\n/s);
+    });
+
+    it(`is short: ${name}`, () => assert.ok(source.split("\n").length <= (LINES[name] ?? 41)));
+  }
+});

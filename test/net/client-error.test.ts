@@ -1,0 +1,194 @@
+/** A callback that fails: `onClientError`, the connection it had, and the server, which lives on. */
+import "../support/leak-guard.js";
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import {
+  BaseProtocol,
+  type ClientConnectedCallback,
+  createUnixServer,
+  openUnixConnection,
+  type StreamWriter,
+  startUnixServer,
+} from "asyncio-streams";
+import { expectWarnings } from "../support/leak-guard.js";
+import { kinds } from "../support/pairs.js";
+import { socketPath } from "../support/temporary.js";
+import { until } from "../support/turns.js";
+
+expectWarnings("ClientErrorWarning");
+expectWarnings("ServerErrorWarning");
+
+const failure = new Error("on purpose");
+
+const failing: readonly (readonly [what: string, callback: ClientConnectedCallback])[] = [
+  [
+    "throws",
+    () => {
+      throw failure;
+    },
+  ],
+  ["rejects", () => Promise.reject(failure)],
+  [
+    "rejects after a while",
+    async (reader) => {
+      await reader.readline();
+      throw failure;
+    },
+  ],
+];
+
+/** The next warning of the process. */
+function nextWarning(): Promise<Error & { code?: string }> {
+  return new Promise((resolve) => {
+    process.once("warning", resolve);
+  });
+}
+
+for (const kind of kinds) {
+  describe(`a callback that fails over ${kind.name}`, () => {
+    for (const [what, callback] of failing) {
+      it(`and ${what} is reported once with its writer, its connection closed, and the server lives on`, async () => {
+        const reports: [unknown, StreamWriter | null][] = [];
+        let served: StreamWriter | undefined;
+        let fails = true;
+        const { server, connect } = await kind.serve(
+          async (reader, writer, context) => {
+            served = writer;
+            if (fails) return callback(reader, writer, context);
+            writer.write("fine");
+            writer.close();
+          },
+          { onClientError: (error, writer) => reports.push([error, writer]) },
+        );
+        const [reader, writer] = await connect();
+        writer.write("line\n");
+        await reader.read().catch(() => {});
+        await until(() => reports.length > 0);
+        assert.deepEqual(reports, [[failure, served]]);
+        assert.equal(served?.isClosing(), true);
+        assert.equal(server.isServing(), true);
+        fails = false;
+        const [secondReader, secondWriter] = await connect();
+        assert.equal((await secondReader.read()).toString(), "fine");
+        assert.equal(reports.length, 1);
+        for (const one of [writer, secondWriter]) {
+          one.close();
+          await one.waitClosed().catch(() => {});
+        }
+        await server.shutdown();
+      });
+    }
+
+    it("still sends what it had written", async () => {
+      const { server, connect } = await kind.serve(
+        (_reader, writer) => {
+          writer.write("sorry");
+          throw failure;
+        },
+        { onClientError: () => {} },
+      );
+      const [reader, writer] = await connect();
+      assert.equal((await reader.read()).toString(), "sorry");
+      writer.close();
+      await writer.waitClosed();
+      await server.shutdown();
+    });
+  });
+}
+
+/** Connects, waits for the end of the connection, and ends the server. */
+async function provoke(server: Awaited<ReturnType<typeof startUnixServer>>, path: string): Promise<void> {
+  const [reader, writer] = await openUnixConnection(path);
+  await reader.read().catch(() => {});
+  writer.transport.abort();
+  await writer.waitClosed().catch(() => {});
+  await server.shutdown();
+}
+
+describe("onClientError", () => {
+  it("without one, the error is a process warning with the stack", async () => {
+    const path = socketPath();
+    const warning = nextWarning();
+    await provoke(await startUnixServer(() => Promise.reject(failure), path), path);
+    const { name, code, message } = await warning;
+    assert.deepEqual([name, code], ["ClientErrorWarning", "ASYNCIO_STREAMS_CLIENT_ERROR"]);
+    assert.match(message, /on purpose/);
+    assert.match(message, /client-error\.test/);
+  });
+
+  it("without one, something that is no Error is a process warning, too", async () => {
+    const path = socketPath();
+    const warning = nextWarning();
+    await provoke(await startUnixServer(() => Promise.reject("just text"), path), path);
+    assert.match((await warning).message, /just text/);
+  });
+
+  for (const [what, handler] of [
+    [
+      "throws",
+      (): void => {
+        throw new Error("the handler failed");
+      },
+    ],
+    ["rejects", (): Promise<never> => Promise.reject(new Error("the handler failed"))],
+  ] as const) {
+    it(`that ${what} is itself a process warning`, async () => {
+      const path = socketPath();
+      const warning = nextWarning();
+      await provoke(await startUnixServer(() => Promise.reject(failure), path, { onClientError: handler }), path);
+      assert.match((await warning).message, /the handler failed/);
+    });
+  }
+
+  it("hears nothing of a callback that ends well, nor of one that closes its writer", async () => {
+    const path = socketPath();
+    const reports: unknown[] = [];
+    const server = await startUnixServer(
+      async (_reader, writer) => {
+        writer.close();
+        await writer.waitClosed();
+      },
+      path,
+      { onClientError: (error) => reports.push(error) },
+    );
+    await provoke(server, path);
+    assert.deepEqual(reports, []);
+  });
+});
+
+describe("onError of a server of protocols", () => {
+  it("hears what the factory throws; the client is closed, and the server lives on", async () => {
+    const path = socketPath();
+    const errors: unknown[] = [];
+    let fails = true;
+    const factory = (): BaseProtocol => {
+      if (fails) throw failure;
+      return new BaseProtocol();
+    };
+    const server = await createUnixServer(factory, path, { onError: (error) => errors.push(error) });
+    const [reader, writer] = await openUnixConnection(path);
+    assert.equal((await reader.read().catch(() => Buffer.alloc(0))).length, 0);
+    assert.deepEqual(errors, [failure]);
+    fails = false;
+    const [, secondWriter] = await openUnixConnection(path);
+    for (const one of [writer, secondWriter]) {
+      one.close();
+      await one.waitClosed().catch(() => {});
+    }
+    await server.shutdown();
+  });
+
+  it("without one, the error is a process warning", async () => {
+    const path = socketPath();
+    const warning = nextWarning();
+    const server = await createUnixServer(() => {
+      throw failure;
+    }, path);
+    const [reader, writer] = await openUnixConnection(path);
+    await reader.read().catch(() => {});
+    assert.match((await warning).message, /on purpose/);
+    writer.close();
+    await writer.waitClosed().catch(() => {});
+    await server.shutdown();
+  });
+});

@@ -1,0 +1,55 @@
+/**
+ * Run with the name of a call and its options as JSON: makes the call with the socket that it finds at file descriptor 3, uses what comes of it, and
+ * tells the outcome and whether the descriptor was closed.
+ */
+import { fstatSync } from "node:fs";
+import { openConnection, openUnixConnection, type StreamReader, type StreamWriter, startServer, startUnixServer } from "asyncio-streams";
+import { tell } from "./child.js";
+import { outcome } from "./outcome.js";
+
+const FD = 3;
+const [, , call = "", json = "{}"] = process.argv;
+const { path = null, host = null, aborted = false, ...given } = JSON.parse(json) as Record<string, never>;
+const options = { ...given, sock: FD, ...(aborted ? { signal: AbortSignal.abort() } : {}) };
+
+async function converse([reader, writer]: [StreamReader, StreamWriter]): Promise<void> {
+  writer.write("hello from the child\n");
+  tell({ line: (await reader.readline()).toString() });
+  writer.close();
+  await writer.waitClosed();
+}
+
+async function serveOne(
+  start: (callback: (reader: StreamReader, writer: StreamWriter) => void) => ReturnType<typeof startServer>,
+): Promise<void> {
+  let done!: () => void;
+  const served = new Promise<void>((resolve) => {
+    done = resolve;
+  });
+  const server = await start((_reader, writer) => {
+    writer.write("hello from the child\n");
+    writer.close();
+    void writer.waitClosed().finally(done);
+  });
+  tell({ line: "serving" });
+  await served;
+  await server.shutdown();
+}
+
+const calls: Record<string, () => Promise<void>> = {
+  openUnixConnection: async () => converse(await openUnixConnection(path, options)),
+  openConnection: async () => converse(await openConnection(host, null, options)),
+  startUnixServer: () => serveOne((callback) => startUnixServer(callback, path, options)),
+  startServer: () => serveOne((callback) => startServer(callback, host, null, options)),
+};
+
+const inode = fstatSync(FD).ino;
+const error = await outcome(calls[call] as () => Promise<void>);
+let closed = false;
+try {
+  // The number may have been given to another file by now.
+  closed = fstatSync(FD).ino !== inode;
+} catch {
+  closed = true;
+}
+tell({ error, closed });

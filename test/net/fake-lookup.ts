@@ -1,0 +1,16 @@
+/** Names that resolve to what a test wants: several addresses of this machine, which no name has everywhere. */
+import dns from "node:dns/promises";
+import { syncBuiltinESMExports } from "node:module";
+
+/** Lets every name resolve to `addresses` while `body` runs. Only Node can replace what modules have imported already. */
+export async function withAddresses<T>(addresses: readonly string[], body: () => Promise<T>): Promise<T> {
+  const { lookup } = dns;
+  dns.lookup = (async () => addresses.map((address) => ({ address, family: address.includes(":") ? 6 : 4 }))) as unknown as typeof lookup;
+  syncBuiltinESMExports();
+  try {
+    return await body();
+  } finally {
+    dns.lookup = lookup;
+    syncBuiltinESMExports();
+  }
+}

@@ -1,0 +1,301 @@
+import "../support/leak-guard.js";
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { type SignalOptions, StreamReader } from "asyncio-streams";
+import { watchedController } from "../base/watched-signal.js";
+import { isSettled } from "../support/turns.js";
+import { connectedReader, endedReaderOf, microtasks, readerOf, rest, text } from "./readers.js";
+
+/** A view of memory that was given away. */
+function detachedView(): Uint8Array {
+  const view = new Uint8Array(8);
+  structuredClone(view.buffer, { transfer: [view.buffer] });
+  return view;
+}
+
+describe("StreamReader.bufferedLength", () => {
+  it("counts what has come and has not been read", async () => {
+    const reader = new StreamReader();
+    assert.equal(reader.bufferedLength, 0);
+    reader.feedData("abc");
+    reader.feedData("de");
+    assert.equal(reader.bufferedLength, 5);
+    await reader.read(2);
+    assert.equal(reader.bufferedLength, 3);
+    reader.unread("ab");
+    assert.equal(reader.bufferedLength, 5);
+    reader.feedEof();
+    assert.equal(reader.bufferedLength, 5);
+    await reader.read();
+    assert.equal(reader.bufferedLength, 0);
+  });
+});
+
+describe("StreamReader.peek", () => {
+  it("gives the next bytes and leaves them", async () => {
+    const reader = readerOf(["abcdef"]);
+    assert.equal(await text(reader.peek(3)), "abc");
+    assert.equal(await text(reader.peek(3)), "abc");
+    assert.equal(await text(reader.read(4)), "abcd");
+    assert.equal(await rest(reader), "ef");
+  });
+
+  it("waits for all of them, across pieces", async () => {
+    const reader = readerOf(["a"]);
+    const peeked = reader.peek(4);
+    reader.feedData("bc");
+    assert.equal(await isSettled(peeked), false);
+    reader.feedData("de");
+    assert.equal(await text(peeked), "abcd");
+    assert.equal(await rest(reader), "abcde");
+  });
+
+  it("gives a copy: writing into it does no harm", async () => {
+    const reader = readerOf(["abc"]);
+    (await reader.peek(3)).fill(0);
+    assert.equal(await rest(reader), "abc");
+  });
+
+  it("gives fewer at EOF, also if it has waited", async () => {
+    const reader = readerOf(["ab"]);
+    const peeked = reader.peek(4);
+    reader.feedEof();
+    assert.equal(await text(peeked), "ab");
+    assert.equal(await text(reader.peek(4)), "ab");
+    assert.equal(reader.atEof(), false);
+    assert.equal(await text(endedReaderOf([]).peek(1)), "");
+  });
+
+  it("gives nothing at once for nothing, even while a read() to EOF waits", async () => {
+    const reader = new StreamReader();
+    const all = reader.read();
+    assert.equal(await text(reader.peek(0)), "");
+    await assert.rejects(reader.peek(1), { code: "ERR_CONCURRENT_READ" });
+    reader.feedEof();
+    await all;
+  });
+
+  it("goes up to the limit and not over it, whatever is there", async () => {
+    const reader = readerOf(["abcdefgh"], { limit: 4 });
+    assert.equal(await text(reader.peek(4)), "abcd");
+    await assert.rejects(reader.peek(5), { code: "ERR_LIMIT_OVERRUN", message: "cannot peek at 5 bytes: the limit is 4" });
+    assert.equal(await rest(reader), "abcdefgh");
+  });
+
+  it("keeps the transport going while it waits", async () => {
+    const { reader, protocol, transport } = connectedReader({ limit: 4 });
+    protocol.dataReceived(Buffer.from("123456789"));
+    assert.deepEqual(transport.calls, ["pauseReading"]);
+    assert.equal(await text(reader.peek(4)), "1234");
+    assert.deepEqual(transport.calls, ["pauseReading"]);
+    await reader.read(6);
+    assert.equal(await isSettled(reader.peek(4)), false);
+    assert.deepEqual(transport.calls, ["pauseReading", "resumeReading"]);
+    protocol.eofReceived();
+  });
+
+  it("throws the error of a lost connection if that cut it short, and not if enough is there", async () => {
+    const { reader, protocol } = connectedReader();
+    protocol.dataReceived(Buffer.from("abc"));
+    protocol.connectionLost(new Error("lost"));
+    assert.equal(await text(reader.peek(3)), "abc");
+    await assert.rejects(reader.peek(4), { message: "lost" });
+    assert.equal(await text(reader.read(3)), "abc");
+  });
+});
+
+describe("StreamReader.readinto", () => {
+  it("fills what it can, and tells how much that is", async () => {
+    const reader = readerOf(["abc", "def"]);
+    const view = new Uint8Array(4);
+    assert.equal(await reader.readinto(view), 4);
+    assert.equal(Buffer.from(view).toString(), "abcd");
+    assert.equal(await reader.readinto(view), 2);
+    assert.equal(Buffer.from(view).toString(), "efcd");
+    reader.feedEof();
+    assert.equal(await reader.readinto(view), 0);
+    assert.equal(Buffer.from(view).toString(), "efcd");
+  });
+
+  it("waits for a byte", async () => {
+    const reader = new StreamReader();
+    const view = new Uint8Array(4);
+    const count = reader.readinto(view);
+    assert.equal(await isSettled(count), false);
+    reader.feedData("x");
+    assert.equal(await count, 1);
+    assert.equal(view[0], 0x78);
+  });
+
+  it("writes into the part of the memory that the view is of, and a Buffer is one", async () => {
+    const reader = readerOf(["abcdef"]);
+    const memory = Buffer.alloc(6, ".");
+    assert.equal(await reader.readinto(memory.subarray(2, 4)), 2);
+    assert.equal(memory.toString(), "..ab..");
+    assert.equal(await rest(reader), "cdef");
+  });
+
+  it("carries a megabyte in pieces", async () => {
+    const reader = new StreamReader();
+    const sent = Buffer.from(Array.from({ length: 1_048_576 }, (_, index) => index % 251));
+    for (let at = 0; at < sent.length; at += 10_007) reader.feedData(sent.subarray(at, at + 10_007));
+    reader.feedEof();
+    const received = Buffer.alloc(sent.length);
+    const view = new Uint8Array(65_536);
+    let filled = 0;
+    for (let count = await reader.readinto(view); count > 0; count = await reader.readinto(view)) {
+      received.set(view.subarray(0, count), filled);
+      filled += count;
+    }
+    assert.equal(filled, sent.length);
+    assert.ok(received.equals(sent));
+  });
+
+  for (const [what, view] of [
+    ["an empty view", new Uint8Array(0)],
+    ["a detached view", detachedView()],
+    ["an ArrayBuffer", new ArrayBuffer(4)],
+    ["a DataView", new DataView(new ArrayBuffer(4))],
+    ["an array", [1, 2]],
+    ["nothing", undefined],
+  ] as const) {
+    it(`refuses ${what}, and takes nothing`, async () => {
+      const reader = readerOf(["abc"]);
+      await assert.rejects(reader.readinto(view as Uint8Array), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });
+      assert.equal(await rest(reader), "abc");
+    });
+  }
+
+  it("refuses a view that is detached while it waits, and takes nothing", async () => {
+    const reader = new StreamReader();
+    const view = new Uint8Array(4);
+    const count = reader.readinto(view);
+    structuredClone(view.buffer, { transfer: [view.buffer] });
+    reader.feedData("abc");
+    await assert.rejects(count, { code: "ERR_INVALID_ARG_TYPE" });
+    assert.equal(await rest(reader), "abc");
+  });
+});
+
+describe("StreamReader.skip", () => {
+  it("drops bytes and tells how many", async () => {
+    const reader = readerOf(["abc", "def"]);
+    assert.equal(await reader.skip(4), 4);
+    assert.equal(await reader.skip(0), 0);
+    assert.equal(await rest(reader), "ef");
+  });
+
+  it("drops them as they come, without collecting: the transport is never paused", async () => {
+    const { reader, protocol, transport } = connectedReader({ limit: 1 });
+    const skipped = reader.skip(1_000_000);
+    for (let sent = 0; sent < 1_000_000; sent += 1000) {
+      protocol.dataReceived(Buffer.alloc(1000));
+      await microtasks(2);
+      assert.equal(reader.bufferedLength, 0);
+    }
+    assert.equal(await skipped, 1_000_000);
+    assert.deepEqual(transport.calls, []);
+  });
+
+  it("drops fewer at EOF", async () => {
+    assert.equal(await endedReaderOf(["abc"]).skip(5), 3);
+    const reader = readerOf(["abc"]);
+    const skipped = reader.skip(5);
+    reader.feedEof();
+    assert.equal(await skipped, 3);
+    assert.equal(reader.atEof(), true);
+  });
+
+  it("lets nobody take bytes meanwhile", async () => {
+    const reader = new StreamReader();
+    const skipped = reader.skip(3);
+    await microtasks(2);
+    reader.feedData("ab");
+    await microtasks(2);
+    await assert.rejects(reader.read(1), { code: "ERR_CONCURRENT_READ" });
+    reader.feedData("cd");
+    assert.equal(await skipped, 3);
+    assert.equal(await rest(reader), "d");
+  });
+
+  it("is refused while another read waits, and has dropped nothing then", async () => {
+    const reader = readerOf(["ab"]);
+    const line = reader.readline();
+    await assert.rejects(reader.skip(5), { code: "ERR_CONCURRENT_READ" });
+    reader.feedData("c\n");
+    assert.equal(await text(line), "abc\n");
+  });
+
+  it("if aborted, has dropped what had come, and leaves what comes", async () => {
+    const reader = readerOf(["ab"]);
+    const controller = watchedController();
+    const skipped = reader.skip(4, { signal: controller.signal });
+    assert.equal(await isSettled(skipped), false);
+    controller.abort();
+    await assert.rejects(skipped, { name: "AbortError" });
+    assert.equal(controller.listeners(), 0);
+    reader.feedData("cd");
+    assert.equal(await rest(reader), "cd");
+  });
+
+  it("throws the error of a lost connection if that cut it short", async () => {
+    const { reader, protocol } = connectedReader();
+    protocol.dataReceived(Buffer.from("abc"));
+    protocol.connectionLost(new Error("lost"));
+    assert.equal(await reader.skip(2), 2);
+    await assert.rejects(reader.skip(2), { message: "lost" });
+  });
+});
+
+describe("peek, readinto and skip", () => {
+  const calls = {
+    peek: (reader: StreamReader, n: number, options?: SignalOptions) => reader.peek(n, options),
+    skip: (reader: StreamReader, n: number, options?: SignalOptions) => reader.skip(n, options),
+    readinto: (reader: StreamReader, _: number, options?: SignalOptions) => reader.readinto(new Uint8Array(4), options),
+  };
+
+  for (const name of ["peek", "skip"] as const) {
+    for (const n of [-1, 1.5, Number.NaN, 2 ** 53, Infinity]) {
+      it(`${name}(${n}) is out of range`, async () => {
+        const reader = readerOf(["abc"]);
+        await assert.rejects(calls[name](reader, n), { name: "RangeError", code: "ERR_OUT_OF_RANGE" });
+        assert.equal(await rest(reader), "abc");
+      });
+    }
+    it(`${name} takes only numbers`, async () => {
+      for (const n of ["3", null, 3n, undefined]) {
+        await assert.rejects(calls[name](readerOf(["abc"]), n as unknown as number), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });
+      }
+    });
+  }
+
+  for (const [name, call] of Object.entries(calls)) {
+    it(`${name}: an aborted signal lets it take nothing, at once or while it waits`, async () => {
+      const reader = readerOf(["ab"]);
+      const reason = new Error("enough");
+      await assert.rejects(call(reader, 2, { signal: AbortSignal.abort(reason) }), (thrown) => thrown === reason);
+      assert.equal(await text(reader.read(2)), "ab");
+      const controller = watchedController();
+      const waiting = call(reader, 2, { signal: controller.signal });
+      controller.abort(reason);
+      await assert.rejects(waiting, (thrown) => thrown === reason);
+      assert.equal(controller.listeners(), 0);
+      reader.feedData("cd");
+      assert.equal(await rest(reader), "cd");
+    });
+
+    it(`${name}: throws what setException() set, and is refused beside a read that waits`, async () => {
+      const reader = new StreamReader();
+      const first = reader.readline();
+      await assert.rejects(call(reader, 2), { code: "ERR_CONCURRENT_READ" });
+      const error = new Error("set");
+      reader.setException(error);
+      await assert.rejects(first, (thrown) => thrown === error);
+      await assert.rejects(call(reader, 2), (thrown) => thrown === error);
+    });
+
+    it(`${name}: refuses a number for options`, async () => {
+      await assert.rejects(call(readerOf(["abc"]), 1, 5 as SignalOptions), { code: "ERR_INVALID_ARG_TYPE" });
+    });
+  }
+});

@@ -1,0 +1,46 @@
+/** Readers for the tests of `StreamReader`, and what came of their calls. */
+import { StreamReader, type StreamReaderOptions, StreamReaderProtocol } from "asyncio-streams";
+import { FakeTransport } from "../support/fake-transport.js";
+
+/** A reader that has been fed these pieces. */
+export function readerOf(pieces: readonly (string | Uint8Array)[], options?: StreamReaderOptions): StreamReader {
+  const reader = new StreamReader(options);
+  for (const piece of pieces) reader.feedData(piece);
+  return reader;
+}
+
+/** The same, at its end. */
+export function endedReaderOf(pieces: readonly (string | Uint8Array)[], options?: StreamReaderOptions): StreamReader {
+  const reader = readerOf(pieces, options);
+  reader.feedEof();
+  return reader;
+}
+
+/** A reader behind its protocol, on a transport that notes what it is told. */
+export function connectedReader(options?: StreamReaderOptions): {
+  reader: StreamReader;
+  protocol: StreamReaderProtocol;
+  transport: FakeTransport;
+} {
+  const reader = new StreamReader(options);
+  const protocol = new StreamReaderProtocol(reader);
+  const transport = new FakeTransport();
+  protocol.connectionMade(transport);
+  return { reader, protocol, transport };
+}
+
+/** What a call gave, as text. */
+export async function text(result: Promise<Uint8Array>): Promise<string> {
+  return Buffer.from(await result).toString("latin1");
+}
+
+/** Ends the stream and gives what was left in the reader. */
+export async function rest(reader: StreamReader): Promise<string> {
+  reader.feedEof();
+  return text(reader.read());
+}
+
+/** Lets pending promise callbacks run, so many times. */
+export async function microtasks(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) await Promise.resolve();
+}

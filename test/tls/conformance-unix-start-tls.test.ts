@@ -1,0 +1,6 @@
+/** The suite for streams over Unix sockets, TLS after startTls(). */
+import "../support/leak-guard.js";
+import { unix } from "../support/pairs.js";
+import { checkTls } from "./conformance.js";
+
+checkTls(unix, "startTls");

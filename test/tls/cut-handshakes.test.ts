@@ -1,0 +1,54 @@
+/** The connection is cut after so many bytes of the handshake, all through its flights: nobody hangs, and the server tells of it once or serves. */
+import "../support/leak-guard.js";
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { identity } from "../support/certificates.js";
+import { kinds } from "../support/pairs.js";
+import { until } from "../support/turns.js";
+import { checkEcho, connectTo, listen } from "./kinds.js";
+import { Relay, type Stop } from "./relay.js";
+
+/** Parts of a direction's bytes after which it is cut: at its ends, inside the records, and around where flights end. */
+const PARTS = [0, 0.01, 0.25, 0.5, 0.75, 0.9, 0.97, 1];
+
+for (const kind of kinds) {
+  for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
+    const ssl = { ...identity("server"), maxVersion: version };
+
+    describe(`a handshake over ${kind.name}, ${version}`, () => {
+      for (const direction of ["toServer", "toClient"] as const) {
+        for (const stop of ["end", "reset"] as const satisfies readonly Stop[]) {
+          it(`may be cut ${direction === "toServer" ? "on the way to the server" : "on the way to the client"} anywhere, by ${stop}`, async () => {
+            await using ours = await listen(kind, { ssl });
+            const whole = await handshakeBytes(ours.address, direction);
+            for (const part of PARTS) {
+              ours.errors.length = 0;
+              ours.served.length = 0;
+              const after = Math.max(1, Math.ceil(part * whole));
+              await using relay = await Relay.to(ours.address, { [direction]: { after, stop } });
+              try {
+                await checkEcho(await connectTo(relay.address, { sslHandshakeTimeout: 5_000, sslShutdownTimeout: 5_000 }));
+                assert.fail(`nobody was told that the connection was cut after ${after} bytes of ${whole}`);
+              } catch (error) {
+                assert.ok(error instanceof Error && (error as { code?: unknown }).code !== "ETIMEDOUT", String(error));
+              }
+              await until(() => ours.errors.length + ours.served.length > 0);
+              assert.equal(ours.errors.filter(({ writer }) => writer === null).length, 1 - ours.served.length);
+            }
+            await until(() => ours.served.every(({ writer }) => writer.isClosing()));
+            await checkEcho(await ours.connect());
+          });
+        }
+      }
+    });
+  }
+}
+
+/** How many bytes a good handshake takes in this direction, with the request of the echo behind it left out. */
+async function handshakeBytes(address: Parameters<typeof Relay.to>[0], direction: "toServer" | "toClient"): Promise<number> {
+  await using relay = await Relay.to(address);
+  const streams = await connectTo(relay.address);
+  const bytes = relay.link[direction].passed;
+  await checkEcho(streams);
+  return bytes;
+}

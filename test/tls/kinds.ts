@@ -1,0 +1,124 @@
+/** The kinds of socket of `support/pairs.ts`, with TLS over them; and TLS servers that note what becomes of their clients. */
+import assert from "node:assert/strict";
+import {
+  type ClientConnectedCallback,
+  type OpenConnectionOptions,
+  openConnection,
+  openUnixConnection,
+  type Server,
+  type SocketAddress,
+  type StartServerOptions,
+  type StreamReader,
+  type StreamWriter,
+} from "asyncio-streams";
+import { identity, trust } from "../support/certificates.js";
+import { type Kind, tcp, unix } from "../support/pairs.js";
+
+/** TLS as a TLS kind speaks it. */
+export interface TlsSetting {
+  /** From the first byte on, or after `startTls()` on both ends. */
+  readonly begin: "ssl" | "startTls";
+  readonly version: "TLSv1.2" | "TLSv1.3";
+}
+
+/** A kind of socket, with TLS over it: the server shows the certificate for localhost. */
+export function overTls(kind: Kind, { begin, version }: TlsSetting): Kind {
+  const versions = { minVersion: version, maxVersion: version };
+  const serverSsl = { ...identity("server"), ...versions };
+  const clientSsl = { ...trust, ...versions };
+  const name = `${kind.name}, ${version} by ${begin}`;
+  if (begin === "ssl") {
+    return {
+      name,
+      async serve(callback, options) {
+        const { server, connect } = await kind.serve(callback, { ssl: serverSsl, ...options });
+        return { server, connect: (connectOptions) => connect({ ssl: clientSsl, serverHostname: "localhost", ...connectOptions }) };
+      },
+    };
+  }
+  return {
+    name,
+    async serve(callback, options) {
+      const upgradeFirst: ClientConnectedCallback = async (reader, writer, context) => {
+        await writer.startTls(serverSsl);
+        return callback(reader, writer, context);
+      };
+      const { server, connect } = await kind.serve(upgradeFirst, options);
+      return {
+        server,
+        async connect(connectOptions) {
+          const [reader, writer] = await connect(connectOptions);
+          await writer.startTls(clientSsl, { serverHostname: "localhost" });
+          return [reader, writer];
+        },
+      };
+    },
+  };
+}
+
+/** Unix sockets with TLS from the start. */
+export const unixTls: Kind = overTls(unix, { begin: "ssl", version: "TLSv1.3" });
+
+/** TCP with TLS from the start. */
+export const tcpTls: Kind = overTls(tcp, { begin: "ssl", version: "TLSv1.3" });
+
+/** A TLS server of ours under test. */
+export interface Listening extends AsyncDisposable {
+  readonly server: Server;
+  readonly address: SocketAddress;
+  /** What `onClientError` was told. */
+  readonly errors: { readonly error: Error & { code?: string }; readonly writer: StreamWriter | null }[];
+  /** The clients that reached the callback. */
+  readonly served: { readonly reader: StreamReader; readonly writer: StreamWriter }[];
+  /** Connects, trusting the test's authority and expecting localhost, unless the options say otherwise. */
+  readonly connect: (options?: OpenConnectionOptions) => Promise<[StreamReader, StreamWriter]>;
+}
+
+/** Sends every line back. */
+export const echo: ClientConnectedCallback = async (reader, writer) => {
+  for await (const line of reader) {
+    writer.write(line);
+    await writer.drain();
+  }
+  writer.close();
+};
+
+/** Listens with the certificate for localhost, unless the options say otherwise. */
+export async function listen(kind: Kind, options: StartServerOptions = {}, callback: ClientConnectedCallback = echo): Promise<Listening> {
+  const errors: Listening["errors"][number][] = [];
+  const served: Listening["served"][number][] = [];
+  const { server } = await kind.serve(
+    (reader, writer, context) => {
+      served.push({ reader, writer });
+      return callback(reader, writer, context);
+    },
+    { ssl: identity("server"), onClientError: (error, writer) => errors.push({ error: error as Error, writer }), ...options },
+  );
+  const address = server.sockets[0]!.getsockname();
+  return {
+    server,
+    address,
+    errors,
+    served,
+    connect: (connectOptions) => connectTo(address, connectOptions),
+    async [Symbol.asyncDispose]() {
+      server.close();
+      server.abortClients();
+      await server.waitClosed();
+    },
+  };
+}
+
+/** Connects over TLS to an address. */
+export function connectTo(address: SocketAddress, options?: OpenConnectionOptions): Promise<[StreamReader, StreamWriter]> {
+  const withTls = { ssl: trust, serverHostname: "localhost", ...options };
+  return typeof address === "string" ? openUnixConnection(address, withTls) : openConnection(address[0], address[1], withTls);
+}
+
+/** Asserts that a line comes back, and closes the connection. */
+export async function checkEcho([reader, writer]: readonly [StreamReader, StreamWriter]): Promise<void> {
+  writer.write("is anybody there?\n");
+  assert.equal((await reader.readline()).toString(), "is anybody there?\n");
+  writer.close();
+  await writer.waitClosed();
+}

@@ -1,0 +1,307 @@
+import "../support/leak-guard.js";
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import {
+  BaseProtocol,
+  type ClientConnectedCallback,
+  type ClientErrorHandler,
+  type ConnectionOptions,
+  createConnection,
+  createServer,
+  createUnixConnection,
+  type Data,
+  type IncompleteReadError,
+  type InvalidStateError,
+  type LineTooLongError,
+  type OpenConnectionOptions,
+  type OpenUnixConnectionOptions,
+  openUnixConnection,
+  type Protocol,
+  type ProtocolFactory,
+  type Server,
+  type SignalOptions,
+  type SocketAddress,
+  type StartServerOptions,
+  type StartUnixServerOptions,
+  StreamReader,
+  type StreamReaderOptions,
+  StreamReaderProtocol,
+  type StreamReaderProtocolOptions,
+  type StreamWriter,
+  type Transport,
+  type TransportSocket,
+} from "asyncio-streams";
+
+/** True for two types that are the same, not only assignable to each other: such functions are assignable only then. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+
+/** Compiles only if the two types are the same: the tests here are done when they are compiled. */
+function same<A, B>(...verdict: Equal<A, B> extends true ? [] : [never]): void {
+  assert.deepEqual(verdict, []);
+}
+
+/** Compiles only if the type is accepted where the other is asked for. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters
+function accepts<Target>(..._values: readonly Target[]): void {}
+
+/** Never run: what stands in it is only compiled. */
+function compiled(_use: (given: { reader: StreamReader; writer: StreamWriter; transport: Transport }) => unknown): void {}
+
+const none = (): void => {};
+
+class Echo extends BaseProtocol {
+  readonly echoed: number = 0;
+}
+
+describe("the type helper itself", () => {
+  it("tells types apart", () => {
+    same<Equal<string, string>, true>();
+    same<Equal<string, string | null>, false>();
+    same<Equal<unknown, string>, false>();
+    same<Equal<never, string>, false>();
+    // @ts-expect-error the types differ
+    compiled(() => same<string, number>());
+  });
+});
+
+describe("getExtraInfo", () => {
+  it("gives each key its type, or null", () => {
+    compiled(({ writer, transport }) => {
+      const peername = writer.getExtraInfo("peername");
+      same<typeof peername, SocketAddress | null>();
+      const sockname = transport.getExtraInfo("sockname");
+      same<typeof sockname, SocketAddress | null>();
+      const socket = writer.getExtraInfo("socket");
+      same<typeof socket, TransportSocket | null>();
+    });
+  });
+
+  it("gives the default its type, in place of null", () => {
+    compiled(({ writer, transport }) => {
+      const peername = writer.getExtraInfo("peername", 5 as const);
+      same<typeof peername, SocketAddress | 5>();
+      const socket = transport.getExtraInfo("socket", undefined);
+      same<typeof socket, TransportSocket | undefined>();
+    });
+  });
+
+  it("gives unknown for a key that is not known", () => {
+    compiled(({ writer }) => {
+      const other = writer.getExtraInfo("compression" as string);
+      same<typeof other, unknown>();
+    });
+  });
+});
+
+describe("StreamReader types", () => {
+  it("reads Buffers", () => {
+    compiled(({ reader }) => {
+      const results = [reader.read(), reader.read(5), reader.readline(), reader.readexactly(5), reader.readuntil()];
+      same<(typeof results)[number], Promise<Buffer>>();
+    });
+  });
+
+  it("iterates over Buffers", () => {
+    compiled(async ({ reader }) => {
+      for await (const line of reader) same<typeof line, Buffer>();
+    });
+    accepts<AsyncIterable<Uint8Array>>(new StreamReader());
+  });
+
+  it("accepts text, bytes and lists of both as separator, readonly ones too", () => {
+    compiled(({ reader }) => {
+      const separators = ["\r\n", "\n"] as const;
+      const bytes: readonly Uint8Array[] = [Uint8Array.of(0)];
+      const mixed: (string | Uint8Array)[] = ["\n", Uint8Array.of(0)];
+      return [
+        reader.readuntil("\n"),
+        reader.readuntil(Uint8Array.of(0)),
+        reader.readuntil(separators),
+        reader.readuntil(bytes),
+        reader.readuntil(mixed),
+      ];
+    });
+    // @ts-expect-error no number
+    compiled(({ reader }) => reader.readuntil(10));
+    // @ts-expect-error no list of numbers
+    compiled(({ reader }) => reader.readuntil([10]));
+  });
+
+  it("asks readexactly for a number", () => {
+    // @ts-expect-error no number
+    compiled(({ reader }) => reader.readexactly());
+    // @ts-expect-error text
+    compiled(({ reader }) => reader.readexactly("5"));
+  });
+
+  it("has nullable exceptions", () => {
+    same<ReturnType<StreamReader["exception"]>, Error | null>();
+  });
+});
+
+describe("StreamWriter types", () => {
+  it("writes bytes and text, any iterable of them, readonly ones too", () => {
+    same<Parameters<StreamWriter["write"]>, [data: Data]>();
+    compiled(({ writer }) => {
+      writer.write("a");
+      writer.write(Buffer.from("a"));
+      writer.writelines(["a", Uint8Array.of(1)] as const);
+      writer.writelines(new Set(["a"]));
+    });
+    // @ts-expect-error no number
+    compiled(({ writer }) => writer.write(5));
+    // @ts-expect-error no list of numbers
+    compiled(({ writer }) => writer.writelines([5]));
+  });
+
+  it("can be disposed of", () => {
+    compiled(({ writer }) => accepts<AsyncDisposable>(writer));
+    compiled(async () => {
+      await using server = await createServer(() => new Echo(), null, 0);
+      same<typeof server, Server>();
+    });
+  });
+
+  it("has a transport that cannot be replaced", () => {
+    // @ts-expect-error readonly
+    compiled(({ writer, transport }) => (writer.transport = transport));
+  });
+});
+
+describe("callbacks", () => {
+  it("may be plain or async, and take fewer arguments", () => {
+    accepts<ClientConnectedCallback>(
+      () => {},
+      async () => {},
+      (reader) => void reader.readline(),
+      async (reader, writer) => writer.write(await reader.readline()),
+      (_reader, _writer, { signal }) => signal.throwIfAborted(),
+    );
+  });
+
+  it("know the types of their arguments", () => {
+    accepts<ClientConnectedCallback>((reader, writer, context) => {
+      same<typeof reader, StreamReader>();
+      same<typeof writer, StreamWriter>();
+      same<typeof context.signal, AbortSignal>();
+    });
+    accepts<ClientErrorHandler>((error, writer) => {
+      same<typeof error, unknown>();
+      same<typeof writer, StreamWriter | null>();
+    });
+  });
+
+  it("may not ask for more than they get", () => {
+    // @ts-expect-error a fourth argument
+    accepts<ClientConnectedCallback>((_reader, _writer, _context, fourth: string) => void fourth);
+  });
+});
+
+describe("options", () => {
+  it("accept undefined for every key, under exactOptionalPropertyTypes too", () => {
+    const unset = { limit: undefined, signal: undefined, sock: undefined };
+    accepts<SignalOptions>({ signal: undefined });
+    accepts<StreamReaderOptions>({ limit: undefined });
+    accepts<StreamReaderProtocolOptions>({ onClientError: undefined });
+    accepts<OpenUnixConnectionOptions>(unset);
+    accepts<OpenConnectionOptions>({
+      ...unset,
+      family: undefined,
+      localAddr: undefined,
+      happyEyeballsDelay: undefined,
+      interleave: undefined,
+      allErrors: undefined,
+    });
+    accepts<StartUnixServerOptions>({
+      ...unset,
+      backlog: undefined,
+      startServing: undefined,
+      cleanupSocket: undefined,
+      mode: undefined,
+      maxConnections: undefined,
+      onClientError: undefined,
+    });
+    accepts<StartServerOptions>({
+      ...unset,
+      family: undefined,
+      backlog: undefined,
+      startServing: undefined,
+      reuseAddress: undefined,
+      reusePort: undefined,
+      keepAlive: undefined,
+      maxConnections: undefined,
+      onClientError: undefined,
+    });
+    accepts<ConnectionOptions>({ family: undefined });
+  });
+
+  it("refuse keys that there are not, and wrong types", () => {
+    // @ts-expect-error a slip of the pen
+    accepts<StreamReaderOptions>({ limits: 5 });
+    // @ts-expect-error text
+    accepts<StreamReaderOptions>({ limit: "5" });
+    // @ts-expect-error the controller in place of its signal
+    accepts<SignalOptions>({ signal: new AbortController() });
+    // @ts-expect-error no such family
+    accepts<OpenConnectionOptions>({ family: 5 });
+  });
+
+  it("may be readonly, as may a local address", () => {
+    const options = { localAddr: ["127.0.0.1", 0], limit: 10 } as const;
+    accepts<OpenConnectionOptions>(options);
+  });
+});
+
+describe("transports and protocols", () => {
+  it("infers the protocol from its factory", () => {
+    compiled(async () => {
+      const tcp = await createConnection(() => new Echo(), "localhost", 1);
+      same<typeof tcp, [Transport, Echo]>();
+      const unix = await createUnixConnection(() => new Echo(), "/run/app.sock");
+      same<typeof unix, [Transport, Echo]>();
+      const streams = await createUnixConnection(() => new StreamReaderProtocol(new StreamReader()), "/run/app.sock");
+      same<typeof streams, [Transport, StreamReaderProtocol]>();
+    });
+  });
+
+  it("takes any object with the methods for a protocol", () => {
+    compiled(() => {
+      const plain = {
+        connectionMade: none,
+        dataReceived: none,
+        eofReceived: () => true,
+        connectionLost: none,
+        pauseWriting: none,
+        resumeWriting: none,
+      };
+      accepts<Protocol>(plain, new Echo());
+      accepts<ProtocolFactory>(
+        () => plain,
+        () => new Echo(),
+      );
+    });
+    // @ts-expect-error the rest of the methods is missing
+    accepts<ProtocolFactory>(() => ({ dataReceived() {} }));
+  });
+
+  it("gives a pair of streams", () => {
+    compiled(async () => {
+      const pair = await openUnixConnection("/run/app.sock");
+      same<typeof pair, [StreamReader, StreamWriter]>();
+    });
+  });
+});
+
+describe("errors", () => {
+  it("have literal codes, to switch on", () => {
+    same<IncompleteReadError["code"], "ERR_INCOMPLETE_READ">();
+    same<InvalidStateError["code"], "ERR_INVALID_STATE">();
+    same<LineTooLongError["code"], "ERR_LINE_TOO_LONG">();
+  });
+
+  it("tell what was expected, or null", () => {
+    same<IncompleteReadError["expected"], number | null>();
+    same<IncompleteReadError["partial"], Buffer>();
+  });
+});

@@ -1,0 +1,125 @@
+/** Servers that are killed: what they leave is cleaned up by the next start on the path. */
+import "../support/leak-guard.js";
+import assert from "node:assert/strict";
+import { mkdirSync, readdirSync, rmdirSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, it } from "node:test";
+import type { StartUnixServerOptions } from "asyncio-streams";
+import { processMark } from "#src/net/process-mark.js";
+import { staleSocket } from "../net/stale.js";
+import { cannot } from "../support/runtime.js";
+import { socketPath } from "../support/temporary.js";
+import { ask, end, filesBeside, serve } from "./answering.js";
+import { Peer, scriptCommand } from "./peer.js";
+
+/** The next start on the path works, and cleans up. */
+async function assertStarts(path: string, context: string): Promise<void> {
+  const server = await serve("next", path);
+  assert.equal(await ask(path), "next who", context);
+  assert.deepEqual(filesBeside(path), ["test.sock"], context);
+  await end(server);
+  assert.deepEqual(filesBeside(path), [], context);
+}
+
+describe("a server that is killed", () => {
+  it("while it serves leaves a stale file, which the next start replaces", async () => {
+    const path = socketPath();
+    await using doomed = new Peer(scriptCommand("server-child"));
+    assert.equal(await doomed.ask("start", path), null);
+    doomed.process.kill("SIGKILL");
+    await doomed.ended;
+    assert.deepEqual(filesBeside(path), ["test.sock"]);
+    await assertStarts(path, "after SIGKILL");
+  });
+
+  it("at any moment of its starts and ends leaves nothing that the next start does not clean up, 60 times", async () => {
+    const path = socketPath();
+    let leftovers = 0;
+    // A few at a time: most of their lives they start their runtime.
+    for (let batch = 0; batch < 15; batch += 1) {
+      const doomed = Array.from({ length: 4 }, () => new Peer(scriptCommand("killed-child", path)));
+      for (const peer of doomed) {
+        await peer.next();
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 20));
+        peer.process.kill("SIGKILL");
+        await peer.ended;
+        if (readdirSync(dirname(path)).some((name) => name.startsWith(".as-"))) leftovers += 1;
+      }
+      await assertStarts(path, `batch ${batch}`);
+    }
+    assert.ok(leftovers > 0, "no start was met in the middle");
+  });
+
+  for (const [what, prepare, options] of [
+    ["on a free path", async () => {}, { mode: 0o600 }],
+    ["over a stale file", (path: string) => staleSocket(path), { mode: 0o600 }],
+    ["that takes over", (path: string) => staleSocket(path), { mode: 0o600, takeover: true }],
+  ] as const satisfies readonly (readonly [string, (path: string) => Promise<unknown>, StartUnixServerOptions])[]) {
+    const name = `before any step of a start ${what} leaves nothing that the next does not clean up`;
+    it(name, cannot("patched-built-in-modules", "bun", "deno"), async () => {
+      const path = socketPath();
+      const run = async (step: number): Promise<number | null> => {
+        await using peer = new Peer(scriptCommand("step-child", path, `${step}`, JSON.stringify(options)));
+        const { signal } = await peer.ended;
+        return signal === "SIGKILL" ? null : await peer.next<number>();
+      };
+      await prepare(path);
+      const steps = (await run(0)) as number;
+      assert.ok(steps >= 4, `${steps} steps`);
+      await assertStarts(path, "before the steps");
+      for (let step = 1; step <= steps; step += 1) {
+        await prepare(path);
+        assert.equal(await run(step), null, `step ${step} of ${steps}`);
+        await assertStarts(path, `step ${step} of ${steps}`);
+      }
+    });
+  }
+});
+
+describe("hidden directories in the socket's directory", () => {
+  /** Marks of no process: ids are below 2 ** 22. */
+  const namespace = processMark().split("-")[1]!.slice(0, 3);
+  const gone = (2 ** 30).toString(36);
+
+  for (const [what, mark] of [
+    ["of a process that is gone", `${gone}-${namespace}000`],
+    ["of a process that had our id", `${process.pid.toString(36)}-${namespace}${processMark().endsWith("zzz") ? "yyy" : "zzz"}`],
+  ] as const) {
+    it(`${what} are removed`, async () => {
+      const path = socketPath();
+      const directory = join(dirname(path), `.as-${mark}-0123`);
+      mkdirSync(directory);
+      for (const name of ["s", "stale"]) await staleSocket(join(directory, name));
+      await assertStarts(path, what);
+    });
+  }
+
+  for (const [what, mark, seconds, kept] of [
+    ["of this process", processMark(), 1e6, true],
+    ["of a process in another container", `${gone}-${namespace === "zzz" ? "yyy" : "zzz"}000`, 10, true],
+    ["of a process in another container, if they are old,", `${gone}-${namespace === "zzz" ? "yyy" : "zzz"}000`, 1000, false],
+  ] as const) {
+    it(`${what} are ${kept ? "left alone" : "removed"}`, async () => {
+      const path = socketPath();
+      const directory = join(dirname(path), `.as-${mark}-0123`);
+      mkdirSync(directory);
+      const then = Date.now() / 1000 - seconds;
+      utimesSync(directory, then, then);
+      await end(await serve("next", path));
+      assert.deepEqual(filesBeside(path), kept ? [`.as-${mark}-0123`] : []);
+      if (kept) rmdirSync(directory);
+    });
+  }
+
+  it("are not looked for behind a link that somebody has put there", async () => {
+    const path = socketPath();
+    const target = join(dirname(path), "target");
+    mkdirSync(target);
+    writeFileSync(join(target, "s"), "not ours");
+    const link = join(dirname(path), `.as-${gone}-${namespace}000-0123`);
+    symlinkSync(target, link);
+    await end(await serve("next", path));
+    assert.deepEqual(readdirSync(target), ["s"]);
+    unlinkSync(link);
+  });
+});

@@ -1,0 +1,104 @@
+/** Clients that have connected, and that the server has not seen yet when it closes. */
+import "../support/leak-guard.js";
+import assert from "node:assert/strict";
+import { existsSync, unlinkSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { openUnixConnection, type Server } from "asyncio-streams";
+import { socketPath, temporaryDirectory } from "../support/temporary.js";
+import { ask, end, filesBeside, serve } from "./answering.js";
+import { needsPython, Peer, pythonCommand } from "./peer.js";
+
+const CLIENTS = 20;
+
+/** Connects clients while this thread sleeps, so that all of them are in the queue and none has been accepted. */
+function fillQueue(path: string): Peer {
+  const marker = join(temporaryDirectory(), "connected");
+  const peer = new Peer(pythonCommand("queue", path, `${CLIENTS}`, marker));
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  while (!existsSync(marker)) Atomics.wait(pause, 0, 0, 1);
+  return peer;
+}
+
+const answersOf = (name: string): string[] => Array.from({ length: CLIENTS }, (_, number) => `${name} ${number}`);
+
+describe("clients in the queue when the server closes", () => {
+  it("are answered", needsPython, async () => {
+    const path = socketPath();
+    const server = await serve("closing", path);
+    await using peer = fillQueue(path);
+    server.close();
+    assert.deepEqual(filesBeside(path), []);
+    assert.deepEqual(await peer.next(), answersOf("closing"));
+    await server.waitClosed();
+    await peer.ended;
+  });
+
+  it("are answered by the old server when it has been taken over, and then closes", needsPython, async () => {
+    const path = socketPath();
+    const old = await serve("old", path);
+    const starting = serve("new", path, { takeover: true });
+    await using peer = fillQueue(path);
+    const successor = await starting;
+    old.close();
+    const answers = await peer.next<string[]>();
+    assert.deepEqual(
+      answers.map((answer) => answer.replace(/^(old|new) /, "")),
+      answersOf("").map((answer) => answer.trim()),
+    );
+    assert.equal(await ask(path), "new who");
+    await old.waitClosed();
+    await end(successor);
+    await peer.ended;
+  });
+
+  it("are answered when the name has vanished", needsPython, async () => {
+    const path = socketPath();
+    const server = await serve("vanished", path);
+    await using peer = fillQueue(path);
+    unlinkSync(path);
+    server.close();
+    assert.deepEqual(await peer.next(), answersOf("vanished"));
+    await server.waitClosed();
+    await peer.ended;
+  });
+
+  it("are waited for by waitClosed()", needsPython, async () => {
+    const path = socketPath();
+    const seen: string[] = [];
+    const server = await serve("waited for", path);
+    await using peer = fillQueue(path);
+    server.close();
+    const closed = server.waitClosed().then(() => seen.push("closed"));
+    seen.push(((await peer.next<string[]>()).length === CLIENTS && "answered") || "not answered");
+    await closed;
+    assert.deepEqual(seen, ["answered", "closed"]);
+    await peer.ended;
+  });
+
+  it("are not joined by others: the name is gone at once", async () => {
+    const path = socketPath();
+    const server: Server = await serve("closing", path);
+    server.close();
+    await assert.rejects(openUnixConnection(path), { code: "ENOENT" });
+    await server.waitClosed();
+  });
+});
+
+describe("the name of a server, which vanishes while it serves", () => {
+  it("leaves its clients alone, and a new server may take it", async () => {
+    const path = socketPath();
+    const first = await serve("first", path);
+    const [reader, writer] = await openUnixConnection(path);
+    unlinkSync(path);
+    const second = await serve("second", path);
+    writer.write("who\n");
+    assert.equal((await reader.readline()).toString(), "first who\n");
+    assert.equal(await ask(path), "second who");
+    writer.close();
+    await end(first);
+    assert.equal(await ask(path), "second who");
+    await end(second);
+    assert.deepEqual(filesBeside(path), []);
+  });
+});
