@@ -1,5 +1,6 @@
 /** Runs the compiled tests on every other runtime: `node scripts/test-runtimes.mjs [name ...] [-- file pattern ...]`. */
 import { spawnSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { installRuntimes } from "./runtimes.mjs";
 
@@ -9,14 +10,31 @@ const names = dashes === -1 ? args : args.slice(0, dashes);
 const patterns = dashes === -1 ? [] : args.slice(dashes + 1);
 const runner = fileURLToPath(new URL("test.mjs", import.meta.url));
 
+const logs = fileURLToPath(new URL("../build/test-logs/", import.meta.url));
+mkdirSync(logs, { recursive: true });
+
+/** The last lines of what a run printed, where each runtime sums up and repeats what failed. */
+const LINES_SHOWN = { passed: 8, failed: 250 };
+
 const failed = [];
 for (const { name, binary } of installRuntimes(names)) {
   console.log(`\n== ${name}`);
-  const { status } = spawnSync(process.execPath, [runner, "--runtime", binary, ...patterns], { stdio: "inherit" });
-  if (status !== 0) failed.push(name);
+  const { status, stdout, stderr } = spawnSync(process.execPath, [runner, "--runtime", binary, ...patterns], {
+    encoding: "utf8",
+    env: { ...process.env, NO_COLOR: "1" },
+    maxBuffer: 2 ** 30,
+  });
+  const output = stdout + stderr;
+  writeFileSync(`${logs}${name}.txt`, output);
+  console.log(output.trimEnd().split("\n").slice(-LINES_SHOWN.passed).join("\n"));
+  if (status !== 0) failed.push({ name, output });
+}
+for (const { name, output } of failed) {
+  console.error(`\n== failed on ${name}: the end of build/test-logs/${name}.txt`);
+  console.error(output.trimEnd().split("\n").slice(-LINES_SHOWN.failed).join("\n"));
 }
 if (failed.length > 0) {
-  console.error(`\nfailed on ${failed.join(", ")}`);
+  console.error(`\nfailed on ${failed.map(({ name }) => name).join(", ")}`);
   process.exit(1);
 }
 console.log("\npassed on every runtime");

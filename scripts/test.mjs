@@ -3,8 +3,9 @@
  *
  * The same compiled files run on every runtime. Files are named one by one, which every runtime understands.
  */
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { basename, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -30,13 +31,36 @@ await import("./make-certificates.mjs");
 /** A file (on Node) or a test that hangs is ended after this many milliseconds. The slowest file takes half a minute on a busy machine. */
 const TIME_LIMIT_MS = 240_000;
 
-const kind = basename(runtime);
-const command =
-  kind === "bun"
-    ? ["test", `--timeout=${TIME_LIMIT_MS}`, ...files.map((file) => `./${file}`)]
-    : kind === "deno"
-      ? ["test", "--allow-all", "--no-check", "--quiet", ...files]
-      : ["--test", `--test-timeout=${TIME_LIMIT_MS}`, ...files];
-const { status, error } = spawnSync(runtime, command, { cwd: root, stdio: "inherit" });
-if (error !== undefined) console.error(`could not run ${runtime}: ${error.message}`);
-process.exit(status ?? 1);
+/** One more than there are cores: many tests wait for other processes. */
+const LANES = availableParallelism() + 1;
+
+/** The commands that run all the files side by side: one for Node, which deals them out to processes by itself, else one for each lane. */
+function commands() {
+  const kind = basename(runtime);
+  if (kind !== "bun" && kind !== "deno") {
+    return [["--test", "--test-reporter=spec", `--test-concurrency=${LANES}`, `--test-timeout=${TIME_LIMIT_MS}`, ...files]];
+  }
+  const start = kind === "bun" ? ["test", `--timeout=${TIME_LIMIT_MS}`] : ["test", "--allow-all", "--no-check", "--quiet"];
+  const lanes = Array.from({ length: Math.min(LANES, files.length) }, () => [...start]);
+  files.forEach((file, index) => lanes[index % lanes.length].push(`./${file}`));
+  return lanes;
+}
+
+/** Runs one of them and gives its exit code; what it prints is kept together, if others run beside it. */
+function run(args, stdio) {
+  return new Promise((resolve) => {
+    const child = spawn(runtime, args, { cwd: root, stdio: ["inherit", stdio, stdio] });
+    const output = [];
+    child.stdout?.on("data", (chunk) => output.push(chunk));
+    child.stderr?.on("data", (chunk) => output.push(chunk));
+    child.on("error", (error) => console.error(`could not run ${runtime}: ${error.message}`));
+    child.on("close", (code) => {
+      process.stdout.write(Buffer.concat(output));
+      resolve(code ?? 1);
+    });
+  });
+}
+
+const lanes = commands();
+const codes = await Promise.all(lanes.map((args) => run(args, lanes.length === 1 ? "inherit" : "pipe")));
+process.exitCode = codes.find((code) => code !== 0) ?? 0;

@@ -21,6 +21,7 @@ export { BaseProtocol } from "./contracts/base-protocol.js";
 export type { Protocol, ProtocolFactory, Transport, WriteBufferLimits, WriteData } from "./contracts/connection.js";
 export type { CipherInfo, ExtraInfo, SocketAddress, TransportSocket } from "./contracts/extra-info.js";
 export type { SSLClient, SSLServer, TlsTimeouts } from "./contracts/tls.js";
+export type { ByteCounts } from "./contracts/transport-owner.js";
 export { type ConnectionOptions, createConnection, createUnixConnection, type UnixConnectionOptions } from "./net/connect.js";
 export { createServer, createUnixServer, type TcpServerOptions, type UnixServerOptions } from "./net/listen.js";
 export { type ListenFd, listenFds } from "./net/listen-fds.js";

@@ -57,6 +57,7 @@ export function checkTransport(makePair: MakePair, makeCloggedPair?: MakePair, o
 
 /** What came of one check. */
 export interface CheckResult {
+  /** The name of the check. */
   readonly name: string;
   /** `null` if it has passed; else what it threw. */
   readonly error: unknown;

@@ -36,9 +36,13 @@ export interface MemoryPairOptions extends MemoryOptions {
 
 /** One end of a pair of streams in memory. */
 export interface MemoryEnd {
+  /** Reads what the other end writes. */
   readonly reader: StreamReader;
+  /** Writes to the other end. */
   readonly writer: StreamWriter;
+  /** Under both of them; its `reset()` breaks the connection. */
   readonly transport: MemoryTransport;
+  /** Between the transport and the streams. */
   readonly protocol: StreamReaderProtocol;
 }
 

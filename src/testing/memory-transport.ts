@@ -17,7 +17,7 @@ import { HIGH_WATER_BYTES, waterMarks } from "../base/limits.js";
 import { DONE, type WaitEnd, Waiters } from "../base/waiting.js";
 import type { Protocol, Transport, WriteBufferLimits, WriteData } from "../contracts/connection.js";
 import type { ExtraInfo } from "../contracts/extra-info.js";
-import { type LineReceiver, type LineSender, type MemoryLine, simulatedError } from "./memory-line.js";
+import { type MemoryLine, simulatedError } from "./memory-line.js";
 import { nextTurn } from "./turns.js";
 
 /** What a transport in memory is made from. */
@@ -33,7 +33,7 @@ export interface MemoryTransportParts {
 }
 
 /** One end of a connection in memory. `connectMemory()` and `memoryPair()` make both. */
-export class MemoryTransport implements Transport, LineSender, LineReceiver {
+export class MemoryTransport implements Transport {
   readonly #outgoing: MemoryLine;
   readonly #incoming: MemoryLine;
   readonly #extraInfo: Readonly<Record<string, unknown>>;

@@ -35,7 +35,11 @@ export class RecordingProtocol implements Protocol {
   #receivedBytes = 0;
   #onLost!: (error: Error | null) => void;
 
-  /** @param hooks what to do in some of the methods; what they return or throw is the method's */
+  /**
+   * Makes one, unconnected.
+   *
+   * @param hooks what to do in some of the methods; what they return or throw is the method's
+   */
   constructor(hooks: ProtocolHooks = {}) {
     this.#hooks = hooks;
     this.lost = new Promise((resolve) => {

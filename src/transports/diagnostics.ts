@@ -26,6 +26,7 @@ export interface AcceptMessage {
 
 /** The message of `asyncio-streams:close`: a connection is over, and its protocol is about to hear of it. */
 export interface CloseMessage extends ByteCounts {
+  /** The connection: its extra info can still be asked for. */
   readonly transport: Transport;
   /** What ended it; `null` after an orderly end, a `close()` or an `abort()`. */
   readonly error: Error | null;
@@ -37,6 +38,7 @@ export interface CloseMessage extends ByteCounts {
 export interface ErrorMessage {
   /** The connection; `null` if it failed before there was one. */
   readonly transport: Transport | null;
+  /** What was thrown. */
   readonly error: unknown;
   /**
    * What failed: opening a connection, taking in a client (its TLS handshake, or the accepting itself), a connection that stood (`close` tells of it, too), or
@@ -47,6 +49,7 @@ export interface ErrorMessage {
 
 /** The message of `asyncio-streams:pause`: one direction of a connection has to wait. */
 export interface PauseMessage {
+  /** The connection. */
   readonly transport: Transport;
   /** `"reading"`: the program is slower than the peer. `"writing"`: the peer is slower than the program. */
   readonly direction: "reading" | "writing";
@@ -64,6 +67,7 @@ export interface ResumeMessage extends PauseMessage {
 export interface TlsUpgradeMessage {
   /** The connection from now on. */
   readonly transport: Transport;
+  /** Which side of the handshake this end is. */
   readonly role: "client" | "server";
   /** Milliseconds from the call to here. */
   readonly durationMs: number;
@@ -83,12 +87,19 @@ export interface TlsUpgradeMessage {
  * ```
  */
 export interface DiagnosticsMessages {
+  /** A connection that was opened stands. */
   "asyncio-streams:connect": ConnectMessage;
+  /** A client of a server has its connection. */
   "asyncio-streams:accept": AcceptMessage;
+  /** A connection is over. */
   "asyncio-streams:close": CloseMessage;
+  /** Something failed. */
   "asyncio-streams:error": ErrorMessage;
+  /** One direction of a connection has to wait. */
   "asyncio-streams:pause": PauseMessage;
+  /** It goes on. */
   "asyncio-streams:resume": ResumeMessage;
+  /** A connection has changed over to TLS. */
   "asyncio-streams:tls-upgrade": TlsUpgradeMessage;
 }
 

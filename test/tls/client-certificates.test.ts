@@ -39,14 +39,12 @@ for (const kind of kinds) {
         it(`is refused if it is required: ${shown ?? "none"}`, async () => {
           await using ours = await listen(kind, { ssl: required }, tellName);
           // In TLS 1.3 a client is done before the server has seen its certificate: it hears of the refusal when it reads.
-          await assert.rejects(async () => {
-            const [reader, writer] = await ours.connect({ ssl: clientSsl(shown, version) });
+          const told = ours.connect({ ssl: clientSsl(shown, version) }).then(async ([reader, writer]) => {
             const received = await reader.read();
             writer.close();
-            await writer.waitClosed();
-            assert.equal(received.length, 0);
-            throw new Error("refused without a word");
+            return received;
           });
+          assert.equal((await told.catch(() => "")).length, 0);
           await until(() => ours.errors.length > 0);
           const [{ error, writer }] = ours.errors as [(typeof ours.errors)[number]];
           assert.equal(writer, null);
@@ -85,11 +83,8 @@ for (const kind of kinds) {
         told.catch(() => {});
       });
       const [reader, writer] = await connect();
-      await assert.rejects(async () => {
-        await writer.startTls(trust, { serverHostname: "localhost" });
-        await reader.read();
-        throw new Error("refused without a word");
-      });
+      const received = writer.startTls(trust, { serverHostname: "localhost" }).then(() => reader.read());
+      assert.equal((await received.catch(() => "")).length, 0);
       writer.transport.abort();
       await assert.rejects(told as Promise<void>);
       server.close();

@@ -12,7 +12,7 @@ import {
   type StreamWriter,
 } from "asyncio-streams";
 import { identity, trust } from "../support/certificates.js";
-import { type Kind, tcp, unix } from "../support/pairs.js";
+import { type Kind, type Pair, tcp, unix } from "../support/pairs.js";
 
 /** TLS as a TLS kind speaks it. */
 export interface TlsSetting {
@@ -121,4 +121,23 @@ export async function checkEcho([reader, writer]: readonly [StreamReader, Stream
   assert.equal((await reader.readline()).toString(), "is anybody there?\n");
   writer.close();
   await writer.waitClosed();
+}
+
+/** Whom the clients of the tests expect. */
+export const HOST: { readonly serverHostname: string } = { serverHostname: "localhost" };
+
+/** Changes both ends over. */
+export async function secure({ client, peer }: Pair): Promise<void> {
+  await Promise.all([client.writer.startTls(trust, HOST), peer.writer.startTls(identity("server"))]);
+}
+
+/** Sends a line each way. */
+export async function checkTalk({ client, peer }: Pair): Promise<void> {
+  for (const [from, to] of [
+    [client, peer],
+    [peer, client],
+  ] as const) {
+    from.writer.write("over TLS\n");
+    assert.equal((await to.reader.readline()).toString(), "over TLS\n");
+  }
 }

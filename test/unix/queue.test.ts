@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { existsSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { openUnixConnection, type Server } from "asyncio-streams";
+import { openUnixConnection, type Server, startUnixServer } from "asyncio-streams";
 import { socketPath, temporaryDirectory } from "../support/temporary.js";
-import { ask, end, filesBeside, serve } from "./answering.js";
+import { answerAs, ask, end, filesBeside, serve } from "./answering.js";
 import { needsPython, Peer, pythonCommand } from "./peer.js";
 
 const CLIENTS = 20;
@@ -65,14 +65,18 @@ describe("clients in the queue when the server closes", () => {
 
   it("are waited for by waitClosed()", needsPython, async () => {
     const path = socketPath();
-    const seen: string[] = [];
-    const server = await serve("waited for", path);
+    const answer = answerAs("waited for");
+    let served = 0;
+    const server = await startUnixServer(async (reader, writer, context) => {
+      served += 1;
+      await answer(reader, writer, context);
+    }, path);
     await using peer = fillQueue(path);
     server.close();
-    const closed = server.waitClosed().then(() => seen.push("closed"));
-    seen.push(((await peer.next<string[]>()).length === CLIENTS && "answered") || "not answered");
-    await closed;
-    assert.deepEqual(seen, ["answered", "closed"]);
+    assert.equal(served, 0);
+    await server.waitClosed();
+    assert.equal(served, CLIENTS);
+    assert.deepEqual(await peer.next(), answersOf("waited for"));
     await peer.ended;
   });
 

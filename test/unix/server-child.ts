@@ -39,3 +39,5 @@ for await (const [command, ...args] of commands()) {
     tell("closed");
   }
 }
+// With its servers, if it still has some.
+process.exit();

@@ -1,0 +1,244 @@
+/** OpenSSL's own programs at the other end: `openssl s_client` and `openssl s_server`. */
+import "../support/leak-guard.js";
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { rmSync } from "node:fs";
+import { describe, it } from "node:test";
+import { type ClientConnectedCallback, openConnection, openUnixConnection, type SocketAddress } from "asyncio-streams";
+import { payload, receiveBytes, sendBytes } from "../conformance/payload.js";
+import { type CertificateName, certificateFile, identity, keyFile, trust } from "../support/certificates.js";
+import { kinds, unix } from "../support/pairs.js";
+import { cannot } from "../support/runtime.js";
+import { socketPath } from "../support/temporary.js";
+import { until } from "../support/turns.js";
+import { echo, listen } from "./kinds.js";
+
+const FLAGS = { "TLSv1.2": "-tls1_2", "TLSv1.3": "-tls1_3" } as const;
+const MIB = 1_048_576;
+
+const program = process.env["OPENSSL"] ?? "openssl";
+const found = spawnSync(program, ["version"], { encoding: "utf8" }).stdout ?? "";
+const options = { skip: found.startsWith("OpenSSL") ? false : "needs OpenSSL's program: name it in OPENSSL" };
+
+/** The program, waited for. */
+class OpenSsl implements AsyncDisposable {
+  readonly #child;
+  readonly #ended: Promise<[code: number | null, signal: string | null]>;
+  readonly #hash = createHash("sha1");
+  /** What it printed, as long as that is little. */
+  output = "";
+  /** What it said of errors. */
+  complaints = "";
+  bytes = 0;
+
+  constructor(...args: readonly string[]) {
+    this.#child = spawn(program, args, { stdio: "pipe" });
+    this.#ended = once(this.#child, "close") as Promise<[number | null, string | null]>;
+    this.#child.stdout.on("data", (chunk: Buffer) => {
+      this.#hash.update(chunk);
+      this.bytes += chunk.length;
+      if (this.bytes < MIB) this.output += chunk.toString();
+    });
+    this.#child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      this.complaints += text;
+    });
+    // It may be gone before its input is closed.
+    this.#child.stdin.on("error", () => {});
+  }
+
+  /** A client of a server of ours. */
+  static client(address: SocketAddress, ...args: readonly string[]): OpenSsl {
+    const where = typeof address === "string" ? ["-unix", address] : ["-connect", `127.0.0.1:${address[1]}`];
+    const trusts = ["-CAfile", certificateFile("ca"), "-verify_return_error", "-verify_hostname", "localhost", "-servername", "localhost"];
+    return new OpenSsl("s_client", ...where, "-quiet", ...trusts, ...args);
+  }
+
+  type(input: string | Buffer): void {
+    this.#child.stdin.write(input);
+  }
+
+  endInput(): void {
+    this.#child.stdin.end();
+  }
+
+  checksum(): string {
+    return this.#hash.copy().digest("hex");
+  }
+
+  async end(): Promise<number | null> {
+    const [code] = await this.#ended;
+    return code;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#ended;
+  }
+}
+
+function shown(name: CertificateName): string[] {
+  return ["-cert", certificateFile(name), "-key", keyFile(name)];
+}
+
+for (const kind of kinds) {
+  for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
+    const versions = { minVersion: version, maxVersion: version };
+    const flag = FLAGS[version];
+
+    describe(`openssl s_client over ${kind.name}, ${version}`, () => {
+      it("is served line by line, and ends when it has no more to say", options, async () => {
+        await using ours = await listen(kind, { ssl: { ...identity("server"), ...versions } });
+        await using client = OpenSsl.client(ours.address, flag, "-no_ign_eof");
+        client.type("one\n");
+        await until(() => client.output === "one\n");
+        client.type("two\n");
+        await until(() => client.output === "one\ntwo\n");
+        client.endInput();
+        assert.equal(await client.end(), 0);
+        await until(() => ours.served.every(({ writer }) => writer.isClosing()));
+        await ours.served[0]?.writer.waitClosed();
+        assert.deepEqual(ours.errors, []);
+      });
+
+      const closing = kind === unix && options.skip === false ? cannot("much-and-close-notify-over-unix", "bun") : options;
+
+      it("sees the end after our close(), and every byte before it", closing, async () => {
+        let sent: Promise<string> | undefined;
+        let ended: Promise<void> | undefined;
+        const sendAndClose: ClientConnectedCallback = async (_reader, writer) => {
+          sent = sendBytes(writer, 4 * MIB);
+          await sent;
+          writer.close();
+          ended = writer.waitClosed();
+          await ended;
+        };
+        await using ours = await listen(kind, { ssl: { ...identity("server"), ...versions } }, sendAndClose);
+        await using client = OpenSsl.client(ours.address, flag);
+        assert.equal(await client.end(), 0);
+        assert.equal(client.checksum(), await sent);
+        assert.equal(client.bytes, 4 * MIB);
+        await ended;
+        assert.deepEqual(ours.errors, []);
+      });
+
+      it("sends megabytes", options, async () => {
+        let received: Promise<string> | undefined;
+        const receive: ClientConnectedCallback = async (reader, writer) => {
+          received = receiveBytes(reader, MIB);
+          await received;
+          writer.write("thanks\n");
+          writer.close();
+        };
+        await using ours = await listen(kind, { ssl: { ...identity("server"), ...versions } }, receive);
+        await using client = OpenSsl.client(ours.address, flag);
+        client.type(payload(MIB));
+        await client.end();
+        assert.equal(client.output, "thanks\n");
+        assert.equal(await received, createHash("sha1").update(payload(MIB)).digest("hex"));
+      });
+
+      it("shows its certificate where that is required", options, async () => {
+        const tellName: ClientConnectedCallback = (_reader, writer) => {
+          writer.write(`${writer.getExtraInfo("peercert")?.subject.CN}\n`);
+          writer.close();
+        };
+        const ssl = { ...identity("server"), ...trust, ...versions, requestCert: true };
+        await using ours = await listen(kind, { ssl }, tellName);
+        await using good = OpenSsl.client(ours.address, flag, ...shown("client"));
+        await good.end();
+        assert.equal(good.output, "asyncio-streams test: client\n");
+        await using bad = OpenSsl.client(ours.address, flag, ...shown("client-of-other-ca"));
+        await bad.end();
+        assert.equal(bad.output, "");
+        await until(() => ours.errors.length > 0);
+        assert.deepEqual([ours.errors.length, ours.errors[0]?.writer, ours.served.length], [1, null, 1]);
+      });
+
+      for (const name of ["expired", "wrong-host", "self-signed"] as const) {
+        it(`refuses the certificate ${name}, and the server hears its alert`, options, async () => {
+          await using ours = await listen(kind, { ssl: { ...identity(name), ...versions } });
+          await using client = OpenSsl.client(ours.address, flag);
+          assert.notEqual(await client.end(), 0);
+          await until(() => ours.errors.length > 0);
+          const [{ error, writer }] = ours.errors as [(typeof ours.errors)[number]];
+          assert.deepEqual([ours.errors.length, writer, ours.served.length], [1, null, 0]);
+          assert.ok(typeof error.code === "string", String(error));
+        });
+      }
+    });
+
+    describe(`openssl s_server over ${kind.name}, ${version}`, () => {
+      it("answers our client, and its close_notify ours", options, async () => {
+        const path = kind === unix ? socketPath() : null;
+        const where = path === null ? ["-accept", "127.0.0.1:0"] : ["-unix", path];
+        await using server = new OpenSsl("s_server", ...where, flag, "-rev", ...shown("server"));
+        await until(() => /ACCEPT/.test(server.output));
+        const port = Number(/ACCEPT .*:(\d+)/.exec(server.output)?.[1]);
+        for (let round = 0; round < 2; round += 1) {
+          const tls = { ssl: { ...trust, ...versions }, serverHostname: "localhost" };
+          const [reader, writer] = await (path === null ? openConnection("127.0.0.1", port, tls) : openUnixConnection(path, tls));
+          writer.write("stressed\n");
+          assert.equal((await reader.readline()).toString(), "desserts\n");
+          writer.close();
+          await writer.waitClosed();
+        }
+        if (path !== null) rmSync(path, { force: true });
+      });
+
+      it("asks for our certificate", options, async () => {
+        const path = kind === unix ? socketPath() : null;
+        const where = path === null ? ["-accept", "127.0.0.1:0"] : ["-unix", path];
+        const asks = ["-Verify", "1", "-verify_return_error", "-CAfile", certificateFile("ca")];
+        await using server = new OpenSsl("s_server", ...where, flag, "-rev", ...asks, ...shown("server"));
+        await until(() => /ACCEPT/.test(server.output));
+        const port = Number(/ACCEPT .*:(\d+)/.exec(server.output)?.[1]);
+        const connect = (more: object): ReturnType<typeof openConnection> => {
+          const tls = { ssl: { ...trust, ...versions, ...more }, serverHostname: "localhost" };
+          return path === null ? openConnection("127.0.0.1", port, tls) : openUnixConnection(path, tls);
+        };
+        const [reader, writer] = await connect(identity("client"));
+        writer.write("drawer\n");
+        assert.equal((await reader.readline()).toString(), "reward\n");
+        writer.close();
+        await writer.waitClosed();
+        // In TLS 1.3 the refusal comes after our handshake is done, and the connection's end may overtake its reason.
+        const refused = connect({}).then(async ([refusedReader, refusedWriter]) => {
+          refusedWriter.write("drawer\n");
+          const answer = await refusedReader.readline();
+          refusedWriter.transport.abort();
+          return answer;
+        });
+        assert.equal((await refused.catch(() => "")).length, 0);
+        if (path !== null) rmSync(path, { force: true });
+      });
+    });
+  }
+
+  describe(`openssl s_client -starttls smtp over ${kind.name}`, () => {
+    it("changes over, and is served", options, async () => {
+      const mail: ClientConnectedCallback = async (reader, writer, context) => {
+        writer.write("220 mail.example ready\r\n");
+        for await (const line of reader) {
+          const command = line.toString().trim().split(" ")[0];
+          if (command === "EHLO") writer.write("250-mail.example\r\n250 STARTTLS\r\n");
+          else if (command === "STARTTLS") {
+            writer.write("220 go ahead\r\n");
+            break;
+          }
+        }
+        await writer.startTls(identity("server"));
+        await echo(reader, writer, context);
+      };
+      const { server } = await kind.serve(mail);
+      await using client = OpenSsl.client(server.sockets[0]!.getsockname(), "-starttls", "smtp", "-no_ign_eof");
+      client.type("secret\n");
+      await until(() => client.output.endsWith("secret\n"));
+      client.endInput();
+      assert.equal(await client.end(), 0);
+      server.close();
+      await server.waitClosed();
+    });
+  });
+}
