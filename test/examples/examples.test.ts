@@ -9,7 +9,7 @@ import { root } from "../docs/markdown.js";
 import "../support/certificates.js";
 import { runExample } from "./run-example.js";
 
-/** What each example prints; `null`: it does not end by itself, and has a test of its own. */
+/** What each example prints; `null`: it does not end by itself, or needs a server, and has a test of its own. */
 const OUTPUT: Readonly<Record<string, string | RegExp | null>> = {
   "daemon.ts": null, // see daemon.test.ts
   "demo.ts": /^A line server listens on /, // see demo.test.ts
@@ -34,6 +34,7 @@ the sum of 0.5, 0.25 is 0.75
 TimeoutError
 {"id":2,"result":"shutdown is done"}
 `,
+  "redis.ts": null, // see interop/redis.test.ts
   "start-tls.ts": `< 220 ready
 > LOGIN me secret
 < 538 not in the clear: STARTTLS first
@@ -52,6 +53,7 @@ const LINES: Readonly<Record<string, number>> = {
   "echo-tls.ts": 51,
   "framing.ts": 51,
   "lsp-framing.ts": 61,
+  "redis.ts": 120,
   "start-tls.ts": 61,
 };
 

@@ -33,11 +33,11 @@ export function exampleEnvironment(directory: string): NodeJS.ProcessEnv {
 }
 
 /** Runs `build/examples/<name>` with a temporary directory of its own. */
-export function runExample(name: string): ExampleRun {
+export function runExample(name: string, args: readonly string[] = [], more: NodeJS.ProcessEnv = {}): ExampleRun {
   const directory = temporaryDirectory();
-  const [command, ...args] = exampleCommand(name) as [string, ...string[]];
-  const env = exampleEnvironment(directory);
-  const { stdout, stderr, status, error } = spawnSync(command, args, { env, encoding: "utf8", timeout: TIME_LIMIT_MS });
+  const [command, ...file] = exampleCommand(name) as [string, ...string[]];
+  const env = { ...exampleEnvironment(directory), ...more };
+  const { stdout, stderr, status, error } = spawnSync(command, [...file, ...args], { env, encoding: "utf8", timeout: TIME_LIMIT_MS });
   if (error !== undefined) throw error;
   return { stdout, stderr, status, leftovers: readdirSync(directory) };
 }
