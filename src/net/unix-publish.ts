@@ -82,26 +82,32 @@ export async function checkStale(at: PublicName, taken: Stats): Promise<void> {
   throw addressInUse(at, `a socket has this name, and whether a server listens on it cannot be told (${failure.message})`, failure);
 }
 
-/** Connects and closes at once; returns the error if that did not work. */
+/**
+ * Connects and closes at once; returns the error if that did not work.
+ *
+ * Bun: a socket says ECONNREFUSED for whatever is wrong, also if a live server's queue is full (EAGAIN), or if it is a datagram socket (EPROTOTYPE). Its `fetch()`
+ * tells the truth, or nothing if it took the connection: then the next connection does, if that was not just a loaded machine.
+ */
 async function probe(path: string): Promise<Error | null> {
-  const failure = await connectOnce(path);
-  return process.versions["bun"] !== undefined && codeOf(failure) === "ECONNREFUSED" ? probeInBun(path) : failure;
+  for (let attempt = 1; ; attempt += 1) {
+    const failure = await connectOnce(path);
+    if (process.versions["bun"] === undefined || codeOf(failure) !== "ECONNREFUSED") return failure;
+    const reason = await refusalInBun(path);
+    if (reason !== null || attempt === BUN_PROBES) return reason;
+  }
 }
 
-/** How long a server that has just refused a connection, and takes one now, is waited for. */
-const BUN_PROBE_MS = 100;
+/** How long `fetch()` may take to be refused. */
+const BUN_FETCH_MS = 100;
+/** Two seconds in all. */
+const BUN_PROBES = 20;
 
-/**
- * Bun: a socket says ECONNREFUSED for whatever is wrong, also if a live server's queue is full (EAGAIN), or if it is a datagram socket (EPROTOTYPE). Its `fetch()`
- * tells the truth.
- */
-async function probeInBun(path: string): Promise<Error | null> {
+async function refusalInBun(path: string): Promise<Error | null> {
   try {
-    await fetch("http://localhost/", { unix: path, signal: AbortSignal.timeout(BUN_PROBE_MS) } as RequestInit);
+    await fetch("http://localhost/", { unix: path, signal: AbortSignal.timeout(BUN_FETCH_MS) } as RequestInit);
     return null;
   } catch (error) {
     const code = codeOf(error);
-    // Otherwise it took the connection, and does not speak HTTP.
     return code !== undefined && isSystemCode(code) ? systemError(code, "connect", "cannot connect", path, error) : null;
   }
 }
