@@ -2,12 +2,9 @@
  * The runtimes that the tests run on besides the Node.js that runs this script, as packages that carry the binary. Installed below
  * build/runtimes, one folder each, when they are not there yet.
  */
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { install } from "./install.mjs";
 
-const folder = fileURLToPath(new URL("../build/runtimes", import.meta.url));
 const nodePackage = `node-${process.platform === "win32" ? "win" : process.platform}-${process.arch}`;
 
 /** Pinned, like every development dependency. */
@@ -22,16 +19,6 @@ const RUNTIMES = [
 /** Installs what is missing; returns `{ name, binary }` for each runtime, or only for those named. */
 export function installRuntimes(names = []) {
   return RUNTIMES.filter(({ name }) => names.length === 0 || names.includes(name)).map(({ name, package: spec, binary }) => {
-    const prefix = join(folder, name);
-    const path = join(prefix, "node_modules", binary);
-    if (!existsSync(path)) {
-      console.log(`installing ${spec}`);
-      mkdirSync(prefix, { recursive: true });
-      const { status } = spawnSync("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--prefix", prefix, spec], {
-        stdio: "inherit",
-      });
-      if (status !== 0) throw new Error(`could not install ${spec}`);
-    }
-    return { name, binary: path };
+    return { name, binary: join(install(join("runtimes", name), spec), binary) };
   });
 }

@@ -1,12 +1,9 @@
 /**
  * Python's asyncio Streams for TypeScript: `[reader, writer]` pairs over Unix sockets and TCP, and the transports and protocols below them.
  *
- * @module
+ * @module asyncio-streams
  */
-export { type DuplexOptions, toDuplex } from "./adapters/duplex.js";
-export { type NodeStreamOptions, toReadable } from "./adapters/readable.js";
-export { toReadableStream, toWritableStream } from "./adapters/web-streams.js";
-export { toWritable } from "./adapters/writable.js";
+export type { NodeStreamOptions } from "./adapters/readable.js";
 export type { Data, SignalOptions } from "./base/arguments.js";
 export {
   ConcurrentReadError,
@@ -22,6 +19,7 @@ export type { Protocol, ProtocolFactory, Transport, WriteBufferLimits, WriteData
 export type { CipherInfo, ExtraInfo, SocketAddress, TransportSocket } from "./contracts/extra-info.js";
 export type { SSLClient, SSLServer, TlsTimeouts } from "./contracts/tls.js";
 export type { ByteCounts } from "./contracts/transport-owner.js";
+export { type DuplexOptions, toDuplex } from "./duplex.js";
 export { type ConnectionOptions, createConnection, createUnixConnection, type UnixConnectionOptions } from "./net/connect.js";
 export { createServer, createUnixServer, type TcpServerOptions, type UnixServerOptions } from "./net/listen.js";
 export { type ListenFd, listenFds } from "./net/listen-fds.js";
@@ -29,7 +27,7 @@ export type { ClientTlsOptions, IpFamily, ServerOptions, ServerTlsOptions } from
 export type { Server, ServerStats, ShutdownResult } from "./net/server.js";
 export type { PathLike } from "./net/unix-path.js";
 export { type OpenConnectionOptions, type OpenUnixConnectionOptions, openConnection, openUnixConnection } from "./open.js";
-export { type StartServerOptions, type StartUnixServerOptions, startServer, startUnixServer } from "./serve.js";
+export { type StartServerOptions, type StartUnixServerOptions, type StreamServerOptions, startServer, startUnixServer } from "./serve.js";
 export {
   type ClientConnectedCallback,
   type ClientContext,
@@ -45,6 +43,7 @@ export {
   type StreamReaderOptions,
 } from "./streams/reader.js";
 export { type StartTlsOptions, StreamWriter } from "./streams/writer.js";
+export type { WriterFlow } from "./streams/writer-flow.js";
 export type {
   AcceptMessage,
   CloseMessage,

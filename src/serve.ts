@@ -10,7 +10,7 @@ import { type ClientConnectedCallback, type ClientErrorHandler, reportClientErro
 import { StreamReader, type StreamReaderOptions } from "./streams/reader.js";
 
 /** What the two servers of streams share. */
-interface StreamServerOptions extends StreamReaderOptions {
+export interface StreamServerOptions extends StreamReaderOptions {
   /**
    * Hears what a client's callback throws, and what goes wrong before there is a callback (`writer` is `null` then). Default: a process warning with
    * the stack.

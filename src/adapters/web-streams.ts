@@ -1,29 +1,14 @@
-/** `toReadableStream()` and `toWritableStream()`: reader and writer as the streams of the web platform. */
+/** Reader and writer as the streams of the web platform. What `StreamReader.toWeb()` and `StreamWriter.toWeb()` are made of. */
 import type { Data } from "../base/arguments.js";
-import type { StreamReader } from "../streams/reader.js";
-import type { StreamWriter } from "../streams/writer.js";
-import { CHUNK_BYTES, checkReader } from "./readable.js";
-import { abortReason, checkWriter, endWriting } from "./writable.js";
+import type { ReadingEnd, WritingEnd } from "./ends.js";
+import { CHUNK_BYTES } from "./readable.js";
+import { abortReason, endWriting } from "./writable.js";
 
 /** What a WritableStream holds before it slows whoever writes, in bytes: as much as the writer's own buffer. */
 const HIGH_WATER_BYTES = 65_536;
 
-/**
- * A reader as a `ReadableStream` of bytes, for `Response`, `pipeThrough()` and the like.
- *
- * It reads nothing ahead: what is not asked for stays in the reader. A reader of mode `"byob"` gets the bytes in memory of its own; the chunks of others are copies.
- * An error of the reader is the stream's, after the data that came before. Cancelling it ends its reading and nothing else: the connection stays.
- *
- * @param reader where to read
- * @throws TypeError if `reader` is not a `StreamReader`
- *
- * @example
- * ```ts
- * const text = await new Response(toReadableStream(reader)).text();
- * ```
- */
-export function toReadableStream(reader: StreamReader): ReadableStream<Uint8Array> {
-  checkReader(reader);
+/** Makes the `ReadableStream`, which is one of bytes. */
+export function readableStreamOf(reader: ReadingEnd): ReadableStream<Uint8Array> {
   const stop = new AbortController();
   const { signal } = stop;
   return new ReadableStream({
@@ -53,24 +38,8 @@ export function toReadableStream(reader: StreamReader): ReadableStream<Uint8Arra
   });
 }
 
-/**
- * A writer as a `WritableStream`, which takes bytes and text.
- *
- * A chunk is done when the system has taken it, so a slow peer slows whoever writes. Closing the stream ends the writing side (over TLS, where that is not
- * possible, the connection); what the peer sends can still be read. Aborting it, or writing something that is neither bytes nor text, aborts the connection. A
- * connection that is lost is an error of the stream.
- *
- * @param writer where to write
- * @throws TypeError if `writer` is not a `StreamWriter`
- *
- * @example
- * ```ts
- * const response = await fetch("https://example.com/");
- * await response.body?.pipeTo(toWritableStream(writer));
- * ```
- */
-export function toWritableStream(writer: StreamWriter): WritableStream<Data> {
-  checkWriter(writer);
+/** Makes the `WritableStream`. */
+export function writableStreamOf(writer: WritingEnd): WritableStream<Data> {
   let ending = false;
   const fail = (error: unknown): void => writer.abort(abortReason(error));
   return new WritableStream<Data>(

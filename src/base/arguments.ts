@@ -83,8 +83,20 @@ export function checkSignal(value: AbortSignal | undefined): AbortSignal | undef
 /** Bytes or text as bytes, without a copy where they are bytes already. */
 export function toBytes(name: string, data: Data): Uint8Array {
   if (typeof data === "string") return Buffer.from(data);
-  if (data instanceof Uint8Array) return data;
+  if (data instanceof Uint8Array) {
+    if (data.length === 0 && isDetached(data)) throw invalidType(name, "bytes whose memory was not given away (detached)", data);
+    return data;
+  }
   throw invalidType(name, "a Uint8Array or a string", data);
+}
+
+/** A view of memory that was given away has no bytes, and would silently be nothing. */
+function isDetached({ buffer }: Uint8Array): boolean {
+  try {
+    return new Uint8Array(buffer).length < 0; // Node 20 has no `detached`, but refuses the view
+  } catch {
+    return true;
+  }
 }
 
 /** The same memory as a `Buffer`. */

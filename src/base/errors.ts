@@ -35,6 +35,8 @@ export class IncompleteReadError extends Error {
   readonly expected: number | null;
 
   /**
+   * Makes one.
+   *
    * @param partial the bytes read before the end of the stream
    * @param expected how many bytes were asked for, `null` if that was not known
    * @param options `cause`, as for every `Error`
@@ -59,6 +61,8 @@ export class LimitOverrunError extends Error {
   readonly consumed: number;
 
   /**
+   * Makes one.
+   *
    * @param message what overran
    * @param consumed bytes that can be skipped
    * @param options `cause`, as for every `Error`
@@ -83,6 +87,8 @@ export class LineTooLongError extends RangeError {
   readonly consumed: number;
 
   /**
+   * Makes one.
+   *
    * @param message what was too long
    * @param consumed bytes that were dropped
    * @param options `cause`, as for every `Error`

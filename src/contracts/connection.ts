@@ -57,7 +57,9 @@ export interface Transport {
   getWriteBufferSize(): number;
   /** What is known of the connection; `defaultValue` (`null`) for what is not. */
   getExtraInfo<Key extends keyof ExtraInfo>(name: Key): ExtraInfo[Key] | null;
+  /** The same, with another value than `null` for what is not known. */
   getExtraInfo<Key extends keyof ExtraInfo, Default>(name: Key, defaultValue: Default): ExtraInfo[Key] | Default;
+  /** The same, for a key that a transport of your own may have. */
   getExtraInfo(name: string, defaultValue?: unknown): unknown;
   /** Gives the connection to another protocol, from the next event on. `connectionMade` is not called again. */
   setProtocol(protocol: Protocol): void;

@@ -94,18 +94,8 @@ export function checkWriter(writer: StreamWriter): void {
 /** Checks bytes or text that are to be written as a frame. */
 export function frameBytes(frame: Data, maximum: number): Uint8Array {
   const bytes = toBytes("frame", frame);
-  if (bytes.length === 0 && isDetached(bytes)) throw invalidType("frame", "bytes whose memory was not given away (detached)", frame);
   if (bytes.length > maximum) throw new FrameTooLargeError(tooLarge("cannot write a frame", bytes.length, maximum), bytes.length, maximum);
   return bytes;
-}
-
-/** A view of memory that was given away has no bytes, and would be sent as an empty frame. */
-function isDetached({ buffer }: Uint8Array): boolean {
-  try {
-    return new Uint8Array(buffer).length < 0; // Node 20 has no `detached`, but refuses the view
-  } catch {
-    return true;
-  }
 }
 
 /** The message of a `FrameTooLargeError`. */

@@ -30,6 +30,8 @@ export class FrameTooLargeError extends Error {
   readonly maximum: number;
 
   /**
+   * Makes one.
+   *
    * @param message what was too large
    * @param size bytes of the frame
    * @param maximum the most bytes that a frame may have
@@ -67,6 +69,8 @@ export class InvalidFrameError extends Error {
   readonly line: number | null;
 
   /**
+   * Makes one.
+   *
    * @param message what is broken
    * @param offset bytes that were read before the frame
    * @param options `line` of NDJSON; `cause`, as for every `Error`

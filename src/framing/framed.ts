@@ -60,6 +60,8 @@ export class Framed<Read, Write = Read> implements AsyncIterable<Read> {
   readonly codec: FrameCodec<Read, Write>;
 
   /**
+   * Puts them together.
+   *
    * @param reader where to read
    * @param writer where to write
    * @param codec how

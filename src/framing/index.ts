@@ -1,7 +1,7 @@
 /**
  * Messages on streams: frames with their length in front, NDJSON, delimiters, netstrings, and codecs of your own.
  *
- * @module
+ * @module asyncio-streams/framing
  */
 export type { FrameCodec, FrameOptions } from "./codec.js";
 export { delimited } from "./delimiter.js";

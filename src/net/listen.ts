@@ -39,7 +39,14 @@ export interface UnixServerOptions extends ServerOptions, ServerTlsOptions {
    * Owner of the socket file, in force before the first client can connect; usually only root may give another than its own. An id that is left out stays
    * the process's.
    */
-  readonly owner?: { readonly uid?: number | undefined; readonly gid?: number | undefined } | undefined;
+  readonly owner?:
+    | {
+        /** The user's number. Default: the process's. */
+        readonly uid?: number | undefined;
+        /** The group's number. Default: the process's, or the directory's if that has the set-group-id bit. */
+        readonly gid?: number | undefined;
+      }
+    | undefined;
   /**
    * Replaces a live server on the path in one step, so that clients find one of the two at any time. The old server keeps its clients and accepts those who had
    * reached it; close it when this call has returned. Default false: a live server gives `EADDRINUSE`.

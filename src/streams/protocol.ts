@@ -69,6 +69,8 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
   #callbackDone = false;
 
   /**
+   * Makes one that waits for its transport.
+   *
    * @param reader is fed with what the transport receives
    * @param clientConnectedCb called with a reader and a new writer once the connection stands: the server's side
    * @param options how the callback's errors are reported

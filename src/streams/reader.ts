@@ -4,6 +4,9 @@
  * Somebody feeds the reader (`feedData`, `feedEof`, `setException`; on a connection that is `StreamReaderProtocol`), and one caller at a time reads. How a read
  * waits, what an abort leaves, and when the transport pauses, is told in `incoming.ts`.
  */
+import type { Readable } from "node:stream";
+import { type NodeStreamOptions, readableOf } from "../adapters/readable.js";
+import { readableStreamOf } from "../adapters/web-streams.js";
 import { checkBoolean, checkInteger, checkOptions, type Data, invalidType, type SignalOptions, toBytes } from "../base/arguments.js";
 import { IncompleteReadError, LimitOverrunError } from "../base/errors.js";
 import { checkLimit } from "../base/limits.js";
@@ -67,6 +70,8 @@ export class StreamReader implements AsyncIterable<Buffer> {
   readonly #takeNextLine: Attempt<IteratorResult<Buffer, undefined>>;
 
   /**
+   * Makes a reader that somebody feeds: its connection, or a test by hand.
+   *
    * @param options `limit`: the longest line in bytes, default 65,536
    * @throws RangeError `ERR_OUT_OF_RANGE` if `limit` is not a positive integer
    */
@@ -349,6 +354,11 @@ export class StreamReader implements AsyncIterable<Buffer> {
    * @returns how many bytes were dropped: fewer than `n` only at EOF
    * @throws RangeError `ERR_OUT_OF_RANGE` if `n` is negative or no integer
    * @throws ConcurrentReadError if another read is waiting
+   *
+   * @example
+   * ```ts
+   * if ((await reader.skip(1_000_000)) < 1_000_000) console.warn("the peer went away");
+   * ```
    */
   skip(n: number, options?: SignalOptions): Promise<number> {
     const incoming = this.#incoming;
@@ -369,13 +379,20 @@ export class StreamReader implements AsyncIterable<Buffer> {
    * Puts bytes back, in front of what is there. Only here. Works after EOF, too.
    *
    * @param data bytes or text; kept, not copied: do not change them afterwards
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` if `data` is neither bytes nor text, or its memory was given away (detached)
+   *
+   * @example
+   * ```ts
+   * const command = await reader.readexactly(4);
+   * if (command.toString() !== "GET ") reader.unread(command); // somebody else's affair
+   * ```
    */
   unread(data: Data): void {
     this.#incoming.unread(toBytes("data", data));
   }
 
   /**
-   * Iterates over the lines without their newlines, as buffers or as text. Only here. Leaving the loop takes nothing with it.
+   * Iterates over the lines without their newlines, as text. Only here. Leaving the loop takes nothing with it.
    *
    * **If aborted**, the iteration throws the signal's reason, and nothing is consumed.
    *
@@ -387,6 +404,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
    * ```
    */
   lines(options: LinesOptions & { readonly encoding: BufferEncoding }): AsyncIterableIterator<string, undefined>;
+  /** The same, as buffers. */
   lines(options?: LinesOptions & { readonly encoding?: undefined }): AsyncIterableIterator<Buffer, undefined>;
   lines(options: LinesOptions = {}): AsyncIterableIterator<string | Buffer, undefined> {
     checkOptions("options", options);
@@ -453,6 +471,41 @@ export class StreamReader implements AsyncIterable<Buffer> {
       },
       options,
     );
+  }
+
+  // ---- as a stream of another kind ---------------------------------------------------------------------------------------------
+
+  /**
+   * This reader as a Readable of `node:stream`, for whatever takes one: `pipeline()`, `node:readline`, a parser. Only here.
+   *
+   * It reads when it is read, up to its high-water mark ahead; the peer is slowed as by the reader itself. An error of the reader destroys it, after the data that
+   * came before. Destroying it ends its reading and nothing else: the connection stays, and so does what it has not read. Do not read here meanwhile.
+   *
+   * @param options `highWaterMark`: bytes read ahead, default Node's
+   * @throws RangeError `ERR_OUT_OF_RANGE` if `highWaterMark` is negative or no integer
+   *
+   * @example
+   * ```ts
+   * await pipeline(reader.toReadable(), createGunzip(), createWriteStream("dump"));
+   * ```
+   */
+  toReadable(options?: NodeStreamOptions): Readable {
+    return readableOf(this, options);
+  }
+
+  /**
+   * This reader as a `ReadableStream` of bytes, for `Response`, `pipeThrough()` and the like. Only here.
+   *
+   * It reads nothing ahead: what is not asked for stays in the reader. A reader of mode `"byob"` gets the bytes in memory of its own; the chunks of others are
+   * copies. An error of the reader is the stream's, after the data that came before. Cancelling it ends its reading and nothing else: the connection stays.
+   *
+   * @example
+   * ```ts
+   * const text = await new Response(reader.toWeb()).text();
+   * ```
+   */
+  toWeb(): ReadableStream<Uint8Array> {
+    return readableStreamOf(this);
   }
 
   // ---- feeding -----------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,11 @@
  * It holds no bytes: `write()` hands them to the transport at once, and `drain()` waits for the transport (through the protocol) when too much has
  * piled up there.
  */
-import { checkOptions, invalidType, type SignalOptions, toBytes } from "../base/arguments.js";
+import type { Writable } from "node:stream";
+import type { NodeStreamOptions } from "../adapters/readable.js";
+import { writableStreamOf } from "../adapters/web-streams.js";
+import { writableOf } from "../adapters/writable.js";
+import { checkOptions, type Data, invalidType, type SignalOptions, toBytes } from "../base/arguments.js";
 import { InvalidStateError } from "../base/errors.js";
 import { checkClientSsl, checkServerHostname, checkServerSsl, tlsTimeouts } from "../base/tls-arguments.js";
 import { type WaitEnd, waitEnd } from "../base/waiting.js";
@@ -12,6 +16,7 @@ import type { Transport, WriteData } from "../contracts/connection.js";
 import type { ExtraInfo } from "../contracts/extra-info.js";
 import type { SSLClient, SSLServer, TlsTimeouts } from "../contracts/tls.js";
 import type { StreamReader } from "./reader.js";
+import { SinkTransport } from "./sink-transport.js";
 import type { WriterFlow } from "./writer-flow.js";
 
 /** Turns of the event loop in which a socket tells that it has sent everything: it takes one or two over TLS, some more in Deno. */
@@ -44,6 +49,8 @@ export class StreamWriter implements AsyncDisposable {
   #bytesWritten = 0;
 
   /**
+   * Makes a writer on a transport of your own; `openConnection()` and its like give you one.
+   *
    * @param transport what is written to
    * @param protocol the transport's protocol, which says when to wait
    * @param reader the other half of the pair: its exception is thrown by `drain()`
@@ -52,6 +59,26 @@ export class StreamWriter implements AsyncDisposable {
     this.#transport = transport;
     this.#protocol = protocol;
     this.#reader = reader;
+  }
+
+  /**
+   * A writer to a Writable of Node or a `WritableStream`: a file, a child's standard input, a compressor. Only here.
+   *
+   * A chunk counts as buffered until the sink is done with it, so `drain()` and `flush()` wait for a slow one. `writeEof()` and `close()` end the sink after what was
+   * written; `abort()` destroys it. If it fails, that is the loss of the connection, with its error. It belongs to the writer from now on.
+   *
+   * @param sink what to write to
+   * @throws TypeError if `sink` is neither, or a `WritableStream` that somebody else writes to
+   *
+   * @example
+   * ```ts
+   * const child = spawn("sort");
+   * const [reader, writer] = [StreamReader.from(child.stdout), StreamWriter.from(child.stdin)];
+   * ```
+   */
+  static from(sink: Writable | WritableStream<Uint8Array>): StreamWriter {
+    const transport = new SinkTransport(sink);
+    return new StreamWriter(transport, transport.flow);
   }
 
   /** The transport underneath. */
@@ -161,6 +188,11 @@ export class StreamWriter implements AsyncDisposable {
    *
    * @param reason what waiting reads, `drain()` and `waitClosed()` reject with (`drain()` as the `cause`); without one it counts as an orderly end
    * @throws TypeError if `reason` is not an `Error`
+   *
+   * @example
+   * ```ts
+   * writer.abort(new Error("the client sends nonsense"));
+   * ```
    */
   abort(reason?: Error): void {
     if (reason !== undefined && !(reason instanceof Error)) throw invalidType("reason", "an Error", reason);
@@ -247,13 +279,51 @@ export class StreamWriter implements AsyncDisposable {
   }
 
   /**
+   * This writer as a Writable of `node:stream`, for whatever takes one. Only here.
+   *
+   * A chunk is done when the system has taken it, so a slow peer slows whoever writes. `end()` ends the writing side after what was written (over TLS, where that
+   * is not possible, it closes the connection); what the peer sends can still be read. Destroying the Writable before its end aborts the connection,
+   * with its error; a connection that is lost destroys the Writable. Do not write here meanwhile.
+   *
+   * @param options `highWaterMark`: bytes buffered above the writer's own buffer, default Node's
+   * @throws RangeError `ERR_OUT_OF_RANGE` if `highWaterMark` is negative or no integer
+   *
+   * @example
+   * ```ts
+   * await pipeline(createReadStream("dump"), createGzip(), writer.toWritable());
+   * ```
+   */
+  toWritable(options?: NodeStreamOptions): Writable {
+    return writableOf(this, options);
+  }
+
+  /**
+   * This writer as a `WritableStream`, which takes bytes and text. Only here.
+   *
+   * A chunk is done when the system has taken it, so a slow peer slows whoever writes. Closing the stream ends the writing side (over TLS, where that is not
+   * possible, the connection); what the peer sends can still be read. Aborting it, or writing something that is neither bytes nor text, aborts the connection. A
+   * connection that is lost is an error of the stream.
+   *
+   * @example
+   * ```ts
+   * const response = await fetch("https://example.com/");
+   * await response.body?.pipeTo(writer.toWeb());
+   * ```
+   */
+  toWeb(): WritableStream<Data> {
+    return writableStreamOf(this);
+  }
+
+  /**
    * What the transport knows of the connection, by Python's key.
    *
    * @param name such as `"peername"`
-   * @param defaultValue what to return if it is not known, default `null`
+   * @returns `null` if it is not known
    */
   getExtraInfo<Key extends keyof ExtraInfo>(name: Key): ExtraInfo[Key] | null;
+  /** The same, with another value than `null` for what is not known. */
   getExtraInfo<Key extends keyof ExtraInfo, Default>(name: Key, defaultValue: Default): ExtraInfo[Key] | Default;
+  /** The same, for a key that a transport of your own may have. */
   getExtraInfo(name: string, defaultValue?: unknown): unknown;
   getExtraInfo(name: string, defaultValue: unknown = null): unknown {
     return this.#transport.getExtraInfo(name, defaultValue);

@@ -41,32 +41,16 @@ function randomNumbers(seed: number): () => number {
   };
 }
 
-/** Every byte comes alone: finds code that takes a chunk for a message. */
 function oneByteAtATime(): Hostile {
   return { cut: () => 1 };
 }
 
-/**
- * Chunks of random size, the same for the same seed: print the seed, and a failure can be repeated.
- *
- * @param seed any integer
- * @param max the most bytes of a chunk, default 65,536
- * @throws RangeError `ERR_OUT_OF_RANGE` if `seed` is no integer, or `max` is not positive
- */
 function randomCuts(seed: number, max: number = 65_536): Hostile {
   const random = randomNumbers(checkInteger("seed", seed, Number.MIN_SAFE_INTEGER));
   checkInteger("max", max, 1);
   return { cut: (available) => 1 + Math.floor(random() * Math.min(available, max)) };
 }
 
-/**
- * Each chunk comes late: by `ms` milliseconds of the clock, or by a random time of up to `ms` if there is a seed.
- *
- * @param clock whose time it is: a `FakeClock`, so that no test has to wait
- * @param ms milliseconds
- * @param seed any integer
- * @throws TypeError `ERR_INVALID_ARG_TYPE` if `clock` has no `sleep()`; RangeError `ERR_OUT_OF_RANGE` if `ms` is negative or no integer
- */
 function delayed(clock: Sleeper, ms: number, seed?: number): Hostile {
   if (typeof clock !== "object" || clock === null || typeof clock.sleep !== "function") throw invalidType("clock", "a FakeClock", clock);
   checkInteger("ms", ms, 0);
@@ -75,12 +59,6 @@ function delayed(clock: Sleeper, ms: number, seed?: number): Hostile {
   return { delay: () => clock.sleep(Math.floor(random() * (ms + 1))) };
 }
 
-/**
- * The connection is reset after so many bytes: both ends lose it with `ECONNRESET`.
- *
- * @param bytes delivered before the reset; 0: the first byte resets it
- * @throws RangeError `ERR_OUT_OF_RANGE` if `bytes` is negative or no integer
- */
 function resetAfter(bytes: number): Hostile {
   return { resetAfter: checkInteger("bytes", bytes, 0) };
 }
@@ -96,9 +74,31 @@ function resetAfter(bytes: number): Hostile {
  * ```
  */
 export const hostile: {
+  /** Every byte comes alone: finds code that takes a chunk for a message. */
   readonly oneByteAtATime: () => Hostile;
+  /**
+   * Chunks of random size, the same for the same seed: print the seed, and a failure can be repeated.
+   *
+   * @param seed any integer
+   * @param max the most bytes of a chunk, default 65,536
+   * @throws RangeError `ERR_OUT_OF_RANGE` if `seed` is no integer, or `max` is not positive
+   */
   readonly randomCuts: (seed: number, max?: number) => Hostile;
+  /**
+   * Each chunk comes late: by `ms` milliseconds of the clock, or by a random time of up to `ms` if there is a seed.
+   *
+   * @param clock whose time it is: a `FakeClock`, so that no test has to wait
+   * @param ms milliseconds
+   * @param seed any integer
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` if `clock` has no `sleep()`; RangeError `ERR_OUT_OF_RANGE` if `ms` is negative or no integer
+   */
   readonly delayed: (clock: Sleeper, ms: number, seed?: number) => Hostile;
+  /**
+   * The connection is reset after so many bytes: both ends lose it with `ECONNRESET`.
+   *
+   * @param bytes delivered before the reset; 0: the first byte resets it
+   * @throws RangeError `ERR_OUT_OF_RANGE` if `bytes` is negative or no integer
+   */
   readonly resetAfter: (bytes: number) => Hostile;
 } = { oneByteAtATime, randomCuts, delayed, resetAfter };
 

@@ -1,7 +1,7 @@
 /**
  * A kit for tests of what is built on asyncio-streams: connections in memory, lines that treat their bytes badly, a clock that stands still, and a conformance suite for transports.
  *
- * @module
+ * @module asyncio-streams/testing
  */
 export type { CleanUp, MakePair, TransportCheck } from "./check-context.js";
 export { type CheckResult, type CheckTransportOptions, checkTransport, runChecks } from "./check-transport.js";

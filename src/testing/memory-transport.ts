@@ -10,10 +10,11 @@
  * The life of a transport goes one way: open -> closing -> lost, as that of a socket's. `close()` waits until the line has taken everything; `abort()` does not. A transport
  * that is lost ends its line, so the peer reads what is on its way, and then EOF; and abandons the other one, so what the peer still writes gives it `EPIPE`.
  */
-import { checkOptions, type Data, invalidType, show, toBytes } from "../base/arguments.js";
+import { type Data, invalidType, show, toBytes } from "../base/arguments.js";
 import { ByteQueue } from "../base/byte-queue.js";
 import { ConnectionLostError, InvalidStateError } from "../base/errors.js";
-import { HIGH_WATER_BYTES, waterMarks } from "../base/limits.js";
+import { FlowControl } from "../base/flow-control.js";
+import { HIGH_WATER_BYTES } from "../base/limits.js";
 import { DONE, type WaitEnd, Waiters } from "../base/waiting.js";
 import type { Protocol, Transport, WriteBufferLimits, WriteData } from "../contracts/connection.js";
 import type { ExtraInfo } from "../contracts/extra-info.js";
@@ -41,8 +42,7 @@ export class MemoryTransport implements Transport {
   readonly #buffer = new ByteQueue();
   readonly #written = new Waiters();
   #protocol: Protocol;
-  #marks: { high: number; low: number } = waterMarks(undefined, undefined, HIGH_WATER_BYTES);
-  #writingPaused = false;
+  readonly #flow = new FlowControl(HIGH_WATER_BYTES);
   #readingPaused = false;
   #eofWritten = false;
   #state: "open" | "closing" | "lost" = "open";
@@ -143,15 +143,7 @@ export class MemoryTransport implements Transport {
 
   /** Tells the protocol to pause or to go on, if the buffer's size calls for it. */
   #regulate(): void {
-    const { high, low } = this.#marks;
-    if (this.#writingPaused) {
-      if (this.#buffer.length > low) return;
-      this.#writingPaused = false;
-      this.#call(() => this.#protocol.resumeWriting());
-    } else if (this.#buffer.length > high) {
-      this.#writingPaused = true;
-      this.#call(() => this.#protocol.pauseWriting());
-    }
+    this.#call(() => this.#flow.check(this.#buffer.length, this.#protocol));
   }
 
   /** @internal */
@@ -160,13 +152,12 @@ export class MemoryTransport implements Transport {
   }
 
   setWriteBufferLimits(limits?: WriteBufferLimits): void {
-    checkOptions("limits", limits);
-    this.#marks = waterMarks(limits?.high, limits?.low, HIGH_WATER_BYTES);
+    this.#flow.setLimits(limits);
     this.#regulate();
   }
 
   getWriteBufferLimits(): [low: number, high: number] {
-    return [this.#marks.low, this.#marks.high];
+    return this.#flow.limits;
   }
 
   getWriteBufferSize(): number {
@@ -258,7 +249,9 @@ export class MemoryTransport implements Transport {
   // ---- protocol and extra info -------------------------------------------------------------------------------------------------
 
   getExtraInfo<Key extends keyof ExtraInfo>(name: Key): ExtraInfo[Key] | null;
+  /** The same, with another value than `null` for what is not known. */
   getExtraInfo<Key extends keyof ExtraInfo, Default>(name: Key, defaultValue: Default): ExtraInfo[Key] | Default;
+  /** The same, for a key that a transport of your own may have. */
   getExtraInfo(name: string, defaultValue?: unknown): unknown;
   getExtraInfo(name: string, defaultValue: unknown = null): unknown {
     return Object.hasOwn(this.#extraInfo, name) ? this.#extraInfo[name] : defaultValue;
@@ -266,7 +259,7 @@ export class MemoryTransport implements Transport {
 
   setProtocol(protocol: Protocol): void {
     this.#protocol = protocol;
-    if (this.#writingPaused) this.#call(() => protocol.pauseWriting());
+    if (this.#flow.paused) this.#call(() => protocol.pauseWriting());
   }
 
   getProtocol(): Protocol {

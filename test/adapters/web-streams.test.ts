@@ -1,16 +1,16 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { ConnectionLostError, type StreamReader, type StreamWriter, toReadableStream, toWritableStream } from "asyncio-streams";
+import { ConnectionLostError } from "asyncio-streams";
 import { connectedReader, endedReaderOf, readerOf, rest, text } from "../streams/readers.js";
 import { kinds, openPair } from "../support/pairs.js";
 import { isSettled, turns } from "../support/turns.js";
 import { gather, MUCH } from "./ended.js";
 
-describe("toReadableStream", () => {
+describe("StreamReader.toWeb", () => {
   it("gives what the reader gets, and its end", async () => {
     const reader = readerOf(["one"]);
-    const all = new Response(toReadableStream(reader)).text();
+    const all = new Response(reader.toWeb()).text();
     await turns(3);
     reader.feedData("two");
     await turns(3);
@@ -19,16 +19,16 @@ describe("toReadableStream", () => {
   });
 
   it("can be iterated, and piped through", async () => {
-    assert.equal(await gather(toReadableStream(endedReaderOf(["abc"]))), "abc");
+    assert.equal(await gather(endedReaderOf(["abc"]).toWeb()), "abc");
     const upper = new TransformStream<Uint8Array, Uint8Array>({
       transform: (chunk, controller) => controller.enqueue(Buffer.from(Buffer.from(chunk).toString().toUpperCase())),
     });
-    assert.equal(await gather(toReadableStream(endedReaderOf(["abc"])).pipeThrough(upper)), "ABC");
+    assert.equal(await gather(endedReaderOf(["abc"]).toWeb().pipeThrough(upper)), "ABC");
   });
 
   it("reads nothing ahead", async () => {
     const reader = readerOf(["abc"]);
-    const stream = toReadableStream(reader);
+    const stream = reader.toWeb();
     await turns(3);
     assert.equal(reader.bufferedLength, 3);
     await stream.cancel();
@@ -37,7 +37,7 @@ describe("toReadableStream", () => {
 
   it("fills the memory that a byob reader brings, and no more of it than there is", async () => {
     const reader = readerOf(["abcdef"]);
-    const byob = toReadableStream(reader).getReader({ mode: "byob" });
+    const byob = reader.toWeb().getReader({ mode: "byob" });
     const first = await byob.read(new Uint8Array(4));
     assert.equal(Buffer.from(first.value as Uint8Array).toString(), "abcd");
     const second = await byob.read(new Uint8Array(new ArrayBuffer(10), 3, 5));
@@ -50,7 +50,7 @@ describe("toReadableStream", () => {
   it("gives chunks of their own: their memory may be given away", async () => {
     const reader = readerOf([Buffer.from("abcdef")]);
     const first = await reader.readexactly(2);
-    const stream = toReadableStream(reader).getReader();
+    const stream = reader.toWeb().getReader();
     const { value } = await stream.read();
     structuredClone((value as Uint8Array).buffer, { transfer: [(value as Uint8Array).buffer as ArrayBuffer] });
     assert.equal(first.toString(), "ab");
@@ -62,7 +62,7 @@ describe("toReadableStream", () => {
     const lost = new Error("lost");
     protocol.dataReceived(Buffer.from("abc"));
     protocol.connectionLost(lost);
-    const stream = toReadableStream(reader).getReader();
+    const stream = reader.toWeb().getReader();
     assert.equal(Buffer.from((await stream.read()).value as Uint8Array).toString(), "abc");
     await assert.rejects(stream.read(), (error) => error === lost);
     await assert.rejects(stream.closed, (error) => error === lost);
@@ -71,7 +71,7 @@ describe("toReadableStream", () => {
   for (const mode of ["of its own", "byob"] as const) {
     it(`cancelled while it waits, gives the reader back, with all that comes: memory ${mode}`, async () => {
       const reader = readerOf([]);
-      const stream = toReadableStream(reader);
+      const stream = reader.toWeb();
       const streamReader = mode === "byob" ? stream.getReader({ mode }) : stream.getReader();
       const read =
         mode === "byob"
@@ -86,7 +86,7 @@ describe("toReadableStream", () => {
 
     it(`cancelled in the turn in which data comes, loses none: memory ${mode}`, async () => {
       const reader = readerOf([]);
-      const stream = toReadableStream(reader);
+      const stream = reader.toWeb();
       const streamReader = mode === "byob" ? stream.getReader({ mode }) : stream.getReader();
       const read =
         mode === "byob"
@@ -100,19 +100,13 @@ describe("toReadableStream", () => {
       assert.equal(Buffer.from(given).toString() + (await rest(reader)), "abc");
     });
   }
-
-  it("refuses what is no reader", () => {
-    for (const other of [undefined, null, {}]) {
-      assert.throws(() => toReadableStream(other as StreamReader), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });
-    }
-  });
 });
 
 for (const kind of kinds) {
-  describe(`toWritableStream over ${kind.name}`, () => {
+  describe(`StreamWriter.toWeb over ${kind.name}`, () => {
     it("sends bytes and text, and our EOF when it is closed; the peer can still be read", async () => {
       await using pair = await openPair(kind);
-      const stream = toWritableStream(pair.client.writer).getWriter();
+      const stream = pair.client.writer.toWeb().getWriter();
       await stream.write("one ");
       await stream.write(Buffer.from("two"));
       await stream.close();
@@ -123,14 +117,14 @@ for (const kind of kinds) {
 
     it("carries megabytes from stream to stream", async () => {
       await using pair = await openPair(kind);
-      const sent = new Response(MUCH).body?.pipeTo(toWritableStream(pair.client.writer));
-      assert.equal((await new Response(toReadableStream(pair.peer.reader)).arrayBuffer()).byteLength, MUCH.length);
+      const sent = new Response(MUCH).body?.pipeTo(pair.client.writer.toWeb());
+      assert.equal((await new Response(pair.peer.reader.toWeb()).arrayBuffer()).byteLength, MUCH.length);
       await sent;
     });
 
     it("slows whoever writes when the peer does not read", async () => {
       await using pair = await openPair(kind);
-      const stream = toWritableStream(pair.client.writer).getWriter();
+      const stream = pair.client.writer.toWeb().getWriter();
       const written = stream.write(MUCH);
       assert.equal(stream.desiredSize, 65_536 - MUCH.length);
       assert.equal(await isSettled(stream.ready), false);
@@ -141,7 +135,7 @@ for (const kind of kinds) {
 
     it("aborted, cuts the connection at once, even while a chunk waits for the peer", async () => {
       await using pair = await openPair(kind);
-      const stream = toWritableStream(pair.client.writer).getWriter();
+      const stream = pair.client.writer.toWeb().getWriter();
       const reason = new Error("enough");
       const written = assert.rejects(stream.write(MUCH));
       const streamClosed = assert.rejects(stream.closed);
@@ -153,13 +147,13 @@ for (const kind of kinds) {
 
     it("aborted with something that is no Error, has it as the cause", async () => {
       await using pair = await openPair(kind);
-      await toWritableStream(pair.client.writer).abort("just text");
+      await pair.client.writer.toWeb().abort("just text");
       await assert.rejects(pair.client.writer.waitClosed(), { message: "aborted with string 'just text'", cause: "just text" });
     });
 
     it("aborts the connection for a chunk that is neither bytes nor text", async () => {
       await using pair = await openPair(kind);
-      const stream = toWritableStream(pair.client.writer).getWriter();
+      const stream = pair.client.writer.toWeb().getWriter();
       const streamClosed = assert.rejects(stream.closed, { code: "ERR_INVALID_ARG_TYPE" });
       await assert.rejects(stream.write(5 as unknown as string), { code: "ERR_INVALID_ARG_TYPE" });
       await streamClosed;
@@ -168,7 +162,7 @@ for (const kind of kinds) {
 
     it("has the error of a connection that is cut", async () => {
       await using pair = await openPair(kind);
-      const stream = toWritableStream(pair.client.writer).getWriter();
+      const stream = pair.client.writer.toWeb().getWriter();
       const written = stream.write(MUCH);
       await turns(2);
       const error = new Error("cut");
@@ -179,17 +173,9 @@ for (const kind of kinds) {
 
     it("is an error when the connection is closed under it", async () => {
       await using pair = await openPair(kind);
-      const stream = toWritableStream(pair.client.writer).getWriter();
+      const stream = pair.client.writer.toWeb().getWriter();
       pair.client.writer.close();
       await assert.rejects(stream.closed, { message: "the connection was closed before the stream" });
     });
   });
 }
-
-describe("toWritableStream", () => {
-  it("refuses what is no writer", () => {
-    for (const other of [undefined, null, {}]) {
-      assert.throws(() => toWritableStream(other as StreamWriter), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });
-    }
-  });
-});

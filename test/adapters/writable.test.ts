@@ -1,19 +1,19 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { PassThrough, Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { describe, it } from "node:test";
-import { ConnectionLostError, type StreamWriter, toWritable } from "asyncio-streams";
-import { kinds, openPair } from "../support/pairs.js";
+import { ConnectionLostError } from "asyncio-streams";
+import { kinds, openPair, unix } from "../support/pairs.js";
 import { turns } from "../support/turns.js";
 import { closed, MUCH } from "./ended.js";
 
 for (const kind of kinds) {
-  describe(`toWritable over ${kind.name}`, () => {
+  describe(`StreamWriter.toWritable over ${kind.name}`, () => {
     it("sends what is written, and our EOF at its end; the peer can still be read", async () => {
       await using pair = await openPair(kind);
-      const writable = toWritable(pair.client.writer);
+      const writable = pair.client.writer.toWritable();
       writable.write("one\n");
       writable.write(Buffer.from("two\n"));
       writable.write("c3bc", "hex");
@@ -35,7 +35,7 @@ for (const kind of kinds) {
           this.push(made > 1000 ? null : chunk);
         },
       });
-      const piped = pipeline(source, toWritable(pair.client.writer));
+      const piped = pipeline(source, pair.client.writer.toWritable());
       let before = -1;
       while (made !== before) {
         before = made;
@@ -49,7 +49,7 @@ for (const kind of kinds) {
     it("is done with a chunk when the system has it", async () => {
       await using pair = await openPair(kind);
       pair.client.writer.transport.setWriteBufferLimits({ high: 2 * MUCH.length }); // drain() would not wait
-      const writable = toWritable(pair.client.writer);
+      const writable = pair.client.writer.toWritable();
       let done = false;
       writable.write(MUCH, () => {
         done = true;
@@ -65,7 +65,7 @@ for (const kind of kinds) {
     it("destroyed, aborts the connection with its error", async () => {
       await using pair = await openPair(kind);
       const { reader, writer } = pair.client;
-      const writable = toWritable(writer);
+      const writable = writer.toWritable();
       const error = new Error("enough");
       writable.write(MUCH);
       writable.destroy(error);
@@ -76,7 +76,7 @@ for (const kind of kinds) {
 
     it("destroyed after its end, leaves the connection", async () => {
       await using pair = await openPair(kind);
-      const writable = toWritable(pair.client.writer);
+      const writable = pair.client.writer.toWritable();
       writable.end("a");
       await closed(writable);
       writable.destroy();
@@ -88,7 +88,7 @@ for (const kind of kinds) {
       await using pair = await openPair(kind);
       const source = new Readable({ read() {} });
       source.push("abc");
-      const piped = pipeline(source, toWritable(pair.client.writer));
+      const piped = pipeline(source, pair.client.writer.toWritable());
       await pair.peer.reader.readexactly(3);
       const error = new Error("cut");
       pair.client.writer.abort(error);
@@ -98,7 +98,7 @@ for (const kind of kinds) {
 
     it("is destroyed when the connection is closed under it", async () => {
       await using pair = await openPair(kind);
-      const writable = toWritable(pair.client.writer);
+      const writable = pair.client.writer.toWritable();
       pair.client.writer.close();
       assert.equal(await closed(writable), null);
       assert.equal(writable.writableFinished, false);
@@ -106,7 +106,7 @@ for (const kind of kinds) {
 
     it("tells with ConnectionLostError of a chunk that was not sent", async () => {
       await using pair = await openPair(kind);
-      const writable = toWritable(pair.client.writer);
+      const writable = pair.client.writer.toWritable();
       const ended = closed(writable);
       let told: Error | null | undefined;
       writable.write(MUCH, (error) => {
@@ -120,10 +120,13 @@ for (const kind of kinds) {
   });
 }
 
-describe("toWritable", () => {
-  it("refuses what is no writer, and wrong options", async () => {
-    for (const other of [undefined, null, {}, new PassThrough()]) {
-      assert.throws(() => toWritable(other as StreamWriter), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });
-    }
+describe("StreamWriter.toWritable", () => {
+  it("refuses wrong options", async () => {
+    await using pair = await openPair(unix);
+    const { writer } = pair.client;
+    for (const highWaterMark of [-1, 1.5, Number.NaN])
+      assert.throws(() => writer.toWritable({ highWaterMark }), { code: "ERR_OUT_OF_RANGE" });
+    assert.throws(() => writer.toWritable({ highWaterMark: "1" as unknown as number }), { code: "ERR_INVALID_ARG_TYPE" });
+    assert.throws(() => writer.toWritable(5 as unknown as object), { code: "ERR_INVALID_ARG_TYPE" });
   });
 });

@@ -11,13 +11,14 @@ const FLOORS: Readonly<Record<string, number>> = {
   "index.ts": 5,
   "open.ts": 4,
   "serve.ts": 4,
-  adapters: 3,
+  "duplex.ts": 4,
   framing: 3,
   net: 3,
   testing: 3,
   transports: 2,
   streams: 2,
   contracts: 1,
+  adapters: 1,
   base: 0,
 };
 
@@ -26,13 +27,14 @@ const PLATFORM: Readonly<Record<string, readonly string[]>> = {
   "index.ts": [],
   "open.ts": [],
   "serve.ts": [],
-  adapters: ["node:stream"],
+  "duplex.ts": ["node:stream"],
   framing: [],
   net: ["*"],
   testing: ["node:assert/strict"],
   transports: ["node:crypto", "node:diagnostics_channel", "node:net", "node:tls"],
-  streams: [],
+  streams: ["node:stream"],
   contracts: ["node:tls"],
+  adapters: ["node:stream"],
   base: ["node:util"],
 };
 

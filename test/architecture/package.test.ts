@@ -69,10 +69,6 @@ describe("the public face", () => {
       "startServer",
       "startUnixServer",
       "toDuplex",
-      "toReadable",
-      "toReadableStream",
-      "toWritable",
-      "toWritableStream",
     ]);
   });
 

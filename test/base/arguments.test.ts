@@ -13,6 +13,7 @@ import {
   outOfRange,
   toBytes,
 } from "#src/base/arguments.js";
+import { detachedView } from "../support/detached.js";
 
 describe("outOfRange, invalidType and invalidValue", () => {
   it("makes the error and the code that Node would", () => {
@@ -143,6 +144,13 @@ describe("toBytes and asBuffer", () => {
     assert.ok(Buffer.isBuffer(buffer));
     assert.equal(buffer.buffer, bytes.buffer);
     assert.deepEqual([...buffer], [2, 3]);
+  });
+
+  it("refuses memory that was given away, and not an empty view of other memory", () => {
+    assert.throws(() => toBytes("data", detachedView()), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE", message: /detached/ });
+    for (const empty of [new Uint8Array(0), new Uint8Array(4).subarray(4), Buffer.alloc(0), new Uint8Array(new SharedArrayBuffer(0))]) {
+      assert.equal(toBytes("data", empty), empty);
+    }
   });
 
   it("refuses everything else by name", () => {

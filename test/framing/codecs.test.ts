@@ -15,8 +15,9 @@ import {
 import * as fc from "fast-check";
 import { watchedController } from "../base/watched-signal.js";
 import { connectedReader, endedReaderOf, microtasks, readerOf, rest } from "../streams/readers.js";
+import { detachedView } from "../support/detached.js";
 import { isSettled } from "../support/turns.js";
-import { collectingWriter, detachedView, encode } from "./written.js";
+import { collectingWriter, encode } from "./written.js";
 
 /** A codec of text, whatever it is made of. */
 type TextCodec = FrameCodec<Buffer | string, string>;

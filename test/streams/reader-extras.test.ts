@@ -3,15 +3,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type SignalOptions, StreamReader } from "asyncio-streams";
 import { watchedController } from "../base/watched-signal.js";
+import { detachedView } from "../support/detached.js";
 import { isSettled } from "../support/turns.js";
 import { connectedReader, endedReaderOf, microtasks, readerOf, rest, text } from "./readers.js";
-
-/** A view of memory that was given away. */
-function detachedView(): Uint8Array {
-  const view = new Uint8Array(8);
-  structuredClone(view.buffer, { transfer: [view.buffer] });
-  return view;
-}
 
 describe("StreamReader.bufferedLength", () => {
   it("counts what has come and has not been read", async () => {

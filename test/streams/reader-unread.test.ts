@@ -2,6 +2,7 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { StreamReader } from "asyncio-streams";
+import { detachedView } from "../support/detached.js";
 import { isSettled } from "../support/turns.js";
 import { connectedReader, endedReaderOf, microtasks, readerOf, rest, text } from "./readers.js";
 
@@ -43,7 +44,7 @@ describe("StreamReader.unread", () => {
   });
 
   it("refuses what is neither bytes nor text", () => {
-    for (const data of [undefined, null, 5, [1], new ArrayBuffer(2)]) {
+    for (const data of [undefined, null, 5, [1], new ArrayBuffer(2), detachedView()]) {
       assert.throws(() => new StreamReader().unread(data as unknown as string), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });
     }
   });

@@ -5,11 +5,11 @@
  * the connection is an `'error'`, after the data that came before it.
  */
 import { Duplex } from "node:stream";
-import { checkBoolean } from "../base/arguments.js";
-import type { StreamReader } from "../streams/reader.js";
-import type { StreamWriter } from "../streams/writer.js";
-import { checkReader, type NodeStreamOptions, nodeStreamOptions, readChunk } from "./readable.js";
-import { checkWriter, endWriting, sendChunks, settle } from "./writable.js";
+import { type NodeStreamOptions, nodeStreamOptions, readChunk } from "./adapters/readable.js";
+import { endWriting, sendChunks, settle } from "./adapters/writable.js";
+import { checkBoolean, invalidType } from "./base/arguments.js";
+import { StreamReader } from "./streams/reader.js";
+import { StreamWriter } from "./streams/writer.js";
 
 /** Options of `toDuplex()`. */
 export interface DuplexOptions extends NodeStreamOptions {
@@ -35,8 +35,8 @@ export interface DuplexOptions extends NodeStreamOptions {
  * ```
  */
 export function toDuplex(reader: StreamReader, writer: StreamWriter, options?: DuplexOptions): Duplex {
-  checkReader(reader);
-  checkWriter(writer);
+  if (!(reader instanceof StreamReader)) throw invalidType("reader", "a StreamReader", reader);
+  if (!(writer instanceof StreamWriter)) throw invalidType("writer", "a StreamWriter", writer);
   const nodeOptions = nodeStreamOptions(options);
   const stop = new AbortController();
   return new Duplex({

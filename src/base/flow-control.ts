@@ -3,9 +3,8 @@
  *
  * Promises: `pauseWriting` and `resumeWriting` alternate, and follow the size of the buffer at every check.
  */
-import { checkOptions } from "../base/arguments.js";
-import { waterMarks } from "../base/limits.js";
-import type { WriteBufferLimits } from "../contracts/connection.js";
+import { checkOptions } from "./arguments.js";
+import { waterMarks } from "./limits.js";
 
 /** The receiver of the two calls. */
 interface Pausable {
@@ -41,7 +40,7 @@ export class FlowControl {
   }
 
   /** Sets the marks. */
-  setLimits(limits: WriteBufferLimits | undefined): void {
+  setLimits(limits: { readonly high?: number; readonly low?: number } | undefined): void {
     checkOptions("limits", limits);
     ({ high: this.#high, low: this.#low } = waterMarks(limits?.high, limits?.low, this.#defaultHigh));
   }

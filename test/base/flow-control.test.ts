@@ -1,7 +1,7 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { FlowControl } from "#src/transports/flow-control.js";
+import { FlowControl } from "#src/base/flow-control.js";
 
 /** Notes what it is told. */
 function listener(): { calls: string[]; pauseWriting: () => void; resumeWriting: () => void } {

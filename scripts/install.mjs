@@ -1,0 +1,25 @@
+/** Installs packages beside the project's own, into a folder below build/, where they are not there yet: `install(folder, ...packages)`. */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const build = fileURLToPath(new URL("../build/", import.meta.url));
+
+/** Each package with its exact version, as `name@1.2.3`; returns the folder of what is installed, `node_modules`. */
+export function install(folder, ...packages) {
+  const prefix = join(build, folder);
+  const modules = join(prefix, "node_modules");
+  // What was installed when the last installation had succeeded: a package of another version, or half of one, does not count.
+  const note = join(prefix, "installed.txt");
+  const wanted = packages.join(" ");
+  if (existsSync(modules) && existsSync(note) && readFileSync(note, "utf8") === wanted) return modules;
+  console.log(`installing ${wanted}`);
+  mkdirSync(prefix, { recursive: true });
+  const { status } = spawnSync("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--prefix", prefix, ...packages], {
+    stdio: "inherit",
+  });
+  if (status !== 0) throw new Error(`could not install ${wanted}`);
+  writeFileSync(note, wanted);
+  return modules;
+}
