@@ -11,6 +11,13 @@ import { runExample } from "./run-example.js";
 
 /** What each example prints; `null`: it does not end by itself, or needs a server, and has a test of its own. */
 const OUTPUT: Readonly<Record<string, string | RegExp | null>> = {
+  "adapters.ts": `apple
+fig
+pear
+1000000 bytes, upload.sock
+
+you asked for /colours
+`,
   "daemon.ts": null, // see daemon.test.ts
   "demo.ts": /^A line server listens on /, // see demo.test.ts
   "echo-tls.ts": "TLSv1.3 asyncio-streams test: server\none\ntwo\nthree\nERR_TLS_CERT_ALTNAME_INVALID\n",
@@ -18,6 +25,11 @@ const OUTPUT: Readonly<Record<string, string | RegExp | null>> = {
   "framing.ts": `the sum of 1, 2, 3 is 6
 the sum of 0.5, 0.25 is 0.75
 50 numbers take 141 bytes: the maximum is 100
+`,
+  "idle-timeout.ts": `HELLO
+that takes too long
+HELLO
+are you still there?
 `,
   "line-protocol.ts": `> SET colour deep blue
 < OK
@@ -34,6 +46,13 @@ the sum of 0.5, 0.25 is 0.75
 TimeoutError
 {"id":2,"result":"shutdown is done"}
 `,
+  "observe.ts": `a client of observe.sock
+Ada: 9 bytes in, 5000 out, fine
+a client of observe.sock
+Bob is slow
+Bob: 12 bytes in, 5000000 out, fine
+2 clients, 0 of them there; 21 bytes in, 5005000 out
+`,
   "redis.ts": null, // see interop/redis.test.ts
   "start-tls.ts": `< 220 ready
 > LOGIN me secret
@@ -44,17 +63,32 @@ TimeoutError
 > LOGIN me secret
 < 235 welcome
 `,
+  "testing-kit.ts": `adds: passed
+stands cuts anywhere: passed
+is cut off: ECONNRESET, ECONNRESET
+answers after 6000 ms: 42
+`,
+  "two-protocols.ts": `you ask for the weather
+letter b9b2d2193e226dab
+1000000 bytes are too many
+1060048 bytes were sent
+`,
 };
 
 /** The most lines that an example may have; 41 where nothing else is told. */
 const LINES: Readonly<Record<string, number>> = {
+  "adapters.ts": 61,
   "daemon.ts": 81,
   "demo.ts": 151,
   "echo-tls.ts": 51,
   "framing.ts": 51,
+  "idle-timeout.ts": 51,
   "lsp-framing.ts": 61,
+  "observe.ts": 61,
   "redis.ts": 120,
   "start-tls.ts": 61,
+  "testing-kit.ts": 61,
+  "two-protocols.ts": 61,
 };
 
 const examples = readdirSync(join(root, "examples")).filter((name) => name.endsWith(".ts"));
