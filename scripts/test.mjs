@@ -34,7 +34,7 @@ await import("./make-certificates.mjs");
 /** A file (on Node) or a test that hangs is ended after this many milliseconds. The slowest file takes half a minute on a busy machine. */
 const TIME_LIMIT_MS = 240_000;
 
-/** One more than there are cores: many tests wait for other processes. */
+/** One more than there are cores: many tests wait for other processes. Deno waits longer, for connections that its thread has accepted. */
 const LANES = availableParallelism() + 1;
 
 /** The commands that run all the files side by side: one for Node, which deals them out to processes by itself, else one for each lane. */
@@ -44,7 +44,7 @@ function commands() {
     return [["--test", "--test-reporter=spec", `--test-concurrency=${LANES}`, `--test-timeout=${TIME_LIMIT_MS}`, ...files]];
   }
   const start = kind === "bun" ? ["test", `--timeout=${TIME_LIMIT_MS}`] : ["test", "--allow-all", "--no-check", "--quiet"];
-  const lanes = Array.from({ length: Math.min(LANES, files.length) }, () => [...start]);
+  const lanes = Array.from({ length: Math.min(kind === "deno" ? LANES + 1 : LANES, files.length) }, () => [...start]);
   files.forEach((file, index) => lanes[index % lanes.length].push(`./${file}`));
   return lanes;
 }

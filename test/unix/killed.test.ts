@@ -32,11 +32,11 @@ describe("a server that is killed", () => {
     await assertStarts(path, "after SIGKILL");
   });
 
-  it("at any moment of its starts and ends leaves nothing that the next start does not clean up, 60 times", async () => {
+  it("at any moment of its starts and ends leaves nothing that the next start does not clean up, 24 times", async () => {
     const path = socketPath();
     let leftovers = 0;
     // A few at a time: most of their lives they start their runtime.
-    for (let batch = 0; batch < 15; batch += 1) {
+    for (let batch = 0; batch < 6; batch += 1) {
       const doomed = Array.from({ length: 4 }, () => new Peer(scriptCommand("killed-child", path)));
       for (const peer of doomed) {
         await peer.next();
