@@ -1,8 +1,8 @@
 /**
- * Runs the compiled tests: `node scripts/test.mjs [--runtime node|bun|deno|<path of a node binary>] [--interop] [file pattern ...]`.
+ * Runs the compiled tests: `node scripts/test.mjs [--runtime node|bun|deno|<path of a node binary>] [--interop | --package] [file pattern ...]`.
  *
- * With `--interop`, those that talk to real programs, which have to be installed; else all the others. The same compiled files run on every
- * runtime. Files are named one by one, which every runtime understands.
+ * With `--interop`, those that talk to real programs, which have to be installed; with `--package`, those of the packed library, for
+ * `test-package.mjs`; else all the others. The same compiled files run on every runtime. Files are named one by one, which every runtime understands.
  */
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
@@ -10,16 +10,19 @@ import { availableParallelism } from "node:os";
 import { basename, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
+/** Folders whose tests need what `npm test` must do without. */
+const APART = ["interop/", "package/"];
+
 const root = fileURLToPath(new URL("..", import.meta.url));
 const tests = join(root, "build", "test");
 
 const args = process.argv.slice(2);
 const at = args.indexOf("--runtime");
 const runtime = at === -1 ? process.execPath : args.splice(at, 2)[1];
-const interop = args.includes("--interop");
-if (interop) args.splice(args.indexOf("--interop"), 1);
+const apart = APART.find((folder) => args.includes(`--${folder.slice(0, -1)}`));
+if (apart !== undefined) args.splice(args.indexOf(`--${apart.slice(0, -1)}`), 1);
 const files = readdirSync(tests, { recursive: true })
-  .filter((name) => name.endsWith(".test.js") && name.startsWith("interop/") === interop)
+  .filter((name) => name.endsWith(".test.js") && APART.find((folder) => name.startsWith(folder)) === apart)
   .filter((name) => args.length === 0 || args.some((pattern) => name.includes(pattern)))
   .map((name) => relative(root, join(tests, name)))
   .sort();

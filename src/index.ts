@@ -3,6 +3,7 @@
  *
  * @module asyncio-streams
  */
+/// <reference types="node" preserve="true" />
 export type { NodeStreamOptions } from "./adapters/readable.js";
 export type { Data, SignalOptions } from "./base/arguments.js";
 export {

@@ -3,6 +3,7 @@
  *
  * @module asyncio-streams/framing
  */
+/// <reference types="node" preserve="true" />
 export type { FrameCodec, FrameOptions } from "./codec.js";
 export { delimited } from "./delimiter.js";
 export { FrameTooLargeError, InvalidFrameError, type InvalidFrameErrorOptions } from "./frame-errors.js";

@@ -3,6 +3,7 @@
  *
  * @module asyncio-streams/testing
  */
+/// <reference types="node" preserve="true" />
 export type { CleanUp, MakePair, TransportCheck } from "./check-context.js";
 export { type CheckResult, type CheckTransportOptions, checkTransport, runChecks } from "./check-transport.js";
 export { FakeClock } from "./fake-clock.js";

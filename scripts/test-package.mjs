@@ -1,0 +1,51 @@
+/**
+ * `npm run test:package`: packs the library as it would be published, installs it into empty projects, with npm and with Bun, and runs the tests of
+ * `test/package/` on what is there. They are no part of `npm test`: they need the other runtimes and another compiler, which are installed below build/.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { install } from "./install.mjs";
+import { installRuntimes } from "./runtimes.mjs";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** The oldest TypeScript that is promised to work, and the newest types of Node. Pinned; the project's own are those of package.json. */
+const COMPILER = ["typescript@5.6.3", "@types/node@26.6.6"];
+
+const runtimes = installRuntimes();
+const compiler = join(install(join("compilers", "typescript-5.6"), ...COMPILER), "typescript", "bin", "tsc");
+
+// Outside of the repository, whose node_modules would be found from below it.
+const folder = mkdtempSync(join(tmpdir(), "as-package-"));
+try {
+  run("npm", ["pack", "--silent", "--pack-destination", folder], root);
+  const [tarball] = readdirSync(folder).map((name) => join(folder, name));
+  const bun = runtimes.find(({ name }) => name === "bun").binary;
+  // Offline, because it needs nothing else.
+  run("npm", ["install", "--silent", "--offline", "--no-audit", "--no-fund", tarball], emptyProject("npm"));
+  run(bun, ["add", "--silent", tarball], emptyProject("bun"));
+  const described = JSON.stringify({ tarball, runtimes, compiler });
+  writeFileSync(join(folder, "package-under-test.json"), described);
+  const { status } = spawnSync(process.execPath, [join(root, "scripts", "test.mjs"), "--package"], {
+    stdio: "inherit",
+    env: { ...process.env, PACKAGE_UNDER_TEST: folder },
+  });
+  process.exitCode = status ?? 1;
+} finally {
+  rmSync(folder, { recursive: true });
+}
+
+function emptyProject(name) {
+  const directory = join(folder, name);
+  mkdirSync(directory);
+  writeFileSync(join(directory, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
+  return directory;
+}
+
+function run(command, args, cwd) {
+  const { status, error, stdout } = spawnSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+  if (status !== 0) throw new Error(`${command} ${args.join(" ")} failed\n${stdout}`, { cause: error });
+}

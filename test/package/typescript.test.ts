@@ -1,0 +1,92 @@
+/**
+ * The installed package in TypeScript: compiled by the project's own compiler and by the oldest that is promised to work, with types of old and new
+ * Node.js, found in both ways; every declaration is checked (`skipLibCheck: false`). What comes out is run.
+ */
+import "../support/leak-guard.js";
+import assert from "node:assert/strict";
+import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, it } from "node:test";
+import { type Ended, newProject, oldCompiler, root, runAnyhow, runProgram } from "./under-test.js";
+
+const modules = join(root, "node_modules");
+const COMPILERS = { new: join(modules, "typescript/bin/tsc"), old: oldCompiler };
+const TYPES = { new: join(dirname(oldCompiler), "../../@types/node"), old: join(modules, "@types/node") };
+
+const RESOLUTIONS = {
+  nodenext: { module: "nodenext", moduleResolution: "nodenext" },
+  bundler: { module: "esnext", moduleResolution: "bundler" },
+};
+
+interface Case {
+  readonly compiler: keyof typeof COMPILERS;
+  readonly resolution: keyof typeof RESOLUTIONS;
+  readonly types: keyof typeof TYPES;
+  readonly files: readonly string[];
+}
+
+const CASES: readonly Case[] = [
+  { compiler: "new", resolution: "nodenext", types: "new", files: ["typed.ts", "using.ts", "required.cts", "imported.cts"] },
+  { compiler: "new", resolution: "nodenext", types: "old", files: ["typed.ts", "using.ts", "required.cts"] },
+  { compiler: "new", resolution: "bundler", types: "new", files: ["typed.ts", "using.ts"] },
+  { compiler: "old", resolution: "nodenext", types: "new", files: ["typed.ts", "using.ts", "imported.cts"] },
+  { compiler: "old", resolution: "nodenext", types: "old", files: ["typed.ts", "using.ts", "imported.cts"] },
+  { compiler: "old", resolution: "bundler", types: "old", files: ["typed.ts", "using.ts"] },
+];
+
+function version(folder: string): string {
+  return (JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { version: string }).version;
+}
+
+/** Compiles files of a new project, with settings beside those of every strict project. Returns the project. */
+function compile({ compiler, resolution, types, files }: Case, settings: object = {}): { directory: string; result: Ended } {
+  const directory = newProject();
+  mkdirSync(join(directory, "node_modules", "@types"), { recursive: true });
+  symlinkSync(TYPES[types], join(directory, "node_modules", "@types", "node"));
+  const strict = { strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, skipLibCheck: false };
+  const compilerOptions = {
+    target: "es2022",
+    lib: ["es2023"],
+    rootDir: ".",
+    outDir: "out",
+    ...strict,
+    ...RESOLUTIONS[resolution],
+    ...settings,
+  };
+  writeFileSync(join(directory, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));
+  return { directory, result: runAnyhow(directory, [process.execPath, COMPILERS[compiler]]) };
+}
+
+for (const one of CASES) {
+  const compiler = version(join(dirname(COMPILERS[one.compiler]), ".."));
+  describe(`the package with TypeScript ${compiler}, ${one.resolution}, types of Node ${version(TYPES[one.types])}`, () => {
+    it(`is used from ${one.files.join(", ")}`, () => {
+      const { directory, result } = compile(one);
+      assert.deepEqual(result, { status: 0, stdout: "", stderr: "" });
+      for (const file of one.files) {
+        const output = join("out", file.replace(/ts$/, "js"));
+        assert.equal(runProgram(directory, [process.execPath], output), "HELLO\n", output);
+      }
+    });
+  });
+}
+
+describe("the package's declarations", () => {
+  const one: Case = { compiler: "new", resolution: "nodenext", types: "old", files: ["typed.ts"] };
+
+  it("are held against the program: a wrong one is found", () => {
+    const directory = newProject();
+    rmSync(join(directory, "node_modules", "asyncio-streams", "dist", "streams", "reader.d.ts"));
+    cpSync(TYPES.old, join(directory, "node_modules", "@types", "node"), { recursive: true });
+    const compilerOptions = { strict: true, noEmit: true, module: "nodenext", target: "es2022", skipLibCheck: false };
+    writeFileSync(join(directory, "tsconfig.json"), JSON.stringify({ compilerOptions, files: one.files }));
+    const { status, stdout } = runAnyhow(directory, [process.execPath, COMPILERS.new]);
+    assert.notEqual(status, 0);
+    assert.match(stdout, /streams\/reader/);
+  });
+
+  it("bring the types of Node with them, where the project does not name them", () => {
+    const { result } = compile(one, { types: [] });
+    assert.deepEqual(result, { status: 0, stdout: "", stderr: "" });
+  });
+});
