@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { after, before, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { openUnixConnection } from "asyncio-streams";
+import { openUnixConnection, startServer } from "asyncio-streams";
 
 /** What to start, and how. */
 export interface ProgramSpec {
@@ -45,6 +45,8 @@ export interface Program {
   readonly pid: number;
   /** What it has printed. */
   readonly log: string;
+  /** Has this done after the last test, before the program is ended: closing connections, mostly. */
+  readonly atEnd: (cleanUp: () => unknown) => void;
   /** `it()`, which prints the log if the test fails. */
   readonly it: (name: string, test: () => Promise<void> | void, options?: { readonly skip?: string | false }) => void;
 }
@@ -69,6 +71,15 @@ export function findProgram(name: string, debianPackage: string): string {
     } catch {}
   }
   throw new Error(`${name} is not installed: Debian package ${debianPackage}; scripts/install-interop-servers.sh installs all`);
+}
+
+/** A TCP port that nobody listens on, for a program that cannot choose one by itself. */
+export async function freePort(): Promise<number> {
+  const server = await startServer(() => {}, "127.0.0.1", 0);
+  const port = Number(server.sockets[0]?.getsockname()[1]);
+  server.close();
+  await server.waitClosed();
+  return port;
 }
 
 const isRoot = process.getuid?.() === 0;
@@ -97,6 +108,7 @@ export function program(spec: ProgramSpec): Program {
   const command = findProgram(spec.name, spec.package);
   const directory = mkdtempSync(join(tmpdir(), "io-"));
   const output: Buffer[] = [];
+  const cleanUps: (() => unknown)[] = [];
   let child: ChildProcess | undefined;
   let ended: Promise<string> | undefined;
 
@@ -109,6 +121,7 @@ export function program(spec: ProgramSpec): Program {
     get log() {
       return Buffer.concat(output).toString();
     },
+    atEnd: (cleanUp) => cleanUps.push(cleanUp),
     it(name, test, options = {}) {
       it(name, options, async () => {
         try {
@@ -132,7 +145,7 @@ export function program(spec: ProgramSpec): Program {
       child?.once("error", (error) => resolve(error.message));
       child?.once("close", (code, signal) => resolve(`ended with ${code ?? signal}`));
     });
-    process.once("exit", kill);
+    process.once("exit", kill).once("SIGTERM", onTermination);
     const untilItEnds = ended.then((how) => {
       throw new Error(`${spec.name} ${how} before it answered:\n${running.log}`);
     });
@@ -156,13 +169,25 @@ export function program(spec: ProgramSpec): Program {
     child?.kill("SIGKILL");
   }
 
+  /** The test runner ends a file this way that has taken too long. */
+  function onTermination(): void {
+    console.error(`---- ${spec.name} had printed when the time was over:\n${running.log}----`);
+    kill();
+    rmSync(directory, { recursive: true, force: true, maxRetries: 10 }); // the program's children may still write there
+    process.exit(1);
+  }
+
   async function end(): Promise<void> {
-    child?.kill(spec.endingSignal ?? "SIGTERM");
-    const timer = setTimeout(kill, END_LIMIT_MS);
-    await ended;
-    clearTimeout(timer);
-    process.off("exit", kill);
-    rmSync(directory, { recursive: true, force: true });
+    try {
+      for (const cleanUp of cleanUps) await cleanUp();
+    } finally {
+      child?.kill(spec.endingSignal ?? "SIGTERM");
+      const timer = setTimeout(kill, END_LIMIT_MS);
+      await ended;
+      clearTimeout(timer);
+      process.off("exit", kill).off("SIGTERM", onTermination);
+      rmSync(directory, { recursive: true, force: true });
+    }
   }
 
   before(start);

@@ -2,7 +2,7 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { after, before, describe } from "node:test";
+import { before, describe } from "node:test";
 import { Redis, RedisError, type Reply } from "../../examples/redis.js";
 import { exampleOutput } from "./example.js";
 import { program } from "./program.js";
@@ -31,8 +31,8 @@ describe("Redis", () => {
 
   before(async () => {
     redis = await Redis.connect(server.socket);
+    server.atEnd(() => redis.close());
   });
-  after(() => redis.close());
 
   it("changes over to RESP3", async () => {
     const hello = await redis.command<Map<string, Reply>>("HELLO");

@@ -1,0 +1,118 @@
+/**
+ * A PostgreSQL client: queries whose rows are read as they come, COPY both ways, and cancelling. `postgres-connection.ts` has the messages and the log-in.
+ *
+ * Run it: pg_virtualenv node build/examples/postgres.js (starts a server for it; or set PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE)
+ * You will see: the server's version, the sum of 100,000 rows, rows that are copied in and out again, and an endless query that is cancelled.
+ */
+import { fileURLToPath } from "node:url";
+import { type Address, type Message, PostgresConnection, PostgresError, sendCancel } from "./postgres-connection.js";
+
+/** The columns of a row, as text. */
+export type Row = (string | null)[];
+
+/** One query at a time runs on it. Whatever of an answer is not read is dropped by the next query. */
+export class Postgres {
+  readonly #address: Address;
+  readonly #connection: PostgresConnection;
+  #cancelKey: Buffer = Buffer.alloc(0);
+
+  private constructor(address: Address, connection: PostgresConnection) {
+    this.#address = address;
+    this.#connection = connection;
+  }
+
+  static async connect(address: Address): Promise<Postgres> {
+    const postgres = new Postgres(address, await PostgresConnection.open(address));
+    for await (const { type, body } of postgres.#answers()) if (type === "K") postgres.#cancelKey = body;
+    return postgres;
+  }
+
+  /** The rows of a query, as they come. The server sends no faster than they are taken. */
+  async *query(sql: string): AsyncGenerator<Row> {
+    for await (const { type, body } of await this.#ask(sql)) if (type === "D") yield columns(body);
+  }
+
+  /** All rows of a query. */
+  async execute(sql: string): Promise<Row[]> {
+    const rows: Row[] = [];
+    for await (const row of this.query(sql)) rows.push(row);
+    return rows;
+  }
+
+  /** COPY ... FROM STDIN. No more is taken from `chunks` than the server keeps up with. */
+  async copyIn(sql: string, chunks: Iterable<string | Buffer> | AsyncIterable<string | Buffer>): Promise<void> {
+    for await (const { type } of await this.#ask(sql)) {
+      if (type !== "G") continue;
+      for await (const chunk of chunks) {
+        this.#connection.send("d", chunk);
+        await this.#connection.writer.drain();
+      }
+      this.#connection.send("c");
+    }
+  }
+
+  /** COPY ... TO STDOUT, row by row. */
+  async *copyOut(sql: string): AsyncGenerator<Buffer> {
+    for await (const { type, body } of await this.#ask(sql)) if (type === "d") yield body;
+  }
+
+  /** Ends the query that is running, which then throws. */
+  async cancel(): Promise<void> {
+    await sendCancel(this.#address, this.#cancelKey);
+  }
+
+  async close(): Promise<void> {
+    this.#connection.send("X");
+    this.#connection.writer.close();
+    await this.#connection.writer.waitClosed();
+  }
+
+  async #ask(sql: string): Promise<AsyncGenerator<Message>> {
+    while (!this.#connection.isReady) await this.#connection.read();
+    this.#connection.send("Q", `${sql}\0`);
+    return this.#answers();
+  }
+
+  /** All that the server sends until it is ready for the next query; an error of this one is thrown then. */
+  async *#answers(): AsyncGenerator<Message> {
+    let error: PostgresError | undefined;
+    while (!this.#connection.isReady) {
+      const message = await this.#connection.read();
+      if (message.type === "E") error = new PostgresError(message.body);
+      else yield message;
+    }
+    if (error !== undefined) throw error;
+  }
+}
+
+/** A row on the wire: the number of columns, and each with its length in front, -1 for null. */
+function columns(body: Buffer): Row {
+  let at = 2;
+  return Array.from({ length: body.readInt16BE() }, () => {
+    const size = body.readInt32BE(at);
+    const start = at + 4;
+    at = start + Math.max(0, size);
+    return size < 0 ? null : body.toString("utf8", start, at);
+  });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { PGHOST = "/var/run/postgresql", PGPORT = "5432", PGUSER = "postgres", PGPASSWORD = "", PGDATABASE = PGUSER } = process.env;
+  const postgres = await Postgres.connect({ host: PGHOST, port: Number(PGPORT), user: PGUSER, password: PGPASSWORD, database: PGDATABASE });
+  console.log("PostgreSQL", String(await postgres.execute("SHOW server_version")), "answers");
+
+  let sum = 0;
+  for await (const [number] of postgres.query("SELECT generate_series(1, 100000)")) sum += Number(number);
+  console.log("the sum of 100,000 rows is", sum);
+
+  await postgres.execute("CREATE TEMPORARY TABLE colours (name text, value text)");
+  await postgres.copyIn("COPY colours FROM STDIN", ["blue\t#00f\n", "red\t#f00\n"]);
+  for await (const line of postgres.copyOut("COPY colours TO STDOUT")) process.stdout.write(line);
+
+  try {
+    for await (const [number] of postgres.query("SELECT generate_series(1, 1000000000)")) if (number === "1000") await postgres.cancel();
+  } catch (error) {
+    console.log(String(error));
+  }
+  await postgres.close();
+}

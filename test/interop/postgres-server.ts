@@ -1,0 +1,70 @@
+/** A PostgreSQL server with a Unix socket, and with TLS on a TCP port. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Postgres } from "../../examples/postgres.js";
+import type { Address } from "../../examples/postgres-connection.js";
+import { certificateFile, keyFile } from "../support/certificates.js";
+import { commandAs, findProgram, freePort, type Program, program, runToEnd } from "./program.js";
+
+const PACKAGE = "postgresql";
+/** PostgreSQL does not run as root. The package makes this user. */
+const USER = "postgres";
+const PASSWORD = "päss,word=";
+
+export interface PostgresServer {
+  readonly program: Program;
+  /** Through the Unix socket. */
+  readonly unix: Address;
+  /** Over TCP; in the clear, unless `ssl` is added. */
+  readonly tcp: Address;
+}
+
+/** Starts one for the suite whose body this is called in. */
+export function postgresServer(): PostgresServer {
+  const initdb = findProgram("initdb", PACKAGE);
+  const login = { port: 0, user: "tester", password: PASSWORD, database: "postgres" };
+
+  const server = program({
+    name: "postgres",
+    package: PACKAGE,
+    insteadOfRoot: USER,
+    endingSignal: "SIGINT", // at once; with SIGTERM it waits for its clients
+    async prepare({ directory }) {
+      login.port = await freePort();
+      writeFileSync(join(directory, "password"), PASSWORD);
+      const data = join(directory, "data");
+      const settings = ["--no-sync", "--no-locale", "--encoding=UTF8", "--auth=scram-sha-256", `--username=${login.user}`];
+      runToEnd(USER, initdb, [...settings, `--pwfile=${directory}/password`, `--pgdata=${data}`], directory);
+      // It wants its key to be its own user's, and nobody else's.
+      const owner = commandAs(USER, "install", []).length > 1 ? [`--owner=${USER}`] : [];
+      runToEnd(undefined, "install", [...owner, "--mode=600", certificateFile("server"), join(data, "server.crt")], directory);
+      runToEnd(undefined, "install", [...owner, "--mode=600", keyFile("server"), join(data, "server.key")], directory);
+    },
+    args: ({ directory }) => [
+      "-D",
+      join(directory, "data"),
+      "-F",
+      "-p",
+      `${login.port}`,
+      "-k",
+      directory,
+      "-c",
+      "listen_addresses=127.0.0.1",
+      "-c",
+      "ssl=on",
+    ],
+    async answers({ directory }) {
+      const postgres = await Postgres.connect({ ...login, host: directory });
+      await postgres.close();
+    },
+  });
+  return {
+    program: server,
+    get unix() {
+      return { ...login, host: server.directory };
+    },
+    get tcp() {
+      return { ...login, host: "127.0.0.1" };
+    },
+  };
+}
