@@ -48,8 +48,7 @@ const sites = await startUnixServer(
 );
 const connection = toDuplex(...(await openUnixConnection(join(directory, "http.sock"))));
 const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
-  // The types want a socket.
-  http.get({ path: "/colours", createConnection: () => connection as never }, resolve).on("error", reject);
+  http.get({ path: "/colours", createConnection: () => connection }, resolve).on("error", reject);
 });
 for await (const chunk of response) console.log(String(chunk));
 await sites.shutdown();

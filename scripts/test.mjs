@@ -4,11 +4,12 @@
  * With `--interop`, those that talk to real programs, which have to be installed; with `--package`, those of the packed library, for
  * `test-package.mjs`; else all the others. The same compiled files run on every runtime. Files are named one by one, which every runtime understands.
  */
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { noteResults } from "./results.mjs";
 
 /** Folders whose tests need what `npm test` must do without. */
 const APART = ["interop/", "package/"];
@@ -40,14 +41,22 @@ const TIME_LIMIT_MS = 240_000;
 /** One more than there are cores: many tests wait for other processes. Deno waits longer, for connections that its thread has accepted. */
 const LANES = availableParallelism() + 1;
 
+const kind = ["bun", "deno"].includes(basename(runtime)) ? basename(runtime) : "node";
+
+/** The name under which the results are noted. */
+const label = kind === "node" ? `node-${execFileSync(runtime, ["-p", "process.versions.node"], { encoding: "utf8" }).split(".")[0]}` : kind;
+
+/** Only a run of all tests says something about a runtime. */
+const noteArguments = args.length === 0 && apart === undefined ? noteResults(label, kind) : () => [];
+
 /** The commands that run all the files side by side: one for Node, which deals them out to processes by itself, else one for each lane. */
 function commands() {
-  const kind = basename(runtime);
-  if (kind !== "bun" && kind !== "deno") {
-    return [["--test", "--test-reporter=spec", `--test-concurrency=${LANES}`, `--test-timeout=${TIME_LIMIT_MS}`, ...files]];
+  if (kind === "node") {
+    const limits = [`--test-concurrency=${LANES}`, `--test-timeout=${TIME_LIMIT_MS}`];
+    return [["--test", "--test-reporter=spec", ...noteArguments(), ...limits, ...files]];
   }
   const start = kind === "bun" ? ["test", `--timeout=${TIME_LIMIT_MS}`] : ["test", "--allow-all", "--no-check", "--quiet"];
-  const lanes = Array.from({ length: Math.min(kind === "deno" ? LANES + 1 : LANES, files.length) }, () => [...start]);
+  const lanes = Array.from({ length: Math.min(kind === "deno" ? LANES + 1 : LANES, files.length) }, () => [...start, ...noteArguments()]);
   files.forEach((file, index) => lanes[index % lanes.length].push(`./${file}`));
   return lanes;
 }

@@ -1,4 +1,4 @@
-/** `docs/runtimes.md` lists each test that a runtime is excused from, with the reason, and no other. */
+/** `docs/runtimes.md` lists each test that a runtime is excused from, with the reason, and no other; and the table of what was run is without failures. */
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
@@ -39,4 +39,18 @@ describe("docs/runtimes.md", () => {
   });
 
   it("lists each skip once", () => assert.equal(documented.size, rows.length));
+
+  const matrix = readMarkdown("docs/runtimes.md").rows("What was run");
+  const folders = readdirSync(join(root, "test"));
+
+  it("tells what was run only of tests that there are", () => {
+    for (const [folder = ""] of matrix) assert.ok(folder === "**all**" || folders.includes(folder.slice(1, -2)), folder);
+  });
+
+  it("tells of no failure, and of no skip on Node", () => {
+    for (const [, ...cells] of matrix) {
+      for (const cell of cells) assert.doesNotMatch(cell, /failed/);
+      for (const cell of cells.slice(0, 4)) assert.doesNotMatch(cell, /skipped/);
+    }
+  });
 });

@@ -1,0 +1,88 @@
+/**
+ * What came of a run of all tests, folder by folder: how each runtime is told to note it, and how the notes are read.
+ *
+ * The notes of a run are in build/test-results/<runtime>, one for each process that ran tests.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const folder = fileURLToPath(new URL("../build/test-results/", import.meta.url));
+const reporter = fileURLToPath(new URL("result-reporter.mjs", import.meta.url));
+
+/** Makes room for the notes of a run; returns a function that gives the arguments for one process: `kind` is node, bun or deno. */
+export function noteResults(runtime, kind) {
+  const notes = join(folder, runtime);
+  rmSync(notes, { recursive: true, force: true });
+  mkdirSync(notes, { recursive: true });
+  let processes = 0;
+  return () => {
+    const note = join(notes, `${processes++}.${kind}`);
+    if (kind === "bun") return ["--reporter=junit", `--reporter-outfile=${note}`];
+    if (kind === "deno") return [`--junit-path=${note}`];
+    return ["--test-reporter-destination=stdout", `--test-reporter=${reporter}`, `--test-reporter-destination=${note}`];
+  };
+}
+
+/** The runtimes that have notes. */
+export function notedRuntimes() {
+  return existsSync(folder) ? readdirSync(folder) : [];
+}
+
+/** What came of the tests of a runtime: a map from the folder of the tests to `{ passed, skipped, failed }`. */
+export function readResults(runtime) {
+  const counts = new Map();
+  for (const name of readdirSync(join(folder, runtime))) {
+    const text = readFileSync(join(folder, runtime, name), "utf8");
+    for (const { file, outcome } of READERS[name.split(".")[1]](text)) {
+      const of = file.match(/test\/([^/]+)\//)[1];
+      if (!counts.has(of)) counts.set(of, { passed: 0, skipped: 0, failed: 0 });
+      counts.get(of)[outcome] += 1;
+    }
+  }
+  return counts;
+}
+
+/** Notes as lists of `{ file, outcome }`. */
+const READERS = {
+  node: (text) =>
+    text
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line)),
+  bun: (text) => testCases(text).map(({ file, outcome }) => ({ file, outcome })),
+  deno: readDeno,
+};
+
+/**
+ * Deno names the file of a `describe()` only. What is in it comes as steps, "describe > it", in a list of their own, in the order in which both ran.
+ */
+function readDeno(text) {
+  const cases = testCases(text);
+  const suites = cases.filter(({ classname }) => classname.includes("test/"));
+  let at = 0;
+  return cases
+    .filter(({ classname }) => !classname.includes("test/"))
+    .map(({ name, outcome }) => {
+      while (!name.startsWith(`${suites[at].name} > `)) at += 1;
+      return { file: suites[at].classname, outcome };
+    });
+}
+
+/** The elements `testcase` of a JUnit file. */
+function testCases(text) {
+  return [...text.matchAll(/<testcase ([^>]*?)(?:\/>|>(.*?)<\/testcase>)/gs)].map(([, attributes, inside = ""]) => {
+    const values = [...attributes.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, value]) => [key, unescape(value)]);
+    const outcome = /<(failure|error)\b/.test(inside) ? "failed" : /<skipped\b/.test(inside) ? "skipped" : "passed";
+    return { ...Object.fromEntries(values), outcome };
+  });
+}
+
+const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
+
+function unescape(text) {
+  return text.replaceAll(/&(?:#(\d+)|#x([\da-f]+)|(\w+));/gi, (whole, decimal, hexadecimal, name) => {
+    if (name !== undefined) return ENTITIES[name] ?? whole;
+    return String.fromCodePoint(decimal === undefined ? Number.parseInt(hexadecimal, 16) : Number(decimal));
+  });
+}
