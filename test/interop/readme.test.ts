@@ -1,0 +1,35 @@
+/** The README's first program, with Redis. */
+import "../support/leak-guard.js";
+import assert from "node:assert/strict";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe } from "node:test";
+import { readMarkdown, root } from "../docs/markdown.js";
+import { exampleOutput } from "./example.js";
+import { program } from "./program.js";
+
+const { blocks } = readMarkdown("README.md");
+const at = blocks.findIndex(({ info }) => info === "ts redis");
+const first = blocks[at]?.code ?? "";
+const printed = blocks[at + 1];
+
+describe("the first program of README.md", () => {
+  const redis = program({
+    name: "redis-server",
+    package: "redis-server",
+    args: ({ socket, directory }) => ["--port", "0", "--unixsocket", socket, "--dir", directory, "--save", ""],
+  });
+
+  redis.it("prints what it says, as JavaScript", () => {
+    assert.equal(printed?.info, "text");
+    // Beside the examples, where the library is found by its name.
+    const folder = join(root, "build", "examples", `readme-${process.pid}`);
+    mkdirSync(folder);
+    try {
+      writeFileSync(join(folder, "first.js"), first.replace("/tmp/redis.sock", redis.socket));
+      assert.equal(exampleOutput(`readme-${process.pid}/first.js`, []).join("\n"), printed.code);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
