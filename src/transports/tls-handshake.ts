@@ -19,6 +19,7 @@ import tls from "node:tls";
 import { ConnectionTimeoutError } from "../base/errors.js";
 import { forgetAborted, onceAborted } from "../base/waiting.js";
 import type { SSLClient, SSLServer } from "../contracts/tls.js";
+import { carry, TlsCarrier } from "./tls-carrier.js";
 
 /** Node's own time-out, which cannot be switched off: the longest timer there is. */
 const NEVER_MS = 2 ** 31 - 1;
@@ -59,8 +60,8 @@ export class ClientHandshake {
   }
 
   secure(socket: net.Socket, timeoutMs: number, signal?: AbortSignal): Promise<tls.TLSSocket> {
-    return handshake(socket, timeoutMs, signal, (onSecured, onFailed) => {
-      const secured = tls.connect({ ...this.#options, socket });
+    return handshake(socket, timeoutMs, signal, (carrier, onSecured, onFailed) => {
+      const secured = tls.connect({ ...this.#options, socket: carrier });
       secured.once("secureConnect", () => onSecured(secured));
       secured.on("error", onFailed);
       return secured;
@@ -85,20 +86,20 @@ export class ServerHandshakes {
   secure(socket: net.Socket, timeoutMs: number, signal?: AbortSignal): Promise<tls.TLSSocket> {
     const context = this.#context;
     if (context !== null) {
-      return handshake(socket, timeoutMs, signal, (onSecured, onFailed) => {
-        const secured = new tls.TLSSocket(socket, { isServer: true, secureContext: context });
+      return handshake(socket, timeoutMs, signal, (carrier, onSecured, onFailed) => {
+        const secured = new tls.TLSSocket(carrier, { isServer: true, secureContext: context });
         secured.once("secure", () => onSecured(secured));
         secured.on("error", onFailed);
         return secured;
       });
     }
     const server = this.#idle.pop() ?? tls.createServer(this.#options);
-    const result = handshake(socket, timeoutMs, signal, (onSecured, onFailed) => {
+    const result = handshake(socket, timeoutMs, signal, (carrier, onSecured, onFailed) => {
       server.once("secureConnection", onSecured);
       server.once("tlsClientError", (error, failed) =>
         onFailed(failed.authorizationError ? unauthorized(failed.authorizationError, error) : error),
       );
-      server.emit("connection", socket);
+      server.emit("connection", carrier);
       return null;
     });
     const release = (): void => {
@@ -121,7 +122,11 @@ function handshake(
   socket: net.Socket,
   timeoutMs: number,
   signal: AbortSignal | undefined,
-  begin: (onSecured: (secured: tls.TLSSocket) => void, onFailed: (error: Error) => void) => tls.TLSSocket | null,
+  begin: (
+    carrier: net.Socket | TlsCarrier,
+    onSecured: (secured: tls.TLSSocket) => void,
+    onFailed: (error: Error) => void,
+  ) => tls.TLSSocket | null,
 ): Promise<tls.TLSSocket> {
   return new Promise((resolve, reject) => {
     let over = false;
@@ -160,11 +165,17 @@ function handshake(
     socket.on("close", onClose);
     onceAborted(signal, onAbort);
     try {
-      begun = begin((secured) => {
-        if (!finish()) return;
-        secured.on("error", ignore); // until its transport listens
-        resolve(secured);
-      }, fail);
+      const carrier = carry(socket);
+      begun = begin(
+        carrier,
+        (secured) => {
+          if (!finish()) return;
+          if (carrier instanceof TlsCarrier) carrier.follow(secured);
+          secured.on("error", ignore); // until its transport listens
+          resolve(secured);
+        },
+        fail,
+      );
     } catch (error) {
       fail(error);
     }

@@ -48,3 +48,9 @@ export async function receiveBytes(reader: StreamReader, total: number): Promise
   }
   return hash.digest("hex");
 }
+
+/** The checksum of so many bytes of the payload. */
+export async function checksum(total: number): Promise<string> {
+  let sent = 0;
+  return receiveBytes({ read: async (n: number) => payload(n, (sent += n) - n) } as unknown as StreamReader, total);
+}

@@ -2,13 +2,12 @@
 import "../support/leak-guard.js";
 import { describe, it } from "node:test";
 import { checkTransport } from "asyncio-streams/testing";
-import { cannot } from "../support/runtime.js";
 import { socketKinds } from "./transports.js";
 
 for (const { name, makePair } of socketKinds) {
   describe(`the transport over ${name}`, () => {
     for (const check of checkTransport(makePair)) {
-      it(check.name, check.clogged && name === "TLS over TCP" ? cannot("slow-tls-reader", "deno") : {}, () => check.run());
+      it(check.name, () => check.run());
     }
   });
 }

@@ -13,7 +13,6 @@ import { ConnectionTimeoutError, type StreamReader, type StreamWriter } from "as
 import { findPython, needsPython } from "../parity/python.js";
 import { certificatesFolder, identity, tlsTestFile, trust } from "../support/certificates.js";
 import { tcp } from "../support/pairs.js";
-import { cannot } from "../support/runtime.js";
 import { connectTo, listen } from "./kinds.js";
 import { dial, type Lane, Relay } from "./relay.js";
 
@@ -57,7 +56,11 @@ const leave: Readonly<Record<keyof typeof expected, (peer: tls.TLSSocket, lane: 
   never_answers: (_peer, lane) => lane.stop("silence"),
 };
 
-const SHUTDOWN_TIMEOUT_MS = 100;
+/** Short where the peer never answers, and else far longer than a busy machine takes. */
+function shutdownTimeout(name: string): number {
+  return name === "never_answers" ? 100 : 20_000;
+}
+
 const python = findPython(11);
 
 /** An outcome in CPython's words. */
@@ -88,7 +91,7 @@ function play(peer: tls.TLSSocket, lane: () => Lane, name: string): void {
 
 async function asServer(name: string, peerLeaves: boolean): Promise<Transcript> {
   let told!: Promise<Transcript>;
-  await using ours = await listen(tcp, { sslShutdownTimeout: SHUTDOWN_TIMEOUT_MS }, (reader, writer) => {
+  await using ours = await listen(tcp, { sslShutdownTimeout: shutdownTimeout(name) }, (reader, writer) => {
     told = transcript([reader, writer], peerLeaves);
   });
   await using relay = await Relay.to(ours.address);
@@ -113,7 +116,7 @@ async function asClient(name: string, peerLeaves: boolean): Promise<Transcript> 
     peers.push(peer);
     play(peer, () => relay.link.toClient, name);
   });
-  const told = await transcript(await connectTo(relay.address, { sslShutdownTimeout: SHUTDOWN_TIMEOUT_MS }), peerLeaves);
+  const told = await transcript(await connectTo(relay.address, { sslShutdownTimeout: shutdownTimeout(name) }), peerLeaves);
   for (const peer of peers) peer.destroy();
   await new Promise((resolve) => server.close(resolve));
   return told;
@@ -125,7 +128,7 @@ for (const [role, run] of [
 ] as const) {
   describe(`the end of TLS for a ${role}`, () => {
     for (const [name, told] of Object.entries(expected)) {
-      it(`is CPython's in the case: ${name.replaceAll("_", " ")}`, name === "reset" ? cannot("reset-over-tls", "deno") : {}, async () => {
+      it(`is CPython's in the case: ${name.replaceAll("_", " ")}`, async () => {
         assert.deepEqual(await run(name, told.read !== undefined), told);
       });
     }

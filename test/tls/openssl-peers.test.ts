@@ -1,86 +1,21 @@
 /** OpenSSL's own programs at the other end: `openssl s_client` and `openssl s_server`. */
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { describe, it } from "node:test";
-import { type ClientConnectedCallback, openConnection, openUnixConnection, type SocketAddress } from "asyncio-streams";
-import { payload, receiveBytes, sendBytes } from "../conformance/payload.js";
-import { type CertificateName, certificateFile, identity, keyFile, trust } from "../support/certificates.js";
+import { type ClientConnectedCallback, openConnection, openUnixConnection } from "asyncio-streams";
+import { checksum, payload, receiveBytes, sendBytes } from "../conformance/payload.js";
+import { certificateFile, identity, trust } from "../support/certificates.js";
 import { kinds, unix } from "../support/pairs.js";
 import { cannot } from "../support/runtime.js";
 import { socketPath } from "../support/temporary.js";
 import { until } from "../support/turns.js";
 import { echo, listen } from "./kinds.js";
+import { OpenSsl, options, shown } from "./openssl.js";
 
 const FLAGS = { "TLSv1.2": "-tls1_2", "TLSv1.3": "-tls1_3" } as const;
 const MIB = 1_048_576;
-
-const program = process.env["OPENSSL"] ?? "openssl";
-const found = spawnSync(program, ["version"], { encoding: "utf8" }).stdout ?? "";
-const options = { skip: found.startsWith("OpenSSL") ? false : "needs OpenSSL's program: name it in OPENSSL" };
-
-/** The program, waited for. */
-class OpenSsl implements AsyncDisposable {
-  readonly #child;
-  readonly #ended: Promise<[code: number | null, signal: string | null]>;
-  readonly #hash = createHash("sha1");
-  /** What it printed, as long as that is little. */
-  output = "";
-  /** What it said of errors. */
-  complaints = "";
-  bytes = 0;
-
-  constructor(...args: readonly string[]) {
-    this.#child = spawn(program, args, { stdio: "pipe" });
-    this.#ended = once(this.#child, "close") as Promise<[number | null, string | null]>;
-    this.#child.stdout.on("data", (chunk: Buffer) => {
-      this.#hash.update(chunk);
-      this.bytes += chunk.length;
-      if (this.bytes < MIB) this.output += chunk.toString();
-    });
-    this.#child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      this.complaints += text;
-    });
-    // It may be gone before its input is closed.
-    this.#child.stdin.on("error", () => {});
-  }
-
-  /** A client of a server of ours. */
-  static client(address: SocketAddress, ...args: readonly string[]): OpenSsl {
-    const where = typeof address === "string" ? ["-unix", address] : ["-connect", `127.0.0.1:${address[1]}`];
-    const trusts = ["-CAfile", certificateFile("ca"), "-verify_return_error", "-verify_hostname", "localhost", "-servername", "localhost"];
-    return new OpenSsl("s_client", ...where, "-quiet", ...trusts, ...args);
-  }
-
-  type(input: string | Buffer): void {
-    this.#child.stdin.write(input);
-  }
-
-  endInput(): void {
-    this.#child.stdin.end();
-  }
-
-  checksum(): string {
-    return this.#hash.copy().digest("hex");
-  }
-
-  async end(): Promise<number | null> {
-    const [code] = await this.#ended;
-    return code;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill("SIGKILL");
-    await this.#ended;
-  }
-}
-
-function shown(name: CertificateName): string[] {
-  return ["-cert", certificateFile(name), "-key", keyFile(name)];
-}
 
 for (const kind of kinds) {
   for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
@@ -91,9 +26,9 @@ for (const kind of kinds) {
       it("is served line by line, and ends when it has no more to say", options, async () => {
         await using ours = await listen(kind, { ssl: { ...identity("server"), ...versions } });
         await using client = OpenSsl.client(ours.address, flag, "-no_ign_eof");
-        client.type("one\n");
+        void client.type("one\n");
         await until(() => client.output === "one\n");
-        client.type("two\n");
+        void client.type("two\n");
         await until(() => client.output === "one\ntwo\n");
         client.endInput();
         assert.equal(await client.end(), 0);
@@ -102,24 +37,27 @@ for (const kind of kinds) {
         assert.deepEqual(ours.errors, []);
       });
 
-      const closing = kind === unix && options.skip === false ? cannot("much-and-close-notify-over-unix", "bun") : options;
+      const sendAndClose: ClientConnectedCallback = async (_reader, writer) => {
+        await sendBytes(writer, 4 * MIB);
+        writer.close();
+        await writer.waitClosed();
+      };
 
-      it("sees the end after our close(), and every byte before it", closing, async () => {
-        let sent: Promise<string> | undefined;
-        let ended: Promise<void> | undefined;
-        const sendAndClose: ClientConnectedCallback = async (_reader, writer) => {
-          sent = sendBytes(writer, 4 * MIB);
-          await sent;
-          writer.close();
-          ended = writer.waitClosed();
-          await ended;
-        };
+      it("gets every byte before our close()", options, async () => {
         await using ours = await listen(kind, { ssl: { ...identity("server"), ...versions } }, sendAndClose);
         await using client = OpenSsl.client(ours.address, flag);
-        assert.equal(await client.end(), 0);
-        assert.equal(client.checksum(), await sent);
-        assert.equal(client.bytes, 4 * MIB);
-        await ended;
+        await client.end();
+        assert.deepEqual([client.bytes, client.checksum()], [4 * MIB, await checksum(4 * MIB)]);
+      });
+
+      const notified = kind === unix && options.skip === false ? cannot("close-notify-behind-much", "bun") : options;
+
+      it("gets our close_notify behind them", notified, async () => {
+        await using ours = await listen(kind, { ssl: { ...identity("server"), ...versions } }, sendAndClose);
+        await using client = OpenSsl.client(ours.address, flag);
+        assert.equal(await client.end(), 0, client.complaints);
+        await until(() => ours.served[0]?.writer.isClosing() === true);
+        await ours.served[0]?.writer.waitClosed();
         assert.deepEqual(ours.errors, []);
       });
 
@@ -133,7 +71,7 @@ for (const kind of kinds) {
         };
         await using ours = await listen(kind, { ssl: { ...identity("server"), ...versions } }, receive);
         await using client = OpenSsl.client(ours.address, flag);
-        client.type(payload(MIB));
+        void client.type(payload(MIB));
         await client.end();
         assert.equal(client.output, "thanks\n");
         assert.equal(await received, createHash("sha1").update(payload(MIB)).digest("hex"));
@@ -233,7 +171,7 @@ for (const kind of kinds) {
       };
       const { server } = await kind.serve(mail);
       await using client = OpenSsl.client(server.sockets[0]!.getsockname(), "-starttls", "smtp", "-no_ign_eof");
-      client.type("secret\n");
+      void client.type("secret\n");
       await until(() => client.output.endsWith("secret\n"));
       client.endInput();
       assert.equal(await client.end(), 0);
