@@ -84,6 +84,16 @@ export const DIVERGENCES: readonly Divergence[] = [
     row: BUFFERED_FIRST,
     gives: { 2: { bytes: "ab\n" }, 3: { error: "Given", message: "lost" } },
   },
+  { name: "a read of nothing from a lost connection", row: BUFFERED_FIRST, gives: { 1: { bytes: "" } } },
+  { name: "an end before the connection is lost", row: BUFFERED_FIRST, gives: { 2: { bytes: "" } } },
+  { name: "a connection that is lost after an exception", row: ACTS_AT_ONCE, gives: { 2: { value: "e" } } },
+  // CPython: the refused read has taken "abc", and loses it.
+  {
+    name: "a read(-1) that is refused while readexactly waits",
+    row: ONE_READ,
+    gives: { 5: { bytes: "abcde" } },
+    remains: "fgh",
+  },
   { name: "drain after the connection was lost", row: DRAIN_TELLS, gives: { 2: lostBecause } },
   { name: "drain while the connection ends", row: DRAIN_TELLS, gives: { 3: lost } },
   { name: "drain while the connection is lost", row: DRAIN_TELLS, gives: { 3: lostBecause } },

@@ -1,0 +1,181 @@
+/** Plays the scripts of `scripts.ts` to our reader, and compares with what CPython gave: `judge.py` tells what a transcript is. */
+import assert from "node:assert/strict";
+import { StreamReader, StreamReaderProtocol } from "asyncio-streams";
+import type { ByteQueue } from "#src/base/byte-queue.js";
+import { FakeTransport } from "../support/fake-transport.js";
+import type { Script, ScriptStep } from "./scripts.js";
+import { asHere, type Data, Given, type Outcome, showBytes, showError, toBytes } from "./transcript.js";
+
+/** What a step gave: an outcome, that it waits, or that it was left out. */
+type Gives = Outcome | "waits" | null;
+
+/** CPython's record of a step: `[gives, ended, left, atEof, exception, paused]`. */
+export type Verdict = readonly [
+  gives: Gives,
+  ended: Outcome | null,
+  left: unknown,
+  atEof: boolean | null,
+  exception: string | null,
+  paused: boolean | null,
+];
+
+/** A step, played: its outcome, and that of the read that waited if it has ended, with its method. */
+interface Played {
+  readonly gives: Gives;
+  readonly ended: Outcome | null;
+  readonly endedMethod: string;
+}
+
+type Call = readonly [method: string, argument?: unknown];
+
+/** The read that waits. */
+interface Waiting {
+  readonly method: string;
+  readonly controller: AbortController;
+  outcome: Outcome | null;
+}
+
+/** Lets the reader's microtasks run. */
+async function turn(): Promise<void> {
+  for (let index = 0; index < 6; index += 1) await Promise.resolve();
+}
+
+class Player {
+  readonly #limit: number;
+  readonly #reader: StreamReader;
+  readonly #protocol: StreamReaderProtocol;
+  readonly #transport = new FakeTransport();
+  #waiting: Waiting | null = null;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+    this.#reader = new StreamReader({ limit });
+    this.#protocol = new StreamReaderProtocol(this.#reader);
+    this.#protocol.connectionMade(this.#transport);
+  }
+
+  get #queue(): ByteQueue {
+    return (this.#reader as unknown as { incoming: { queue: ByteQueue } }).incoming.queue;
+  }
+
+  get #paused(): boolean {
+    return this.#transport.calls.at(-1) === "pauseReading";
+  }
+
+  /** Plays a step. Between two feeds of one turn no promise may run: those give no promise. */
+  play([name, ...args]: ScriptStep, skipped: boolean): Played | Promise<Played> {
+    const before = this.#waiting;
+    const played = (gives: Gives): Played => {
+      this.#letGo();
+      return { gives, ended: before?.outcome ?? null, endedMethod: before?.method ?? "" };
+    };
+    if (name === "feed" || name === "feedEof") return played(skipped ? null : this.#act(name, args[0]));
+    return this.#playInTurn(name, args, skipped).then(played);
+  }
+
+  async #playInTurn(name: string, args: readonly unknown[], skipped: boolean): Promise<Gives> {
+    if (name === "cancel" && !skipped) this.#waiting?.controller.abort();
+    await turn();
+    this.#letGo();
+    if (skipped || name === "turn" || name === "cancel") return null;
+    const gives = name === "call" ? await this.#call(args as unknown as Call) : this.#act(name, args[0]);
+    await turn();
+    return gives;
+  }
+
+  /** Forgets the read that waited, if it has ended. */
+  #letGo(): void {
+    if (this.#waiting?.outcome) this.#waiting = null;
+  }
+
+  /** The steps that wait for nothing. */
+  #act(name: string, argument: unknown): Outcome | null {
+    try {
+      if (name === "feed") this.#protocol.dataReceived(toBytes(argument as Data));
+      else if (name === "feedEof") this.#reader.feedEof();
+      else if (name === "setException") this.#reader.setException(new Given(argument as string));
+      else if (name === "connectionLost") this.#protocol.connectionLost(new Given(argument as string));
+      return null;
+    } catch (error) {
+      return showError(error);
+    }
+  }
+
+  async #call(call: Call): Promise<Gives> {
+    const waiting: Waiting = { method: call[0], controller: new AbortController(), outcome: null };
+    const note = (outcome: Outcome): void => {
+      waiting.outcome = outcome;
+    };
+    this.#start(call, waiting.controller.signal).then(
+      (bytes) => note({ bytes: showBytes(bytes) }),
+      (error: unknown) => note(showError(error)),
+    );
+    await turn();
+    if (waiting.outcome !== null) return waiting.outcome;
+    assert.equal(this.#waiting, null, "two reads wait");
+    this.#waiting = waiting;
+    return "waits";
+  }
+
+  #start([method, argument]: Call, signal: AbortSignal): Promise<Buffer> {
+    const reader = this.#reader;
+    if (method === "readline") return reader.readline({ signal });
+    if (method === "read") return reader.read(argument as number, { signal });
+    if (method === "readexactly") return reader.readexactly(argument as number, { signal });
+    const separator = argument as string | string[];
+    return reader.readuntil(typeof separator === "string" ? toBytes(separator) : separator.map(toBytes), { signal });
+  }
+
+  /** The fields after a step, as the judge has them; what it cannot tell is left out. */
+  fields([, , , atEof, , paused]: Verdict): unknown[] {
+    const queue = this.#queue;
+    return [
+      showBytes(queue.length === 0 ? Buffer.alloc(0) : queue.copy(0, queue.length)),
+      atEof === null ? null : this.#reader.atEof(),
+      this.#reader.exception()?.message ?? null,
+      paused === null ? null : this.#paused,
+    ];
+  }
+
+  /** The rule of pausing, which holds whatever CPython does. */
+  checkPausing(): void {
+    if (this.#waiting !== null || this.#reader.exception() !== null) return;
+    const { length } = this.#queue;
+    if (length > 2 * this.#limit) assert.equal(this.#paused, true, "not paused above twice the limit");
+    if (length <= this.#limit) assert.equal(this.#paused, false, "paused at the limit");
+  }
+
+  /** What is left can be read. */
+  async end(): Promise<void> {
+    this.#waiting?.controller.abort();
+    await turn();
+    if (this.#reader.exception() !== null) return;
+    const { length } = this.#queue;
+    const left = length === 0 ? Buffer.alloc(0) : this.#queue.copy(0, length);
+    this.#reader.feedEof();
+    assert.ok((await this.#reader.read()).equals(left));
+  }
+}
+
+/** Plays a script to our reader; throws an `AssertionError` where it goes another way than in CPython. */
+export async function compare(script: Script, verdicts: readonly Verdict[]): Promise<void> {
+  const player = new Player(script.limit);
+  for (const [index, step] of script.steps.entries()) {
+    const verdict = verdicts[index] as Verdict;
+    const [gives, ended, ...fields] = verdict;
+    const skipped = gives !== null && typeof gives === "object" && "skipped" in gives;
+    const playing = player.play(step, skipped);
+    const played = playing instanceof Promise ? await playing : playing;
+    assert.deepEqual(
+      [played.gives, played.ended, ...player.fields(verdict)],
+      [
+        skipped ? null : gives !== null && gives !== "waits" ? asHere(gives, String(step[0] === "call" ? step[1] : step[0])) : gives,
+        ended === null ? null : asHere(ended, played.endedMethod),
+        ...fields,
+      ],
+      `step ${index}, ${JSON.stringify(step)}`,
+    );
+    player.checkPausing();
+  }
+  await player.end();
+}

@@ -1,0 +1,111 @@
+/**
+ * Random scripts of reader operations. Number and seed make the script: the same ones everywhere, and at any time.
+ *
+ *     ["feed", data]              feedData(), in the same turn of the event loop as what comes next
+ *     ["feedEof"]
+ *     ["turn"]                    lets the read that waits see what has come
+ *     ["call", method, argument]  a reading call, after a turn; if it waits, the script goes on, and a later call is a second one
+ *     ["cancel"]                  cancels the read that waits, and lets it end
+ *     ["setException", message]   after a turn
+ *     ["connectionLost", message] after a turn
+ */
+import type { Data } from "./transcript.js";
+
+/** A step of a script. */
+export type ScriptStep = readonly [string, ...unknown[]];
+
+/** A script. */
+export interface Script {
+  readonly limit: number;
+  readonly steps: readonly ScriptStep[];
+}
+
+/** A generator of our own (mulberry32), so that a number means the same script whatever the runtime and the libraries. */
+class Dice {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed | 0;
+  }
+
+  /** An integer from 0 up to, not including, `n`. */
+  below(n: number): number {
+    this.#state = (this.#state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * n);
+  }
+
+  pick<T>(choices: readonly T[]): T {
+    return choices[this.below(choices.length)] as T;
+  }
+}
+
+/** What a script may have. */
+export interface ScriptOptions {
+  /** Whether `readuntil` may have several separators, which needs CPython 3.13. */
+  readonly severalSeparators: boolean;
+}
+
+const SMALL_LIMITS = [1, 2, 3, 4, 5, 6, 8, 12, 30];
+/** Above what makes a chunk of its own in the queue, and above a block. */
+const LARGE_LIMITS = [1100, 1100, 1100, 2000, 2000, 40_000];
+const SEPARATORS = [";", "\r\n", "ab", "a\n", "aab", "aa", "\u0000", "\u00ff\u00fe", "abababab"];
+const SEVERAL = [
+  ["\n", "\r\n"],
+  [";", "ab;"],
+  ["aab", "b", "\n"],
+  ["\r\n;", "aa"],
+  ["aaaab", "ab", "b;"],
+  ["aaa", "aa\n", "a;"],
+];
+
+/** The script of this number. */
+export function makeScript(seed: number, number: number, options: ScriptOptions): Script {
+  const dice = new Dice(Math.imul(seed, 0x9e3779b1) + Math.imul(number, 0x85ebca6b));
+  const limit = dice.below(20) === 0 ? dice.pick(LARGE_LIMITS) : dice.pick(SMALL_LIMITS);
+  const steps: ScriptStep[] = [];
+  for (let left = 6 + dice.below(20); left > 0; left -= 1) steps.push(...someSteps(dice, limit, options));
+  return { limit, steps };
+}
+
+function someSteps(dice: Dice, limit: number, options: ScriptOptions): ScriptStep[] {
+  const roll = dice.below(100);
+  if (roll < 36) return Array.from({ length: 1 + dice.below(3) }, () => ["feed", someData(dice, limit)]);
+  if (roll < 46) return [["turn"]];
+  if (roll < 52) return [["cancel"]];
+  if (roll < 54) return [["feedEof"]];
+  if (roll < 55) return [[dice.pick(["setException", "connectionLost"]), dice.pick(["first", "second"])]];
+  return [["call", ...someCall(dice, limit, options)]];
+}
+
+function someData(dice: Dice, limit: number): Data {
+  const size = Math.min(dice.pick([1, 1, 1, 2, 3, 5, 8, limit, 2 * limit + 1, 3 * limit]), 70_000);
+  const fill = size > 100 ? size - 10 : 0;
+  const text = Array.from({ length: size - fill }, () =>
+    dice.pick(["a", "a", "a", "b", "\r", "\n", ";", "ab", "\u0000", "\u00ff\u00fe"]),
+  ).join("");
+  return fill === 0 ? text : [[dice.pick(["a", "ab", "x"]), fill], text];
+}
+
+function someCall(dice: Dice, limit: number, { severalSeparators }: ScriptOptions): readonly [string, ...unknown[]] {
+  const size = (): number => dice.pick([0, 1, 1 + dice.below(2 * limit), 1 + dice.below(4 * limit), 3]);
+  switch (dice.below(8)) {
+    case 0:
+    case 1:
+      return ["readline"];
+    case 2:
+    case 3:
+      return ["read", size()];
+    case 4:
+      return ["readexactly", dice.below(30) === 0 ? -1 : size()];
+    case 5:
+      return dice.below(3) === 0 ? ["read", dice.pick([-1, -1, -7])] : ["readline"];
+    case 6: {
+      const several = dice.pick(SEVERAL);
+      return ["readuntil", severalSeparators ? several : (several[0] as string)];
+    }
+    default:
+      return ["readuntil", dice.below(40) === 0 ? "" : dice.pick(SEPARATORS)];
+  }
+}
