@@ -95,11 +95,12 @@ const LINES: Readonly<Record<string, number>> = {
 
 const examples = readdirSync(join(root, "examples")).filter((name) => name.endsWith(".ts"));
 
-/** Those that talk to a real program: a test in `interop/` names each, and runs it. */
-const interop = join(root, "test", "interop");
-const interopTests = readdirSync(interop).map((name) => readFileSync(join(interop, name), "utf8"));
+/** Those that talk to a real program: a test in `interop/` imports and runs each, or another example does. */
+const importers = ["test/interop", "examples"].flatMap((folder) =>
+  readdirSync(join(root, folder)).map((name) => readFileSync(join(root, folder, name), "utf8")),
+);
 const talkToPrograms = examples.filter(
-  (name) => !Object.hasOwn(OUTPUT, name) && interopTests.some((source) => source.includes(name.replace(".ts", ".js"))),
+  (name) => !Object.hasOwn(OUTPUT, name) && importers.some((source) => source.includes(`/${name.replace(".ts", ".js")}"`)),
 );
 
 /** The most lines of one that talks to a program: a client of a whole protocol. */
