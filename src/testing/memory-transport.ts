@@ -33,7 +33,18 @@ export interface MemoryTransportParts {
   readonly halfClose: boolean;
 }
 
-/** One end of a connection in memory. `connectMemory()` and `memoryPair()` make both. */
+/**
+ * One end of a connection in memory. `connectMemory()` and `memoryPair()` make both.
+ *
+ * @example
+ * ```ts
+ * import { memoryPair } from "asyncio-streams/testing";
+ *
+ * const [client, server] = memoryPair();
+ * server.transport.reset(); // as a network does; `server.transport.abort()` is what a program does
+ * await client.reader.readline().catch((error: NodeJS.ErrnoException) => console.log(error.code)); // ECONNRESET
+ * ```
+ */
 export class MemoryTransport implements Transport {
   readonly #outgoing: MemoryLine;
   readonly #incoming: MemoryLine;

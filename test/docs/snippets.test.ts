@@ -1,10 +1,11 @@
 /**
- * The code in the documentation: every `ts` block compiles against the built types, and those marked `ts run` (and `python run`) run.
+ * The code in the documentation: every `ts` block compiles against the built types, and runs (and so does `python run`). The examples in docstrings compile.
  *
- * - A block with an `import` is a module as it stands. Others get PRELUDE, which declares what such a piece of code talks of, and may use all that the
- *   library exports.
+ * - A block with an `import` is a module as it stands. Others get a prelude: such a piece of code may use all that the library exports, and talks of
+ *   streams, servers and files that `world.ts` has for it.
  * - A block that runs does so in an empty directory of its own, says nothing on stderr and leaves nothing behind. If a `text` block follows it, that is
  *   what it prints. A block marked `ts run certificates` finds the certificates of the tests there: server.pem, server.key.pem, client.pem, ca.pem.
+ * - A block marked `ts compiled` leaves out something that only its reader has: it is not run. One marked `ts redis` is run in `test/interop/`.
  */
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
@@ -13,22 +14,32 @@ import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "nod
 import { basename, join } from "node:path";
 import { describe, it } from "node:test";
 import * as api from "asyncio-streams";
+import * as framing from "asyncio-streams/framing";
+import * as testing from "asyncio-streams/testing";
 import { certificateFile, keyFile } from "../support/certificates.js";
 import { runtime } from "../support/runtime.js";
 import { temporaryDirectory } from "../support/temporary.js";
+import { docstringModules } from "./docstrings.js";
 import { type CodeBlock, documents, readMarkdown, root } from "./markdown.js";
 
-const PRELUDE = `
-import { readFileSync } from "node:fs";
-import { ${Object.keys(api).join(", ")} } from "asyncio-streams";
-import type { ClientConnectedCallback, Protocol, Server, Transport } from "asyncio-streams";
-declare const reader: StreamReader;
-declare const writer: StreamWriter;
-declare const transport: Transport;
-declare const server: Server;
-declare const signal: AbortSignal;
-declare const serveClient: ClientConnectedCallback;
+/** What the world has in place of the library's own. */
+const REPLACED = ["openConnection", "openUnixConnection", "startServer", "startUnixServer"];
+
+/** A piece of code as a module that runs in a world of its own. */
+function inWorld(code: string): string {
+  return `
+import { ${Object.keys(api)
+    .filter((name) => !REPLACED.includes(name))
+    .join(", ")} } from "asyncio-streams";
+import { makeWorld } from "../test/docs/world.js";
+const world = await makeWorld(${code.includes("startTls(")});
+const { reader, writer, transport, server, signal, serveClient, readFileSync } = world;
+const { ${REPLACED.join(", ")} } = world;
+await world.run(async (): Promise<unknown> => {
+${code}return;
+});
 `;
+}
 
 interface Snippet extends CodeBlock {
   /** The document and the line, for the test's name. */
@@ -56,8 +67,10 @@ function writeSnippets(): void {
   mkdirSync(directory, { recursive: true });
   for (const { file, code } of typescript) {
     const isModule = /^import /m.test(code);
-    const wrapped = `${PRELUDE}export async function snippet(): Promise<unknown> {\n${code}return;\n}\n`;
-    writeFileSync(join(directory, `${file}.ts`), isModule ? code : wrapped);
+    writeFileSync(join(directory, `${file}.ts`), isModule ? code : inWorld(code));
+  }
+  for (const [name, code] of docstringModules(Object.keys(api), Object.keys(framing), Object.keys(testing))) {
+    writeFileSync(join(directory, `${name}.ts`), code);
   }
   const compilerOptions = { composite: false, declaration: false, sourceMap: false, isolatedDeclarations: false };
   const lenient = { noUnusedLocals: false, noUnusedParameters: false, noImplicitReturns: false };
@@ -65,7 +78,7 @@ function writeSnippets(): void {
     join(directory, "tsconfig.json"),
     JSON.stringify({
       extends: "../../tsconfig.base.json",
-      compilerOptions: { ...compilerOptions, ...lenient, allowUnreachableCode: true, rootDir: ".", outDir: "out" },
+      compilerOptions: { ...compilerOptions, ...lenient, allowUnreachableCode: true, rootDir: "." },
       include: ["*.ts"],
     }),
   );
@@ -78,13 +91,20 @@ function compile(): SpawnSyncReturns<string> {
 
 const CERTIFICATES = ["server", "client", "ca"] as const;
 
-function run(command: string, args: readonly string[], { info, prints }: Snippet): void {
+/** Pieces of code that print, or warn, whatever the world makes them; the others are programs that say what they do. */
+function isPiece({ info }: Snippet): boolean {
+  return info === "ts";
+}
+
+function run(command: string, args: readonly string[], snippet: Snippet): void {
+  const { info, prints } = snippet;
   const cwd = temporaryDirectory();
-  const lent = info === "ts run certificates" ? CERTIFICATES.flatMap((name) => [certificateFile(name), keyFile(name)]) : [];
+  const lent =
+    info === "ts run certificates" || isPiece(snippet) ? CERTIFICATES.flatMap((name) => [certificateFile(name), keyFile(name)]) : [];
   for (const file of lent) copyFileSync(file, join(cwd, basename(file)));
   const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: "utf8", timeout: 30_000 });
   assert.equal(error, undefined);
-  assert.equal(stderr, "");
+  if (!isPiece(snippet) || status !== 0) assert.equal(stderr, "");
   assert.equal(status, 0);
   if (prints !== null) assert.equal(stdout, prints);
   // Python leaves its socket file, before 3.13.
@@ -109,8 +129,14 @@ describe("code in the documentation", () => {
     assert.equal(compiled?.status, 0);
   });
 
-  for (const snippet of typescript.filter(({ info }) => /^ts run\b/.test(info))) {
-    it(`runs: ${snippet.where}`, onNode, () => run(process.execPath, [join(directory, "out", `${snippet.file}.js`)], snippet));
+  it("is of no other kind than it should be", onNode, () => {
+    const kinds = new Set(typescript.map(({ info }) => info));
+    assert.deepEqual([...kinds].toSorted(), ["ts", "ts compiled", "ts redis", "ts run", "ts run certificates"]);
+    assert.ok(typescript.filter(({ info }) => info === "ts compiled").length <= 1);
+  });
+
+  for (const snippet of typescript.filter(({ info }) => /^ts( run( certificates)?)?$/.test(info))) {
+    it(`runs: ${snippet.where}`, onNode, () => run(process.execPath, [join(directory, `${snippet.file}.js`)], snippet));
   }
 
   for (const snippet of snippets.filter(({ info }) => info === "python run")) {
