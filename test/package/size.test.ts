@@ -4,7 +4,7 @@
  */
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
-import { statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
@@ -69,6 +69,13 @@ describe("the package", () => {
   it("holds the library, its types and its papers, and nothing else", () => {
     const others = files.filter((file) => !/^dist\/[a-z0-9/-]+(\.js|\.d\.ts)$/.test(file));
     assert.deepEqual(others.toSorted(), ["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
+  });
+
+  it("names no source maps, which it does not hold", () => {
+    const naming = files.filter(
+      (file) => /\.(js|ts)$/.test(file) && readFileSync(join(installed, file), "utf8").includes("sourceMappingURL"),
+    );
+    assert.deepEqual(naming, []);
   });
 });
 

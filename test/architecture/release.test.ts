@@ -1,0 +1,52 @@
+/** What a release needs is there, and says the same everywhere: version, changelog, README, workflows. */
+import "../support/leak-guard.js";
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import { root } from "./source-files.js";
+
+const read = (path: string): string => readFileSync(`${root}${path}`, "utf8");
+const manifest = JSON.parse(read("package.json")) as { readonly version: string; readonly publishConfig: object };
+const lock = JSON.parse(read("package-lock.json")) as { readonly version: string };
+const [, newest, date] = read("CHANGELOG.md").match(/^## \[(\d\S*)\] - (.*)$/m) ?? [];
+const workflows = new Map(readdirSync(`${root}.github/workflows`).map((name) => [name, read(`.github/workflows/${name}`)]));
+
+describe("the version", () => {
+  it("is the same in package.json, the lock file and the changelog", () => {
+    assert.deepEqual([lock.version, newest], [manifest.version, manifest.version]);
+  });
+
+  it("is called unreleased by the README as long as the changelog has no date for it", () => {
+    const released = /^\d{4}-\d\d-\d\d$/.test(date ?? "");
+    assert.equal(read("README.md").includes(`Version ${manifest.version} is not released yet`), !released);
+  });
+});
+
+describe("publishing", () => {
+  it("gives provenance, and to everybody", () => {
+    assert.deepEqual(manifest.publishConfig, { access: "public", provenance: true });
+  });
+
+  it("is done by the release workflow alone, which has no other right", () => {
+    for (const [name, text] of workflows) assert.equal(text.includes("id-token: write"), name === "release.yml", name);
+    assert.match(workflows.get("release.yml") ?? "", /permissions:\n {2}contents: read\n/);
+    assert.match(workflows.get("release.yml") ?? "", /npm publish --provenance/);
+  });
+});
+
+describe("the workflows", () => {
+  it("run the check that everybody runs", () => assert.match(workflows.get("ci.yml") ?? "", /- run: \.ci\/run\n/));
+
+  it("pin each action to a commit", () => {
+    for (const text of workflows.values()) {
+      for (const [, action = ""] of text.matchAll(/uses: (.*)/g))
+        assert.match(action, /^(\.\/\.github\/|\S+@[0-9a-f]{40} # v\d+\.\d+\.\d+$)/);
+    }
+  });
+
+  it("run scripts that there are", () => {
+    for (const text of workflows.values()) {
+      for (const [, script = ""] of text.matchAll(/node (scripts\/\S+)/g)) assert.ok(read(script).length > 0);
+    }
+  });
+});
