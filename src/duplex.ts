@@ -6,7 +6,7 @@
  */
 import { Duplex } from "node:stream";
 import { type NodeStreamOptions, nodeStreamOptions, readChunk } from "./adapters/readable.js";
-import { endWriting, sendChunks, settle } from "./adapters/writable.js";
+import { writingMethods } from "./adapters/writable.js";
 import { checkBoolean, invalidType } from "./base/arguments.js";
 import { StreamReader } from "./streams/reader.js";
 import { StreamWriter } from "./streams/writer.js";
@@ -45,15 +45,7 @@ export function toDuplex(reader: StreamReader, writer: StreamWriter, options?: D
     read() {
       readChunk(reader, this, stop.signal);
     },
-    write(chunk: Buffer, _encoding, done) {
-      sendChunks(writer, [{ chunk }], done);
-    },
-    writev(chunks, done) {
-      sendChunks(writer, chunks, done);
-    },
-    final(done) {
-      settle(() => endWriting(writer), done);
-    },
+    ...writingMethods(writer),
     destroy(error, done) {
       stop.abort();
       if (error === null && this.readableEnded && this.writableFinished) writer.close();

@@ -1,14 +1,14 @@
 /** `writableOf()`: a writer as a Writable of `node:stream`; `StreamWriter.toWritable()` is made of it. And what the adapters of writers share. */
-import { Writable } from "node:stream";
+import { Writable, type WritableOptions } from "node:stream";
 import { show } from "../base/arguments.js";
 import type { WritingEnd } from "./ends.js";
 import { type NodeStreamOptions, nodeStreamOptions } from "./readable.js";
 
 /** Node's callback of a step of a stream. */
-export type Done = (error?: Error | null) => void;
+type Done = (error?: Error | null) => void;
 
 /** A chunk as `writev()` of a Writable gets it. */
-export interface WrittenChunk {
+interface WrittenChunk {
   readonly chunk: Buffer;
 }
 
@@ -16,7 +16,7 @@ export interface WrittenChunk {
  * Sends chunks, and is done when the system has them. `drain()` would be done earlier; but then whoever writes may use the memory again, and the
  * writer does not copy.
  */
-export function sendChunks(writer: WritingEnd, chunks: readonly WrittenChunk[], done: Done): void {
+function sendChunks(writer: WritingEnd, chunks: readonly WrittenChunk[], done: Done): void {
   settle(async () => {
     writer.writelines(chunks.map(({ chunk }) => chunk));
     await writer.flush();
@@ -24,7 +24,7 @@ export function sendChunks(writer: WritingEnd, chunks: readonly WrittenChunk[], 
 }
 
 /** Tells `done` what came of it. */
-export function settle(act: () => Promise<void>, done: Done): void {
+function settle(act: () => Promise<void>, done: Done): void {
   act().then(
     () => done(),
     (error: Error) => done(error),
@@ -42,6 +42,21 @@ export async function endWriting(writer: WritingEnd): Promise<void> {
   await writer.waitClosed();
 }
 
+/** The methods of a Writable or a Duplex that write. */
+export function writingMethods(writer: WritingEnd): Required<Pick<WritableOptions, "write" | "writev" | "final">> {
+  return {
+    write(chunk: Buffer, _encoding, done) {
+      sendChunks(writer, [{ chunk }], done);
+    },
+    writev(chunks, done) {
+      sendChunks(writer, chunks, done);
+    },
+    final(done) {
+      settle(() => endWriting(writer), done);
+    },
+  };
+}
+
 /** An error to abort with; what was thrown may be anything. */
 export function abortReason(reason: unknown): Error | undefined {
   if (reason === undefined || reason === null) return undefined;
@@ -52,15 +67,7 @@ export function abortReason(reason: unknown): Error | undefined {
 export function writableOf(writer: WritingEnd, options?: NodeStreamOptions): Writable {
   const writable = new Writable({
     ...nodeStreamOptions(options),
-    write(chunk: Buffer, _encoding, done) {
-      sendChunks(writer, [{ chunk }], done);
-    },
-    writev(chunks, done) {
-      sendChunks(writer, chunks, done);
-    },
-    final(done) {
-      settle(() => endWriting(writer), done);
-    },
+    ...writingMethods(writer),
     destroy(error, done) {
       if (!this.writableFinished) writer.abort(error ?? undefined);
       done(error);

@@ -90,6 +90,15 @@ export function toBytes(name: string, data: Data): Uint8Array {
   throw invalidType(name, "a Uint8Array or a string", data);
 }
 
+/** Checks several pieces; returns the bytes of each, or throws before any is used. One piece is a list, too. */
+export function toPieces(list: Iterable<Data>): Uint8Array[] {
+  if (typeof list === "string" || list instanceof Uint8Array) return [toBytes("list", list)];
+  if (typeof (list as Partial<Iterable<Data>> | null | undefined)?.[Symbol.iterator] !== "function") {
+    throw invalidType("list", "an iterable of Uint8Arrays and strings", list);
+  }
+  return Array.from(list, (data, index) => toBytes(`list[${index}]`, data));
+}
+
 /** A view of memory that was given away has no bytes, and would silently be nothing. */
 function isDetached({ buffer }: Uint8Array): boolean {
   try {

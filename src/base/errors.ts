@@ -130,6 +130,12 @@ export class ConnectionLostError extends Error {
 }
 nameOnPrototype(ConnectionLostError, "ConnectionLostError");
 
+/** What was written is lost with its connection, which `cause` ended, if anything did. */
+export function notSentError(cause: Error | null): ConnectionLostError {
+  const why = cause === null ? "is closed" : `is lost: ${cause.message}`;
+  return new ConnectionLostError(`what was written was not sent: the connection ${why}`, cause === null ? undefined : { cause });
+}
+
 /** A TLS handshake or TLS shutdown took longer than it may. Python raises `ConnectionAbortedError` or `TimeoutError`. */
 export class ConnectionTimeoutError extends Error {
   /** Always `"ETIMEDOUT"`. */

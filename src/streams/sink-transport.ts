@@ -5,8 +5,8 @@
  * The protocol hears of the end in a microtask, never from within its own call.
  */
 import { finished, type Writable } from "node:stream";
-import { invalidType, show, toBytes } from "../base/arguments.js";
-import { ConnectionLostError, InvalidStateError } from "../base/errors.js";
+import { invalidType, show, toBytes, toPieces } from "../base/arguments.js";
+import { InvalidStateError, notSentError } from "../base/errors.js";
 import { FlowControl } from "../base/flow-control.js";
 import { HIGH_WATER_BYTES } from "../base/limits.js";
 import { DONE, type WaitEnd, Waiters } from "../base/waiting.js";
@@ -66,7 +66,7 @@ export class SinkTransport implements Transport {
   }
 
   writelines(list: Iterable<WriteData>): void {
-    for (const data of typeof list === "string" || list instanceof Uint8Array ? [list] : list) this.write(data);
+    for (const piece of toPieces(list)) this.write(piece);
   }
 
   #onWritten(count: number): void {
@@ -77,7 +77,7 @@ export class SinkTransport implements Transport {
   }
 
   flushed(signal: WaitEnd | undefined): Promise<void> {
-    if (this.#state === "lost") return Promise.reject(this.#lostError());
+    if (this.#state === "lost") return Promise.reject(notSentError(this.#error));
     return this.#pendingBytes === 0 ? DONE : this.#written.wait(signal);
   }
 
@@ -120,16 +120,10 @@ export class SinkTransport implements Transport {
     this.#error =
       reason === null || reason instanceof Error ? reason : new Error(`the sink failed with ${show(reason)}`, { cause: reason });
     const tell = (): void => {
-      this.#written.fail(() => this.#lostError());
+      this.#written.fail(() => notSentError(this.#error));
       this.#protocol.connectionLost(this.#error);
     };
     void DONE.then(tell);
-  }
-
-  #lostError(): ConnectionLostError {
-    const cause = this.#error;
-    if (cause === null) return new ConnectionLostError("what was written was not sent: the sink is closed");
-    return new ConnectionLostError(`what was written was not sent: ${cause.message}`, { cause });
   }
 
   // ---- what every transport has ------------------------------------------------------------------------------------------------

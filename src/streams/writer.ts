@@ -8,7 +8,7 @@ import type { Writable } from "node:stream";
 import type { NodeStreamOptions } from "../adapters/readable.js";
 import { writableStreamOf } from "../adapters/web-streams.js";
 import { writableOf } from "../adapters/writable.js";
-import { checkOptions, type Data, invalidType, type SignalOptions, toBytes } from "../base/arguments.js";
+import { checkOptions, type Data, invalidType, type SignalOptions, toBytes, toPieces } from "../base/arguments.js";
 import { InvalidStateError } from "../base/errors.js";
 import { checkClientSsl, checkServerHostname, checkServerSsl, tlsTimeouts } from "../base/tls-arguments.js";
 import { type WaitEnd, waitEnd } from "../base/waiting.js";
@@ -101,11 +101,7 @@ export class StreamWriter implements AsyncDisposable {
 
   /** Sends several pieces, as if they were joined; otherwise like `write()`. */
   writelines(list: Iterable<WriteData>): void {
-    if (typeof (list as Partial<Iterable<WriteData>> | null)?.[Symbol.iterator] !== "function") {
-      throw invalidType("list", "an iterable of Uint8Arrays and strings", list);
-    }
-    const isOne = typeof list === "string" || list instanceof Uint8Array;
-    const pieces = Array.from<WriteData, Uint8Array>(isOne ? [list] : list, (data, index) => toBytes(`list[${index}]`, data));
+    const pieces = toPieces(list);
     this.#transport.writelines(pieces);
     for (const piece of pieces) this.#bytesWritten += piece.length;
   }

@@ -10,9 +10,9 @@
  * The life of a transport goes one way: open -> closing -> lost, as that of a socket's. `close()` waits until the line has taken everything; `abort()` does not. A transport
  * that is lost ends its line, so the peer reads what is on its way, and then EOF; and abandons the other one, so what the peer still writes gives it `EPIPE`.
  */
-import { type Data, invalidType, show, toBytes } from "../base/arguments.js";
+import { invalidType, show, toBytes, toPieces } from "../base/arguments.js";
 import { ByteQueue } from "../base/byte-queue.js";
-import { ConnectionLostError, InvalidStateError } from "../base/errors.js";
+import { InvalidStateError, notSentError } from "../base/errors.js";
 import { FlowControl } from "../base/flow-control.js";
 import { HIGH_WATER_BYTES } from "../base/limits.js";
 import { DONE, type WaitEnd, Waiters } from "../base/waiting.js";
@@ -120,16 +120,8 @@ export class MemoryTransport implements Transport {
   }
 
   writelines(list: Iterable<WriteData>): void {
-    if (typeof list === "string" || list instanceof Uint8Array) {
-      this.write(list);
-      return;
-    }
-    if (typeof (list as Partial<Iterable<WriteData>> | null)?.[Symbol.iterator] !== "function") {
-      throw invalidType("list", "an iterable of Uint8Arrays and strings", list);
-    }
+    const pieces = toPieces(list);
     if (this.#eofWritten) throw new InvalidStateError("cannot writelines() after writeEof()");
-    // All are checked before the first is sent.
-    const pieces = Array.from(list, (data: Data, index) => toBytes(`list[${index}]`, data));
     for (const piece of pieces) this.write(piece);
   }
 
@@ -177,7 +169,7 @@ export class MemoryTransport implements Transport {
 
   /** @internal */
   flushed(signal: WaitEnd | undefined): Promise<void> {
-    if (this.#state === "lost" || this.#losing) return Promise.reject(lostError(this.#error));
+    if (this.#state === "lost" || this.#losing) return Promise.reject(notSentError(this.#error));
     return this.#buffer.length === 0 ? DONE : this.#written.wait(signal);
   }
 
@@ -237,7 +229,7 @@ export class MemoryTransport implements Transport {
 
   #lose(): void {
     this.#state = "lost";
-    this.#written.fail(() => lostError(this.#error));
+    this.#written.fail(() => notSentError(this.#error));
     this.#outgoing.end("eof");
     this.#incoming.abandon();
     try {
@@ -276,9 +268,4 @@ export class MemoryTransport implements Transport {
   getProtocol(): Protocol {
     return this.#protocol;
   }
-}
-
-function lostError(cause: Error | null): ConnectionLostError {
-  const why = cause === null ? "is closed" : `is lost: ${cause.message}`;
-  return new ConnectionLostError(`what was written was not sent: the connection ${why}`, cause === null ? undefined : { cause });
 }

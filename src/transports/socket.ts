@@ -27,8 +27,8 @@
  */
 import type net from "node:net";
 import type { TLSSocket } from "node:tls";
-import { type Data, invalidType, show, toBytes } from "../base/arguments.js";
-import { ConnectionLostError, ConnectionTimeoutError, InvalidStateError } from "../base/errors.js";
+import { show, toBytes, toPieces } from "../base/arguments.js";
+import { ConnectionLostError, ConnectionTimeoutError, InvalidStateError, notSentError } from "../base/errors.js";
 import { FlowControl } from "../base/flow-control.js";
 import { HIGH_WATER_BYTES, TLS_HIGH_WATER_BYTES } from "../base/limits.js";
 import { DONE, type WaitEnd, Waiters } from "../base/waiting.js";
@@ -199,16 +199,8 @@ export class SocketTransport implements Transport, ByteCounts {
   }
 
   writelines(list: Iterable<WriteData>): void {
-    if (typeof list === "string" || list instanceof Uint8Array) {
-      this.write(list);
-      return;
-    }
-    if (typeof (list as Partial<Iterable<WriteData>> | null)?.[Symbol.iterator] !== "function") {
-      throw invalidType("list", "an iterable of Uint8Arrays and strings", list);
-    }
+    const pieces = toPieces(list);
     if (this.#eofWritten) throw new InvalidStateError("cannot writelines() after writeEof()");
-    // All are checked before the first is sent.
-    const pieces = Array.from(list, (data: Data, index) => toBytes(`list[${index}]`, data));
     for (const piece of pieces) this.write(piece);
   }
 
@@ -272,7 +264,7 @@ export class SocketTransport implements Transport, ByteCounts {
   /** @internal */
   flushed(signal: WaitEnd | undefined): Promise<void> {
     this.#flush();
-    if (this.#state === "lost" || this.#socket.destroyed) return Promise.reject(lostError(this.#error));
+    if (this.#state === "lost" || this.#socket.destroyed) return Promise.reject(notSentError(this.#error));
     return this.#socket.writableLength === 0 ? DONE : this.#written.wait(signal);
   }
 
@@ -363,7 +355,7 @@ export class SocketTransport implements Transport, ByteCounts {
     this.#gathered = [];
     this.#gatheredBytes = 0;
     clearTimeout(this.#shutdownTimer);
-    this.#written.fail(() => lostError(this.#error));
+    this.#written.fail(() => notSentError(this.#error));
     if (!this.#released) this.#owner?.detach(this);
     tellClosed(this, this.#error, during, this.#begunAt);
     try {
@@ -401,7 +393,7 @@ export class SocketTransport implements Transport, ByteCounts {
     // The TLS engine writes past what the socket still holds, so the socket has to be empty first.
     try {
       if (socket.writableLength > 0) await this.#written.wait();
-      if (this.#state !== "open" || socket.destroyed) throw lostError(this.#error);
+      if (this.#state !== "open" || socket.destroyed) throw notSentError(this.#error);
       this.#detach();
       this.#putBack(upgrade.takeReadAhead(), upgrade.role);
       const secured = await handshake.secure(socket, upgrade.sslHandshakeTimeout, controller.signal);
@@ -495,11 +487,6 @@ export class SocketTransport implements Transport, ByteCounts {
   getProtocol(): Protocol {
     return this.#protocol;
   }
-}
-
-function lostError(cause: Error | null): ConnectionLostError {
-  const why = cause === null ? "is closed" : `is lost: ${cause.message}`;
-  return new ConnectionLostError(`what was written was not sent: the connection ${why}`, cause === null ? undefined : { cause });
 }
 
 function ignore(): void {}
