@@ -3,7 +3,7 @@
 # The tests start programs of their own: no service is started here, and none that this installs is left enabled.
 set -euo pipefail
 
-PACKAGES=(redis-server postgresql memcached nginx haproxy openssh-client dovecot-imapd swaks socat ncat qemu-system-x86 openssl python3 util-linux)
+PACKAGES=(redis-server postgresql memcached nginx haproxy openssh-client dovecot-imapd swaks libnet-ssleay-perl socat ncat qemu-system-common openssl python3 util-linux)
 
 missing=()
 for package in "${PACKAGES[@]}"; do

@@ -154,7 +154,7 @@ export function program(spec: ProgramSpec): Program {
 
   async function untilItAnswers(): Promise<void> {
     const deadline = AbortSignal.timeout(START_LIMIT_MS);
-    for (;;) {
+    while (child?.exitCode === null && child.signalCode === null) {
       try {
         await (spec.answers ?? connects)(running);
         return;

@@ -1,0 +1,116 @@
+/**
+ * A server that takes mails over SMTP: commands by line, mails by their last line, and a connection that changes over to TLS.
+ *
+ * Run it: node scripts/make-certificates.mjs && node build/examples/smtp-server.js 2525 [certificate key]
+ *   and then: swaks --server localhost:2525 --tls --to you@mail.example   (a path instead of the port is that of a Unix socket)
+ * You will see: where it listens, and of each mail from whom and to whom it is, its size and its subject.
+ */
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import {
+  type ClientConnectedCallback,
+  LimitOverrunError,
+  type SSLServer,
+  type StreamReader,
+  startServer,
+  startUnixServer,
+} from "asyncio-streams";
+
+/** A mail that was received. */
+export interface Mail {
+  readonly from: string;
+  readonly to: readonly string[];
+  /** Header and body, byte for byte. */
+  readonly message: Buffer;
+}
+
+/** What a mail server has to know. */
+export interface SmtpOptions {
+  readonly ssl: SSLServer;
+  /** Takes a mail. If it fails, the connection is closed, and the client will try again later. */
+  readonly deliver: (mail: Mail) => Promise<unknown>;
+  /** The most bytes of a mail. Default 32 MiB. */
+  readonly maxBytes?: number;
+}
+
+const MAX_LINE_BYTES = 1_000;
+
+/** Makes what serves a client, for `startServer()` and `startUnixServer()`. */
+export function smtpServer({ ssl, deliver, maxBytes = 33_554_432 }: SmtpOptions): ClientConnectedCallback {
+  return async (reader, writer) => {
+    let mail: { from: string; to: string[] } | null = null;
+    const say = (...lines: readonly string[]): void => writer.write(`${lines.join("\r\n")}\r\n`);
+
+    say("220 mail.example asyncio-streams");
+    for await (const line of reader.lines({ encoding: "utf8", limit: MAX_LINE_BYTES })) {
+      const command = /^\w+/.exec(line)?.[0].toUpperCase();
+      const address = /<([^>]*)>/.exec(line)?.[1];
+      const secured = writer.getExtraInfo("cipher") !== null;
+
+      if (command === "EHLO" || command === "HELO" || command === "RSET") {
+        mail = null;
+        if (command !== "EHLO") say("250 mail.example");
+        else say("250-mail.example", `250-SIZE ${maxBytes}`, "250-PIPELINING", ...(secured ? [] : ["250-STARTTLS"]), "250 8BITMIME");
+      } else if (command === "STARTTLS" && !secured) {
+        say("220 go ahead");
+        // Commands that somebody has put behind this one in the clear count as the beginning of the handshake, and make it fail.
+        await writer.startTls(ssl);
+        mail = null;
+      } else if (command === "NOOP") {
+        say("250 done");
+      } else if (command === "QUIT") {
+        say("221 goodbye");
+        break;
+      } else if (!secured) {
+        say("530 STARTTLS first");
+      } else if (command === "MAIL") {
+        if (mail !== null || address === undefined) say("503 one mail at a time, and from somebody");
+        else if (Number(/ SIZE=(\d+)/i.exec(line)?.[1] ?? 0) > maxBytes) say(`552 at most ${maxBytes} bytes`);
+        else {
+          mail = { from: address, to: [] };
+          say("250 go on");
+        }
+      } else if (command === "RCPT" && mail !== null && address !== undefined) {
+        mail.to.push(address);
+        say("250 go on");
+      } else if (command === "DATA" && mail !== null && mail.to.length > 0) {
+        say("354 go on, and end with a dot");
+        await writer.drain();
+        const message = await receiveMessage(reader, maxBytes);
+        if (message !== null) await deliver({ ...mail, message });
+        say(message === null ? `552 at most ${maxBytes} bytes` : "250 taken");
+        mail = null;
+      } else say("503 not that, or not now");
+      await writer.drain();
+    }
+    writer.close();
+  };
+}
+
+/** Reads through the line with nothing but a dot; `null` if that was more than it may be. A line that begins with a dot was sent with another in front. */
+async function receiveMessage(reader: StreamReader, maxBytes: number): Promise<Buffer | null> {
+  reader.unread("\r\n"); // the first line is like any other then
+  for (let tooLarge = false; ; tooLarge = true) {
+    try {
+      const lines = await reader.readuntil("\r\n.\r\n", { limit: maxBytes });
+      return tooLarge ? null : Buffer.from(lines.toString("latin1").slice(0, -3).replaceAll("\r\n.", "\r\n").slice(2), "latin1");
+    } catch (error) {
+      if (!(error instanceof LimitOverrunError)) throw error;
+      await reader.skip(error.consumed);
+    }
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const certificates = new URL("../certificates/", import.meta.url);
+  const [where = "2525", certificate = new URL("server.pem", certificates), key = new URL("server.key.pem", certificates)] =
+    process.argv.slice(2);
+  const serveClient = smtpServer({
+    ssl: { cert: readFileSync(certificate), key: readFileSync(key) },
+    deliver: async ({ from, to, message }) =>
+      console.log(`from ${from} to ${to.join(", ")}, ${message.length} bytes: ${/^Subject:.*/im.exec(message.toString())?.[0]}`),
+  });
+  const server = await (/^\d+$/.test(where) ? startServer(serveClient, "127.0.0.1", Number(where)) : startUnixServer(serveClient, where));
+  console.log(`listens on ${String(server.sockets[0]?.getsockname())}`);
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => server.shutdown());
+}
