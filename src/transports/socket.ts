@@ -334,6 +334,8 @@ export class SocketTransport implements Transport, ByteCounts {
   handleError(error: Error): void {
     this.#error ??= error;
     if (this.#state === "open") this.#state = "closing";
+    // Node: leaves a socket open whose TLS breaks after the handshake.
+    this.#socket.destroy();
   }
 
   /** @internal */

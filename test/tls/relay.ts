@@ -20,6 +20,8 @@ export class Lane {
   #gate: { readonly least: number; readonly most: number } | null = null;
   /** Bytes passed on so far. */
   passed = 0;
+  /** What that was after each packet. */
+  readonly packetEnds: number[] = [];
 
   constructor(from: net.Socket, to: net.Socket, { after, stop }: { readonly after: number; readonly stop: Stop }) {
     this.#from = from;
@@ -52,6 +54,7 @@ export class Lane {
 
   #write(part: Buffer): void {
     this.passed += part.length;
+    this.packetEnds.push(this.passed);
     if (part.length > 0 && !this.#to.write(part)) {
       this.#from.pause();
       this.#to.once("drain", () => this.#from.resume());
@@ -61,6 +64,11 @@ export class Lane {
   /** Holds back what comes, until there is at least so much, which then goes on in one packet. With `most`, no more than that, before `release()`. */
   gather(least: number, most: number = Infinity): void {
     this.#gate = { least, most };
+  }
+
+  /** Slips in bytes that nobody sent. */
+  inject(bytes: Buffer): void {
+    this.#write(bytes);
   }
 
   /** Passes on what is held back. */
