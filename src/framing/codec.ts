@@ -76,13 +76,22 @@ export function checkMaxFrameSize(options: FrameOptions | undefined): number {
   return options?.maxFrameSize === undefined ? DEFAULT_MAX_FRAME_BYTES : checkInteger("maxFrameSize", options.maxFrameSize, 1);
 }
 
+/** Checks where frames are to be read. */
+export function checkReader(reader: StreamReader): void {
+  if (!(reader instanceof StreamReader)) throw invalidType("reader", "a StreamReader", reader);
+}
+
 /** Makes an attempt at a frame, now or when enough has come. */
 export function readInOneAttempt<T>(
   reader: StreamReader,
   makeAttempt: (incoming: Incoming) => Attempt<T | null>,
   options: SignalOptions | undefined,
 ): Promise<T | null> {
-  if (!(reader instanceof StreamReader)) return Promise.reject(invalidType("reader", "a StreamReader", reader));
+  try {
+    checkReader(reader);
+  } catch (error) {
+    return Promise.reject(error);
+  }
   return reader.incoming.perform("readFrame", makeAttempt(reader.incoming), options, WAITS_ALONE);
 }
 

@@ -1,8 +1,8 @@
 /** `frames()` and `Framed`: a codec together with the streams it is used on. */
-import { invalidType, type SignalOptions } from "../base/arguments.js";
+import { checkOptions, invalidType, type SignalOptions } from "../base/arguments.js";
 import type { StreamReader } from "../streams/reader.js";
 import type { StreamWriter } from "../streams/writer.js";
-import type { FrameCodec } from "./codec.js";
+import { checkReader, checkWriter, type FrameCodec } from "./codec.js";
 
 /**
  * Iterates over the frames, until the stream ends between two of them. Leaving the loop takes nothing with it: the reader goes on behind the last frame.
@@ -24,7 +24,9 @@ export function frames<Read>(
   codec: Pick<FrameCodec<Read, never>, "readFrame">,
   options?: SignalOptions,
 ): AsyncIterableIterator<Read, undefined> {
+  checkReader(reader);
   checkCodec(codec, "readFrame");
+  checkOptions("options", options);
   return {
     async next(): Promise<IteratorResult<Read, undefined>> {
       const frame = await codec.readFrame(reader, options);
@@ -65,9 +67,11 @@ export class Framed<Read, Write = Read> implements AsyncIterable<Read> {
    * @param reader where to read
    * @param writer where to write
    * @param codec how
-   * @throws TypeError if `codec` has not the two methods of a codec
+   * @throws TypeError if `reader` or `writer` is something else, or `codec` has not the two methods of a codec
    */
   constructor(reader: StreamReader, writer: StreamWriter, codec: FrameCodec<Read, Write>) {
+    checkReader(reader);
+    checkWriter(writer);
     checkCodec(codec, "readFrame");
     checkCodec(codec, "writeFrame");
     this.reader = reader;

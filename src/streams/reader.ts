@@ -7,7 +7,16 @@
 import type { Readable } from "node:stream";
 import { type NodeStreamOptions, readableOf } from "../adapters/readable.js";
 import { readableStreamOf } from "../adapters/web-streams.js";
-import { checkBoolean, checkInteger, checkOptions, type Data, invalidType, type SignalOptions, toBytes } from "../base/arguments.js";
+import {
+  checkBoolean,
+  checkInteger,
+  checkOptions,
+  type Data,
+  invalidType,
+  invalidValue,
+  type SignalOptions,
+  toBytes,
+} from "../base/arguments.js";
 import { IncompleteReadError, LimitOverrunError } from "../base/errors.js";
 import { checkLimit } from "../base/limits.js";
 import { parseSeparators } from "../base/separator-search.js";
@@ -19,6 +28,9 @@ import { pullFrom } from "./pulled-source.js";
 const NEWLINE = 0x0a;
 const NOTHING: Buffer = Buffer.alloc(0);
 const takeNothing: Attempt<Buffer> = () => NOTHING;
+
+/** Encodings in which the byte 0x0a is not always a newline. */
+const TWO_BYTE_ENCODINGS: ReadonlySet<string> = new Set(["utf16le", "utf-16le", "ucs2", "ucs-2"]);
 
 /** How much `chunks()` reads at most in one step, unless told: what a socket delivers at most. */
 const CHUNK_BYTES = 65_536;
@@ -43,7 +55,7 @@ export interface ReaduntilOptions extends ReadlineOptions {
 
 /** Options of `lines()`. */
 export interface LinesOptions extends ReadlineOptions {
-  /** Gives strings instead of buffers. Default: buffers. */
+  /** Gives strings instead of buffers. Default: buffers. Not UTF-16, which has the byte of a newline inside of other characters. */
   readonly encoding?: BufferEncoding | undefined;
   /** Whether a line ends in its newline. Default false: both `"\n"` and `"\r\n"` are cut off. */
   readonly keepSeparator?: boolean | undefined;
@@ -411,6 +423,9 @@ export class StreamReader implements AsyncIterable<Buffer> {
     const keepSeparator = checkBoolean("keepSeparator", options.keepSeparator) ?? false;
     const { encoding } = options;
     if (encoding !== undefined && !Buffer.isEncoding(encoding)) throw invalidType("encoding", "an encoding that Buffer knows", encoding);
+    if (encoding !== undefined && TWO_BYTE_ENCODINGS.has(encoding.toLowerCase())) {
+      throw invalidValue(`lines() cannot give ${encoding}, which has the byte of a newline inside of other characters`);
+    }
     const traits = { ...this.#messageTraits({ ...options, keepSeparator: true }) };
     const attempt = (): Attempt<Buffer> => lineAttempt(this.#incoming, traits);
     return this.#iterate(attempt, options, (line) => {
@@ -435,6 +450,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
    */
   chunks(size: number = CHUNK_BYTES, options: SignalOptions = {}): AsyncIterableIterator<Buffer, undefined> {
     checkInteger("size", size, 1);
+    checkOptions("options", options);
     const { queue } = this.#incoming;
     const attempt = (): Attempt<Buffer> => () =>
       queue.length > 0 || this.#incoming.eof ? queue.take(Math.min(size, queue.length)) : undefined;

@@ -79,7 +79,9 @@ export function connectMemory(
   const [fromFirst, fromSecond] = bothDirections(options?.hostile);
   const there = new MemoryLine(capacity, checkHostile("hostile", fromFirst));
   const back = new MemoryLine(capacity, checkHostile("hostile", fromSecond));
-  const [ofFirst, ofSecond] = options?.extraInfo ?? [{}, {}];
+  const extraInfo = options?.extraInfo ?? [{}, {}];
+  if (!Array.isArray(extraInfo)) throw invalidType("extraInfo", "an array of two objects", extraInfo);
+  const [ofFirst, ofSecond] = extraInfo;
   const transports: [MemoryTransport, MemoryTransport] = [
     new MemoryTransport({
       protocol: first,

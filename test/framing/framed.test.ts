@@ -51,6 +51,12 @@ describe("frames", () => {
     await assert.rejects(frames(endedReaderOf(["\0\0"]), lengthPrefixed()).next(), { code: "ERR_INCOMPLETE_READ" });
   });
 
+  it("refuses what is no reader, and a number for options, at once", () => {
+    const wrong = { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" };
+    for (const reader of [undefined, null, {}, 5]) assert.throws(() => frames(reader as unknown as StreamReader, decimal), wrong);
+    for (const options of [5, null]) assert.throws(() => frames(endedReaderOf([]), decimal, options as unknown as object), wrong);
+  });
+
   it("refuses what is no codec, at once", () => {
     for (const codec of [undefined, null, {}, { readFrame: 5 }]) {
       assert.throws(() => frames(endedReaderOf([]), codec as unknown as typeof decimal), {
@@ -84,6 +90,13 @@ describe("Framed", () => {
     const reason = new Error("enough");
     await assert.rejects(connection.readFrame({ signal: AbortSignal.abort(reason) }), (error) => error === reason);
     await assert.rejects(connection.drain({ signal: AbortSignal.abort(reason) }), (error) => error === reason);
+  });
+
+  it("refuses what is no reader or writer", () => {
+    const { writer } = collectingWriter();
+    const wrong = { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" };
+    assert.throws(() => new Framed({} as StreamReader, writer, decimal), wrong);
+    assert.throws(() => new Framed(readerOf([]), undefined as unknown as StreamWriter, decimal), wrong);
   });
 
   it("refuses what is no codec", () => {

@@ -141,6 +141,15 @@ describe("StreamReader.lines", () => {
     assert.equal(await rest(reader), "tw");
   });
 
+  it("refuses UTF-16, in which a newline's byte is part of other characters", () => {
+    for (const encoding of ["utf16le", "UTF-16LE", "ucs2"] as const) {
+      assert.throws(() => new StreamReader().lines({ encoding: encoding as BufferEncoding }), {
+        name: "TypeError",
+        code: "ERR_INVALID_ARG_VALUE",
+      });
+    }
+  });
+
   it("refuses an encoding that nobody knows, a wrong option, and a number for options", async () => {
     const reader = new StreamReader();
     assert.throws(() => reader.lines({ encoding: "utf-9" as "utf8" }), { code: "ERR_INVALID_ARG_TYPE" });
@@ -153,6 +162,12 @@ describe("StreamReader.lines", () => {
 });
 
 describe("StreamReader.chunks", () => {
+  it("refuses a size that is no number, and a number for options, at once", () => {
+    const reader = new StreamReader();
+    for (const size of ["5", null, {}]) assert.throws(() => reader.chunks(size as number), { code: "ERR_INVALID_ARG_TYPE" });
+    for (const options of [5, null]) assert.throws(() => reader.chunks(5, options as unknown as object), { code: "ERR_INVALID_ARG_TYPE" });
+  });
+
   it("gives the bytes as they come, at most so many at a time", async () => {
     const reader = endedReaderOf(["abcdef"]);
     assert.deepEqual((await collect(reader.chunks(4))).map(String), ["abcd", "ef"]);

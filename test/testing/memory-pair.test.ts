@@ -147,6 +147,7 @@ describe("memoryPair()", () => {
     ["a capacity of 0", { capacity: 0 }, { code: "ERR_OUT_OF_RANGE", message: /capacity/ }],
     ["a capacity that is text", { capacity: "1" }, { code: "ERR_INVALID_ARG_TYPE", message: /capacity/ }],
     ["halfClose that is a number", { halfClose: 1 }, { code: "ERR_INVALID_ARG_TYPE", message: /halfClose/ }],
+    ["extra info that is no array", { extraInfo: {} }, { code: "ERR_INVALID_ARG_TYPE", message: /extraInfo/ }],
     ["a callback that is none", { clientConnectedCb: {} }, { code: "ERR_INVALID_ARG_TYPE", message: /clientConnectedCb/ }],
     ["an error handler that is none", { onClientError: {} }, { code: "ERR_INVALID_ARG_TYPE", message: /onClientError/ }],
     ["hostile that is text", { hostile: "very" }, { code: "ERR_INVALID_ARG_TYPE", message: /hostile/ }],
