@@ -15,8 +15,8 @@ import { overTls } from "./kinds.js";
 const MIB = 1_048_576;
 const TOTAL = Number(process.env["TRANSFER_MIB"] ?? 192) * MIB;
 
-/** What the process may grow by, with the garbage of both ends in it; all runtimes stay below half of it, however much is sent. */
-const GROWTH_AT_MOST = 128 * MIB;
+/** What the process may grow by, with the garbage of both ends in it, however much is sent. */
+const GROWTH_AT_MOST = 160 * MIB;
 
 /** Reads with a pause after every few chunks, so that the sender is stopped now and then. */
 class SlowReader {
