@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { before, describe } from "node:test";
 import { Postgres } from "../../examples/postgres.js";
 import { PostgresError } from "../../examples/postgres-connection.js";
+import { turns } from "../support/turns.js";
 import { exampleOutput } from "./example.js";
 import { postgresServer } from "./postgres-server.js";
 
@@ -78,6 +79,25 @@ describe("PostgreSQL", () => {
     const received = createHash("sha256");
     for await (const line of postgres.copyOut("COPY (SELECT * FROM copied ORDER BY number) TO STDOUT")) received.update(line);
     assert.equal(received.digest("hex"), sent.digest("hex"));
+  });
+
+  it("copies no faster than the server takes it", async () => {
+    await postgres.execute("CREATE TABLE slow (text text)");
+    await postgres.execute(`CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql
+      AS $$ BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NEW; END $$`);
+    await postgres.execute("CREATE TRIGGER slow BEFORE INSERT ON slow FOR EACH ROW EXECUTE FUNCTION wait()");
+    await onlooker.execute("SELECT pg_advisory_lock(1)");
+    const row = `${"x".repeat(1_000_000)}\n`;
+    let taken = 0;
+    function* rows(): Generator<string> {
+      for (; taken < 100; taken += 1) yield row;
+    }
+    const copying = postgres.copyIn("COPY slow FROM STDIN", rows());
+    for (let before = -1; before < taken || taken === 0; await turns(100)) before = taken;
+    assert.ok(taken < 10, `${taken} of 100 rows were taken before the server took the first`);
+    await onlooker.execute("SELECT pg_advisory_unlock(1)");
+    await copying;
+    assert.deepEqual(await postgres.execute("SELECT count(*), sum(length(text)) FROM slow"), [["100", "100000000"]]);
   });
 
   it("refuses rows that cannot be copied, and goes on", async () => {
