@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { root } from "../docs/markdown.js";
+import { readMarkdown, root } from "../docs/markdown.js";
 // The examples of TLS look where this has put the certificates.
 import "../support/certificates.js";
 import { runExample } from "./run-example.js";
@@ -113,6 +113,12 @@ const talkToPrograms = examples.filter(
 const LINES_OF_A_CLIENT = 120;
 
 describe("examples/", () => {
+  it("are listed in examples/README.md, all of them", () => {
+    const { text } = readMarkdown("examples/README.md");
+    const listed = [...text.matchAll(/\]\(([a-z-]+\.ts)\)/g)].map(([, name = ""]) => name);
+    assert.deepEqual(listed.toSorted(), examples.toSorted());
+  });
+
   it("has all of the examples that are run here or in interop/, and no others", () => {
     assert.deepEqual(examples.toSorted(), [...Object.keys(OUTPUT), ...talkToPrograms].sort());
   });
