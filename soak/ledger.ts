@@ -1,0 +1,105 @@
+/** What has happened so far, and whether it may have. */
+import type { Route } from "./routes.js";
+
+/** Errors of a connection that somebody cut off on purpose. Any other is a finding. */
+const ERRORS_OF_A_CUT: ReadonlySet<unknown> = new Set([
+  "ABORT_ERR",
+  "ECONNRESET",
+  "EPIPE",
+  "ERR_INCOMPLETE_READ",
+  "ERR_LINE_TOO_LONG",
+  // Bun: what is written to a connection that has just been lost.
+  "ERR_SOCKET_CLOSED",
+]);
+
+/** Findings that are printed in full. */
+const MOST_TOLD = 20;
+
+/** The connection ended before all had come. */
+export class Cut extends Error {
+  readonly code = "ECONNRESET";
+}
+
+/** A conversation, as both of its ends know it. */
+export interface Conversation {
+  readonly id: number;
+  readonly route: Route;
+  /** What is planned, for whoever has to find out what went wrong. */
+  readonly plan: object;
+  /** Whether it is to be cut off: then not everything arrives, but what arrives is right. */
+  readonly rude: boolean;
+  /** The route's restarts when it began. */
+  readonly restartsBefore: number;
+  /** Exchanges that the server has done. */
+  exchangesServed: number;
+  /** Set when the server has begun with it; fulfilled when it is through. */
+  served: Promise<void> | null;
+}
+
+export class Ledger {
+  readonly #conversations = new Map<number, Conversation>();
+  readonly #counts = new Map<string, number>();
+  readonly findings: string[] = [];
+  bytesChecked = 0;
+  wrongBytes = 0;
+  unhandled = 0;
+
+  begin(conversation: Conversation): void {
+    this.#conversations.set(conversation.id, conversation);
+  }
+
+  find(id: number): Conversation | undefined {
+    return this.#conversations.get(id);
+  }
+
+  end(conversation: Conversation): void {
+    this.#conversations.delete(conversation.id);
+  }
+
+  get underWay(): number {
+    return this.#conversations.size;
+  }
+
+  count(what: string, by: number = 1): void {
+    this.#counts.set(what, this.counted(what) + by);
+  }
+
+  counted(what: string): number {
+    return this.#counts.get(what) ?? 0;
+  }
+
+  /** The counts whose names begin with `prefix`, without it. */
+  *counts(prefix: string): Generator<readonly [string, number]> {
+    for (const [what, count] of this.#counts) if (what.startsWith(prefix)) yield [what.slice(prefix.length), count];
+  }
+
+  /** Compares what came with what was sent, byte by byte. */
+  check(bytes: Buffer, expected: Buffer, conversation: Conversation): void {
+    this.bytesChecked += bytes.length;
+    if (bytes.length <= expected.length && bytes.equals(expected.subarray(0, bytes.length))) return;
+    const first = bytes.findIndex((byte, index) => byte !== expected[index]);
+    this.wrongBytes += bytes.length - first;
+    this.report(`byte ${first} of ${bytes.length} is wrong`, conversation);
+  }
+
+  /**
+   * An error of one end: of no account if the connection was cut on purpose, else a finding. The server may not know yet whom it talks to; if it should not have been cut, its
+   * other end will tell.
+   */
+  judge(error: unknown, conversation: Conversation | undefined, end: "client" | "server"): void {
+    const replaced = conversation !== undefined && conversation.route.restarts > conversation.restartsBefore;
+    const mayBeCut = conversation === undefined || conversation.rude || replaced;
+    const { code, name } = error as { readonly code?: unknown; readonly name?: unknown };
+    // A new server on TCP has another port; one on a path takes over without a gap.
+    const tooLate = replaced && code === "ECONNREFUSED" && typeof conversation.route.address !== "string";
+    if (tooLate || (mayBeCut && (ERRORS_OF_A_CUT.has(code) || name === "AbortError"))) this.count(`cut: ${end}`);
+    else this.report(`${end}: ${String(code)} ${error instanceof Error ? error.stack : String(error)}`, conversation);
+  }
+
+  report(what: string, conversation?: Conversation): void {
+    this.findings.push(what);
+    if (this.findings.length > MOST_TOLD) return;
+    const context = conversation === undefined ? "" : ` (${conversation.route.name} ${JSON.stringify(conversation.plan)})`;
+    console.error(`FINDING ${what}${context}`);
+  }
+}

@@ -1,0 +1,46 @@
+/** Whether the memory stays as it is: measured at rest, again and again, with the garbage collected. */
+import { collectGarbage } from "../test/base/garbage.js";
+
+const MIB = 2 ** 20;
+
+export interface Sample {
+  readonly heap: number;
+  readonly rss: number;
+  readonly connections: number;
+}
+
+/** A figure before and after, and how much it may have grown. */
+export interface Growth {
+  readonly what: string;
+  readonly before: number;
+  readonly after: number;
+  readonly bound: number;
+}
+
+export async function takeSample(connections: number): Promise<Sample> {
+  await collectGarbage();
+  const { heapUsed, rss } = process.memoryUsage();
+  return { heap: heapUsed, rss, connections };
+}
+
+/**
+ * What has grown since the warm-up: the median of the first samples after it, beside that of the last.
+ *
+ * The heap holds what we hold, so the bound is close: in two minutes, a few hundred bytes for each connection are more. What the process has from the system also
+ * depends on how its allocators cut it up, so there the bound is a share.
+ */
+export function growth(samples: readonly Sample[]): readonly Growth[] {
+  const third = Math.floor(samples.length / 3);
+  const [early, late] = [samples.slice(third, 2 * third), samples.slice(-third)];
+  const median = (some: readonly Sample[], what: "heap" | "rss"): number =>
+    some.map((sample) => sample[what]).sort((a, b) => a - b)[Math.floor(some.length / 2)] ?? 0;
+  const rss = median(early, "rss");
+  return [
+    { what: "heap", before: median(early, "heap"), after: median(late, "heap"), bound: MIB },
+    { what: "RSS", before: rss, after: median(late, "rss"), bound: Math.max(32 * MIB, rss / 4) },
+  ];
+}
+
+export function mebibytes(bytes: number): string {
+  return `${(bytes / MIB).toFixed(1)} MiB`;
+}

@@ -1,0 +1,73 @@
+/** What a client does, thrown with dice. */
+import type { Random } from "./random.js";
+import { randomStretch, type Stretch } from "./transfer.js";
+
+/** How the end of a conversation comes about. The ones that are rude may come at any moment before. */
+export type Ending =
+  | "client closes"
+  | "client half-closes"
+  | "server closes"
+  | "server half-closes"
+  | "client aborts"
+  | "client resets"
+  | "server aborts"
+  | "client gives up connecting"
+  | "client talks nonsense";
+
+const POLITE: readonly Ending[] = ["client closes", "client half-closes", "server closes", "server half-closes"];
+const RUDE: readonly Ending[] = ["client aborts", "client resets", "server aborts", "client gives up connecting", "client talks nonsense"];
+
+/** Over TLS a side cannot be ended alone. */
+const OVER_TLS: Readonly<Partial<Record<Ending, Ending>>> = {
+  "client half-closes": "client closes",
+  "server half-closes": "server closes",
+};
+
+/** A message there, and one back. */
+export interface Exchange {
+  readonly up: Stretch;
+  readonly down: Stretch;
+  /** Whether both are under way at the same time. */
+  readonly together: boolean;
+}
+
+export interface Plan {
+  readonly seed: number;
+  readonly ending: Ending;
+  readonly exchanges: readonly Exchange[];
+  readonly limit: number;
+}
+
+export function isRude(ending: Ending): boolean {
+  return RUDE.includes(ending);
+}
+
+export function makePlan(random: Random, secured: boolean): Plan {
+  const ending = random.pick(random.chance(0.6) ? POLITE : RUDE);
+  return {
+    seed: random.int(0, 2 ** 31 - 1),
+    ending: (secured ? OVER_TLS[ending] : undefined) ?? ending,
+    exchanges: Array.from({ length: random.int(1, 4) }, () => ({
+      up: randomStretch(random),
+      down: randomStretch(random),
+      together: random.chance(0.3),
+    })),
+    limit: random.pick([256, 4_096, 65_536]),
+  };
+}
+
+/** What the server is told ahead of each exchange, in a line. */
+export interface Order extends Exchange {
+  readonly id: number;
+  /** What the server does when it has answered. */
+  readonly afterwards: "next" | "close" | "half-close" | "abort";
+}
+
+export function writeOrder(order: Order): string {
+  return `${JSON.stringify(order)}\n`;
+}
+
+/** The order in a line; `null` if the line was cut, or is nonsense. */
+export function parseOrder(line: Buffer): Order | null {
+  return line.at(-1) === 0x0a && line[0] === "{".charCodeAt(0) ? (JSON.parse(line.toString()) as Order) : null;
+}

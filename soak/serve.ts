@@ -1,0 +1,47 @@
+/** The server's side of a conversation. */
+import type { StreamReader, StreamWriter } from "asyncio-streams";
+import type { Conversation, Ledger } from "./ledger.js";
+import { pause } from "./pauses.js";
+import { type Order, parseOrder } from "./plan.js";
+import { Random } from "./random.js";
+import { type End, receive, send } from "./transfer.js";
+
+/** Serves one client until it goes. */
+export async function serve(ledger: Ledger, reader: StreamReader, writer: StreamWriter): Promise<void> {
+  let conversation: Conversation | undefined;
+  let through = (): void => {};
+  try {
+    for (;;) {
+      const order = parseOrder(await reader.readline());
+      if (order === null) break;
+      if (conversation === undefined) {
+        conversation = ledger.find(order.id);
+        if (conversation === undefined) break; // the client has left already
+        conversation.served = new Promise((resolve) => {
+          through = resolve;
+        });
+      }
+      await exchange({ reader, writer, conversation, ledger }, order);
+      conversation.exchangesServed += 1;
+      if (order.afterwards === "close") break;
+      if (order.afterwards === "half-close") writer.writeEof();
+    }
+    writer.close();
+    await writer.waitClosed();
+  } catch (error) {
+    ledger.judge(error, conversation, "server");
+  } finally {
+    writer.abort();
+    through();
+  }
+}
+
+async function exchange(end: End, { up, down, together, afterwards }: Order): Promise<void> {
+  const random = new Random(up.at ^ down.at);
+  if (afterwards === "abort") void pause(random.fork(), 20).then(() => end.writer.abort());
+  if (together) await Promise.all([receive(end, up, random.fork()), send(end, down, random.fork())]);
+  else {
+    await receive(end, up, random);
+    await send(end, down, random);
+  }
+}
