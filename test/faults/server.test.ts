@@ -17,7 +17,7 @@ const hangUp = async (pairs: readonly Pair[]): Promise<void> => {
 };
 
 for (const kind of kinds) {
-  describe(`a server over ${kind.name} in trouble`, () => {
+  describe(`a server in trouble over ${kind.name}`, () => {
     for (const turnsBefore of [0, 1, 3]) {
       it(`closed ${turnsBefore} turns after clients began to connect, leaves none of them hanging`, async () => {
         const { server, connect } = await kind.serve(async (reader, writer) => {

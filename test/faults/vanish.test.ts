@@ -17,6 +17,8 @@ import { type Child, startChild } from "../net/child.js";
 import { type Kind, kinds } from "../support/pairs.js";
 import { socketPath } from "../support/temporary.js";
 import { isSettled, turns } from "../support/turns.js";
+import { tcpTls, unixTls } from "../tls/kinds.js";
+import { pattern } from "./pattern.js";
 
 const MUCH_BYTES = 16 * 1_048_576;
 
@@ -28,12 +30,19 @@ interface Victim extends AsyncDisposable {
 }
 
 /** A connection from a process that can be killed. */
-async function connectVictim(kind: Kind, behaviour: "partial" | "deaf" | "rude"): Promise<Victim> {
+async function connectVictim(
+  kind: Kind,
+  behaviour: "partial" | "deaf" | "rude" | "flood" | "record",
+  onConnected: (writer: StreamWriter) => void = () => {},
+): Promise<Victim> {
   let accept!: (pair: [StreamReader, StreamWriter]) => void;
   const accepted = new Promise<[StreamReader, StreamWriter]>((resolve) => {
     accept = resolve;
   });
-  const { server } = await kind.serve((reader, writer) => accept([reader, writer]));
+  const { server } = await kind.serve((reader, writer) => {
+    onConnected(writer);
+    accept([reader, writer]);
+  });
   const address = server.sockets[0]!.getsockname();
   const child: Child = startChild(new URL("./peer-child.js", import.meta.url), [
     typeof address === "string" ? address : String(address[1]),
@@ -182,6 +191,43 @@ for (const kind of kinds) {
       victim.kill();
       victim.server.close();
       await victim.server.waitClosed();
+    });
+  });
+}
+
+for (const kind of kinds) {
+  describe(`a peer that is killed while it writes much over ${kind.name}`, () => {
+    it("what came of it is what it sent first, to the byte", async () => {
+      await using victim = await connectVictim(kind, "flood");
+      const begun = await victim.reader.readexactly(3 * 1_048_576);
+      assert.ok(begun.equals(pattern(0, begun.length)));
+      const reading = victim.reader.readexactly(1_048_576 * 1_024);
+      assert.equal(await isSettled(reading), false);
+      victim.kill();
+      await assert.rejects(reading, ({ name, partial }: IncompleteReadError) => {
+        assert.equal(name, "IncompleteReadError");
+        assert.ok(partial.equals(pattern(begun.length, partial.length)));
+        return true;
+      });
+      assert.equal(victim.reader.atEof(), true);
+    });
+  });
+}
+
+for (const kind of [unixTls, tcpTls]) {
+  describe(`a peer that is killed in the middle of a TLS record over ${kind.name}`, () => {
+    it("what was whole is read, then the end; the half record is nobody's", async () => {
+      await using victim = await connectVictim(kind, "record", (writer) => writer.write("go on"));
+      assert.equal((await victim.reader.readline()).toString(), "first\n");
+      const reading = assert.rejects(victim.reader.readexactly(1_000), ({ name, partial }: IncompleteReadError) => {
+        assert.deepEqual([name, partial.length], ["IncompleteReadError", 0]);
+        return true;
+      });
+      victim.kill();
+      await reading;
+      assert.equal(victim.reader.atEof(), true);
+      victim.writer.close();
+      await victim.writer.waitClosed();
     });
   });
 }

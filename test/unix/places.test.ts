@@ -151,8 +151,8 @@ const needsMount: { skip: string | false } = (() => {
   return { skip: directory === null && "needs the right to mount a file system" };
 })();
 
-describe("a file system", needsLinux, () => {
-  it("that is read-only gives EROFS", needsMount, async () => {
+describe("a file system that is full, read-only or none of ours", needsLinux, () => {
+  it("gives EROFS if it is read-only", needsMount, async () => {
     const directory = mount("size=4k") as string;
     try {
       await staleSocket(join(directory, "stale.sock"));
@@ -172,7 +172,7 @@ describe("a file system", needsLinux, () => {
     [2, "the socket in it"],
     [3, "the socket's public name"],
   ] as const) {
-    it(`that has no space for ${what} gives ENOSPC, and nothing is left`, needsMount, async () => {
+    it(`gives ENOSPC if it has no space for ${what}, and nothing is left`, needsMount, async () => {
       const directory = mount(`nr_inodes=${inodes}`) as string;
       try {
         await assertRefused(join(directory, "test.sock"), "ENOSPC");
@@ -183,7 +183,7 @@ describe("a file system", needsLinux, () => {
     });
   }
 
-  it("that has space for no more than it needs is enough", needsMount, async () => {
+  it("is enough if it has space for no more than it needs", needsMount, async () => {
     const directory = mount("nr_inodes=4") as string;
     try {
       const path = join(directory, "test.sock");
@@ -197,7 +197,7 @@ describe("a file system", needsLinux, () => {
   });
 
   for (const directory of ["/proc", "/sys"]) {
-    it(`that is not for files of ours, as ${directory}, gives the system's error with the path`, async () => {
+    it(`gives the system's error with the path if it is not for files of ours, as ${directory}`, async () => {
       const path = `${directory}/test.sock`;
       await assert.rejects(serve("refused", path), (error: NodeJS.ErrnoException) => {
         assert.match(error.code ?? "", /^(ENOENT|EACCES|EPERM|EROFS)$/);

@@ -1,0 +1,135 @@
+/** A process that runs out of file descriptors: a child whose limit is low. */
+import "../support/leak-guard.js";
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { describe, it } from "node:test";
+import {
+  openConnection,
+  openUnixConnection,
+  type ServerStats,
+  type SocketAddress,
+  type StreamReader,
+  type StreamWriter,
+} from "asyncio-streams";
+import { cannot } from "../support/runtime.js";
+import { socketPath } from "../support/temporary.js";
+import { turns, until } from "../support/turns.js";
+import { needs, needsLinux, Peer, scriptCommand } from "../unix/peer.js";
+
+type Pair = [StreamReader, StreamWriter];
+
+const DESCRIPTORS = 128;
+
+/** A server in a process that may have few descriptors. */
+interface Poor extends AsyncDisposable {
+  readonly peer: Peer;
+  readonly connect: () => Promise<Pair>;
+}
+
+async function startPoor(path: string, options: object = {}): Promise<Poor> {
+  const command = scriptCommand("../faults/descriptors-child", path, JSON.stringify(options));
+  const peer = new Peer(["sh", "-c", `ulimit -n ${DESCRIPTORS}; exec "$@"`, "sh", ...command]);
+  const address = await peer.next<SocketAddress>();
+  const writers: StreamWriter[] = [];
+  return {
+    peer,
+    async connect() {
+      const pair = await (typeof address === "string" ? openUnixConnection(address) : openConnection(...(address as [string, number])));
+      writers.push(pair[1]);
+      return pair;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const writer of writers) writer.abort();
+      await Promise.all(writers.map((writer) => writer.waitClosed().catch(() => {})));
+      // By itself, with nothing left to do.
+      assert.deepEqual(await peer.end(), { code: 0, signal: null });
+    },
+  };
+}
+
+/** Sends a line; returns what comes back: the line, or nothing if the connection was closed. */
+async function say([reader, writer]: Pair, line: string): Promise<string> {
+  writer.write(line);
+  return (await reader.readline().catch(() => Buffer.alloc(0))).toString();
+}
+
+for (const [name, newPath] of [
+  ["Unix", () => socketPath()],
+  ["TCP", () => ""],
+] as const) {
+  describe(`no descriptor left for a server over ${name}`, needs(needsLinux, cannot("out-of-descriptors", "deno")), () => {
+    it("harms none of those who are connected", async () => {
+      await using poor = await startPoor(newPath());
+      const clients = [await poor.connect(), await poor.connect()];
+      for (const client of clients) assert.equal(await say(client, "before\n"), "before\n");
+      assert.equal(await poor.peer.ask("fill"), "EMFILE");
+      const others = [await poor.connect(), await poor.connect()];
+      for (const client of clients) assert.equal(await say(client, "meanwhile\n"), "meanwhile\n");
+      await poor.peer.ask("free");
+      for (const client of clients) assert.equal(await say(client, "afterwards\n"), "afterwards\n");
+      const { errors } = await poor.peer.ask<{ errors: unknown[] }>("stats");
+      assert.deepEqual(errors, []);
+      for (const [, writer] of others) writer.abort();
+    });
+
+    it("lets nobody hang who comes meanwhile: the connection is closed, or served when there is one", async () => {
+      await using poor = await startPoor(newPath());
+      await poor.peer.ask("fill");
+      const clients = await Promise.all(Array.from({ length: 5 }, () => poor.connect()));
+      const answers = clients.map((client) => say(client, "hello\n"));
+      await turns(20);
+      await poor.peer.ask("free");
+      for (const answer of await Promise.all(answers)) assert.match(answer, /^(hello\n)?$/);
+    });
+
+    it("costs no time while the server waits for one", cannot("idle-without-descriptors", "bun"), async () => {
+      await using poor = await startPoor(newPath());
+      await poor.peer.ask("fill");
+      await Promise.all(Array.from({ length: 5 }, () => poor.connect()));
+      const cpuMs = await poor.peer.ask<number>("idle");
+      assert.ok(cpuMs < 100, `${cpuMs} ms of CPU time in 500 ms`);
+    });
+
+    it("is over as soon as there is one: who comes then is served", async () => {
+      await using poor = await startPoor(newPath());
+      for (let time = 0; time < 3; time += 1) {
+        assert.equal(await poor.peer.ask("fill"), "EMFILE");
+        await poor.connect();
+        await poor.peer.ask("free");
+        assert.equal(await say(await poor.connect(), "hello\n"), "hello\n");
+      }
+    });
+  });
+
+  describe(`maxConnections and backlog that together stay below the limit of descriptors over ${name}`, needsLinux, () => {
+    it("do not let it come to that", async () => {
+      await using poor = await startPoor(newPath(), { maxConnections: 20, backlog: 20 });
+      const clients = await Promise.all(Array.from({ length: 150 }, () => poor.connect().catch(() => null)));
+      let served = 0;
+      for (const client of clients) if (client !== null) void say(client, "hello\n").then((answer) => (served += answer === "" ? 0 : 1));
+      await until(() => served === 20);
+      const { active, waiting, refused } = await poor.peer.ask<ServerStats>("stats");
+      assert.deepEqual([active, waiting], [20, 20]);
+      assert.ok(refused > 0);
+    });
+  });
+}
+
+describe("no descriptor left for a call", needs(needsLinux, cannot("calls-without-descriptors", "bun", "deno")), () => {
+  it("that connects: EMFILE, and it works when there is one again", async () => {
+    await using poor = await startPoor(socketPath());
+    await poor.peer.ask("fill");
+    assert.equal(await poor.peer.ask("connect"), "EMFILE");
+    await poor.peer.ask("free");
+    assert.equal(await poor.peer.ask("connect"), null);
+  });
+
+  it("that listens: EMFILE, and nothing is left", async () => {
+    const path = socketPath();
+    await using poor = await startPoor(path);
+    await poor.peer.ask("fill");
+    assert.equal(await poor.peer.ask("listen"), "EMFILE");
+    assert.deepEqual(readdirSync(dirname(path)), ["test.sock"]);
+  });
+});
