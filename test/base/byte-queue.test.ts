@@ -202,3 +202,88 @@ describe("ByteQueue copy and matches", () => {
     assert.equal(queue.matches(Buffer.from("cd"), 2001), false);
   });
 });
+
+describe("ByteQueue.takeThroughByte", () => {
+  /** A queue in which the first chunk is partly taken. */
+  function queueOf(...chunks: readonly string[]): ByteQueue {
+    const queue = new ByteQueue();
+    for (const chunk of chunks) queue.push(Buffer.from(chunk.padEnd(2000, "-")));
+    return queue;
+  }
+
+  it("takes through the first such byte of the first chunk", () => {
+    const queue = queueOf("..ab\ncd\n");
+    queue.skip(2);
+    assert.equal(queue.takeThroughByte(10, 5)?.toString(), "ab\n");
+    assert.equal(queue.takeThroughByte(10, 2)?.toString(), "cd\n");
+    assert.equal(queue.length, 1992);
+  });
+
+  it("takes nothing if more than so many come before it", () => {
+    const queue = queueOf("..ab\n");
+    queue.skip(2);
+    assert.equal(queue.takeThroughByte(10, 1), undefined);
+    assert.equal(queue.length, 1998);
+    assert.equal(queue.takeThroughByte(10, 2)?.toString(), "ab\n");
+  });
+
+  it("takes nothing if there is none in the first chunk, or no chunk", () => {
+    const queue = queueOf("ab", "c\n");
+    assert.equal(queue.takeThroughByte(10, 5000), undefined);
+    assert.equal(queue.length, 4000);
+    assert.equal(new ByteQueue().takeThroughByte(10, 5), undefined);
+  });
+
+  it("takes a byte that comes first", () => {
+    assert.equal(queueOf("\nab").takeThroughByte(10, 0)?.toString(), "\n");
+  });
+});
+
+describe("ByteQueue.unshift", () => {
+  it("puts bytes back in front, and counts how often", () => {
+    const queue = new ByteQueue();
+    assert.equal(queue.putBack, 0);
+    queue.unshift(Buffer.from("b"));
+    queue.unshift(Buffer.from("a"));
+    queue.unshift(Buffer.alloc(0));
+    assert.equal(queue.putBack, 2);
+    assert.equal(queue.length, 2);
+    queue.push(Buffer.from("c"));
+    assert.equal(queue.takeAll().toString(), "abc");
+  });
+
+  it("puts them behind what was taken, whole chunks and parts of one", () => {
+    const queue = new ByteQueue();
+    for (const letter of "abc") queue.push(Buffer.alloc(2000, letter));
+    queue.skip(2500);
+    queue.unshift(Buffer.from("x"));
+    assert.equal(queue.take(3).toString(), "xbb");
+    assert.equal(queue.length, 3498);
+    assert.equal(queue.takeAll().toString(), "b".repeat(1498) + "c".repeat(2000));
+  });
+
+  it("leaves what was taken before as it is", () => {
+    const queue = new ByteQueue();
+    queue.push(Buffer.from("ab"));
+    queue.push(Buffer.from("cd"));
+    const taken = queue.take(3);
+    queue.unshift(Buffer.from("x"));
+    queue.push(Buffer.from("e"));
+    assert.equal(taken.toString(), "abc");
+    assert.equal(queue.takeAll().toString(), "xde");
+  });
+});
+
+describe("ByteQueue.copyTo", () => {
+  it("copies across chunks, from where the first is taken, and takes nothing", () => {
+    const queue = new ByteQueue();
+    for (const letter of "abc") queue.push(Buffer.alloc(2000, letter));
+    queue.skip(1999);
+    const target = Buffer.alloc(2003, "-");
+    queue.copyTo(target, 2002);
+    assert.equal(target.toString(), `a${"b".repeat(2000)}c-`);
+    assert.equal(queue.length, 4001);
+    queue.copyTo(target, 0);
+    assert.equal(target.toString(), `a${"b".repeat(2000)}c-`);
+  });
+});

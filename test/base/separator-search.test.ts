@@ -174,3 +174,110 @@ describe("SeparatorSearch", () => {
     );
   });
 });
+
+describe("the work of a SeparatorSearch", () => {
+  /** A queue of bytes in which there is no separator, and what it is asked. */
+  function emptyHanded(): {
+    queue: ByteQueue;
+    asked: [from: number, to: number | undefined][];
+    state: { length: number; taken: number; putBack: number };
+  } {
+    const asked: [number, number | undefined][] = [];
+    const state = { length: 0, taken: 0, putBack: 0 };
+    const indexOf = (_needle: Uint8Array, from: number, to?: number): number => {
+      asked.push([from, to]);
+      return -1;
+    };
+    return {
+      queue: Object.defineProperties({ indexOf }, Object.getOwnPropertyDescriptors(view(state))) as unknown as ByteQueue,
+      asked,
+      state,
+    };
+  }
+
+  function view(state: { length: number; taken: number; putBack: number }): object {
+    return {
+      get length() {
+        return state.length;
+      },
+      get taken() {
+        return state.taken;
+      },
+      get putBack() {
+        return state.putBack;
+      },
+    };
+  }
+
+  it("goes on where a separator may begin, counted from the front of what is left", () => {
+    const { queue, asked, state } = emptyHanded();
+    const search = new SeparatorSearch([Buffer.from("END")]);
+    state.length = 100;
+    state.taken = 40; // by those before it
+    assert.equal(search.find(queue), null);
+    assert.equal(search.offset, 98);
+    state.length = 200;
+    assert.equal(search.find(queue), null);
+    state.length = 180;
+    state.taken = 70;
+    assert.equal(search.find(queue), null);
+    state.length = 20;
+    state.taken = 500;
+    assert.equal(search.find(queue), null);
+    assert.deepEqual(
+      asked.map(([from]) => from),
+      [0, 98, 168, 0],
+    );
+  });
+
+  it("begins again after bytes were put back", () => {
+    const { queue, asked, state } = emptyHanded();
+    const search = new SeparatorSearch([Buffer.from("END")]);
+    state.length = 100;
+    search.find(queue);
+    state.length = 110;
+    state.putBack = 1;
+    search.find(queue);
+    state.length = 120;
+    search.find(queue);
+    assert.deepEqual(
+      asked.map(([from]) => from),
+      [0, 0, 108],
+    );
+  });
+
+  it("does not look at less than a separator's length", () => {
+    const { queue, asked, state } = emptyHanded();
+    const search = new SeparatorSearch([Buffer.from("END")]);
+    state.length = 100;
+    assert.equal(search.find(queue), null);
+    assert.equal(search.find(queue), undefined);
+    state.length = 101;
+    assert.equal(search.find(queue), null);
+    assert.equal(asked.length, 2);
+  });
+
+  it("looks for several in windows that double, and overlap by what a separator may reach over", () => {
+    const { queue, asked, state } = emptyHanded();
+    const search = new SeparatorSearch([Buffer.from("\n"), Buffer.from("END")]);
+    state.length = 1000;
+    assert.equal(search.find(queue), null);
+    const windows: [number, number][] = [
+      [0, 258],
+      [256, 770],
+      [768, 1000],
+    ];
+    assert.deepEqual(
+      asked,
+      windows.flatMap((window) => [window, window]),
+    );
+  });
+
+  it("finds the same match again, as long as nothing is taken", () => {
+    const queue = new ByteQueue();
+    queue.push(Buffer.from("abEND"));
+    const search = new SeparatorSearch([Buffer.from("END")]);
+    assert.deepEqual(search.find(queue), { start: 2, end: 5 });
+    assert.deepEqual(search.find(queue), { start: 2, end: 5 });
+  });
+});

@@ -6,6 +6,7 @@ import { closeSync, fstatSync, openSync } from "node:fs";
 import net from "node:net";
 import { describe, it } from "node:test";
 import { openConnection, openUnixConnection, startServer, startUnixServer } from "asyncio-streams";
+import { socketIdentity } from "#src/net/descriptor.js";
 import { cannot } from "../support/runtime.js";
 import { socketPath } from "../support/temporary.js";
 import { type BareServer, bareServer, listeningServer } from "./bare.js";
@@ -179,5 +180,14 @@ describe("a descriptor that is no socket", () => {
     await using server = await startUnixServer(() => {}, socketPath());
     await assert.rejects(openUnixConnection(null, { sock: 1_000_000 }));
     assert.equal(server.isServing(), true);
+  });
+});
+
+describe("socketIdentity()", () => {
+  it("knows none where there is no socket", () => {
+    const fd = openSync("/", "r");
+    assert.equal(socketIdentity(fd), null);
+    closeSync(fd);
+    assert.equal(socketIdentity(1_000_000), null);
   });
 });

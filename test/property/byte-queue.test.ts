@@ -6,8 +6,9 @@ import { ByteQueue } from "#src/base/byte-queue.js";
 
 /** What can be done with a queue. Places and counts are parts of what there is, from 0 to 1. */
 type Operation =
-  | { readonly name: "push"; readonly bytes: Buffer }
-  | { readonly name: "take" | "skip"; readonly part: number }
+  | { readonly name: "push" | "unshift"; readonly bytes: Buffer }
+  | { readonly name: "take" | "skip" | "copyTo"; readonly part: number }
+  | { readonly name: "takeThroughByte"; readonly byte: number; readonly limit: number }
   | { readonly name: "takeAll" | "clear" }
   | { readonly name: "copy"; readonly from: number; readonly to: number }
   | { readonly name: "indexOf"; readonly needle: Buffer; readonly from: number; readonly to: number }
@@ -24,11 +25,20 @@ const anyOperation: fc.Arbitrary<Operation> = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.record({
-      name: fc.constant("push" as const),
+      name: fc.constantFrom("push" as const, "push" as const, "push" as const, "unshift" as const),
       bytes: fc.oneof({ weight: 5, arbitrary: letters }, { weight: 2, arbitrary: large }),
     }),
   },
   { weight: 4, arbitrary: fc.record({ name: fc.constantFrom("take" as const, "skip" as const), part }) },
+  { weight: 1, arbitrary: fc.record({ name: fc.constant("copyTo" as const), part }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      name: fc.constant("takeThroughByte" as const),
+      byte: fc.constantFrom(0x61, 0x62, 0x63),
+      limit: fc.integer({ min: 0, max: 20 }),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ name: fc.constantFrom("takeAll" as const, "clear" as const) }) },
   { weight: 1, arbitrary: fc.record({ name: fc.constant("copy" as const), from: part, to: part }) },
   { weight: 4, arbitrary: fc.record({ name: fc.constant("indexOf" as const), needle, from: part, to: part }) },
@@ -47,6 +57,26 @@ function apply(queue: ByteQueue, model: Buffer, operation: Operation, taken: [Bu
     case "push":
       queue.push(operation.bytes);
       return Buffer.concat([model, operation.bytes]);
+    case "unshift":
+      queue.unshift(operation.bytes);
+      return Buffer.concat([operation.bytes, model]);
+    case "takeThroughByte": {
+      const bytes = queue.takeThroughByte(operation.byte, operation.limit);
+      const found = model.indexOf(operation.byte);
+      // It may say nothing, but not something else; what it does take is the whole of it.
+      if (bytes === undefined) return model;
+      assert.ok(found <= operation.limit);
+      taken.push([bytes, bytes.toString()]);
+      assert.ok(bytes.equals(model.subarray(0, found + 1)));
+      return model.subarray(found + 1);
+    }
+    case "copyTo": {
+      const count = at(operation.part);
+      const target = Buffer.alloc(count + 1, "-");
+      queue.copyTo(target, count);
+      assert.ok(target.equals(Buffer.concat([model.subarray(0, count), Buffer.from("-")])));
+      return model;
+    }
     case "take":
       return sameTaken(queue.take(at(operation.part)), at(operation.part));
     case "takeAll":

@@ -185,4 +185,14 @@ describe("connectMemory()", () => {
       assert.throws(() => connectMemory(new BaseProtocol(), wrong as never), { code: "ERR_INVALID_ARG_TYPE", message: /second/ });
     });
   }
+
+  it("takes a single piece in writelines() for a list of one", async () => {
+    const second = new RecordingProtocol();
+    const [transport] = connectMemory(new BaseProtocol(), second);
+    transport.writelines("te" as never);
+    transport.writelines(Buffer.from("xt") as never);
+    transport.close();
+    await second.lost;
+    assert.equal(second.received.toString(), "text");
+  });
 });

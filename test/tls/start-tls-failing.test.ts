@@ -96,6 +96,21 @@ for (const kind of kinds) {
       assert.equal((await pair.client.reader.read()).toString(), "answer");
     });
 
+    it("ends the connection when the TLS engine throws at once", async () => {
+      await using pair = await openPair(kind);
+      const upgrade = pair.client.writer.startTls({ ...trust, minDHSize: -1 }, HOST);
+      pair.peer.writer.close(); // for the runtimes that do not look at that option
+      await assert.rejects(upgrade);
+      await assert.rejects(pair.client.writer.waitClosed());
+    });
+
+    it("is refused for options that make no TLS, and the connection goes on", async () => {
+      await using pair = await openPair(kind);
+      await assert.rejects(pair.client.writer.startTls({ ...trust, minVersion: "TLSv9" as never }, HOST), /TLSv9/);
+      pair.client.writer.write("still there\n");
+      assert.equal((await pair.peer.reader.readline()).toString(), "still there\n");
+    });
+
     it("is refused after close()", async () => {
       await using pair = await openPair(kind);
       pair.client.writer.close();

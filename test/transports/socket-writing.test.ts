@@ -145,6 +145,18 @@ for (const kind of protocolKinds) {
       transport.writeEof();
     });
 
+    it("takes a single piece for a list of one", async () => {
+      await using pair = await openToBareSocket(kind);
+      pair.client.transport.writelines("te" as never);
+      pair.client.transport.writelines(Buffer.from("xt") as never);
+      const chunks: Buffer[] = [];
+      const ended = once(pair.socket, "end");
+      pair.socket.on("data", (chunk) => chunks.push(chunk)).resume();
+      pair.client.transport.close();
+      await ended;
+      assert.equal(Buffer.concat(chunks).toString(), "text");
+    });
+
     it("takes nothing after close() or abort()", async () => {
       for (const end of ["close", "abort"] as const) {
         await using pair = await openToBareSocket(kind);

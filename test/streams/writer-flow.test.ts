@@ -1,0 +1,77 @@
+import "../support/leak-guard.js";
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { ConnectionLostError } from "asyncio-streams";
+import { WriterFlow } from "#src/streams/writer-flow.js";
+import { FakeTransport } from "../support/fake-transport.js";
+import { isSettled } from "../support/turns.js";
+
+describe("WriterFlow", () => {
+  it("is a client's, whatever transport it gets, unless a protocol says otherwise", () => {
+    const flow = new WriterFlow();
+    flow.replaceTransport(new FakeTransport());
+    assert.equal(flow.tlsRole, "client");
+  });
+
+  it("knows no error before the loss, and then the one it was told", () => {
+    const flow = new WriterFlow();
+    assert.equal(flow.lossError, null);
+    const error = new Error("lost");
+    flow.connectionLost(error);
+    assert.equal(flow.lossError, error);
+  });
+
+  it("keeps the first of two losses", async () => {
+    const flow = new WriterFlow();
+    flow.connectionLost(null);
+    flow.connectionLost(new Error("late"));
+    assert.equal(flow.lossError, null);
+    await flow.closed(undefined);
+  });
+
+  it("lets nobody wait in drained() while writing is not paused", async () => {
+    const flow = new WriterFlow();
+    await flow.drained(undefined);
+    flow.pauseWriting();
+    const waiting = flow.drained(undefined);
+    assert.equal(await isSettled(waiting), false);
+    flow.resumeWriting();
+    await waiting;
+    await flow.drained(undefined);
+  });
+
+  it("rejects drained() at once after the loss, with the error as cause", async () => {
+    const flow = new WriterFlow();
+    const error = new Error("the cable");
+    flow.connectionLost(error);
+    await assert.rejects(flow.drained(undefined), (thrown: unknown) => {
+      assert.ok(thrown instanceof ConnectionLostError);
+      assert.equal(thrown.message, "cannot drain: the connection is lost: the cable");
+      assert.equal(thrown.cause, error);
+      return true;
+    });
+  });
+
+  it("says that the connection is closed where there was no error", async () => {
+    const flow = new WriterFlow();
+    const never = flow.drainedNever(undefined);
+    assert.equal(await isSettled(never), false);
+    flow.connectionLost(null);
+    for (const rejected of [never, flow.drainedNever(undefined), flow.drained(undefined)]) {
+      await assert.rejects(rejected, { name: "ConnectionLostError", message: "cannot drain: the connection is closed" });
+    }
+  });
+
+  it("ends closed() with the connection", async () => {
+    const [quiet, failed] = [new WriterFlow(), new WriterFlow()];
+    const waits = [quiet.closed(undefined), failed.closed(undefined)];
+    assert.equal(await isSettled(waits[0] as Promise<void>), false);
+    quiet.connectionLost(null);
+    const error = new Error("lost");
+    failed.connectionLost(error);
+    await waits[0];
+    await assert.rejects(waits[1] as Promise<void>, error);
+    await quiet.closed(undefined);
+    await assert.rejects(failed.closed(undefined), error);
+  });
+});
