@@ -22,6 +22,7 @@ export async function converse(route: Route, random: Random, ledger: Ledger): Pr
     route,
     plan,
     rude: isRude(plan.ending),
+    begun: performance.now(),
     restartsBefore: route.restarts,
     exchangesServed: 0,
     served: null,

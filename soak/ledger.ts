@@ -28,6 +28,8 @@ export interface Conversation {
   readonly plan: object;
   /** Whether it is to be cut off: then not everything arrives, but what arrives is right. */
   readonly rude: boolean;
+  /** When it began, by the clock of `performance`. */
+  readonly begun: number;
   /** The route's restarts when it began. */
   readonly restartsBefore: number;
   /** Exchanges that the server has done. */
@@ -41,6 +43,8 @@ export class Ledger {
   readonly #counts = new Map<string, number>();
   readonly findings: string[] = [];
   bytesChecked = 0;
+  /** The conversation that took the longest, as text. */
+  longest: { readonly ms: number; readonly what: string } = { ms: 0, what: "" };
   wrongBytes = 0;
   unhandled = 0;
 
@@ -54,6 +58,8 @@ export class Ledger {
 
   end(conversation: Conversation): void {
     this.#conversations.delete(conversation.id);
+    const ms = performance.now() - conversation.begun;
+    if (ms > this.longest.ms) this.longest = { ms, what: describe(conversation) };
   }
 
   get underWay(): number {
@@ -99,7 +105,10 @@ export class Ledger {
   report(what: string, conversation?: Conversation): void {
     this.findings.push(what);
     if (this.findings.length > MOST_TOLD) return;
-    const context = conversation === undefined ? "" : ` (${conversation.route.name} ${JSON.stringify(conversation.plan)})`;
-    console.error(`FINDING ${what}${context}`);
+    console.error(`FINDING ${what}${conversation === undefined ? "" : ` (${describe(conversation)})`}`);
   }
+}
+
+function describe({ route, plan }: Conversation): string {
+  return `${route.name} ${JSON.stringify(plan)}`;
 }

@@ -22,6 +22,7 @@ export function summary({ ledger, connections, left, grown, samples, seconds }: 
     `calls given up        ${list("given up: ")}, and made again`,
     `cut off as planned    ${list("cut: ")} · handshakes ${number(ledger.counted("handshakes that failed"))}`,
     `servers replaced      ${number(ledger.counted("restarts"))}; clients at a shutdown: ${list("shutdown: ")}`,
+    `longest conversation  ${(ledger.longest.ms / 1_000).toFixed(1)} s: ${ledger.longest.what}`,
     `wrong bytes           ${number(ledger.wrongBytes)}`,
     `unhandled rejections  ${number(ledger.unhandled)}`,
     `other findings        ${number(ledger.findings.length - ledger.unhandled)}`,
