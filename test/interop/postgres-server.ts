@@ -1,4 +1,5 @@
 /** A PostgreSQL server with a Unix socket, and with TLS on a TCP port. */
+import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Postgres } from "../../examples/postgres.js";
@@ -17,6 +18,19 @@ export interface PostgresServer {
   readonly unix: Address;
   /** Over TCP; in the clear, unless `ssl` is added. */
   readonly tcp: Address;
+}
+
+/** As often in a row a server says so that it waits for good, and not just between two writes. It is asked every 100 ms by its own clock. */
+const SAYINGS = 15;
+
+/** Waits until the server can send no more to a client, which has not read all yet; `pid` is the client's process there. */
+export async function untilServerWaits(onlooker: Postgres, pid: string): Promise<void> {
+  for (let inARow = 0; inARow < SAYINGS; ) {
+    const [row] = await onlooker.execute(`SELECT state, wait_event FROM pg_stat_activity WHERE pid = ${pid}`);
+    assert.equal(row?.[0], "active", "the server has sent everything to a client that does not read");
+    inARow = row?.[1] === "ClientWrite" ? inARow + 1 : 0;
+    await onlooker.execute("SELECT pg_sleep(0.1)");
+  }
 }
 
 /** Starts one for the suite whose body this is called in. */

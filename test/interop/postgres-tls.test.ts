@@ -5,7 +5,7 @@ import { describe } from "node:test";
 import { Postgres } from "../../examples/postgres.js";
 import { PostgresError } from "../../examples/postgres-connection.js";
 import { trust } from "../support/certificates.js";
-import { postgresServer } from "./postgres-server.js";
+import { postgresServer, untilServerWaits } from "./postgres-server.js";
 
 const ENCRYPTION = "SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
 
@@ -42,10 +42,7 @@ describe("PostgreSQL over TCP", () => {
     const [[pid]] = (await postgres.execute("SELECT pg_backend_pid()")) as [[string]];
     const rows = postgres.query("SELECT n, repeat('x', 10000) FROM generate_series(1, 10000) n");
     await rows.next();
-    let waitsFor: string | null | undefined;
-    while (waitsFor !== "ClientWrite") {
-      [[waitsFor]] = (await onlooker.execute(`SELECT wait_event FROM pg_stat_activity WHERE pid = ${pid}`)) as [[string | null]];
-    }
+    await untilServerWaits(onlooker, pid);
     let count = 1;
     for await (const [number] of rows) assert.equal(number, `${(count += 1)}`);
     assert.equal(count, 10_000);

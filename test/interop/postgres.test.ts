@@ -7,7 +7,7 @@ import { Postgres } from "../../examples/postgres.js";
 import { PostgresError } from "../../examples/postgres-connection.js";
 import { turns } from "../support/turns.js";
 import { exampleOutput } from "./example.js";
-import { postgresServer } from "./postgres-server.js";
+import { postgresServer, untilServerWaits } from "./postgres-server.js";
 
 const ROWS = 100_000;
 
@@ -50,10 +50,7 @@ describe("PostgreSQL", () => {
     const [[pid]] = (await postgres.execute("SELECT pg_backend_pid()")) as [[string]];
     const rows = postgres.query(`SELECT n, repeat('x', 1000) FROM generate_series(1, ${ROWS}) n`);
     assert.equal((await rows.next()).value?.[0], "1");
-    let waitsFor: string | null | undefined;
-    while (waitsFor !== "ClientWrite") {
-      [[waitsFor]] = (await onlooker.execute(`SELECT wait_event FROM pg_stat_activity WHERE pid = ${pid}`)) as [[string | null]];
-    }
+    await untilServerWaits(onlooker, pid);
     let count = 1;
     for await (const [number, text] of rows) {
       count += 1;
