@@ -1,0 +1,56 @@
+/** A program whose standard input and output are the ends of a connection, as those of socat and ncat are. */
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import type { Readable, Writable } from "node:stream";
+import { findProgram } from "./program.js";
+
+export class Piped implements AsyncDisposable {
+  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
+  readonly #ended: Promise<unknown[]>;
+  readonly #hash = createHash("sha1");
+  /** How many bytes it has put out. */
+  bytes = 0;
+  /** What it has said of errors. */
+  complaints = "";
+
+  constructor(name: string, debianPackage: string, ...args: readonly string[]) {
+    this.#child = spawn(findProgram(name, debianPackage), args, { stdio: "pipe" });
+    this.#ended = once(this.#child, "close");
+    this.#child.stdout.on("data", (chunk: Buffer) => {
+      this.#hash.update(chunk);
+      this.bytes += chunk.length;
+    });
+    this.#child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      this.complaints += text;
+    });
+    // It may be gone before its input is closed.
+    this.#child.stdin.on("error", () => {});
+  }
+
+  /** Gives it input. */
+  send(data: Uint8Array | string): void {
+    this.#child.stdin.write(data);
+  }
+
+  /** Ends its input. */
+  endInput(): void {
+    this.#child.stdin.end();
+  }
+
+  /** The checksum of what it has put out. */
+  checksum(): string {
+    return this.#hash.copy().digest("hex");
+  }
+
+  /** Waits for its end; returns its exit code. */
+  async end(): Promise<unknown> {
+    const [code] = await this.#ended;
+    return code;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#ended;
+  }
+}
