@@ -5,12 +5,16 @@ import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 import { findProgram } from "./program.js";
 
+const MUCH_BYTES = 10_000;
+
 export class Piped implements AsyncDisposable {
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
   readonly #ended: Promise<unknown[]>;
   readonly #hash = createHash("sha1");
   /** How many bytes it has put out. */
   bytes = 0;
+  /** What it has put out, as long as that is little. */
+  output = "";
   /** What it has said of errors. */
   complaints = "";
 
@@ -20,6 +24,7 @@ export class Piped implements AsyncDisposable {
     this.#child.stdout.on("data", (chunk: Buffer) => {
       this.#hash.update(chunk);
       this.bytes += chunk.length;
+      if (this.bytes < MUCH_BYTES) this.output += chunk.toString();
     });
     this.#child.stderr.setEncoding("utf8").on("data", (text: string) => {
       this.complaints += text;
@@ -31,6 +36,15 @@ export class Piped implements AsyncDisposable {
   /** Gives it input. */
   send(data: Uint8Array | string): void {
     this.#child.stdin.write(data);
+  }
+
+  /** Waits for its first line. */
+  async firstLine(): Promise<string> {
+    while (!this.output.includes("\n")) {
+      const more = await Promise.race([once(this.#child.stdout, "data"), this.#ended.then(() => null)]);
+      if (more === null) throw new Error(`it has ended without a word: ${this.complaints}`);
+    }
+    return this.output.slice(0, this.output.indexOf("\n"));
   }
 
   /** Ends its input. */
