@@ -9,9 +9,12 @@
  */
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
-import { type SpawnSyncReturns, spawnSync } from "node:child_process";
+import { execFile, type SpawnSyncReturns, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { describe, it } from "node:test";
 import * as api from "asyncio-streams";
 import * as framing from "asyncio-streams/framing";
@@ -91,19 +94,30 @@ function compile(): SpawnSyncReturns<string> {
 
 const CERTIFICATES = ["server", "client", "ca"] as const;
 
+/** Much more than any of it needs, in milliseconds. */
+const TIME_LIMIT_MS = 60_000;
+
+/** So many run at a time: most of them wait. */
+const AT_A_TIME = 4;
+
 /** Pieces of code that print, or warn, whatever the world makes them; the others are programs that say what they do. */
 function isPiece({ info }: Snippet): boolean {
   return info === "ts";
 }
 
-function run(command: string, args: readonly string[], snippet: Snippet): void {
+async function run(command: string, args: readonly string[], snippet: Snippet): Promise<void> {
   const { info, prints } = snippet;
   const cwd = temporaryDirectory();
   const lent =
     info === "ts run certificates" || isPiece(snippet) ? CERTIFICATES.flatMap((name) => [certificateFile(name), keyFile(name)]) : [];
   for (const file of lent) copyFileSync(file, join(cwd, basename(file)));
-  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: "utf8", timeout: 30_000 });
-  assert.equal(error, undefined);
+  const child = execFile(command, args, { cwd, timeout: TIME_LIMIT_MS });
+  child.stdin?.end();
+  const [stdout, stderr, [status]] = await Promise.all([
+    text(child.stdout as Readable),
+    text(child.stderr as Readable),
+    once(child, "close"),
+  ]);
   if (!isPiece(snippet) || status !== 0) assert.equal(stderr, "");
   assert.equal(status, 0);
   if (prints !== null) assert.equal(stdout, prints);
@@ -117,7 +131,7 @@ function run(command: string, args: readonly string[], snippet: Snippet): void {
 const onNode = { skip: runtime === "node" ? false : "the documentation is checked on Node" };
 const hasPython = spawnSync("python3", ["--version"]).status === 0;
 
-describe("code in the documentation", () => {
+describe("code in the documentation", { concurrency: AT_A_TIME }, () => {
   const compiled = runtime === "node" ? compile() : null;
 
   it("is there", onNode, () => {
