@@ -10,6 +10,8 @@ const ERRORS_OF_A_CUT: ReadonlySet<unknown> = new Set([
   "ERR_LINE_TOO_LONG",
   // Bun: what is written to a connection that has just been lost.
   "ERR_SOCKET_CLOSED",
+  // Deno: the same over TLS.
+  "ERR_STREAM_WRITE_AFTER_END",
 ]);
 
 /** Findings that are printed in full. */
