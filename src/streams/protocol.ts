@@ -92,13 +92,14 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
 
   #callClientConnected(clientConnected: ClientConnectedCallback, transport: Transport): void {
     const writer = new StreamWriter(transport, this, this.#reader);
+    // Closed by the writer: after startTls() it has another transport.
     const onDone = (): void => {
       this.#callbackDone = true;
-      if (this.#shutdownRequested) transport.close();
+      if (this.#shutdownRequested) writer.close();
     };
     const onFailure = (error: unknown): void => {
       reportClientError(this.#options?.onClientError, error, writer);
-      transport.close();
+      writer.close();
     };
     try {
       const result: unknown = clientConnected(this.#reader as StreamReader, writer, this.#context());

@@ -163,5 +163,33 @@ for (const kind of kinds) {
         if (round === 0) await secure(pair);
       }
     });
+
+    it("does not keep a connection open whose callback fails afterwards", async () => {
+      const errors: unknown[] = [];
+      const { server, connect } = await kind.serve(
+        async (_reader, writer) => {
+          await writer.startTls(identity("server"));
+          throw new Error("on purpose");
+        },
+        { onClientError: (error) => errors.push((error as Error).message) },
+      );
+      const [reader, writer] = await connect();
+      await writer.startTls(trust, HOST);
+      assert.equal((await reader.read(-1, { timeout: 10_000 })).length, 0);
+      assert.deepEqual(errors, ["on purpose"]);
+      server.close();
+      await Promise.all([writer.waitClosed(), server.waitClosed()]);
+    });
+
+    it("does not keep a connection open whose callback returns while the server shuts down", async () => {
+      const { server, connect } = await kind.serve(async (reader, writer) => {
+        await writer.startTls(identity("server"));
+        await reader.readline();
+      });
+      const [, writer] = await connect();
+      await writer.startTls(trust, HOST);
+      assert.deepEqual(await server.shutdown({ graceMs: 10_000 }), { finished: 1, aborted: 0 });
+      await writer.waitClosed();
+    });
   });
 }
