@@ -136,6 +136,7 @@ export function program(spec: ProgramSpec): Program {
 
   async function start(): Promise<void> {
     if (isRoot && spec.insteadOfRoot !== undefined) chmodSync(directory, 0o777); // whoever it is, the program has to make its files here
+    process.once("exit", kill).once("SIGTERM", onTermination);
     await spec.prepare?.(running);
     const [file, ...args] = commandAs(spec.insteadOfRoot, command, spec.args(running));
     child = spawn(file, args, { cwd: directory, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...spec.env } });
@@ -145,7 +146,6 @@ export function program(spec: ProgramSpec): Program {
       child?.once("error", (error) => resolve(error.message));
       child?.once("close", (code, signal) => resolve(`ended with ${code ?? signal}`));
     });
-    process.once("exit", kill).once("SIGTERM", onTermination);
     const untilItEnds = ended.then((how) => {
       throw new Error(`${spec.name} ${how} before it answered:\n${running.log}`);
     });
