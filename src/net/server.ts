@@ -5,7 +5,7 @@
  * maximum has been accepted, but nothing is read from it and it has no protocol until its turn comes.
  */
 import type net from "node:net";
-import { checkInteger, checkOptions, checkSignal, type SignalOptions } from "../base/arguments.js";
+import { checkInteger, checkOptions, checkSignal, type SignalOptions, show } from "../base/arguments.js";
 import { InvalidStateError } from "../base/errors.js";
 import { forgetAborted, onceAborted, Waiters, waitEnd } from "../base/waiting.js";
 import type { ProtocolFactory, Transport } from "../contracts/connection.js";
@@ -261,7 +261,7 @@ export class Server implements AsyncDisposable {
   #attach(transport: Transport & ByteCounts): void {
     this.#clients.add(transport);
     // Accepted from the queue while the server shuts down; its protocol has not been told that it is connected yet.
-    if (this.#shuttingDown) queueMicrotask(() => transport.getProtocol().shutdownRequested?.());
+    if (this.#shuttingDown) queueMicrotask(() => requestShutdown(transport));
   }
 
   #detach(transport: Transport & ByteCounts): void {
@@ -396,7 +396,7 @@ export class Server implements AsyncDisposable {
     this.close();
     this.#shuttingDown = true;
     const clientsBefore = this.#connected - this.#accepted + this.#refused;
-    for (const transport of [...this.#clients]) transport.getProtocol().shutdownRequested?.();
+    for (const transport of [...this.#clients]) requestShutdown(transport);
     const aborted = await this.#endOfGrace(graceMs, signal);
     this.abortClients();
     await this.waitClosed();
@@ -424,6 +424,15 @@ export class Server implements AsyncDisposable {
   /** For `await using`: `shutdown()` with its default grace period. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown();
+  }
+}
+
+/** Like any method of a protocol that throws, it ends its connection: the other clients are still to be told. */
+function requestShutdown(transport: Transport): void {
+  try {
+    transport.getProtocol().shutdownRequested?.();
+  } catch (error) {
+    transport.abort(error instanceof Error ? error : new Error(`a protocol threw ${show(error)}`, { cause: error }));
   }
 }
 

@@ -224,4 +224,29 @@ describe("shutdown() of a server of protocols", () => {
     assert.deepEqual(await server.shutdown({ graceMs: 1 }), { finished: 0, aborted: 1 });
     await hangUp(writer);
   });
+
+  it("ends a connection whose shutdownRequested() throws, and tells the others all the same", async () => {
+    const path = socketPath();
+    const lost: (Error | null)[] = [];
+    let told = 0;
+    class Throws extends BaseProtocol {
+      shutdownRequested(): void {
+        told += 1;
+        throw new Error("on purpose");
+      }
+      override connectionLost(error: Error | null): void {
+        lost.push(error);
+      }
+    }
+    const server = await createUnixServer(() => new Throws(), path);
+    const clients = [await openUnixConnection(path), await openUnixConnection(path)];
+    await until(() => server.getStats().active === 2);
+    assert.deepEqual(await server.shutdown({ graceMs: 10_000 }), { finished: 2, aborted: 0 });
+    assert.equal(told, 2);
+    assert.deepEqual(
+      lost.map((error) => error?.message),
+      ["on purpose", "on purpose"],
+    );
+    for (const [, writer] of clients) await hangUp(writer);
+  });
 });
