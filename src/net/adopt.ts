@@ -6,6 +6,7 @@
  */
 import { closeSync } from "node:fs";
 import net from "node:net";
+import { TLSSocket } from "node:tls";
 import { invalidType, invalidValue } from "../base/arguments.js";
 import { type DescribedSocket, describeDescriptor } from "./descriptor.js";
 
@@ -26,6 +27,8 @@ export async function adoptConnection(sock: net.Socket | number, family: Family)
     return new net.Socket({ fd: sock, readable: true, writable: true, allowHalfOpen: true });
   }
   if (!(sock instanceof net.Socket)) throw invalidType("sock", "a connected net.Socket or its file descriptor", sock);
+  if (sock instanceof TLSSocket) throw invalidValue("sock must not speak TLS already: hand over a plain socket, with ssl");
+  if (typeof sock.readableEncoding === "string") throw invalidValue("sock must give bytes: this one was told setEncoding()");
   if (sock.destroyed) throw invalidValue("sock must be a connected socket: this one is closed");
   if (sock.connecting || sock.pending || sock.readyState === "closed")
     throw invalidValue("sock must be a connected socket: this one is not connected");
@@ -64,6 +67,9 @@ export function adoptServer(sock: net.Server | number, family: Family): AdoptedS
   return { sock, family, name: typeof address === "string" ? address : "" };
 }
 
+/** Node: a process whose standard streams are closed under it hangs or aborts when it ends. */
+const LAST_STANDARD_STREAM = 2;
+
 /** Closes what was handed over, whatever it is. */
 export function discardSock(sock: unknown): void {
   if (sock instanceof net.Socket) {
@@ -71,7 +77,7 @@ export function discardSock(sock: unknown): void {
     sock.destroy();
   } else if (sock instanceof net.Server) {
     if (sock.listening) sock.close(ignore);
-  } else if (typeof sock === "number" && Number.isSafeInteger(sock) && sock >= 0) {
+  } else if (typeof sock === "number" && Number.isSafeInteger(sock) && sock > LAST_STANDARD_STREAM) {
     try {
       closeSync(sock);
     } catch {

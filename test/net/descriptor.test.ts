@@ -166,6 +166,14 @@ describe("a descriptor that is no socket", () => {
     }
   });
 
+  it("is refused, and left open, if it is a standard stream: without them, a process hangs or aborts when it ends", async () => {
+    for (const fd of [0, 1, 2]) {
+      const { ino } = fstatSync(fd);
+      await assert.rejects(openUnixConnection("/tmp/none.sock", { sock: fd }), { code: "ERR_INVALID_ARG_VALUE" });
+      assert.equal(fstatSync(fd).ino, ino);
+    }
+  });
+
   it("gives EBADF if it is not open", async () => {
     for (const call of calls) await assert.rejects(call(1_000_000), { code: "EBADF" });
   });

@@ -6,6 +6,7 @@ import { readdirSync, rmSync } from "node:fs";
 import net from "node:net";
 import { dirname } from "node:path";
 import { describe, it } from "node:test";
+import { TLSSocket } from "node:tls";
 import {
   BaseProtocol,
   createConnection,
@@ -121,6 +122,23 @@ for (const [family, name, open, start] of families) {
       await using _ = far;
       socket.end();
       await assert.rejects(open({ sock: socket }), VALUE);
+      assert.equal(socket.destroyed, true);
+    });
+
+    it("is refused, and closed, if it speaks TLS, as in asyncio", async () => {
+      const { far, socket } = await bareConnection(family);
+      await using _ = far;
+      const secured = new TLSSocket(socket);
+      await assert.rejects(open({ sock: secured }), { ...VALUE, message: /TLS/ });
+      assert.equal(secured.destroyed, true);
+      socket.destroy();
+    });
+
+    it("is refused, and closed, if it decodes what it reads, since bytes are lost in that", async () => {
+      const { far, socket } = await bareConnection(family);
+      await using _ = far;
+      socket.setEncoding("utf8");
+      await assert.rejects(open({ sock: socket }), { ...VALUE, message: /setEncoding/ });
       assert.equal(socket.destroyed, true);
     });
 
