@@ -92,5 +92,6 @@ export class SeparatorSearch {
       if (to === queue.length) return null;
       from = to - overlap;
     }
+    /* c8 ignore next -- V8 counts the end of a function that a loop never reaches */
   }
 }

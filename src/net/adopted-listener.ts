@@ -84,6 +84,7 @@ export class AdoptedListener implements Listener {
     }
     // Known before where the system tells of sockets.
     const { port } = (this.#server.address() ?? {}) as { readonly port?: number };
+    /* c8 ignore next 5 -- where there is no /proc to tell of it before */
     if ((port !== undefined) !== (this.#family === "tcp")) {
       throw invalidValue(
         `sock must be a ${this.#family === "tcp" ? "TCP" : "Unix"} stream socket: file descriptor ${fd} is of another family`,
@@ -108,12 +109,14 @@ export class AdoptedListener implements Listener {
     try {
       hidden = new HiddenName(path);
       linkSync(path, hidden.path);
+      /* c8 ignore next 3 -- root, which runs the tests, may write everywhere */
     } catch {
       // The directory is not ours to write to, so Node cannot unlink in it, either; or the file has just gone.
     }
     closeServer(this.#server);
     try {
       if (hidden !== null && lookAt(path) === null) renameSync(hidden.path, path);
+      /* c8 ignore next 3 -- the directory has to go between two steps */
     } catch {
       // It had gone.
     } finally {
@@ -122,4 +125,5 @@ export class AdoptedListener implements Listener {
   }
 }
 
+/* c8 ignore next -- only where an error comes in the few turns before the real listener is there */
 function ignore(): void {}

@@ -24,6 +24,7 @@ export interface DescribedSocket {
  */
 export function describeDescriptor(fd: number): DescribedSocket | null {
   if (!Number.isSafeInteger(fd) || fd < 0) throw invalidType("sock", "a socket or a file descriptor", fd);
+  /* c8 ignore next 4 -- macOS */
   if (process.platform !== "linux") {
     if (!fstatSync(fd).isSocket()) throw notASocket(fd);
     return null;
@@ -59,6 +60,7 @@ function describeTcp([, , , state]: readonly string[]): DescribedSocket {
 function isUnixByInfo(fd: number): boolean {
   try {
     return readFileSync(`/proc/self/fdinfo/${fd}`, "latin1").includes("scm_fds:");
+    /* c8 ignore next 3 -- a /proc that does not tell of descriptors */
   } catch {
     return false;
   }
@@ -115,6 +117,7 @@ function find(inode: string, entry: RegExp, ...tables: readonly string[]): reado
 function readTable(name: string): readonly string[] {
   try {
     return readFileSync(`/proc/self/net/${name}`, "latin1").split("\n");
+    /* c8 ignore next 3 -- a kernel without that protocol */
   } catch {
     return [];
   }

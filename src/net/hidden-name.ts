@@ -54,6 +54,7 @@ export class HiddenName {
   bindPath(): string {
     const direct = `${this.#given}/s`;
     if (fitsSunPath(direct)) return direct;
+    /* c8 ignore next 4 -- macOS */
     if (process.platform !== "linux") {
       const text = `the hidden name under which a socket is bound at first would have ${Buffer.byteLength(direct)} bytes, which is too long`;
       throw systemError("ENAMETOOLONG", "listen", text, this.#publicPath);
@@ -103,6 +104,7 @@ function makeDirectory(parent: string): string {
       if (codeOf(error) !== "EEXIST" || attempt === MAX_NAME_ATTEMPTS) throw error;
     }
   }
+  /* c8 ignore next -- V8 counts the end of a function that a loop never reaches */
 }
 
 /** Removes what processes that are gone have left. Whatever stands in the way of that is left alone: it harms nobody. */

@@ -20,6 +20,7 @@ type OnConnection = (this: unknown, error: unknown, handle: unknown) => unknown;
 
 /** Gives every connection that a listening server accepts to `accept`: through the hook if it is there, else by Node's event. */
 export function acceptConnections(server: net.Server, accept: (socket: net.Socket) => void, keepAlive: boolean = false): void {
+  /* c8 ignore next 4 -- Bun and Deno: on Node the hook takes every connection */
   server.on("connection", (socket) => {
     if (keepAlive) socket.setKeepAlive(true); // Deno: does not do it for a server that is told so
     accept(socket);

@@ -436,4 +436,5 @@ function requestShutdown(transport: Transport): void {
   }
 }
 
+/* c8 ignore next -- only where an error comes in the few turns before the real listener is there */
 function ignore(): void {}

@@ -52,6 +52,7 @@ export function parseUnixPath(syscall: "connect" | "listen", path: PathLike): Un
 }
 
 function checkAbstract(name: string): void {
+  /* c8 ignore next 3 -- macOS */
   if (process.platform !== "linux") {
     throw invalidValue(`path must not begin with a NUL: ${process.platform} has no abstract namespace, ${JSON.stringify(name)}`);
   }

@@ -52,6 +52,7 @@ async function publishOverStale(hidden: HiddenName, to: PublicName): Promise<voi
     }
     if (link(hidden, to.file)) return;
   }
+  /* c8 ignore next 2 -- others have to win the race each time */
   throw addressInUse(to, "the name was taken again and again while it was being published");
 }
 
@@ -62,6 +63,7 @@ function link(hidden: HiddenName, path: string): boolean {
     return true;
   } catch (error) {
     if (codeOf(error) === "EEXIST") return false;
+    /* c8 ignore next 7 -- a file system without links, such as FAT, which only root can mount */
     if (!NO_LINKS.has(codeOf(error) ?? "")) throw error;
     // Without links there is a moment between the look and the step, in which a name that comes into being is replaced.
     if (lookAt(path) !== null) return false;
@@ -92,11 +94,14 @@ async function probe(path: string): Promise<Error | null> {
   for (let attempt = 1; ; attempt += 1) {
     const failure = await connectOnce(path);
     if (process.versions["bun"] === undefined || codeOf(failure) !== "ECONNREFUSED") return failure;
+    /* c8 ignore next 3 -- Bun */
     const reason = await refusalInBun(path);
     if (reason !== null || attempt === BUN_PROBES) return reason;
   }
+  /* c8 ignore next -- V8 counts the end of a function that a loop never reaches */
 }
 
+/* c8 ignore start -- Bun */
 /** How long `fetch()` may take to be refused. */
 const BUN_FETCH_MS = 100;
 /** Two seconds in all. */
@@ -111,6 +116,7 @@ async function refusalInBun(path: string): Promise<Error | null> {
     return code !== undefined && isSystemCode(code) ? systemError(code, "connect", "cannot connect", path, error) : null;
   }
 }
+/* c8 ignore stop */
 
 function connectOnce(path: string): Promise<Error | null> {
   return new Promise((resolve) => {

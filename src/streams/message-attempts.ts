@@ -53,8 +53,7 @@ export function lineAttempt(incoming: Incoming, traits: MessageTraits): Attempt<
     try {
       return takeMessage();
     } catch (error) {
-      if (error instanceof LimitOverrunError) throw dropLine(incoming, error, traits.limit);
-      throw error;
+      throw error instanceof LimitOverrunError ? dropLine(incoming, error, traits.limit) : error;
     }
   };
 }

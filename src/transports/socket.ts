@@ -491,6 +491,7 @@ export class SocketTransport implements Transport, ByteCounts {
   }
 }
 
+/* c8 ignore next -- only where an error comes in the few turns before the real listener is there */
 function ignore(): void {}
 
 function flushGathered(transport: SocketTransport): void {

@@ -1,0 +1,98 @@
+/**
+ * Mutation testing of the byte queue, the separator search and the flow control: `npm run test:mutants`.
+ *
+ * Stryker changes the compiled files in some four hundred places, one at a time, and runs their own tests each time. A change that no test notices has to be listed in
+ * test/mutants.json, with the reason why it makes no difference; one that is listed there and is noticed, or is gone, is an error, too.
+ *
+ * Takes some minutes on a machine of its own. Stryker is installed below build/stryker when it is not there yet.
+ */
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** Pinned, like every development dependency. */
+const PACKAGES = ["@stryker-mutator/core@9.6.1", "@stryker-mutator/tap-runner@9.6.1"];
+
+const MUTATED = ["base/byte-queue", "base/separator-search", "transports/flow-control", "streams/writer-flow"];
+const TESTS = [
+  "base/byte-queue",
+  "base/byte-queue-search",
+  "base/separator-search",
+  "property/byte-queue",
+  "transports/flow-control",
+  "streams/writer-flow",
+];
+
+/** The words of messages are not what is tested here. */
+const EXCLUDED = ["StringLiteral"];
+/** A test file that takes this much longer than without a change has an endless loop. */
+const PATIENCE_MS = 10_000;
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const folder = join(root, "build", "stryker");
+const copy = join(folder, "copy");
+const explanations = JSON.parse(readFileSync(join(root, "test", "mutants.json"), "utf8"));
+
+install();
+makeCopy();
+const { status } = spawnSync(process.execPath, [join(folder, "node_modules", "@stryker-mutator", "core", "bin", "stryker.js"), "run"], {
+  cwd: copy,
+  stdio: "inherit",
+});
+if (status !== 0) throw new Error(`Stryker ended with ${status}`);
+process.exitCode = judge() ? 0 : 1;
+
+function install() {
+  if (existsSync(join(folder, "node_modules", "@stryker-mutator", "tap-runner"))) return;
+  console.log(`installing ${PACKAGES.join(" ")}`);
+  mkdirSync(folder, { recursive: true });
+  const { status } = spawnSync("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--prefix", folder, ...PACKAGES], {
+    stdio: "inherit",
+  });
+  if (status !== 0) throw new Error("could not install Stryker");
+}
+
+/** What is compiled, so that a build meanwhile does no harm. */
+function makeCopy() {
+  rmSync(copy, { recursive: true, force: true });
+  for (const name of ["package.json", "dist", "build/test"]) cpSync(join(root, name), join(copy, name), { recursive: true });
+  const config = {
+    testRunner: "tap",
+    plugins: ["@stryker-mutator/tap-runner"],
+    tap: { testFiles: TESTS.map((name) => `build/test/${name}.test.js`), nodeArgs: ["--test-reporter=tap"] },
+    mutate: MUTATED.map((name) => `dist/${name}.js`),
+    mutator: { excludedMutations: EXCLUDED },
+    coverageAnalysis: "perTest",
+    reporters: ["progress-append-only", "json"],
+    concurrency: availableParallelism(),
+    timeoutMS: PATIENCE_MS,
+    allowEmpty: false,
+    symlinkNodeModules: false,
+  };
+  writeFileSync(join(copy, "stryker.config.json"), JSON.stringify(config));
+}
+
+/** Prints what nobody noticed; returns whether all of it is explained. */
+function judge() {
+  const { files } = JSON.parse(readFileSync(join(copy, "reports", "mutation", "mutation.json"), "utf8"));
+  const counts = {};
+  const survivors = [];
+  for (const [file, { mutants, source }] of Object.entries(files)) {
+    const lines = source.split("\n");
+    for (const { status, mutatorName, replacement, location } of mutants) {
+      counts[status] = (counts[status] ?? 0) + 1;
+      if (status === "Killed" || status === "Timeout") continue;
+      const line = lines[location.start.line - 1].trim();
+      survivors.push({ file: file.replace(/^dist\//, ""), line, mutator: mutatorName, replacement: replacement.replace(/\s+/g, " ") });
+    }
+  }
+  const same = (a) => (b) => ["file", "line", "mutator", "replacement"].every((key) => a[key] === b[key]);
+  const unexplained = survivors.filter((survivor) => !explanations.some(same(survivor)));
+  const idle = explanations.filter((explanation) => !survivors.some(same(explanation)));
+  console.log(`mutants: ${JSON.stringify(counts)}; survivors explained: ${survivors.length - unexplained.length}`);
+  for (const survivor of unexplained) console.error(`nobody noticed: ${JSON.stringify(survivor)}`);
+  for (const explanation of idle) console.error(`explained, and noticed or gone: ${JSON.stringify(explanation)}`);
+  return unexplained.length + idle.length === 0;
+}
