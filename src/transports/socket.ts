@@ -263,6 +263,7 @@ export class SocketTransport implements Transport, ByteCounts {
 
   /** @internal */
   flushed(signal: WaitEnd | undefined): Promise<void> {
+    if (this.#released) return DONE; // both sides have ended, so it was sent
     this.#flush();
     if (this.#state === "lost" || this.#socket.destroyed) return Promise.reject(notSentError(this.#error));
     return this.#socket.writableLength === 0 ? DONE : this.#written.wait(signal);

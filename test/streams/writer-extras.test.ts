@@ -5,7 +5,7 @@ import { ConnectionLostError, StreamReader, StreamReaderProtocol, StreamWriter }
 import { watchedController } from "../base/watched-signal.js";
 import { FakeTransport } from "../support/fake-transport.js";
 import { kinds, openPair } from "../support/pairs.js";
-import { isSettled, until } from "../support/turns.js";
+import { isSettled, turns, until } from "../support/turns.js";
 
 /** A writer on a transport that notes what it is told, and knows no `flushed()`. */
 function connectedWriter(): { writer: StreamWriter; protocol: StreamReaderProtocol; transport: FakeTransport } {
@@ -101,6 +101,19 @@ for (const kind of kinds) {
       writer.abort(reason);
       await assert.rejects(flushed, (error: Error) => error instanceof ConnectionLostError && error.cause === reason);
       await assert.rejects(writer.flush(), ConnectionLostError);
+    });
+
+    it("has nothing to wait for once both sides have ended: everything was sent", async () => {
+      await using pair = await openPair(kind);
+      pair.client.writer.write("asked");
+      pair.client.writer.writeEof();
+      assert.equal((await pair.peer.reader.read()).toString(), "asked");
+      pair.peer.writer.writeEof();
+      await pair.client.reader.read();
+      await until(() => pair.server.getStats().active === 0);
+      await turns(5);
+      await pair.client.writer.flush();
+      await pair.peer.writer.flush();
     });
 
     it("waits out a close() that still sends", async () => {
