@@ -101,8 +101,10 @@ function streamProtocols(
     const limit = checkLimit(options?.limit);
     const onClientError = options?.onClientError;
     if (onClientError !== undefined) checkFunction("onClientError", onClientError);
+    const readerOptions = { limit };
+    const protocolOptions = { onClientError };
     return {
-      protocolFactory: () => new StreamReaderProtocol(new StreamReader({ limit }), clientConnectedCb, { onClientError }),
+      protocolFactory: () => new StreamReaderProtocol(new StreamReader(readerOptions), clientConnectedCb, protocolOptions),
       onError: (error) => reportClientError(onClientError, error, null),
     };
   } catch (error) {

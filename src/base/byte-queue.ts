@@ -10,6 +10,9 @@
  * Small chunks that join others are copied together into blocks that this queue owns, so that a message that trickles in byte by byte costs
  * a copied byte each and not a `Buffer` each. A block is only ever written behind the bytes that are in use, so views of it stay valid.
  *
+ * For a message whose length is known memory can be reserved, into which the system reads it: what is pushed then lies where it belongs already. Only the system writes there, so that
+ * whatever becomes of the message, no two write to the same place.
+ *
  * What a view keeps alive: the chunk (or block) it was cut from, at most MAX_BLOCK_BYTES or what was pushed in one piece. Results that were
  * copied have memory of their own, never a share of Node's pool, so that no `.buffer` leads to somebody else's bytes.
  *
@@ -19,6 +22,7 @@
  *   - If `#block` is set, the last chunk is `block[0 .. blockUsed)`.
  */
 import { asBuffer } from "./arguments.js";
+import { makeView, Viewer } from "./views.js";
 
 /** Chunks below this are worth copying: at 1 KiB a copy costs less than the object that a chunk of its own needs. */
 const SMALL_CHUNK_BYTES = 1024;
@@ -26,6 +30,9 @@ const SMALL_CHUNK_BYTES = 1024;
 const MIN_BLOCK_BYTES = 1024;
 /** As large as a read from a socket gets. */
 const MAX_BLOCK_BYTES = 65_536;
+/** From here to there it pays to reserve memory for a message: below it comes in one piece anyhow, above it one should not trust what was announced. */
+const MIN_RESERVED_BYTES = 65_536;
+const MAX_RESERVED_BYTES = 16_777_216;
 /** Used-up entries at the front of the list that are tolerated before it is moved up. */
 const MAX_DEAD_ENTRIES = 64;
 
@@ -38,6 +45,10 @@ export class ByteQueue {
   #length = 0;
   #taken = 0;
   #putBack = 0;
+  /** Of a chunk with several messages. */
+  #viewer: Viewer | null = null;
+  /** What was reserved; the last chunk is its beginning, if nothing else has been pushed. */
+  #reserved: Buffer | null = null;
   #block: Buffer | null = null;
   #blockUsed = 0;
   #blockSize: number = MIN_BLOCK_BYTES;
@@ -60,12 +71,45 @@ export class ByteQueue {
   /** Adds bytes at the end. They are kept, not copied, unless they are few: the caller must not change them afterwards. */
   push(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
+    if (this.#reserved !== null && this.#pushReserved(this.#reserved, bytes)) return;
     if (bytes.length < SMALL_CHUNK_BYTES && this.#length > 0) this.#pushCopy(bytes);
     else {
       this.#chunks.push(asBuffer(bytes));
       this.#block = null;
     }
     this.#length += bytes.length;
+  }
+
+  /**
+   * Memory for the system to read into: the rest of a message of `count` bytes that begins at the front of the queue. What it has read has to be pushed, as the first so many bytes of
+   * what it was given. `null` if that does not pay.
+   */
+  reserve(count: number): Buffer | null {
+    if (count < MIN_RESERVED_BYTES || count > MAX_RESERVED_BYTES || count <= this.#length) return null;
+    if (this.#reserved === null || this.#reserved.length !== count || this.#chunks[this.#head]?.buffer !== this.#reserved.buffer) {
+      const reserved = Buffer.allocUnsafeSlow(count);
+      this.copyTo(reserved, this.#length);
+      this.#chunks = this.#length === 0 ? [] : [makeView(reserved, 0, this.#length)];
+      this.#head = this.#offset = 0;
+      this.#block = null;
+      this.#reserved = reserved;
+    }
+    return makeView(this.#reserved, this.#length, count - this.#length);
+  }
+
+  /** Notes what has come where it belongs. Returns false, and gives the memory up, for anything else. */
+  #pushReserved(reserved: Buffer, bytes: Uint8Array): boolean {
+    const isNext = bytes.buffer === reserved.buffer && bytes.byteOffset === this.#length && this.#offset === 0;
+    const isAlone = this.#length === 0 || this.#chunks[this.#head]?.buffer === reserved.buffer;
+    if (!isNext || !isAlone || this.#chunks.length - this.#head > 1) {
+      this.#reserved = null;
+      return false;
+    }
+    this.#length += bytes.length;
+    this.#chunks = [makeView(reserved, 0, this.#length)];
+    this.#head = 0;
+    if (this.#length === reserved.length) this.#reserved = null;
+    return true;
   }
 
   #pushCopy(bytes: Uint8Array): void {
@@ -90,7 +134,7 @@ export class ByteQueue {
       this.skip(count);
       return joined;
     }
-    const taken = this.#offset === 0 && end === first.length ? first : first.subarray(this.#offset, end);
+    const taken = this.#offset === 0 && end === first.length ? first : makeView(first, this.#offset, count);
     this.skip(count);
     return taken;
   }
@@ -102,9 +146,25 @@ export class ByteQueue {
   takeThroughByte(byte: number, limit: number): Buffer | undefined {
     const first = this.#chunks[this.#head];
     if (first === undefined) return undefined;
-    const found = first.indexOf(byte, this.#offset);
-    if (found === -1 || found - this.#offset > limit) return undefined;
-    return this.take(found + 1 - this.#offset);
+    const start = this.#offset;
+    const found = first.indexOf(byte, start);
+    if (found === -1 || found - start > limit) return undefined;
+    const count = found + 1 - start;
+    if (this.#viewer === null || !this.#viewer.isOf(first)) {
+      // The only message of its chunk, as often as not.
+      if (found + 1 === first.length) return this.take(count);
+      this.#viewer = new Viewer(first);
+    }
+    const viewer = this.#viewer;
+    if (found + 1 === viewer.length) {
+      this.skip(count);
+      this.#viewer = null;
+    } else {
+      this.#offset = found + 1;
+      this.#length -= count;
+      this.#taken += count;
+    }
+    return viewer.view(start, count);
   }
 
   /** Takes everything. */
@@ -160,6 +220,7 @@ export class ByteQueue {
     else this.#chunks = [];
     this.#head = this.#offset = 0;
     this.#block = null;
+    this.#reserved = null;
     this.#blockSize = MIN_BLOCK_BYTES;
   }
 

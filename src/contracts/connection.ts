@@ -113,6 +113,13 @@ export interface Protocol {
   pauseWriting(): void;
   /** The transport's write buffer has fallen to its low-water mark. */
   resumeWriting(): void;
+  /**
+   * Where the next bytes should be read to, as the transport can do it; asked after `dataReceived()`. They come to `dataReceived()` as the beginning of that memory.
+   * Python's `BufferedProtocol.get_buffer()`.
+   *
+   * @internal
+   */
+  nextMemory?(): Buffer | null;
   /** The server is shutting down: finish what is at hand. Protocols without it are cut off at the end of the grace period. */
   shutdownRequested?(): void;
 }

@@ -13,7 +13,7 @@ import type { TransportSocket } from "../contracts/extra-info.js";
 import type { ByteCounts, TransportOwner } from "../contracts/transport-owner.js";
 import { now, tellError } from "../transports/diagnostics.js";
 import type { UnixNames } from "../transports/socket-info.js";
-import { discardSock } from "./adopt.js";
+import type { Wire } from "../transports/wire.js";
 import type { ServerTls } from "./options.js";
 import { acceptSecured, type ConnectionFacts, startTransport } from "./start-transport.js";
 import { codeOf } from "./system-error.js";
@@ -25,7 +25,7 @@ const DEFAULT_GRACE_MS = 5_000;
 const UNAVAILABLE: ReadonlySet<string> = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT"]);
 
 /** Takes a new connection. */
-export type AcceptHandler = (socket: net.Socket, unixNames: UnixNames | null) => void;
+export type AcceptHandler = (wire: Wire, unixNames: UnixNames | null) => void;
 
 /** Where connections come from. */
 export interface Listener {
@@ -79,7 +79,7 @@ export interface ServerStats extends ByteCounts {
 
 /** A client that was accepted. */
 interface Accepted {
-  readonly socket: net.Socket;
+  readonly wire: Wire;
   readonly unixNames: UnixNames | null;
   readonly begunAt: number;
 }
@@ -200,16 +200,16 @@ export class Server implements AsyncDisposable {
 
   // ---- clients -----------------------------------------------------------------------------------------------------------------
 
-  readonly #accept: AcceptHandler = (socket, unixNames) => {
+  readonly #accept: AcceptHandler = (wire, unixNames) => {
     this.#accepted += 1;
-    const client = { socket, unixNames, begunAt: now() };
+    const client = { wire, unixNames, begunAt: now() };
     if (this.#served < this.#policy.maxConnections) this.#serve(client);
     else if (this.#waitingClients.length < this.#policy.maxWaiting) {
-      socket.pause().on("error", ignore);
+      wire.pause();
       this.#waitingClients.push(client);
     } else {
       this.#refused += 1;
-      discardSock(socket);
+      wire.destroy();
     }
   };
 
@@ -230,15 +230,15 @@ export class Server implements AsyncDisposable {
     return this.#served + this.#waitingClients.length;
   }
 
-  #serve({ socket, unixNames, begunAt }: Accepted): void {
+  #serve({ wire, unixNames, begunAt }: Accepted): void {
     const { protocolFactory, tls } = this.#policy;
     const facts = { unixNames, begunAt, owner: this.#owner };
     if (tls !== null) {
-      void this.#serveSecured(socket, { ...facts, tls });
+      void this.#serveSecured(wire.release(), { ...facts, tls });
       return;
     }
     try {
-      startTransport(socket, protocolFactory, facts);
+      startTransport(wire, protocolFactory, facts);
     } catch (error) {
       this.#fail(error);
     }
@@ -276,7 +276,7 @@ export class Server implements AsyncDisposable {
     while (this.#served < this.#policy.maxConnections) {
       const waiting = this.#waitingClients.shift();
       if (waiting === undefined) return;
-      if (!waiting.socket.destroyed) this.#serve(waiting);
+      if (!waiting.wire.destroyed) this.#serve(waiting);
     }
   }
 
@@ -321,7 +321,7 @@ export class Server implements AsyncDisposable {
 
   /** Cuts off clients that have no transport yet. */
   #dropUnserved(): void {
-    for (const { socket } of this.#waitingClients.splice(0)) discardSock(socket);
+    for (const { wire } of this.#waitingClients.splice(0)) wire.destroy();
     for (const handshake of [...this.#handshakes]) handshake.abort();
     this.#wakeIfEnded();
   }
@@ -435,6 +435,3 @@ function requestShutdown(transport: Transport): void {
     transport.abort(error instanceof Error ? error : new Error(`a protocol threw ${show(error)}`, { cause: error }));
   }
 }
-
-/* c8 ignore next -- only where an error comes in the few turns before the real listener is there */
-function ignore(): void {}

@@ -3,13 +3,14 @@ import type net from "node:net";
 import type { TLSSocket } from "node:tls";
 import { invalidType } from "../base/arguments.js";
 import type { Protocol, ProtocolFactory, Transport } from "../contracts/connection.js";
-import type { ExtraInfo } from "../contracts/extra-info.js";
 import type { TransportOwner } from "../contracts/transport-owner.js";
 import { tellStarted } from "../transports/diagnostics.js";
+import { NodeWire } from "../transports/node-wire.js";
 import { SocketTransport } from "../transports/socket.js";
 import { ConnectedSocket, type UnixNames } from "../transports/socket-info.js";
 import { tlsExtraInfo } from "../transports/tls-info.js";
-import { discardSock } from "./adopt.js";
+import type { Wire } from "../transports/wire.js";
+import { wireOf } from "./make-socket.js";
 import type { ClientTls, ServerTls } from "./options.js";
 
 /** What is known of a connection before it has a transport. */
@@ -30,7 +31,7 @@ export async function openTransport<P extends Protocol>(
   protocolFactory: ProtocolFactory<P>,
   { tls, signal, ...facts }: ConnectionFacts & { readonly tls: ClientTls | null; readonly signal: AbortSignal | undefined },
 ): Promise<[Transport, P]> {
-  if (tls === null) return startTransport(socket, protocolFactory, facts);
+  if (tls === null) return startTransport(wireOf(socket), protocolFactory, facts);
   const secured = await tls.handshake.secure(socket, tls.sslHandshakeTimeout, signal);
   return startSecured(socket, secured, protocolFactory, facts, tls);
 }
@@ -45,13 +46,13 @@ export async function acceptSecured(
   startSecured(socket, secured, protocolFactory, facts, tls);
 }
 
-/** Starts a connection without TLS; if the factory throws, the socket is closed. */
+/** Starts a connection without TLS; if the factory throws, the wire is closed. */
 export function startTransport<P extends Protocol>(
-  socket: net.Socket,
+  wire: Wire,
   protocolFactory: ProtocolFactory<P>,
   facts: ConnectionFacts,
 ): [Transport, P] {
-  return start(socket, protocolFactory, facts, new ConnectedSocket(socket, facts.unixNames));
+  return start(wire, protocolFactory, facts, new ConnectedSocket(wire, facts.unixNames));
 }
 
 function startSecured<P extends Protocol>(
@@ -61,31 +62,27 @@ function startSecured<P extends Protocol>(
   facts: ConnectionFacts,
   tls: ClientTls | ServerTls,
 ): [Transport, P] {
-  return start(secured, protocolFactory, facts, new ConnectedSocket(socket, facts.unixNames), tls);
+  const info = new ConnectedSocket({ facts: socket }, facts.unixNames);
+  return start(new NodeWire(secured), protocolFactory, facts, info, { secured, ...tls });
 }
 
 function start<P extends Protocol>(
-  socket: net.Socket,
+  wire: Wire,
   protocolFactory: ProtocolFactory<P>,
   { owner, host, begunAt }: ConnectionFacts,
   info: ConnectedSocket,
-  tls?: ClientTls | ServerTls,
+  tls?: (ClientTls | ServerTls) & { readonly secured: TLSSocket },
 ): [Transport, P] {
   try {
     const protocol = protocolFactory();
     if (typeof protocol !== "object" || protocol === null) throw invalidType("the result of protocolFactory", "a Protocol", protocol);
-    const extraInfo: Partial<ExtraInfo> = {
-      socket: info,
-      peername: info.getpeername(),
-      sockname: info.getsockname(),
-      ...(tls === undefined ? {} : tlsExtraInfo(socket as TLSSocket, tls.ssl)),
-    };
-    const transport = new SocketTransport(socket, { protocol, extraInfo, owner, host, tlsShutdownTimeout: tls?.sslShutdownTimeout });
+    const tlsInfo = tls === undefined ? undefined : tlsExtraInfo(tls.secured, tls.ssl);
+    const transport = new SocketTransport(wire, { protocol, info, tlsInfo, owner, host, tlsShutdownTimeout: tls?.sslShutdownTimeout });
     tellStarted(transport, owner !== undefined, begunAt);
     transport.start();
     return [transport, protocol];
   } catch (error) {
-    discardSock(socket);
+    wire.destroy();
     throw error;
   }
 }

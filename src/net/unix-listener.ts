@@ -30,6 +30,7 @@ import net from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { InvalidStateError } from "../base/errors.js";
 import type { TransportSocket } from "../contracts/extra-info.js";
+import type { Wire } from "../transports/wire.js";
 import { HiddenName, isSameFile, unlinkIfThere } from "./hidden-name.js";
 import { ListeningSocket } from "./listening-socket.js";
 import { acceptConnections } from "./make-socket.js";
@@ -99,9 +100,9 @@ export class UnixListener implements Listener {
 
   async listen(accept: AcceptHandler, onError: (error: unknown) => void): Promise<void> {
     const names = { sockname: this.#path.name, peername: "" };
-    const onConnection = (socket: net.Socket): void => {
+    const onConnection = (wire: Wire): void => {
       this.#accepted += 1;
-      accept(socket, names);
+      accept(wire, names);
     };
     if (this.#path.abstract) {
       await listenOn(this.#server, { path: this.#path.name, backlog: this.#options.backlog, exclusive: true });

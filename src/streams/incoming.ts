@@ -8,7 +8,8 @@
  * nothing: `read()` to EOF leaves its bytes in the queue while it waits, too.
  *
  * A feed does not make the attempt itself but in a microtask, so that all that is fed in one turn is seen together. CPython: a woken task runs in a
- * later turn of the loop, too; `readline()` over its limit depends on it.
+ * later turn of the loop, too; `readline()` over its limit depends on it. Only a line that is whole, and within the limit, is answered at once: nothing that comes after it
+ * could change it.
  *
  * Flow control: more than twice the limit in the queue pauses the transport, the limit or less resumes it. A parked attempt keeps it going
  * in any case, or `readexactly()` of more than that would wait for ever.
@@ -33,15 +34,22 @@ export interface AttemptTraits {
   readonly takesAsTheyCome?: boolean;
   /** Takes no bytes: may succeed even while another has everything spoken for. */
   readonly takesNothing?: boolean;
+  /** How many bytes it needs, where that is known. */
+  readonly wanted?: number;
 }
 
-const NO_TRAITS: AttemptTraits = {};
+/** An attempt as an object, for readers that make the same one again and again. */
+export interface Reading<T> extends AttemptTraits {
+  attempt(): T | undefined;
+  /** The attempt in short: succeeds only where nothing that is still to come could change the result. Made when data has come to an empty queue. */
+  early?(): T | undefined;
+}
+
 const NEVER_CALLED = (): void => {};
 
 /** A read that waits. */
 interface Parked {
-  readonly attempt: Attempt<unknown>;
-  readonly traits: AttemptTraits;
+  readonly reading: Reading<unknown>;
   readonly resolve: (result: never) => void;
   readonly reject: (reason: unknown) => void;
   readonly signal: WaitEnd | undefined;
@@ -62,7 +70,8 @@ export class Incoming {
   #parked: Parked | null = null;
   #retryScheduled = false;
   #endWhenIdle = false;
-  readonly #retry = (): void => this.#retryParked();
+  /** Made when it is first needed: most lines are answered early. */
+  #retry: (() => void) | null = null;
 
   /** @param limit half of the bytes that pause the transport */
   constructor(limit: number) {
@@ -88,8 +97,26 @@ export class Incoming {
     }
     const bytes = asBuffer(toBytes("data", data));
     if (bytes.length === 0) return;
+    const wasEmpty = this.queue.length === 0;
     this.queue.push(bytes);
-    this.#changed();
+    if (!wasEmpty || !this.#answerEarly()) this.#changed();
+  }
+
+  /** Answers the read that waits without deferring it, where that makes no difference. Returns whether it has. */
+  #answerEarly(): boolean {
+    const parked = this.#parked;
+    if (parked === null || parked.reading.early === undefined || this.#retryScheduled) return false;
+    const result = parked.reading.early();
+    if (result === undefined) return false;
+    this.#unpark().resolve(result as never);
+    this.#regulate();
+    return true;
+  }
+
+  /** Where what comes next should be read to: into the result of the read that waits, if that is long. `null`: anywhere. */
+  nextMemory(): Buffer | null {
+    const wanted = this.#parked?.reading.wanted;
+    return wanted === undefined ? null : this.queue.reserve(wanted);
   }
 
   feedEof(): void {
@@ -131,7 +158,7 @@ export class Incoming {
     if (this.#parked === null) this.#regulate();
     else if (!this.#retryScheduled) {
       this.#retryScheduled = true;
-      void DONE.then(this.#retry); // a microtask; queueMicrotask() costs several times as much
+      void DONE.then((this.#retry ??= () => this.#retryParked())); // a microtask; queueMicrotask() costs several times as much
     }
   }
 
@@ -172,13 +199,24 @@ export class Incoming {
     return this.#parked === null && this.#exception === null;
   }
 
+  /** Whether there is neither a byte, nor an end, nor anybody else: no attempt at a message could succeed or fail. */
+  get #hasNothing(): boolean {
+    return this.queue.length === 0 && !this.#eof && this.#parked === null && this.#exception === null && this.#lossError === null;
+  }
+
   /** Sees to the flow control after bytes were taken past `perform()`. */
   taken(): void {
     if (this.#paused) this.#regulate();
   }
 
   /** Makes an attempt, now or when enough has come. */
-  perform<T>(method: string, attempt: Attempt<T>, options?: SignalOptions, traits: AttemptTraits = NO_TRAITS): Promise<T> {
+  perform<T>(method: string, attempt: Attempt<T>, options?: SignalOptions, traits?: AttemptTraits): Promise<T> {
+    return this.performReading(method, traits === undefined ? { attempt } : { attempt, ...traits }, options);
+  }
+
+  /** The same. */
+  performReading<T>(method: string, reading: Reading<T>, options?: SignalOptions): Promise<T> {
+    if (options === undefined && reading.takesNothing !== true && this.#hasNothing) return this.#park(reading, undefined);
     try {
       checkOptions("options", options);
       const signal = waitEnd(options);
@@ -187,25 +225,25 @@ export class Incoming {
       if (this.#exception !== null) throw this.#exception;
       if (
         this.#parked !== null &&
-        (traits.takesAsTheyCome === true || (this.#parked.traits.toEof === true && traits.takesNothing !== true))
+        (reading.takesAsTheyCome === true || (this.#parked.reading.toEof === true && reading.takesNothing !== true))
       ) {
         throw concurrentRead(method);
       }
-      const result = attempt();
+      const result = reading.attempt();
       if (result !== undefined) {
         this.taken();
         return Promise.resolve(result);
       }
       if (this.#lossError !== null) throw this.#lossError;
       if (this.#parked !== null) throw concurrentRead(method);
-      return this.#park(attempt, signal, traits);
+      return this.#park(reading, signal);
     } catch (error) {
       this.taken(); // an attempt that failed may have taken something, too
       return Promise.reject(error);
     }
   }
 
-  #park<T>(attempt: Attempt<T>, signal: WaitEnd | undefined, traits: AttemptTraits): Promise<T> {
+  #park<T>(reading: Reading<T>, signal: WaitEnd | undefined): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       let onAbort = NEVER_CALLED;
       if (signal !== undefined) {
@@ -216,7 +254,7 @@ export class Incoming {
         };
         onceAborted(signal, onAbort);
       }
-      this.#parked = { attempt, traits, resolve, reject, signal, onAbort };
+      this.#parked = { reading, resolve, reject, signal, onAbort };
       this.#regulate();
       this.#endIfIdle();
     });
@@ -233,7 +271,7 @@ export class Incoming {
     this.#retryScheduled = false;
     if (this.#parked === null) return;
     try {
-      const result = this.#parked.attempt();
+      const result = this.#parked.reading.attempt();
       if (result !== undefined) this.#unpark().resolve(result as never);
       else if (this.#lossError !== null) throw this.#lossError;
     } catch (error) {

@@ -102,27 +102,24 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
       writer.close();
     };
     try {
-      const result: unknown = clientConnected(this.#reader as StreamReader, writer, this.#context());
+      const result: unknown = clientConnected(this.#reader as StreamReader, writer, new CallbackContext(this));
       if (isThenable(result)) result.then(onDone, onFailure);
     } catch (error) {
       onFailure(error);
     }
   }
 
-  /** The signal is made when it is looked at: most callbacks never do. */
-  #context(): ClientContext {
-    const getSignal = (): AbortSignal => {
-      if (this.#shutdown === null) {
-        this.#shutdown = new AbortController();
-        if (this.#shutdownRequested) this.#abortContext();
-      }
-      return this.#shutdown.signal;
-    };
-    return {
-      get signal(): AbortSignal {
-        return getSignal();
-      },
-    };
+  /**
+   * The signal of the callback's context, made when it is looked at: most callbacks never do.
+   *
+   * @internal
+   */
+  get shutdownSignal(): AbortSignal {
+    if (this.#shutdown === null) {
+      this.#shutdown = new AbortController();
+      if (this.#shutdownRequested) this.#abortContext();
+    }
+    return this.#shutdown.signal;
   }
 
   #abortContext(): void {
@@ -166,6 +163,15 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
     if (!this.lost) this.#reader?.feedData(data);
   }
 
+  /**
+   * Where the transport should read to next.
+   *
+   * @internal
+   */
+  nextMemory(): Buffer | null {
+    return this.#reader?.incoming.nextMemory() ?? null;
+  }
+
   /** Feeds the end; keeps our side open, except over TLS, which cannot. */
   eofReceived(): boolean {
     if (!this.lost) this.#reader?.feedEof();
@@ -178,6 +184,18 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
     if (error === null) this.#reader?.feedEof();
     else this.#reader?.incoming.failAfterData(error);
     super.connectionLost(error);
+  }
+}
+
+class CallbackContext implements ClientContext {
+  readonly #protocol: StreamReaderProtocol;
+
+  constructor(protocol: StreamReaderProtocol) {
+    this.#protocol = protocol;
+  }
+
+  get signal(): AbortSignal {
+    return this.#protocol.shutdownSignal;
   }
 }
 

@@ -22,6 +22,7 @@ import { checkLimit } from "../base/limits.js";
 import { parseSeparators } from "../base/separator-search.js";
 import type { Transport } from "../contracts/connection.js";
 import { type Attempt, Incoming } from "./incoming.js";
+import { LineIterator, LineReading } from "./line-readings.js";
 import { lineAttempt, type MessageTraits, messageAttempt } from "./message-attempts.js";
 import { pullFrom } from "./pulled-source.js";
 
@@ -77,9 +78,7 @@ export interface LinesOptions extends ReadlineOptions {
 export class StreamReader implements AsyncIterable<Buffer> {
   readonly #limit: number;
   readonly #incoming: Incoming;
-  /** Kept, since it knows how far it has looked. */
-  readonly #takeLine: Attempt<Buffer>;
-  readonly #takeNextLine: Attempt<IteratorResult<Buffer, undefined>>;
+  readonly #lines: LineReading;
 
   /**
    * Makes a reader that somebody feeds: its connection, or a test by hand.
@@ -91,13 +90,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
     checkOptions("options", options);
     this.#limit = checkLimit(options?.limit);
     this.#incoming = new Incoming(this.#limit);
-    const takeLine = lineAttempt(this.#incoming, { limit: this.#limit, keepSeparator: true });
-    this.#takeLine = takeLine;
-    this.#takeNextLine = () => {
-      const line = takeLine();
-      if (line === undefined) return undefined;
-      return line.length === 0 ? { done: true, value: undefined } : { done: false, value: line };
-    };
+    this.#lines = new LineReading(this.#incoming, this.#limit);
   }
 
   /**
@@ -174,24 +167,15 @@ export class StreamReader implements AsyncIterable<Buffer> {
    */
   readline(options?: ReadlineOptions): Promise<Buffer> {
     if (options === undefined) {
-      const line = this.#lineAtHand();
+      const line = this.#lines.atHand();
       if (line !== undefined) return Promise.resolve(line);
-      return this.#incoming.perform("readline", this.#takeLine);
+      return this.#incoming.performReading("readline", this.#lines);
     }
     try {
       return this.#incoming.perform("readline", lineAttempt(this.#incoming, this.#messageTraits(options)), options);
     } catch (error) {
       return Promise.reject(error);
     }
-  }
-
-  /** The next line, if it is there and nothing is in the way: the answer without a wait, which most lines of a busy connection get. */
-  #lineAtHand(): Buffer | undefined {
-    const incoming = this.#incoming;
-    if (!incoming.isFree) return undefined;
-    const line = incoming.queue.takeThroughByte(NEWLINE, this.#limit);
-    if (line !== undefined) incoming.taken();
-    return line;
   }
 
   /**
@@ -222,7 +206,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
       if (incoming.eof) throw new IncompleteReadError(queue.takeAll(), n);
       return undefined;
     };
-    return incoming.perform("readexactly", attempt, options);
+    return incoming.perform("readexactly", attempt, options, { wanted: n });
   }
 
   /**
@@ -264,13 +248,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
 
   /** Iterates over the lines, each with its newline (the last may lack it), until EOF. Leaving the loop takes nothing with it. */
   [Symbol.asyncIterator](): AsyncIterator<Buffer, undefined> {
-    return {
-      next: (): Promise<IteratorResult<Buffer, undefined>> => {
-        const line = this.#lineAtHand();
-        if (line !== undefined) return Promise.resolve({ done: false, value: line });
-        return this.#incoming.perform("next", this.#takeNextLine);
-      },
-    };
+    return new LineIterator(this.#incoming, this.#lines);
   }
 
   /** True if the stream has ended and everything has been read. */

@@ -12,9 +12,10 @@ export class WriterFlow {
   #writingPaused = false;
   #lost = false;
   #lossError: Error | null = null;
-  readonly #drainWaiters: Waiters = new Waiters();
-  readonly #closeWaiters: Waiters = new Waiters();
-  readonly #lossWaiters: Waiters = new Waiters();
+  // Lists that most connections never need.
+  #drainWaiters: Waiters | null = null;
+  #closeWaiters: Waiters | null = null;
+  #lossWaiters: Waiters | null = null;
 
   /** Makes `drain()` wait. */
   pauseWriting(): void {
@@ -24,7 +25,7 @@ export class WriterFlow {
   /** Lets everybody who waits in `drain()` go on. */
   resumeWriting(): void {
     this.#writingPaused = false;
-    this.#drainWaiters.wake();
+    this.#drainWaiters?.wake();
   }
 
   /**
@@ -36,10 +37,19 @@ export class WriterFlow {
     if (this.#lost) return;
     this.#lost = true;
     this.#lossError = error;
-    this.#lossWaiters.wake();
-    this.#drainWaiters.fail(() => this.#connectionLostError());
-    if (error === null) this.#closeWaiters.wake();
-    else this.#closeWaiters.fail(() => error);
+    this.#lossWaiters?.wake();
+    this.#drainWaiters?.fail(() => this.#connectionLostError());
+    if (error === null) this.#closeWaiters?.wake();
+    else this.#closeWaiters?.fail(() => error);
+  }
+
+  /**
+   * Whether nobody has to wait.
+   *
+   * @internal
+   */
+  get isFlowing(): boolean {
+    return !this.#writingPaused && !this.#lost;
   }
 
   /** Whether the connection is gone. */
@@ -63,7 +73,7 @@ export class WriterFlow {
    */
   drained(signal: WaitEnd | undefined): Promise<void> {
     if (this.#lost) return Promise.reject(this.#connectionLostError());
-    return this.#writingPaused ? this.#drainWaiters.wait(signal) : DONE;
+    return this.#writingPaused ? (this.#drainWaiters ??= new Waiters()).wait(signal) : DONE;
   }
 
   /**
@@ -72,7 +82,7 @@ export class WriterFlow {
    * @internal
    */
   async drainedNever(signal: WaitEnd | undefined): Promise<void> {
-    if (!this.#lost) await this.#lossWaiters.wait(signal);
+    if (!this.#lost) await (this.#lossWaiters ??= new Waiters()).wait(signal);
     throw this.#connectionLostError();
   }
 
@@ -82,7 +92,7 @@ export class WriterFlow {
    * @internal
    */
   closed(signal: WaitEnd | undefined): Promise<void> {
-    if (!this.#lost) return this.#closeWaiters.wait(signal);
+    if (!this.#lost) return (this.#closeWaiters ??= new Waiters()).wait(signal);
     return this.#lossError === null ? DONE : Promise.reject(this.#lossError);
   }
 

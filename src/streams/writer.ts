@@ -11,7 +11,7 @@ import { writableOf } from "../adapters/writable.js";
 import { checkOptions, type Data, invalidType, type SignalOptions, toBytes, toPieces } from "../base/arguments.js";
 import { InvalidStateError } from "../base/errors.js";
 import { checkClientSsl, checkServerHostname, checkServerSsl, tlsTimeouts } from "../base/tls-arguments.js";
-import { type WaitEnd, waitEnd } from "../base/waiting.js";
+import { DONE, type WaitEnd, waitEnd } from "../base/waiting.js";
 import type { Transport, WriteData } from "../contracts/connection.js";
 import type { ExtraInfo } from "../contracts/extra-info.js";
 import type { SSLClient, SSLServer, TlsTimeouts } from "../contracts/tls.js";
@@ -125,6 +125,10 @@ export class StreamWriter implements AsyncDisposable {
    * ```
    */
   drain(options?: SignalOptions): Promise<void> {
+    // What most calls find.
+    if (options === undefined && this.#protocol.isFlowing && !this.#transport.isClosing() && (this.#reader?.exception() ?? null) === null) {
+      return DONE;
+    }
     try {
       checkOptions("options", options);
       const signal = waitEnd(options);

@@ -1,7 +1,7 @@
 /** What a socket tells of itself: addresses in Python's form, and the `TransportSocket` behind the extra info `"socket"`. */
-import type net from "node:net";
 import { checkBoolean, checkInteger } from "../base/arguments.js";
 import type { SocketAddress, TransportSocket } from "../contracts/extra-info.js";
+import type { SocketFacts, Wire } from "./wire.js";
 
 /** The addresses of a Unix socket, which Node does not know for a connection: whoever made the socket has to tell. */
 export interface UnixNames {
@@ -16,36 +16,41 @@ export function ipAddress(host: string, port: number): SocketAddress {
 
 /** A connected socket's `TransportSocket`. */
 export class ConnectedSocket implements TransportSocket {
-  readonly #socket: net.Socket;
-  readonly #sockname: SocketAddress;
-  readonly #peername: SocketAddress;
-  readonly family: TransportSocket["family"];
+  /** `null` for a Unix socket, which has nothing to tell. */
+  readonly #facts: SocketFacts | null;
+  /** Read at once: Node forgets them when the socket closes, and logs want them most just then. */
+  readonly #names: { readonly sockname: SocketAddress; readonly peername: SocketAddress };
 
   /** @param unixNames the names of a Unix socket; `null` for TCP */
-  constructor(socket: net.Socket, unixNames: UnixNames | null) {
-    this.#socket = socket;
-    // Read now: Node forgets them when the socket closes, and logs want them most just then.
-    this.#sockname = unixNames?.sockname ?? ipAddress(socket.localAddress ?? "", socket.localPort ?? 0);
-    this.#peername = unixNames?.peername ?? ipAddress(socket.remoteAddress ?? "", socket.remotePort ?? 0);
-    this.family = unixNames !== null ? "unix" : socket.remoteAddress?.includes(":") ? "ipv6" : "ipv4";
+  constructor(socket: Pick<Wire, "facts">, unixNames: UnixNames | null) {
+    this.#facts = unixNames === null ? socket.facts : null;
+    this.#names = unixNames ?? {
+      sockname: ipAddress(this.#facts?.localAddress ?? "", this.#facts?.localPort ?? 0),
+      peername: ipAddress(this.#facts?.remoteAddress ?? "", this.#facts?.remotePort ?? 0),
+    };
+  }
+
+  get family(): TransportSocket["family"] {
+    if (this.#facts === null) return "unix";
+    return this.#names.peername[0]?.includes(":") ? "ipv6" : "ipv4";
   }
 
   getsockname(): SocketAddress {
-    return this.#sockname;
+    return this.#names.sockname;
   }
 
   getpeername(): SocketAddress {
-    return this.#peername;
+    return this.#names.peername;
   }
 
   setNoDelay(noDelay: boolean = true): void {
     checkBoolean("noDelay", noDelay);
-    if (this.family !== "unix") this.#socket.setNoDelay(noDelay);
+    this.#facts?.setNoDelay(noDelay);
   }
 
   setKeepAlive(enable: boolean = true, initialDelay: number = 0): void {
     checkBoolean("enable", enable);
     checkInteger("initialDelay", initialDelay, 0);
-    if (this.family !== "unix") this.#socket.setKeepAlive(enable, initialDelay);
+    this.#facts?.setKeepAlive(enable, initialDelay);
   }
 }

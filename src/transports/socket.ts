@@ -1,25 +1,26 @@
 /**
- * `SocketTransport`: asyncio's transport over a connected `net.Socket`. The one file that drives a socket. Python's `_SelectorSocketTransport`.
+ * `SocketTransport`: asyncio's transport over a connected socket. Python's `_SelectorSocketTransport`. The socket itself is driven by a *wire*: `HandleWire`, the fast one, or
+ * `NodeWire`, the documented one.
  *
  * Theory of operation
  *
- * Reading. Each `data` event goes to the protocol as it is. `pauseReading()` pauses the socket, which stops its reads from the system, so that
- * nothing piles up inside Node.
+ * Reading. What the wire reads goes to the protocol as it is. `pauseReading()` stops its reads from the system, so that nothing piles up on the way.
  *
- * Writing. What is written in one turn of the event loop is gathered and given to the socket together when the turn's promises have run: with
+ * Writing. What is written in one turn of the event loop is gathered and given to the wire together when the turn's promises have run: with
  * pipelined messages one system call carries dozens of answers. Whatever reaches FLUSH_BYTES goes at once, and so does everything before the size of the
- * buffer is judged, because a socket that can send takes it all and nobody has to wait. The buffer's size is what is gathered here and what the socket
- * holds.
+ * buffer is judged, because a socket that can send takes it all and nobody has to wait. While the wire has something that the system did not take, the gathering goes on.
+ * Where each message that comes has been answered by one write, the next answer is not gathered, which saves the tick; a second write shows that this has changed. The buffer's
+ * size is what is gathered here and what the wire has.
  *
  * Ending. The life of a connection goes one way: open -> closing -> lost. `closing` means that nothing more is read or accepted for writing; `lost`, that the
  * socket is gone and `connectionLost()` has been called, exactly once, never from within a call of the protocol.
- *   - `close()` flushes and lets the socket end itself after its last byte.
- *   - `abort()` destroys the socket.
- *   - the socket's error, or a protocol method that throws, destroys it with that error.
+ *   - `close()` flushes and lets the wire close itself after its last byte.
+ *   - `abort()` closes the wire.
+ *   - the wire's error, or a protocol method that throws, closes it with that error.
  *   - the peer's EOF asks the protocol; unless it wants to keep our side open, that is a `close()`.
  * Over TLS, `close()` sends close_notify and waits for the peer's, at most for the shutdown time-out. A side cannot be ended alone.
  *
- * Changing over to TLS. `startTls()` empties the socket, takes our handlers off it, puts what was read ahead back into it, and makes the handshake. A new
+ * Changing over to TLS. `startTls()` empties the wire, turns it into a `net.Socket`, puts what was read ahead back into it, and makes the handshake. A new
  * transport then drives the secured socket, for the same protocol; this one is lost, without the protocol being told.
  *
  * Node: destroys a socket by itself once both sides have ended. asyncio keeps the connection until it is closed, and programs rely on that (they
@@ -31,46 +32,55 @@ import { show, toBytes, toPieces } from "../base/arguments.js";
 import { ConnectionLostError, ConnectionTimeoutError, InvalidStateError, notSentError } from "../base/errors.js";
 import { FlowControl } from "../base/flow-control.js";
 import { HIGH_WATER_BYTES, TLS_HIGH_WATER_BYTES } from "../base/limits.js";
+import { Outbox, release } from "../base/outbox.js";
 import { DONE, type WaitEnd, Waiters } from "../base/waiting.js";
 import type { Protocol, TlsUpgrade, Transport, WriteBufferLimits, WriteData } from "../contracts/connection.js";
 import type { ExtraInfo } from "../contracts/extra-info.js";
 import type { SSLClient, SSLServer } from "../contracts/tls.js";
 import type { ByteCounts, TransportOwner } from "../contracts/transport-owner.js";
 import { now, tellClosed, tellPaused, tellResumed, tellSecured } from "./diagnostics.js";
-import { SharedReadSocket } from "./shared-read-socket.js";
+import { NodeWire } from "./node-wire.js";
+import type { ConnectedSocket } from "./socket-info.js";
 import { ClientHandshake, ServerHandshakes } from "./tls-handshake.js";
 import { tlsExtraInfo } from "./tls-info.js";
+import type { Wire, WireEvents } from "./wire.js";
 
 /** What is gathered in a turn goes to the socket at this size: as much as a pipe or a socket takes at once, and little enough to join by copying. */
 const FLUSH_BYTES = 65_536;
 
-const TRANSPORT: unique symbol = Symbol("transport");
-
-/** A socket with its transport, so that the handlers can be shared by all connections. */
-type DrivenSocket = net.Socket & { [TRANSPORT]?: SocketTransport };
+/** After so many turns with one write, each for something that was received, the next such write is not gathered but sent. */
+const SINGLE_ANSWERS = 8;
 
 /** How a `SocketTransport` is made. */
 export interface SocketTransportOptions {
   readonly protocol: Protocol;
-  readonly extraInfo: Partial<ExtraInfo>;
+  readonly info: ConnectedSocket;
+  /** What is told of its TLS, if it has any. */
+  readonly tlsInfo?: Partial<ExtraInfo> | undefined;
   /** The server that accepted the connection. */
   readonly owner?: TransportOwner | undefined;
   /** The host it was opened to, whose certificate is expected if it changes over to TLS. */
   readonly host?: string | undefined;
-  /** Milliseconds that the end of TLS may take; set if and only if the socket is a `tls.TLSSocket`. */
+  /** Milliseconds that the end of TLS may take; set if and only if the wire is over a `tls.TLSSocket`. */
   readonly tlsShutdownTimeout?: number | undefined;
 }
 
-export class SocketTransport implements Transport, ByteCounts {
-  readonly #socket: DrivenSocket;
-  readonly #extraInfo: Readonly<Record<string, unknown>>;
+export class SocketTransport implements Transport, ByteCounts, WireEvents {
+  readonly #wire: Wire;
+  readonly #info: ConnectedSocket;
+  readonly #tlsInfo: Readonly<Record<string, unknown>> | undefined;
   readonly #owner: TransportOwner | undefined;
   readonly #host: string | undefined;
   readonly #tlsShutdownTimeout: number | undefined;
-  readonly #flow: FlowControl;
+  /** Made when the buffer first grows beyond the default, or its marks are asked for: by few connections. */
+  #flowIfAny: FlowControl | null = null;
   #protocol: Protocol;
-  #gathered: Uint8Array[] = [];
-  #gatheredBytes = 0;
+  /** `null`: nothing. */
+  #gathered: Outbox | null = null;
+  /** Whether something was written since something was received. */
+  #answered = false;
+  /** How often in a row a turn had one write, while they were gathered. */
+  #singleAnswers = 0;
   #flushScheduled = false;
   #readingPaused = false;
   #eofReceived = false;
@@ -84,25 +94,22 @@ export class SocketTransport implements Transport, ByteCounts {
   #begunAt = now();
   #bytesRead = 0;
   #bytesWritten = 0;
-  /** Those who wait for the socket to have written everything. */
-  readonly #written: Waiters = new Waiters();
-  readonly #onWritten = (error?: Error | null): void => {
-    // A socket that is destroyed reports its writes as done, too: they were dropped. Deno: reports the error before it destroys the socket.
-    if (error) return;
-    if (this.#state === "lost" || this.#socket.destroyed) return;
-    if (this.#socket.writableLength === 0) this.#written.wake();
-    this.#regulate();
-  };
+  /** Those who wait for the system to have taken everything. */
+  #written: Waiters | null = null;
 
-  /** @param socket connected; it belongs to the transport from now on. Nothing happens before `start()`. */
-  constructor(socket: net.Socket, options: SocketTransportOptions) {
-    this.#socket = socket;
+  /** @param wire connected; it belongs to the transport from now on. Nothing happens before `start()`. */
+  constructor(wire: Wire, options: SocketTransportOptions) {
+    this.#wire = wire;
     this.#protocol = options.protocol;
-    this.#extraInfo = options.extraInfo;
+    this.#info = options.info;
+    this.#tlsInfo = options.tlsInfo;
     this.#owner = options.owner;
     this.#host = options.host;
     this.#tlsShutdownTimeout = options.tlsShutdownTimeout;
-    this.#flow = new FlowControl(this.#isTls ? TLS_HIGH_WATER_BYTES : HIGH_WATER_BYTES);
+  }
+
+  get #flow(): FlowControl {
+    return (this.#flowIfAny ??= new FlowControl(this.#isTls ? TLS_HIGH_WATER_BYTES : HIGH_WATER_BYTES));
   }
 
   get #isTls(): boolean {
@@ -117,27 +124,21 @@ export class SocketTransport implements Transport, ByteCounts {
   }
 
   #attach(): void {
-    this.#socket[TRANSPORT] = this;
-    this.#socket.on("error", onSocketError);
-    this.#socket.on("close", onSocketClose);
+    this.#wire.listen(this);
     this.#owner?.attach(this);
   }
 
   #beginReading(): void {
-    const socket = this.#socket;
-    if (socket.destroyed) {
-      // It ended before it came to us, and its events are gone.
-      this.#error ??= socket.errored ?? null;
+    const wire = this.#wire;
+    if (wire.destroyed) {
+      // It ended before it came to us, and its events may be gone.
+      this.#error ??= wire.errored;
       process.nextTick(() => this.#lose());
       return;
     }
     if (this.#state !== "open") return;
-    socket.on("end", onSocketEnd);
-    if (socket instanceof SharedReadSocket) socket.sink = this;
-    else socket.on("data", onSocketData);
-    if (socket.readableEnded) this.handleEnd();
-    else if (this.#readingPaused) socket.pause();
-    else if (socket.isPaused()) socket.resume();
+    if (this.#readingPaused) wire.pause();
+    else wire.resume();
   }
 
   // ---- reading -----------------------------------------------------------------------------------------------------------------
@@ -146,11 +147,17 @@ export class SocketTransport implements Transport, ByteCounts {
   handleData(chunk: Buffer): void {
     if (this.#state !== "open") return;
     this.#bytesRead += chunk.length;
+    this.#answered = false;
     try {
       this.#protocol.dataReceived(chunk);
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /** @internal */
+  nextMemory(): Buffer | null {
+    return this.#state === "open" ? (this.#protocol.nextMemory?.() ?? null) : null;
   }
 
   /** @internal */
@@ -165,14 +172,14 @@ export class SocketTransport implements Transport, ByteCounts {
   pauseReading(): void {
     if (!this.isReading()) return;
     this.#readingPaused = true;
-    this.#socket.pause();
+    this.#wire.pause();
     tellPaused(this, "reading");
   }
 
   resumeReading(): void {
     if (!this.#readingPaused || this.#state !== "open") return;
     this.#readingPaused = false;
-    this.#socket.resume();
+    this.#wire.resume();
     tellResumed(this, "reading");
   }
 
@@ -187,15 +194,30 @@ export class SocketTransport implements Transport, ByteCounts {
     if (this.#eofWritten) throw new InvalidStateError("cannot write() after writeEof()");
     if (this.#upgrade !== null) throw new InvalidStateError("cannot write() during startTls()");
     if (bytes.length === 0 || this.#state !== "open") return;
+    if (this.#answersAtOnce()) this.#send(bytes, bytes.length);
+    else this.#gather(bytes);
+    this.#regulate();
+  }
+
+  #gather(bytes: Uint8Array): void {
+    this.#gathered ??= new Outbox();
     this.#gathered.push(bytes);
-    this.#gatheredBytes += bytes.length;
-    if (this.#gatheredBytes >= FLUSH_BYTES) this.#flush();
+    if (this.#gathered.length >= FLUSH_BYTES) this.#flush();
     else if (!this.#flushScheduled) {
       this.#flushScheduled = true;
       // A tick that is asked for while promises run comes after the last of them.
       process.nextTick(flushGathered, this);
     }
-    this.#regulate();
+  }
+
+  /** Whether this write is, by all experience, the only one for what was received last. */
+  #answersAtOnce(): boolean {
+    if (!this.#answered) {
+      this.#answered = true;
+      return this.#singleAnswers > SINGLE_ANSWERS && this.#gathered === null && this.#wire.unsent === 0;
+    }
+    this.#singleAnswers = -1;
+    return false;
   }
 
   writelines(list: Iterable<WriteData>): void {
@@ -207,30 +229,43 @@ export class SocketTransport implements Transport, ByteCounts {
   /** @internal */
   flushScheduled(): void {
     this.#flushScheduled = false;
-    this.#flush();
+    this.#singleAnswers += 1; // after more than one it was -1
+    // What the wire still has goes first; then `handleWritten()` sends this.
+    if (this.#wire.unsent === 0) this.#flush();
   }
 
   #flush(): void {
-    const gathered = this.#gathered;
-    if (gathered.length === 0) return;
-    const bytes = this.#gatheredBytes;
-    this.#gathered = [];
-    this.#gatheredBytes = 0;
-    const socket = this.#socket;
-    if (socket.destroyed) return;
-    this.#bytesWritten += bytes;
-    if (gathered.length === 1) socket.write(gathered[0] as Uint8Array, this.#onWritten);
-    else if (bytes <= 2 * FLUSH_BYTES) socket.write(Buffer.concat(gathered, bytes), this.#onWritten);
-    else {
-      socket.cork();
-      for (const piece of gathered) socket.write(piece, this.#onWritten);
-      socket.uncork();
-    }
+    if (this.#gathered === null) return;
+    const { length } = this.#gathered;
+    const data = this.#gathered.take();
+    this.#gathered = null;
+    this.#send(data, length);
+  }
+
+  #send(data: Uint8Array | readonly Uint8Array[], length: number): void {
+    if (this.#wire.destroyed) return;
+    this.#bytesWritten += length;
+    if (this.#wire.write(data)) release(data);
+  }
+
+  #drop(): void {
+    this.#gathered?.clear();
+    this.#gathered = null;
+  }
+
+  /** @internal */
+  handleWritten(): void {
+    if (this.#state === "lost" || this.#wire.destroyed) return;
+    this.#flush();
+    if (this.#wire.unsent === 0) this.#written?.wake();
+    this.#regulate();
   }
 
   #regulate(): void {
-    if (!this.#flow.paused) {
-      if (this.getWriteBufferSize() <= this.#flow.high) return;
+    const flow = this.#flowIfAny;
+    const high = flow?.high ?? (this.#isTls ? TLS_HIGH_WATER_BYTES : HIGH_WATER_BYTES);
+    if (flow === null || !flow.paused) {
+      if (this.getWriteBufferSize() <= high) return;
       this.#flush();
     }
     this.#call(() => this.#flow.check(this.getWriteBufferSize(), this));
@@ -258,15 +293,15 @@ export class SocketTransport implements Transport, ByteCounts {
   }
 
   getWriteBufferSize(): number {
-    return this.#state === "lost" ? 0 : this.#gatheredBytes + this.#socket.writableLength;
+    return this.#state === "lost" ? 0 : (this.#gathered?.length ?? 0) + this.#wire.unsent;
   }
 
   /** @internal */
   flushed(signal: WaitEnd | undefined): Promise<void> {
     if (this.#released) return DONE; // both sides have ended, so it was sent
     this.#flush();
-    if (this.#state === "lost" || this.#socket.destroyed) return Promise.reject(notSentError(this.#error));
-    return this.#socket.writableLength === 0 ? DONE : this.#written.wait(signal);
+    if (this.#state === "lost" || this.#wire.destroyed) return Promise.reject(notSentError(this.#error));
+    return this.#wire.unsent === 0 ? DONE : (this.#written ??= new Waiters()).wait(signal);
   }
 
   canWriteEof(): boolean {
@@ -278,7 +313,7 @@ export class SocketTransport implements Transport, ByteCounts {
     if (this.#state !== "open" || this.#eofWritten) return;
     this.#flush();
     this.#eofWritten = true;
-    this.#socket.end();
+    this.#wire.end();
   }
 
   // ---- ending ------------------------------------------------------------------------------------------------------------------
@@ -291,10 +326,7 @@ export class SocketTransport implements Transport, ByteCounts {
     else {
       this.#flush();
       if (this.#isTls) this.#shutDownTls();
-      else {
-        this.#socket.pause();
-        this.#socket.destroySoon();
-      }
+      else this.#wire.destroySoon();
     }
   }
 
@@ -304,27 +336,25 @@ export class SocketTransport implements Transport, ByteCounts {
     this.#shutdownTimer = setTimeout(() => {
       this.abort(new ConnectionTimeoutError(`the TLS shutdown took longer than ${timeoutMs} ms: the connection was cut`));
     }, timeoutMs);
-    this.#socket.resume();
-    this.#socket.end();
+    this.#wire.endSecured();
   }
 
   abort(reason?: Error): void {
     if (this.#state === "lost") return;
     if (reason !== undefined) this.#error ??= reason;
-    this.#gathered = [];
-    this.#gatheredBytes = 0;
+    this.#drop();
     if (this.#released) {
       this.close();
       return;
     }
     this.#state = "closing";
     if (this.#upgrade !== null) this.#giveUpUpgrade(this.#upgrade);
-    else this.#socket.destroy();
+    else this.#wire.destroy();
   }
 
   #giveUpUpgrade(upgrade: AbortController): void {
-    upgrade.abort();
-    this.#socket.destroy();
+    upgrade.abort(); // destroys the socket, once the handshake has it
+    this.#wire.destroy();
   }
 
   isClosing(): boolean {
@@ -336,7 +366,7 @@ export class SocketTransport implements Transport, ByteCounts {
     this.#error ??= error;
     if (this.#state === "open") this.#state = "closing";
     // Node: leaves a socket open whose TLS breaks after the handshake.
-    this.#socket.destroy();
+    this.#wire.destroy();
   }
 
   /** @internal */
@@ -355,10 +385,9 @@ export class SocketTransport implements Transport, ByteCounts {
   #lose(during: "connection" | "tls-upgrade" = "connection"): void {
     if (this.#state === "lost") return;
     this.#state = "lost";
-    this.#gathered = [];
-    this.#gatheredBytes = 0;
+    this.#drop();
     clearTimeout(this.#shutdownTimer);
-    this.#written.fail(() => notSentError(this.#error));
+    this.#written?.fail(() => notSentError(this.#error));
     if (!this.#released) this.#owner?.detach(this);
     tellClosed(this, this.#error, during, this.#begunAt);
     try {
@@ -390,15 +419,16 @@ export class SocketTransport implements Transport, ByteCounts {
     const controller = new AbortController();
     this.#upgrade = controller;
     const begunAt = now();
-    const socket = this.#socket;
-    socket.pause();
+    const wire = this.#wire;
+    wire.pause();
     this.#flush();
-    // The TLS engine writes past what the socket still holds, so the socket has to be empty first.
+    let socket: net.Socket | null = null;
+    // The TLS engine writes past what the wire still has, so that has to be empty first.
     try {
-      if (socket.writableLength > 0) await this.#written.wait();
-      if (this.#state !== "open" || socket.destroyed) throw notSentError(this.#error);
-      this.#detach();
-      this.#putBack(upgrade.takeReadAhead(), upgrade.role);
+      if (wire.unsent > 0) await (this.#written ??= new Waiters()).wait();
+      if (this.#state !== "open" || wire.destroyed) throw notSentError(this.#error);
+      socket = wire.release();
+      this.#putBack(socket, upgrade.takeReadAhead(), upgrade.role);
       const secured = await handshake.secure(socket, upgrade.sslHandshakeTimeout, controller.signal);
       const successor = this.#handOver(secured, upgrade);
       tellSecured(successor, upgrade.role, begunAt);
@@ -406,7 +436,7 @@ export class SocketTransport implements Transport, ByteCounts {
     } catch (error) {
       const closed = controller.signal.aborted;
       this.#upgrade = null;
-      socket.destroy();
+      (socket ?? wire).destroy();
       if (!closed) this.#error ??= error as Error;
       this.#lose("tls-upgrade");
       throw closed ? new ConnectionLostError("cannot startTls(): the connection was closed meanwhile") : error;
@@ -424,23 +454,18 @@ export class SocketTransport implements Transport, ByteCounts {
    * Puts back what was read ahead. For a server that is the beginning of the client's handshake. A server never speaks first in TLS: what a client has unread came in the
    * clear, perhaps from somebody in the middle who wants it to be taken for secured.
    */
-  #putBack(readAhead: Buffer, role: TlsUpgrade["role"]): void {
+  #putBack(socket: net.Socket, readAhead: Buffer, role: TlsUpgrade["role"]): void {
     if (readAhead.length === 0) return;
     if (role === "client") throw new InvalidStateError(`cannot startTls(): ${readAhead.length} bytes that came in the clear were not read`);
-    this.#socket.unshift(readAhead);
+    socket.unshift(readAhead);
     this.#bytesRead -= readAhead.length;
   }
 
-  /** Leaves the socket alone, so that TLS can have it. */
-  #detach(): void {
-    this.#socket.off("data", onSocketData).off("end", onSocketEnd).off("error", onSocketError).off("close", onSocketClose);
-    this.#socket.on("error", ignore);
-  }
-
   #handOver(secured: TLSSocket, upgrade: TlsUpgrade): Transport {
-    const successor = new SocketTransport(secured, {
+    const successor = new SocketTransport(new NodeWire(secured), {
       protocol: this.#protocol,
-      extraInfo: { ...this.#extraInfo, ...tlsExtraInfo(secured, upgrade.ssl) },
+      info: this.#info,
+      tlsInfo: tlsExtraInfo(secured, upgrade.ssl),
       owner: this.#owner,
       host: this.#host,
       tlsShutdownTimeout: upgrade.sslShutdownTimeout,
@@ -455,7 +480,7 @@ export class SocketTransport implements Transport, ByteCounts {
     this.#state = "lost";
     this.#owner?.detach(this);
     upgrade.onSecured(successor);
-    if (this.#flow.paused) this.#call(() => this.resumeWriting());
+    if (this.#flowIfAny?.paused === true) this.#call(() => this.resumeWriting());
     successor.#beginReading();
     return successor;
   }
@@ -478,13 +503,17 @@ export class SocketTransport implements Transport, ByteCounts {
   getExtraInfo<Key extends keyof ExtraInfo, Default>(name: Key, defaultValue: Default): ExtraInfo[Key] | Default;
   getExtraInfo(name: string, defaultValue?: unknown): unknown;
   getExtraInfo(name: string, defaultValue: unknown = null): unknown {
-    return Object.hasOwn(this.#extraInfo, name) ? this.#extraInfo[name] : defaultValue;
+    if (name === "socket") return this.#info;
+    if (name === "peername") return this.#info.getpeername();
+    if (name === "sockname") return this.#info.getsockname();
+    const tlsInfo = this.#tlsInfo;
+    return tlsInfo !== undefined && Object.hasOwn(tlsInfo, name) ? tlsInfo[name] : defaultValue;
   }
 
   setProtocol(protocol: Protocol): void {
     this.#protocol = protocol;
     // CPython leaves a paused transport's new protocol in the dark, which then fills the buffer without end.
-    if (this.#flow.paused) this.#call(() => protocol.pauseWriting());
+    if (this.#flowIfAny?.paused === true) this.#call(() => protocol.pauseWriting());
   }
 
   getProtocol(): Protocol {
@@ -492,25 +521,6 @@ export class SocketTransport implements Transport, ByteCounts {
   }
 }
 
-/* c8 ignore next -- only where an error comes in the few turns before the real listener is there */
-function ignore(): void {}
-
 function flushGathered(transport: SocketTransport): void {
   transport.flushScheduled();
-}
-
-function onSocketData(this: DrivenSocket, chunk: Buffer): void {
-  this[TRANSPORT]?.handleData(chunk);
-}
-
-function onSocketEnd(this: DrivenSocket): void {
-  this[TRANSPORT]?.handleEnd();
-}
-
-function onSocketError(this: DrivenSocket, error: Error): void {
-  this[TRANSPORT]?.handleError(error);
-}
-
-function onSocketClose(this: DrivenSocket): void {
-  this[TRANSPORT]?.handleClose();
 }

@@ -31,7 +31,7 @@ const PLATFORM: Readonly<Record<string, readonly string[]>> = {
   framing: [],
   net: ["*"],
   testing: ["node:assert/strict"],
-  transports: ["node:crypto", "node:diagnostics_channel", "node:net", "node:stream", "node:tls"],
+  transports: ["node:crypto", "node:diagnostics_channel", "node:net", "node:stream", "node:tls", "node:util"],
   streams: ["node:stream"],
   contracts: ["node:tls"],
   adapters: ["node:stream"],
@@ -39,7 +39,7 @@ const PLATFORM: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The only files that may drive a socket, or make one. */
-const MAY_IMPORT_NET_AS_A_VALUE = ["net/", "transports/tls-handshake.ts", "transports/shared-read-socket.ts"];
+const MAY_IMPORT_NET_AS_A_VALUE = ["net/", "transports/tls-handshake.ts", "transports/handle-wire.ts", "transports/stream-handle.ts"];
 
 function room(file: string): string {
   return file.includes("/") ? (file.split("/", 1)[0] as string) : file;

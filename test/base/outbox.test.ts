@@ -1,0 +1,91 @@
+/** What was written in a turn comes out in order, joined, and its memory is used again only when it is free. */
+import "../support/leak-guard.js";
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Outbox, release } from "#src/base/outbox.js";
+
+type Taken = ReturnType<Outbox["take"]>;
+
+const piecesOf = (taken: Taken): readonly Uint8Array[] => (taken instanceof Uint8Array ? [taken] : taken);
+const textOf = (taken: Taken): string => Buffer.concat(piecesOf(taken)).toString();
+
+function filled(...texts: string[]): Outbox {
+  const outbox = new Outbox();
+  for (const text of texts) outbox.push(Buffer.from(text));
+  return outbox;
+}
+
+describe("Outbox", () => {
+  it("gives back a piece that is alone as it is", () => {
+    const piece = Buffer.from("alone");
+    const outbox = new Outbox();
+    outbox.push(piece);
+    assert.equal(outbox.take(), piece);
+  });
+
+  it("joins short pieces into one", () => {
+    const outbox = filled("one ", "two ", "three");
+    assert.equal(outbox.length, 13);
+    const taken = outbox.take();
+    assert.equal(piecesOf(taken).length, 1);
+    assert.equal(textOf(taken), "one two three");
+    assert.equal(outbox.length, 0);
+  });
+
+  it("does not copy long pieces, and keeps the order", () => {
+    const long = Buffer.alloc(10_000, "x");
+    const outbox = filled("before ", "it ");
+    outbox.push(long);
+    outbox.push(Buffer.from(" after"));
+    const taken = outbox.take();
+    assert.equal(textOf(taken), `before it ${long} after`);
+    assert.ok(piecesOf(taken).includes(long));
+  });
+
+  it("keeps apart what several write in turn", () => {
+    const a = new Outbox();
+    const b = new Outbox();
+    for (let number = 0; number < 10; number += 1) {
+      a.push(Buffer.from(`a${number} `));
+      b.push(Buffer.from(`b${number} `));
+    }
+    assert.equal(textOf(a.take()), "a0 a1 a2 a3 a4 a5 a6 a7 a8 a9 ");
+    assert.equal(textOf(b.take()), "b0 b1 b2 b3 b4 b5 b6 b7 b8 b9 ");
+  });
+
+  it("leaves alone what was taken and not released", () => {
+    const taken = filled("first ", "run").take();
+    const other = filled("second ", "run").take();
+    assert.deepEqual([textOf(taken), textOf(other)], ["first run", "second run"]);
+  });
+
+  it("uses memory again that was released", () => {
+    const taken = filled("first ", "run").take() as Uint8Array;
+    release(taken);
+    const other = filled("second ", "run").take() as Uint8Array;
+    assert.deepEqual([other.buffer, other.byteOffset], [taken.buffer, taken.byteOffset]);
+  });
+
+  it("does not take back memory behind which another run has begun", () => {
+    const taken = filled("first ", "run").take();
+    const open = filled("second ", "run");
+    release(taken);
+    const third = filled("third ", "run");
+    assert.deepEqual([textOf(open.take()), textOf(third.take())], ["second run", "third run"]);
+  });
+
+  it("goes on in a new block when one is full", () => {
+    const outbox = new Outbox();
+    const pieces = Array.from({ length: 200 }, (_, index) => Buffer.alloc(1000, index));
+    for (const piece of pieces) outbox.push(piece);
+    assert.deepEqual(Buffer.concat(piecesOf(outbox.take())), Buffer.concat(pieces));
+  });
+
+  it("drops everything when it is cleared, and may be used again", () => {
+    const outbox = filled("never ", "sent");
+    outbox.clear();
+    assert.equal(outbox.length, 0);
+    outbox.push(Buffer.from("sent"));
+    assert.equal(textOf(outbox.take()), "sent");
+  });
+});

@@ -1,0 +1,39 @@
+/**
+ * The documented way, on a runtime that has the fast one: the suites that look closest at a connection run once more, with `ASYNCIO_STREAMS_PLAIN_SOCKETS`. Bun and Deno know no other way, and
+ * run it with every test.
+ */
+import "../support/leak-guard.js";
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { streamHandles } from "#src/transports/stream-handle.js";
+
+const SUITES = [
+  "conformance/streams",
+  "transports/socket-order",
+  "transports/socket-reading",
+  "transports/socket-throwing",
+  "transports/socket-writing",
+];
+const isNode = process.versions["bun"] === undefined && process.versions["deno"] === undefined;
+
+const fileOf = (suite: string): string => fileURLToPath(new URL(`../${suite}.test.js`, import.meta.url));
+
+describe("connections on libuv's handles", () => {
+  it("are made on Node, and nowhere else", () => {
+    assert.equal(streamHandles() !== null, isNode);
+  });
+});
+
+describe("connections on net.Socket", () => {
+  for (const suite of isNode ? SUITES : []) {
+    it(`behave the same: ${suite}`, async () => {
+      // NODE_TEST_CONTEXT would make the child speak the runner's own language.
+      const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+      const run = promisify(execFile)(process.execPath, [fileOf(suite)], { env: { ...env, ASYNCIO_STREAMS_PLAIN_SOCKETS: "1" } });
+      await assert.doesNotReject(run);
+    });
+  }
+});
