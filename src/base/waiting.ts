@@ -4,7 +4,7 @@
  * Promises: once a wait is over, for whatever reason, nothing of it is left on the signal nor in the list; one long-lived signal may be used
  * for any number of waits, and any number of aborted waits may pass while the thing waited for is still to come.
  */
-import { checkInteger, checkSignal, type SignalOptions } from "./arguments.js";
+import { checkInteger, checkOptions, checkSignal, type SignalOptions } from "./arguments.js";
 
 /** Already fulfilled, and shared: calls that need not wait return it without making a promise. */
 export const DONE: Promise<void> = Promise.resolve();
@@ -14,6 +14,13 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** What may end a wait. */
 export type WaitEnd = AbortSignal | Deadline;
+
+/** Checks the options of a call that waits, whatever has come of them by now. */
+export function checkWaitOptions(options: SignalOptions | undefined): void {
+  checkOptions("options", options);
+  checkSignal(options?.signal);
+  if (options?.timeout !== undefined) checkInteger("timeout", options.timeout, 0, MAX_TIMEOUT_MS);
+}
 
 /** Checks the signal and the time-out of a call; throws the signal's reason if it has been aborted already. */
 export function waitEnd(options: SignalOptions | undefined): WaitEnd | undefined {

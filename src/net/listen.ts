@@ -223,7 +223,8 @@ async function openServer(
   options: ServerOptions | undefined,
   config: ServerConfig,
 ): Promise<Server> {
-  const { maxConnections = Infinity, onError = warnOfServerError, signal } = options ?? {};
+  const { maxConnections = Infinity, signal } = options ?? {};
+  const onError = (error: unknown): void => reportServerError(options?.onError, error);
   const server = new Server(listeners, { protocolFactory, tls: config.tls, maxConnections, maxWaiting: config.backlog, onError, signal });
   try {
     signal?.throwIfAborted();
@@ -233,6 +234,20 @@ async function openServer(
   } catch (error) {
     server.close();
     throw signal?.aborted === true ? signal.reason : error;
+  }
+}
+
+/** A handler that throws is itself reported, and harms nobody. */
+function reportServerError(handler: ServerOptions["onError"], error: unknown): void {
+  if (handler === undefined) {
+    warnOfServerError(error);
+    return;
+  }
+  try {
+    const result: unknown = handler(error);
+    if (result instanceof Promise) result.catch(warnOfServerError);
+  } catch (handlerError) {
+    warnOfServerError(handlerError);
   }
 }
 

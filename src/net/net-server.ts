@@ -2,7 +2,11 @@
 import type net from "node:net";
 import { InvalidStateError } from "../base/errors.js";
 
-/** Listens with a `net.Server`, and resolves or rejects when that has worked or not. */
+/**
+ * Listens with a `net.Server`, and resolves or rejects when that has worked or not.
+ *
+ * Node: takes a backlog of 0 for none given, and gives the longest queue for the shortest.
+ */
 export function listenOn(server: net.Server, options: net.ListenOptions & { readonly fd?: number }): Promise<void> {
   return new Promise((resolve, reject) => {
     const settle = (): void => {
@@ -20,7 +24,11 @@ export function listenOn(server: net.Server, options: net.ListenOptions & { read
       settle();
       resolve();
     };
-    server.on("error", onError).on("close", onClose).on("listening", onListening).listen(options);
+    server
+      .on("error", onError)
+      .on("close", onClose)
+      .on("listening", onListening)
+      .listen(options.backlog === 0 ? { ...options, backlog: 1 } : options);
   });
 }
 

@@ -7,7 +7,7 @@
 import type net from "node:net";
 import { checkInteger, checkOptions, checkSignal, type SignalOptions, show } from "../base/arguments.js";
 import { InvalidStateError } from "../base/errors.js";
-import { forgetAborted, onceAborted, Waiters, waitEnd } from "../base/waiting.js";
+import { checkWaitOptions, forgetAborted, onceAborted, Waiters, waitEnd } from "../base/waiting.js";
 import type { ProtocolFactory, Transport } from "../contracts/connection.js";
 import type { TransportSocket } from "../contracts/extra-info.js";
 import type { ByteCounts, TransportOwner } from "../contracts/transport-owner.js";
@@ -181,7 +181,7 @@ export class Server implements AsyncDisposable {
    * @throws InvalidStateError if the server is closed, or already serving forever
    */
   async serveForever(options?: SignalOptions): Promise<void> {
-    checkOptions("options", options);
+    checkWaitOptions(options);
     if (this.#servingForever) throw new InvalidStateError("cannot serve forever: the server is already being awaited on serveForever()");
     if (this.#closed) throw new InvalidStateError("cannot serve forever: the server is closed");
     this.#servingForever = true;

@@ -77,7 +77,11 @@ export function fitsSunPath(path: string): boolean {
 }
 
 function toText(path: PathLike): string {
-  if (typeof path === "string") return path;
+  if (typeof path === "string") {
+    if (Buffer.from(path).toString() !== path)
+      throw invalidValue(`path must be well-formed text, without half of a surrogate pair: ${JSON.stringify(path)}`);
+    return path;
+  }
   if (path instanceof URL) {
     if (path.protocol !== "file:") throw invalidValue(`path must be a file: URL, not ${path.href}`);
     return fileURLToPath(path);

@@ -319,7 +319,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
     const { queue } = incoming;
     const check = (): void => {
       if (!(view instanceof Uint8Array) || view.length === 0)
-        throw invalidType("view", "a Uint8Array of at least one byte, not detached", view);
+        throw invalidType("view", "a Uint8Array of at least one byte whose memory was not given away (detached)", view);
     };
     const error = refusal(check);
     if (error !== null) return error;

@@ -178,6 +178,33 @@ describe("onError of a server of protocols", () => {
     await server.shutdown();
   });
 
+  for (const [what, onError] of [
+    [
+      "throws",
+      () => {
+        throw new Error("the handler, on purpose");
+      },
+    ],
+    ["rejects", () => Promise.reject(new Error("the handler, on purpose"))],
+  ] as const) {
+    it(`harms nobody if it ${what}: that is a process warning, and the server lives on`, async () => {
+      const path = socketPath();
+      const warning = nextWarning();
+      const factory = (): BaseProtocol => {
+        throw failure;
+      };
+      const server = await createUnixServer(factory, path, { onError });
+      for (let client = 0; client < 2; client += 1) {
+        const [reader, writer] = await openUnixConnection(path);
+        assert.equal((await reader.read().catch(() => Buffer.alloc(0))).length, 0);
+        writer.close();
+        await writer.waitClosed().catch(() => {});
+      }
+      assert.match((await warning).message, /the handler, on purpose/);
+      await server.shutdown();
+    });
+  }
+
   it("without one, the error is a process warning", async () => {
     const path = socketPath();
     const warning = nextWarning();

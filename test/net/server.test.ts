@@ -222,6 +222,14 @@ for (const kind of kinds) {
       assert.equal(served.server.isServing(), false);
     });
 
+    for (const wrong of [{ signal: "now" }, { timeout: -1 }]) {
+      it(`refuses ${JSON.stringify(wrong)}, and the server goes on`, async () => {
+        await using served = await serve(kind, () => {});
+        await assert.rejects(served.server.serveForever(wrong as never), { code: /^ERR_(INVALID_ARG_TYPE|OUT_OF_RANGE)$/ });
+        assert.equal(served.server.isServing(), true);
+      });
+    }
+
     for (const wrong of [5, "forever", null]) {
       it(`refuses ${JSON.stringify(wrong)} as options`, async () => {
         await using served = await serve(kind, () => {});

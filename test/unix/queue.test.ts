@@ -1,10 +1,12 @@
 /** Clients that have connected, and that the server has not seen yet when it closes. */
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { existsSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { openUnixConnection, type Server, startUnixServer } from "asyncio-streams";
+import { cannot } from "../support/runtime.js";
 import { socketPath, temporaryDirectory } from "../support/temporary.js";
 import { answerAs, ask, end, filesBeside, serve } from "./answering.js";
 import { needsPython, Peer, pythonCommand } from "./peer.js";
@@ -88,6 +90,34 @@ describe("clients in the queue when the server closes", () => {
     await server.waitClosed();
   });
 });
+
+describe("the queue of a server", () => {
+  const options = needsPython.skip === false ? cannot("backlog", "bun") : needsPython;
+
+  it("is as short as can be with backlog 0", options, async () => {
+    const path = socketPath();
+    await using _server = await serve("short", path, { backlog: 0 });
+    // Nobody accepts while this thread waits for the other process. Deno: takes in a few in a thread of its own.
+    const { status, stderr, stdout } = spawnSync("python3", ["-c", CONNECT_UNTIL_FULL, path], { encoding: "utf8" });
+    assert.equal(status, 0, stderr);
+    assert.ok(Number(stdout) >= 1 && Number(stdout) <= 20, stdout);
+  });
+});
+
+/** Connects until the queue is full, and prints how often that was possible. */
+const CONNECT_UNTIL_FULL = `
+import socket, sys
+clients = []
+try:
+    while len(clients) < 600:
+        client = socket.socket(socket.AF_UNIX)
+        client.setblocking(False)
+        client.connect(sys.argv[1])
+        clients.append(client)
+except BlockingIOError:
+    pass
+print(len(clients))
+`;
 
 describe("the name of a server, which vanishes while it serves", () => {
   it("leaves its clients alone, and a new server may take it", async () => {
