@@ -20,8 +20,11 @@ import {
 /** What the peer says: a line, a header of four bytes, a head that ends in an empty line, and lines. */
 const SAID = "220 ready\r\n1234Length: 9\r\n\r\nsome\nkeep me\n---\nthe rest";
 
-/** Servers that serve for ever are closed after so long, in milliseconds. */
-const FOR_EVER_MS = 300;
+/** A server that serves for ever is closed after so long, in milliseconds. */
+const FOR_EVER_MS = 100;
+
+/** Whatever else waits for the end of a server hears of it after so long; a loaded machine may take long to come to that. */
+const AT_LAST_MS = 10_000;
 
 const PEER = resolve("peer.sock");
 const OWN = resolve("app.sock");
@@ -78,6 +81,11 @@ export async function makeWorld(startsTls: boolean): Promise<World> {
   const writers: StreamWriter[] = [];
   const serving = async (starting: Promise<Server>): Promise<Server> => {
     const server = await starting;
+    const serveForever = server.serveForever.bind(server);
+    server.serveForever = (options) => {
+      setTimeout(() => server.close(), FOR_EVER_MS);
+      return serveForever(options);
+    };
     servers.push(server);
     return server;
   };
@@ -109,11 +117,11 @@ export async function makeWorld(startsTls: boolean): Promise<World> {
     startUnixServer: (callback, _path, options) =>
       serving(startUnixServer(callback, OWN, options?.owner === undefined ? options : { ...options, owner: { gid: process.getgid?.() } })),
     async run(snippet) {
-      const forEver = setTimeout(() => {
+      const atLast = setTimeout(() => {
         for (const server of servers) server.close();
-      }, FOR_EVER_MS);
+      }, AT_LAST_MS);
       await snippet();
-      clearTimeout(forEver);
+      clearTimeout(atLast);
       const handlers: readonly ((signal: NodeJS.Signals) => unknown)[] = process.listeners("SIGTERM");
       await Promise.all(handlers.map((handle) => handle("SIGTERM")));
       process.removeAllListeners("SIGTERM");
