@@ -83,14 +83,17 @@ function judge() {
     const lines = source.split("\n");
     for (const { status, mutatorName, replacement, location } of mutants) {
       counts[status] = (counts[status] ?? 0) + 1;
-      if (status === "Killed" || status === "Timeout") continue;
+      if (status !== "Survived" && status !== "NoCoverage") continue;
       const line = lines[location.start.line - 1].trim();
       survivors.push({ file: file.replace(/^dist\//, ""), line, mutator: mutatorName, replacement: replacement.replace(/\s+/g, " ") });
     }
   }
-  const same = (a) => (b) => ["file", "line", "mutator", "replacement"].every((key) => a[key] === b[key]);
-  const unexplained = survivors.filter((survivor) => !explanations.some(same(survivor)));
-  const idle = explanations.filter((explanation) => !survivors.some(same(explanation)));
+  const explained = explanations.flatMap(({ file, line, survivors: replacements }) =>
+    replacements.map((replacement) => ({ file, line, replacement })),
+  );
+  const same = (a) => (b) => ["file", "line", "replacement"].every((key) => a[key] === b[key]);
+  const unexplained = survivors.filter((survivor) => !explained.some(same(survivor)));
+  const idle = explained.filter((explanation) => !survivors.some(same(explanation)));
   console.log(`mutants: ${JSON.stringify(counts)}; survivors explained: ${survivors.length - unexplained.length}`);
   for (const survivor of unexplained) console.error(`nobody noticed: ${JSON.stringify(survivor)}`);
   for (const explanation of idle) console.error(`explained, and noticed or gone: ${JSON.stringify(explanation)}`);

@@ -287,3 +287,40 @@ describe("ByteQueue.copyTo", () => {
     assert.equal(target.toString(), `a${"b".repeat(2000)}c-`);
   });
 });
+
+describe("the chunks of a ByteQueue", () => {
+  it("are kept as they are if they are first, or not small", () => {
+    const queue = new ByteQueue();
+    const chunks = [Buffer.from("small"), Buffer.alloc(1024), Buffer.alloc(1025)];
+    queue.push(Buffer.alloc(0));
+    for (const chunk of chunks) queue.push(chunk);
+    for (const chunk of chunks) assert.equal(queue.take(chunk.length), chunk);
+  });
+
+  it("are copied behind each other as long as the block has room, to its last byte", () => {
+    const queue = new ByteQueue();
+    queue.push(Buffer.from("first"));
+    for (const size of [1000, 24, 1]) queue.push(Buffer.alloc(size));
+    queue.skip(5);
+    const [most, last, next] = [queue.take(1000), queue.take(24), queue.take(1)];
+    assert.equal(most.buffer, last.buffer);
+    assert.notEqual(last.buffer, next.buffer);
+  });
+});
+
+describe("ByteQueue.taken", () => {
+  it("counts what was taken, skipped and cleared", () => {
+    const queue = new ByteQueue();
+    assert.equal(queue.taken, 0);
+    queue.push(Buffer.alloc(100));
+    queue.take(10);
+    assert.equal(queue.taken, 10);
+    queue.skip(5);
+    assert.equal(queue.taken, 15);
+    queue.clear();
+    assert.equal(queue.taken, 100);
+    queue.push(Buffer.alloc(3));
+    queue.takeAll();
+    assert.equal(queue.taken, 103);
+  });
+});

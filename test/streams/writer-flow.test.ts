@@ -21,6 +21,26 @@ describe("WriterFlow", () => {
     assert.equal(flow.lossError, error);
   });
 
+  it("tells those who extend it whether the connection is gone", () => {
+    class Telling extends WriterFlow {
+      get gone(): boolean {
+        return this.lost;
+      }
+    }
+    const flow = new Telling();
+    assert.equal(flow.gone, false);
+    flow.connectionLost(null);
+    assert.equal(flow.gone, true);
+  });
+
+  it("rejects a drained() that waits when the connection is lost", async () => {
+    const flow = new WriterFlow();
+    flow.pauseWriting();
+    const waiting = flow.drained(undefined);
+    flow.connectionLost(null);
+    await assert.rejects(waiting, { name: "ConnectionLostError", message: "cannot drain: the connection is closed" });
+  });
+
   it("keeps the first of two losses", async () => {
     const flow = new WriterFlow();
     flow.connectionLost(null);
