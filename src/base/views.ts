@@ -11,6 +11,7 @@ function findConstructor(): ViewConstructor | null {
   try {
     const view = new Species(new ArrayBuffer(4), 1, 2);
     return Buffer.isBuffer(view) && view.length === 2 && view.byteOffset === 1 ? Species : null;
+    /* c8 ignore next 3 -- no runtime so far */
   } catch {
     return null;
   }

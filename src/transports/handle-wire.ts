@@ -165,6 +165,7 @@ export class HandleWire implements Wire {
     this.#closeIfEnded();
   }
 
+  /* c8 ignore next 3 -- asked only of what carries TLS */
   endSecured(): void {
     this.destroySoon(); // there is no TLS here
   }
@@ -250,6 +251,7 @@ function systemError(errno: number, syscall: string): Error {
   return Object.assign(new Error(`${syscall} ${code}`), { errno, code, syscall });
 }
 
+/* c8 ignore next -- only where an error comes in the few turns before the real listener is there */
 function ignore(): void {}
 
 function tellError(events: WireEvents | null, error: Error): void {

@@ -92,6 +92,7 @@ export class NodeWire implements Wire {
     this.#socket.destroy();
   }
 
+  /* c8 ignore start -- Bun and Deno: on Node what is secured later is a HandleWire */
   release(): net.Socket {
     this.#events = null;
     return this.#socket
@@ -104,6 +105,7 @@ export class NodeWire implements Wire {
 }
 
 function ignore(): void {}
+/* c8 ignore stop */
 
 function onSocketData(this: WiredSocket, chunk: Buffer): void {
   this[WIRE]?.events?.handleData(chunk);
