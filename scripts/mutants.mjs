@@ -19,6 +19,7 @@ const MUTATED = ["base/byte-queue", "base/separator-search", "transports/flow-co
 const TESTS = [
   "base/byte-queue",
   "base/byte-queue-search",
+  "base/byte-queue-reserve",
   "base/separator-search",
   "property/byte-queue",
   "transports/flow-control",

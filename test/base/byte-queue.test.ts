@@ -234,6 +234,26 @@ describe("ByteQueue.takeThroughByte", () => {
     assert.equal(new ByteQueue().takeThroughByte(10, 5), undefined);
   });
 
+  it("takes message after message, and gives back the chunk itself if there is but one in it", () => {
+    const queue = new ByteQueue();
+    const only = Buffer.from("only\n");
+    queue.push(only);
+    assert.equal(queue.takeThroughByte(10, 9), only);
+    queue.push(Buffer.from("a\nbc\nd\n"));
+    queue.push(Buffer.alloc(2000, "e"));
+    for (const [line, left] of [
+      ["a\n", 2005],
+      ["bc\n", 2002],
+      ["d\n", 2000],
+    ] as const) {
+      assert.equal(queue.takeThroughByte(10, 9)?.toString(), line);
+      assert.equal(queue.length, left);
+      assert.equal(queue.taken, 2012 - left);
+    }
+    assert.equal(queue.takeThroughByte(10, 9), undefined);
+    assert.equal(queue.take(2000).toString(), "e".repeat(2000));
+  });
+
   it("takes a byte that comes first", () => {
     assert.equal(queueOf("\nab").takeThroughByte(10, 0)?.toString(), "\n");
   });

@@ -8,6 +8,8 @@ import { ByteQueue } from "#src/base/byte-queue.js";
 type Operation =
   | { readonly name: "push" | "unshift"; readonly bytes: Buffer }
   | { readonly name: "take" | "skip" | "copyTo"; readonly part: number }
+  | { readonly name: "reserve"; readonly count: number }
+  | { readonly name: "arrive"; readonly part: number }
   | { readonly name: "takeThroughByte"; readonly byte: number; readonly limit: number }
   | { readonly name: "takeAll" | "clear" }
   | { readonly name: "copy"; readonly from: number; readonly to: number }
@@ -31,6 +33,8 @@ const anyOperation: fc.Arbitrary<Operation> = fc.oneof(
   },
   { weight: 4, arbitrary: fc.record({ name: fc.constantFrom("take" as const, "skip" as const), part }) },
   { weight: 1, arbitrary: fc.record({ name: fc.constant("copyTo" as const), part }) },
+  { weight: 2, arbitrary: fc.record({ name: fc.constant("reserve" as const), count: fc.constantFrom(65_535, 65_536, 71_000, 200_000) }) },
+  { weight: 2, arbitrary: fc.record({ name: fc.constant("arrive" as const), part }) },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -45,8 +49,17 @@ const anyOperation: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ name: fc.constant("matches" as const), needle, from: part }) },
 );
 
+/** What lies beside the queue and the model. */
+interface Surroundings {
+  /** What was taken, and what it was then. */
+  readonly taken: [Buffer, string][];
+  /** Where the system has been told to read to. */
+  reserved: Buffer | null;
+}
+
 /** Does it with the queue and with a plain buffer, compares, and returns what is left of the buffer. Notes what was taken. */
-function apply(queue: ByteQueue, model: Buffer, operation: Operation, taken: [Buffer, string][]): Buffer {
+function apply(queue: ByteQueue, model: Buffer, operation: Operation, surroundings: Surroundings): Buffer {
+  const { taken } = surroundings;
   const at = (share: number): number => Math.floor(share * model.length);
   const sameTaken = (actual: Buffer, count: number): Buffer => {
     assert.ok(actual.equals(model.subarray(0, count)), `${operation.name} of ${count}`);
@@ -60,6 +73,19 @@ function apply(queue: ByteQueue, model: Buffer, operation: Operation, taken: [Bu
     case "unshift":
       queue.unshift(operation.bytes);
       return Buffer.concat([operation.bytes, model]);
+    case "reserve":
+      surroundings.reserved = queue.reserve(operation.count);
+      if (surroundings.reserved !== null) assert.equal(surroundings.reserved.length, operation.count - model.length);
+      return model;
+    case "arrive": {
+      const { reserved } = surroundings;
+      if (reserved === null) return model;
+      // A read brings a byte at least, and may come after anything that was done since the memory was reserved.
+      const arrived = reserved.subarray(0, 1 + Math.floor(operation.part * (reserved.length - 1))).fill("ab");
+      surroundings.reserved = null;
+      queue.push(arrived);
+      return Buffer.concat([model, arrived]);
+    }
     case "takeThroughByte": {
       const bytes = queue.takeThroughByte(operation.byte, operation.limit);
       const found = model.indexOf(operation.byte);
@@ -113,14 +139,14 @@ describe("ByteQueue and a plain Buffer", () => {
     fc.assert(
       fc.property(fc.array(anyOperation, { maxLength: 60, size: "max" }), (operations) => {
         const queue = new ByteQueue();
-        const taken: [Buffer, string][] = [];
+        const surroundings: Surroundings = { taken: [], reserved: null };
         let model: Buffer = Buffer.alloc(0);
         for (const operation of operations) {
-          model = apply(queue, model, operation, taken);
+          model = apply(queue, model, operation, surroundings);
           assert.equal(queue.length, model.length);
         }
         assert.ok(queue.takeAll().equals(model));
-        for (const [bytes, text] of taken) assert.equal(bytes.toString(), text);
+        for (const [bytes, text] of surroundings.taken) assert.equal(bytes.toString(), text);
       }),
       { numRuns: 300 },
     );

@@ -41,6 +41,19 @@ describe("WriterFlow", () => {
     await assert.rejects(waiting, { name: "ConnectionLostError", message: "cannot drain: the connection is closed" });
   });
 
+  it("flows unless writing is paused or the connection is gone", () => {
+    const flow = new WriterFlow();
+    assert.equal(flow.isFlowing, true);
+    flow.pauseWriting();
+    assert.equal(flow.isFlowing, false);
+    flow.resumeWriting();
+    assert.equal(flow.isFlowing, true);
+    flow.connectionLost(null);
+    assert.equal(flow.isFlowing, false);
+    flow.pauseWriting();
+    assert.equal(flow.isFlowing, false);
+  });
+
   it("keeps the first of two losses", async () => {
     const flow = new WriterFlow();
     flow.connectionLost(null);
