@@ -13,11 +13,11 @@ import { installed, installedFiles, newProject, root, tarball } from "./under-te
 
 /** Bytes, and a count. */
 const BOUNDS = {
-  packed: 152_000,
-  unpacked: 565_000,
-  files: 190,
-  "minimal bundle": 49_000,
-  "minimal bundle, gzip": 16_400,
+  packed: 166_000,
+  unpacked: 608_000,
+  files: 200,
+  "minimal bundle": 59_800,
+  "minimal bundle, gzip": 19_800,
 };
 
 /** What is of no use to a client; a sample. */
