@@ -86,7 +86,7 @@ export class ByteQueue {
    */
   reserve(count: number): Buffer | null {
     if (count < MIN_RESERVED_BYTES || count > MAX_RESERVED_BYTES || count <= this.#length) return null;
-    if (this.#reserved === null || this.#reserved.length !== count || this.#chunks[this.#head]?.buffer !== this.#reserved.buffer) {
+    if (this.#reserved?.length !== count || !this.#isBeginningOf(this.#reserved)) {
       const reserved = Buffer.allocUnsafeSlow(count);
       this.copyTo(reserved, this.#length);
       this.#chunks = this.#length === 0 ? [] : [makeView(reserved, 0, this.#length)];
@@ -99,9 +99,8 @@ export class ByteQueue {
 
   /** Notes what has come where it belongs. Returns false, and gives the memory up, for anything else. */
   #pushReserved(reserved: Buffer, bytes: Uint8Array): boolean {
-    const isNext = bytes.buffer === reserved.buffer && bytes.byteOffset === this.#length && this.#offset === 0;
-    const isAlone = this.#length === 0 || this.#chunks[this.#head]?.buffer === reserved.buffer;
-    if (!isNext || !isAlone || this.#chunks.length - this.#head > 1) {
+    const isNext = bytes.buffer === reserved.buffer && bytes.byteOffset === this.#length;
+    if (!isNext || (this.#length > 0 && !this.#isBeginningOf(reserved))) {
       this.#reserved = null;
       return false;
     }
@@ -110,6 +109,12 @@ export class ByteQueue {
     this.#head = 0;
     if (this.#length === reserved.length) this.#reserved = null;
     return true;
+  }
+
+  /** Whether the queue holds something, and just the beginning of what was reserved: not what is left of it, nor a part of it that was put back. */
+  #isBeginningOf(reserved: Buffer): boolean {
+    const first = this.#chunks[this.#head];
+    return first?.buffer === reserved.buffer && first.byteOffset === 0 && this.#offset === 0 && first.length === this.#length;
   }
 
   #pushCopy(bytes: Uint8Array): void {

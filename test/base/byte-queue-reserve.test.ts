@@ -76,3 +76,88 @@ describe("ByteQueue.reserve", () => {
     assert.deepEqual(queue.takeAll(), Buffer.concat([Buffer.alloc(10, 2), Buffer.alloc(10, 3)]));
   });
 });
+
+describe("what was reserved in a ByteQueue", () => {
+  const COUNT = 70_000;
+
+  /** Reserves memory behind `text`, which is in it then, and lets the system read `more` into the rest of it. */
+  function reserved(queue: ByteQueue, text: string, more: string): Buffer {
+    const first = queue.reserve(COUNT) as Buffer;
+    queue.push(first.subarray(0, first.write(text)));
+    const rest = queue.reserve(COUNT) as Buffer;
+    return rest.subarray(0, rest.write(more));
+  }
+
+  it("may be as little and as much as pays", () => {
+    const queue = new ByteQueue();
+    assert.equal(queue.reserve(65_535), null);
+    assert.equal(queue.reserve(65_536)?.length, 65_536);
+    assert.equal(queue.reserve(16_777_216)?.length, 16_777_216);
+    assert.equal(queue.reserve(16_777_217), null);
+  });
+
+  it("is the same memory from the first byte on", () => {
+    const queue = new ByteQueue();
+    const first = queue.reserve(COUNT) as Buffer;
+    queue.push(first.subarray(0, 10));
+    assert.equal(queue.reserve(COUNT)?.buffer, first.buffer);
+  });
+
+  it("is other memory after everything was taken: nobody's bytes are written over", () => {
+    const queue = new ByteQueue();
+    reserved(queue, "taken", "");
+    const taken = queue.takeAll();
+    const again = queue.reserve(COUNT) as Buffer;
+    again.fill("x");
+    assert.notEqual(again.buffer, taken.buffer);
+    assert.equal(taken.toString(), "taken");
+  });
+
+  it("does not take other bytes for those it waits for, though they lie as far into their memory", () => {
+    const queue = new ByteQueue();
+    queue.reserve(COUNT);
+    queue.push(Buffer.alloc(2000, "x"));
+    assert.equal(queue.takeAll().toString(), "x".repeat(2000));
+  });
+
+  it("does not bring back bytes in whose place others were put", () => {
+    const queue = new ByteQueue();
+    const arriving = reserved(queue, "old", "!");
+    queue.takeAll();
+    queue.unshift(Buffer.from("new"));
+    queue.push(arriving);
+    assert.equal(queue.takeAll().toString(), "new!");
+  });
+
+  it("does not put right the order in which bytes were put back", () => {
+    const queue = new ByteQueue();
+    const arriving = reserved(queue, "abcd", "!");
+    const [ab, cd] = [queue.take(2), queue.take(2)];
+    queue.unshift(ab);
+    queue.unshift(cd);
+    queue.push(arriving);
+    assert.equal(queue.takeAll().toString(), "cdab!");
+  });
+
+  it("is other memory after a part was taken: what is left is not written over", () => {
+    const queue = new ByteQueue();
+    queue.push(reserved(queue, "ab", "cd"));
+    assert.equal(queue.take(1).toString(), "a");
+    const again = queue.reserve(COUNT) as Buffer;
+    again.fill("x");
+    assert.equal(again.length, COUNT - 3);
+    queue.push(again.subarray(0, 2));
+    assert.equal(queue.takeAll().toString(), "bcdxx");
+  });
+
+  it("is other memory after a part was put back: that is not written over", () => {
+    const queue = new ByteQueue();
+    queue.push(reserved(queue, "ab", "cd"));
+    queue.take(2);
+    queue.unshift(queue.take(2));
+    const again = queue.reserve(COUNT) as Buffer;
+    again.fill("x");
+    queue.push(again.subarray(0, 1));
+    assert.equal(queue.takeAll().toString(), "cdx");
+  });
+});

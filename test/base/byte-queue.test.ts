@@ -240,7 +240,8 @@ describe("ByteQueue.takeThroughByte", () => {
     queue.push(only);
     assert.equal(queue.takeThroughByte(10, 9), only);
     queue.push(Buffer.from("a\nbc\nd\n"));
-    queue.push(Buffer.alloc(2000, "e"));
+    const next = Buffer.alloc(2000, "e");
+    queue.push(next);
     for (const [line, left] of [
       ["a\n", 2005],
       ["bc\n", 2002],
@@ -251,7 +252,7 @@ describe("ByteQueue.takeThroughByte", () => {
       assert.equal(queue.taken, 2012 - left);
     }
     assert.equal(queue.takeThroughByte(10, 9), undefined);
-    assert.equal(queue.take(2000).toString(), "e".repeat(2000));
+    assert.equal(queue.take(2000), next);
   });
 
   it("takes a byte that comes first", () => {

@@ -9,7 +9,7 @@ type Operation =
   | { readonly name: "push" | "unshift"; readonly bytes: Buffer }
   | { readonly name: "take" | "skip" | "copyTo"; readonly part: number }
   | { readonly name: "reserve"; readonly count: number }
-  | { readonly name: "arrive"; readonly part: number }
+  | { readonly name: "arrive"; readonly part: number; readonly text: string }
   | { readonly name: "takeThroughByte"; readonly byte: number; readonly limit: number }
   | { readonly name: "takeAll" | "clear" }
   | { readonly name: "copy"; readonly from: number; readonly to: number }
@@ -34,7 +34,7 @@ const anyOperation: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ name: fc.constantFrom("take" as const, "skip" as const), part }) },
   { weight: 1, arbitrary: fc.record({ name: fc.constant("copyTo" as const), part }) },
   { weight: 2, arbitrary: fc.record({ name: fc.constant("reserve" as const), count: fc.constantFrom(65_535, 65_536, 71_000, 200_000) }) },
-  { weight: 2, arbitrary: fc.record({ name: fc.constant("arrive" as const), part }) },
+  { weight: 2, arbitrary: fc.record({ name: fc.constant("arrive" as const), part, text: fc.constantFrom("a", "b", "ab", "c") }) },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -81,7 +81,7 @@ function apply(queue: ByteQueue, model: Buffer, operation: Operation, surroundin
       const { reserved } = surroundings;
       if (reserved === null) return model;
       // A read brings a byte at least, and may come after anything that was done since the memory was reserved.
-      const arrived = reserved.subarray(0, 1 + Math.floor(operation.part * (reserved.length - 1))).fill("ab");
+      const arrived = reserved.subarray(0, 1 + Math.floor(operation.part * (reserved.length - 1))).fill(operation.text);
       surroundings.reserved = null;
       queue.push(arrived);
       return Buffer.concat([model, arrived]);
