@@ -1,5 +1,6 @@
 /** What holds for every codec. */
 import "../support/leak-guard.js";
+import "../property/seed.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { StreamReader, type StreamWriter } from "asyncio-streams";

@@ -4,6 +4,7 @@
  * A failure prints its seed and its smallest case; the case is kept in `examples` of its property.
  */
 import "../support/leak-guard.js";
+import "./seed.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { hostile, memoryPair } from "asyncio-streams/testing";

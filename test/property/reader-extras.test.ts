@@ -1,5 +1,6 @@
 /** `peek`, `readinto`, `skip`, `unread` and the options of `readuntil`, mixed with the rest, against one plain string. */
 import "../support/leak-guard.js";
+import "./seed.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { IncompleteReadError, LimitOverrunError, StreamReader } from "asyncio-streams";

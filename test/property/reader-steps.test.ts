@@ -1,4 +1,5 @@
 import "../support/leak-guard.js";
+import "./seed.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { StreamReader, StreamReaderProtocol } from "asyncio-streams";
