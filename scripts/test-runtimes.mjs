@@ -41,6 +41,3 @@ if (failed.length > 0) {
   process.exit(1);
 }
 console.log("\npassed on every runtime");
-
-// A whole run, and Node 20's from `npm test` before it, are what the table in docs/runtimes.md is made from.
-if (args.length === 0) await import("./matrix.mjs");
