@@ -4,7 +4,8 @@
  * It stands where a connection has its transport, so that the reader slows the source as it would slow a peer: nothing is asked for while
  * more than twice the limit is unread. A source that throws is like a connection that is lost: what came before is read first.
  */
-import { type Data, invalidType, show } from "../base/arguments.js";
+import { type Data, invalidType } from "../base/arguments.js";
+import { asError } from "../base/thrown.js";
 import type { Transport } from "../contracts/connection.js";
 import type { Incoming } from "./incoming.js";
 
@@ -66,9 +67,7 @@ class Puller implements Pick<Transport, "pauseReading" | "resumeReading"> {
   }
 
   #fail(error: unknown): void {
-    this.#incoming.failAfterData(
-      error instanceof Error ? error : new Error(`the source of a StreamReader threw ${show(error)}`, { cause: error }),
-    );
+    this.#incoming.failAfterData(asError(error, "the source of a StreamReader"));
   }
 
   /** Lets the source clean up; whatever that brings, the reader has its error already. */

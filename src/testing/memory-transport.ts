@@ -10,11 +10,12 @@
  * The life of a transport goes one way: open -> closing -> lost, as that of a socket's. `close()` waits until the line has taken everything; `abort()` does not. A transport
  * that is lost ends its line, so the peer reads what is on its way, and then EOF; and abandons the other one, so what the peer still writes gives it `EPIPE`.
  */
-import { invalidType, show, toBytes, toPieces } from "../base/arguments.js";
+import { invalidType, toBytes, toPieces } from "../base/arguments.js";
 import { ByteQueue } from "../base/byte-queue.js";
 import { InvalidStateError, notSentError } from "../base/errors.js";
 import { FlowControl } from "../base/flow-control.js";
 import { HIGH_WATER_BYTES } from "../base/limits.js";
+import { asError, warnOf } from "../base/thrown.js";
 import { DONE, type WaitEnd, Waiters } from "../base/waiting.js";
 import type { Protocol, Transport, WriteBufferLimits, WriteData } from "../contracts/connection.js";
 import type { ExtraInfo } from "../contracts/extra-info.js";
@@ -218,7 +219,7 @@ export class MemoryTransport implements Transport {
 
   /** Ends the connection with an error. */
   #fail(error: unknown): void {
-    this.abort(error instanceof Error ? error : new Error(`a protocol threw ${show(error)}`, { cause: error }));
+    this.abort(asError(error, "a protocol"));
   }
 
   #loseSoon(): void {
@@ -235,8 +236,7 @@ export class MemoryTransport implements Transport {
     try {
       this.#protocol.connectionLost(this.#error);
     } catch (error) {
-      // There is nobody left to tell.
-      process.emitWarning(error instanceof Error ? error : String(error));
+      warnOf(error);
     }
   }
 

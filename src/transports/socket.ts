@@ -6,11 +6,8 @@
  *
  * Reading. What the wire reads goes to the protocol as it is. `pauseReading()` stops its reads from the system, so that nothing piles up on the way.
  *
- * Writing. What is written in one turn of the event loop is gathered and given to the wire together when the turn's promises have run: with
- * pipelined messages one system call carries dozens of answers. Whatever reaches FLUSH_BYTES goes at once, and so does everything before the size of the
- * buffer is judged, because a socket that can send takes it all and nobody has to wait. While the wire has something that the system did not take, the gathering goes on.
- * Where each message that comes has been answered by one write, the next answer is not gathered, which saves the tick; a second write shows that this has changed. The buffer's
- * size is what is gathered here and what the wire has.
+ * Writing. What is written in one turn is gathered (`sending.ts`). Everything goes to the wire before the size of the buffer is judged, because a socket that can send takes it
+ * all and nobody has to wait. The buffer's size is what is gathered and what the wire has.
  *
  * Ending. The life of a connection goes one way: open -> closing -> lost. `closing` means that nothing more is read or accepted for writing; `lost`, that the
  * socket is gone and `connectionLost()` has been called, exactly once, never from within a call of the protocol.
@@ -20,36 +17,29 @@
  *   - the peer's EOF asks the protocol; unless it wants to keep our side open, that is a `close()`.
  * Over TLS, `close()` sends close_notify and waits for the peer's, at most for the shutdown time-out. A side cannot be ended alone.
  *
- * Changing over to TLS. `startTls()` empties the wire, turns it into a `net.Socket`, puts what was read ahead back into it, and makes the handshake. A new
+ * Changing over to TLS. `startTls()` empties the wire, turns it into a `net.Socket`, puts what was read ahead back into it, and makes the handshake (`tls-upgrade.ts`). A new
  * transport then drives the secured socket, for the same protocol; this one is lost, without the protocol being told.
  *
  * Node: destroys a socket by itself once both sides have ended. asyncio keeps the connection until it is closed, and programs rely on that (they
  * `drain()` after `writeEof()`), so such a connection is *released*, but not lost before `close()` or `abort()`.
  */
-import type net from "node:net";
 import type { TLSSocket } from "node:tls";
-import { show, toBytes, toPieces } from "../base/arguments.js";
+import { toBytes, toPieces } from "../base/arguments.js";
 import { ConnectionLostError, ConnectionTimeoutError, InvalidStateError, notSentError } from "../base/errors.js";
 import { FlowControl } from "../base/flow-control.js";
 import { HIGH_WATER_BYTES, TLS_HIGH_WATER_BYTES } from "../base/limits.js";
-import { Outbox, release } from "../base/outbox.js";
+import { asError, warnOf } from "../base/thrown.js";
 import { DONE, type WaitEnd, Waiters } from "../base/waiting.js";
 import type { Protocol, TlsUpgrade, Transport, WriteBufferLimits, WriteData } from "../contracts/connection.js";
 import type { ExtraInfo } from "../contracts/extra-info.js";
-import type { SSLClient, SSLServer } from "../contracts/tls.js";
 import type { ByteCounts, TransportOwner } from "../contracts/transport-owner.js";
 import { now, tellClosed, tellPaused, tellResumed, tellSecured } from "./diagnostics.js";
 import { NodeWire } from "./node-wire.js";
+import { Sending } from "./sending.js";
 import type { ConnectedSocket } from "./socket-info.js";
-import { ClientHandshake, ServerHandshakes } from "./tls-handshake.js";
 import { tlsExtraInfo } from "./tls-info.js";
+import { TlsChange } from "./tls-upgrade.js";
 import type { Wire, WireEvents } from "./wire.js";
-
-/** What is gathered in a turn goes to the socket at this size: as much as a pipe or a socket takes at once, and little enough to join by copying. */
-const FLUSH_BYTES = 65_536;
-
-/** After so many turns with one write, each for something that was received, the next such write is not gathered but sent. */
-const SINGLE_ANSWERS = 8;
 
 /** How a `SocketTransport` is made. */
 export interface SocketTransportOptions {
@@ -67,6 +57,7 @@ export interface SocketTransportOptions {
 
 export class SocketTransport implements Transport, ByteCounts, WireEvents {
   readonly #wire: Wire;
+  readonly #sending: Sending;
   readonly #info: ConnectedSocket;
   readonly #tlsInfo: Readonly<Record<string, unknown>> | undefined;
   readonly #owner: TransportOwner | undefined;
@@ -75,31 +66,24 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
   /** Made when the buffer first grows beyond the default, or its marks are asked for: by few connections. */
   #flowIfAny: FlowControl | null = null;
   #protocol: Protocol;
-  /** `null`: nothing. */
-  #gathered: Outbox | null = null;
-  /** Whether something was written since something was received. */
-  #answered = false;
-  /** How often in a row a turn had one write, while they were gathered. */
-  #singleAnswers = 0;
-  #flushScheduled = false;
   #readingPaused = false;
   #eofReceived = false;
   #eofWritten = false;
   #state: "open" | "closing" | "lost" = "open";
   #released = false;
   #error: Error | null = null;
-  /** Set while the connection changes over to TLS; aborting it ends the handshake. */
-  #upgrade: AbortController | null = null;
+  /** Set while the connection changes over to TLS. */
+  #upgrade: TlsChange | null = null;
   #shutdownTimer: NodeJS.Timeout | undefined;
   #begunAt = now();
   #bytesRead = 0;
-  #bytesWritten = 0;
   /** Those who wait for the system to have taken everything. */
   #written: Waiters | null = null;
 
   /** @param wire connected; it belongs to the transport from now on. Nothing happens before `start()`. */
   constructor(wire: Wire, options: SocketTransportOptions) {
     this.#wire = wire;
+    this.#sending = new Sending(wire);
     this.#protocol = options.protocol;
     this.#info = options.info;
     this.#tlsInfo = options.tlsInfo;
@@ -147,7 +131,7 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
   handleData(chunk: Buffer): void {
     if (this.#state !== "open") return;
     this.#bytesRead += chunk.length;
-    this.#answered = false;
+    this.#sending.received();
     try {
       this.#protocol.dataReceived(chunk);
     } catch (error) {
@@ -194,30 +178,8 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
     if (this.#eofWritten) throw new InvalidStateError("cannot write() after writeEof()");
     if (this.#upgrade !== null) throw new InvalidStateError("cannot write() during startTls()");
     if (bytes.length === 0 || this.#state !== "open") return;
-    if (this.#answersAtOnce()) this.#send(bytes, bytes.length);
-    else this.#gather(bytes);
+    this.#sending.write(bytes);
     this.#regulate();
-  }
-
-  #gather(bytes: Uint8Array): void {
-    this.#gathered ??= new Outbox();
-    this.#gathered.push(bytes);
-    if (this.#gathered.length >= FLUSH_BYTES) this.#flush();
-    else if (!this.#flushScheduled) {
-      this.#flushScheduled = true;
-      // A tick that is asked for while promises run comes after the last of them.
-      process.nextTick(flushGathered, this);
-    }
-  }
-
-  /** Whether this write is, by all experience, the only one for what was received last. */
-  #answersAtOnce(): boolean {
-    if (!this.#answered) {
-      this.#answered = true;
-      return this.#singleAnswers > SINGLE_ANSWERS && this.#gathered === null && this.#wire.unsent === 0;
-    }
-    this.#singleAnswers = -1;
-    return false;
   }
 
   writelines(list: Iterable<WriteData>): void {
@@ -227,36 +189,9 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
   }
 
   /** @internal */
-  flushScheduled(): void {
-    this.#flushScheduled = false;
-    this.#singleAnswers += 1; // after more than one it was -1
-    // What the wire still has goes first; then `handleWritten()` sends this.
-    if (this.#wire.unsent === 0) this.#flush();
-  }
-
-  #flush(): void {
-    if (this.#gathered === null) return;
-    const { length } = this.#gathered;
-    const data = this.#gathered.take();
-    this.#gathered = null;
-    this.#send(data, length);
-  }
-
-  #send(data: Uint8Array | readonly Uint8Array[], length: number): void {
-    if (this.#wire.destroyed) return;
-    this.#bytesWritten += length;
-    if (this.#wire.write(data)) release(data);
-  }
-
-  #drop(): void {
-    this.#gathered?.clear();
-    this.#gathered = null;
-  }
-
-  /** @internal */
   handleWritten(): void {
     if (this.#state === "lost" || this.#wire.destroyed) return;
-    this.#flush();
+    this.#sending.flush();
     if (this.#wire.unsent === 0) this.#written?.wake();
     this.#regulate();
   }
@@ -266,7 +201,7 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
     const high = flow?.high ?? (this.#isTls ? TLS_HIGH_WATER_BYTES : HIGH_WATER_BYTES);
     if (flow === null || !flow.paused) {
       if (this.getWriteBufferSize() <= high) return;
-      this.#flush();
+      this.#sending.flush();
     }
     this.#call(() => this.#flow.check(this.getWriteBufferSize(), this));
   }
@@ -293,13 +228,13 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
   }
 
   getWriteBufferSize(): number {
-    return this.#state === "lost" ? 0 : (this.#gathered?.length ?? 0) + this.#wire.unsent;
+    return this.#state === "lost" ? 0 : this.#sending.unsent;
   }
 
   /** @internal */
   flushed(signal: WaitEnd | undefined): Promise<void> {
     if (this.#released) return DONE; // both sides have ended, so it was sent
-    this.#flush();
+    this.#sending.flush();
     if (this.#state === "lost" || this.#wire.destroyed) return Promise.reject(notSentError(this.#error));
     return this.#wire.unsent === 0 ? DONE : (this.#written ??= new Waiters()).wait(signal);
   }
@@ -311,7 +246,7 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
   writeEof(): void {
     if (this.#isTls) throw new InvalidStateError("cannot writeEof(): over TLS a side cannot be ended alone");
     if (this.#state !== "open" || this.#eofWritten) return;
-    this.#flush();
+    this.#sending.flush();
     this.#eofWritten = true;
     this.#wire.end();
   }
@@ -322,9 +257,9 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
     if (this.#state !== "open") return;
     this.#state = "closing";
     if (this.#released) process.nextTick(() => this.#lose());
-    else if (this.#upgrade !== null) this.#giveUpUpgrade(this.#upgrade);
+    else if (this.#upgrade !== null) this.#upgrade.giveUp(this.#wire);
     else {
-      this.#flush();
+      this.#sending.flush();
       if (this.#isTls) this.#shutDownTls();
       else this.#wire.destroySoon();
     }
@@ -342,19 +277,14 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
   abort(reason?: Error): void {
     if (this.#state === "lost") return;
     if (reason !== undefined) this.#error ??= reason;
-    this.#drop();
+    this.#sending.drop();
     if (this.#released) {
       this.close();
       return;
     }
     this.#state = "closing";
-    if (this.#upgrade !== null) this.#giveUpUpgrade(this.#upgrade);
+    if (this.#upgrade !== null) this.#upgrade.giveUp(this.#wire);
     else this.#wire.destroy();
-  }
-
-  #giveUpUpgrade(upgrade: AbortController): void {
-    upgrade.abort(); // destroys the socket, once the handshake has it
-    this.#wire.destroy();
   }
 
   isClosing(): boolean {
@@ -379,13 +309,13 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
 
   /** Ends the connection with an error of ours. */
   #fail(error: unknown): void {
-    this.abort(error instanceof Error ? error : new Error(`a protocol threw ${show(error)}`, { cause: error }));
+    this.abort(asError(error, "a protocol"));
   }
 
   #lose(during: "connection" | "tls-upgrade" = "connection"): void {
     if (this.#state === "lost") return;
     this.#state = "lost";
-    this.#drop();
+    this.#sending.drop();
     clearTimeout(this.#shutdownTimer);
     this.#written?.fail(() => notSentError(this.#error));
     if (!this.#released) this.#owner?.detach(this);
@@ -393,8 +323,7 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
     try {
       this.#protocol.connectionLost(this.#error);
     } catch (error) {
-      // There is nobody left to tell.
-      process.emitWarning(error instanceof Error ? error : String(error));
+      warnOf(error);
     }
   }
 
@@ -415,50 +344,28 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
     if (this.#upgrade !== null) throw new InvalidStateError("cannot startTls(): it is under way already");
     if (this.#eofReceived || this.#eofWritten) throw new InvalidStateError("cannot startTls(): one side of the connection has ended");
     if (this.#state !== "open") throw new ConnectionLostError("cannot startTls(): the connection is closed");
-    const handshake = this.#handshakeFor(upgrade);
-    const controller = new AbortController();
-    this.#upgrade = controller;
+    const change = new TlsChange(upgrade, this.#host);
+    this.#upgrade = change;
     const begunAt = now();
     const wire = this.#wire;
     wire.pause();
-    this.#flush();
-    let socket: net.Socket | null = null;
+    this.#sending.flush();
     // The TLS engine writes past what the wire still has, so that has to be empty first.
     try {
       if (wire.unsent > 0) await (this.#written ??= new Waiters()).wait();
       if (this.#state !== "open" || wire.destroyed) throw notSentError(this.#error);
-      socket = wire.release();
-      this.#putBack(socket, upgrade.takeReadAhead(), upgrade.role);
-      const secured = await handshake.secure(socket, upgrade.sslHandshakeTimeout, controller.signal);
-      const successor = this.#handOver(secured, upgrade);
+      const readAhead = upgrade.takeReadAhead();
+      this.#bytesRead -= readAhead.length;
+      const successor = this.#handOver(await change.secure(wire, readAhead), upgrade);
       tellSecured(successor, upgrade.role, begunAt);
       return successor;
     } catch (error) {
-      const closed = controller.signal.aborted;
       this.#upgrade = null;
-      (socket ?? wire).destroy();
-      if (!closed) this.#error ??= error as Error;
+      change.destroy(wire);
+      if (!change.givenUp) this.#error ??= error as Error;
       this.#lose("tls-upgrade");
-      throw closed ? new ConnectionLostError("cannot startTls(): the connection was closed meanwhile") : error;
+      throw change.givenUp ? new ConnectionLostError("cannot startTls(): the connection was closed meanwhile") : error;
     }
-  }
-
-  /** Made before anything is touched: it throws if the options do not make TLS. */
-  #handshakeFor({ role, ssl, serverHostname }: TlsUpgrade): ClientHandshake | ServerHandshakes {
-    if (role === "server") return new ServerHandshakes(ssl as SSLServer);
-    // Where no name is known (a Unix socket), Node's own default.
-    return new ClientHandshake(ssl as SSLClient, serverHostname ?? this.#host ?? "localhost");
-  }
-
-  /**
-   * Puts back what was read ahead. For a server that is the beginning of the client's handshake. A server never speaks first in TLS: what a client has unread came in the
-   * clear, perhaps from somebody in the middle who wants it to be taken for secured.
-   */
-  #putBack(socket: net.Socket, readAhead: Buffer, role: TlsUpgrade["role"]): void {
-    if (readAhead.length === 0) return;
-    if (role === "client") throw new InvalidStateError(`cannot startTls(): ${readAhead.length} bytes that came in the clear were not read`);
-    socket.unshift(readAhead);
-    this.#bytesRead -= readAhead.length;
   }
 
   #handOver(secured: TLSSocket, upgrade: TlsUpgrade): Transport {
@@ -473,8 +380,8 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
     // The counts go on there.
     successor.#begunAt = this.#begunAt;
     successor.#bytesRead = this.#bytesRead;
-    successor.#bytesWritten = this.#bytesWritten;
-    this.#bytesRead = this.#bytesWritten = 0;
+    successor.#sending.sentBytes = this.#sending.sentBytes;
+    this.#bytesRead = this.#sending.sentBytes = 0;
     successor.#attach();
     this.#upgrade = null;
     this.#state = "lost";
@@ -494,7 +401,7 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
 
   /** Bytes handed to the socket, before encryption. */
   get bytesWritten(): number {
-    return this.#bytesWritten;
+    return this.#sending.sentBytes;
   }
 
   // ---- protocol and extra info -------------------------------------------------------------------------------------------------
@@ -519,8 +426,4 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
   getProtocol(): Protocol {
     return this.#protocol;
   }
-}
-
-function flushGathered(transport: SocketTransport): void {
-  transport.flushScheduled();
 }
