@@ -21,11 +21,12 @@ export type { CipherInfo, ExtraInfo, SocketAddress, TransportSocket } from "./co
 export type { SSLClient, SSLServer, TlsTimeouts } from "./contracts/tls.js";
 export type { ByteCounts } from "./contracts/transport-owner.js";
 export { type DuplexOptions, toDuplex } from "./duplex.js";
+export type { ServerStats } from "./net/clients.js";
 export { type ConnectionOptions, createConnection, createUnixConnection, type UnixConnectionOptions } from "./net/connect.js";
 export { createServer, createUnixServer, type TcpServerOptions, type UnixServerOptions } from "./net/listen.js";
 export { type ListenFd, listenFds } from "./net/listen-fds.js";
 export type { ClientTlsOptions, IpFamily, ServerOptions, ServerTlsOptions } from "./net/options.js";
-export type { Server, ServerStats, ShutdownResult } from "./net/server.js";
+export type { Server, ShutdownResult } from "./net/server.js";
 export type { PathLike } from "./net/unix-path.js";
 export { type OpenConnectionOptions, type OpenUnixConnectionOptions, openConnection, openUnixConnection } from "./open.js";
 export { type StartServerOptions, type StartUnixServerOptions, type StreamServerOptions, startServer, startUnixServer } from "./serve.js";
@@ -36,13 +37,8 @@ export {
   StreamReaderProtocol,
   type StreamReaderProtocolOptions,
 } from "./streams/protocol.js";
-export {
-  type LinesOptions,
-  type ReadlineOptions,
-  type ReaduntilOptions,
-  StreamReader,
-  type StreamReaderOptions,
-} from "./streams/reader.js";
+export { StreamReader } from "./streams/reader.js";
+export type { LinesOptions, ReadlineOptions, ReaduntilOptions, StreamReaderOptions } from "./streams/reader-options.js";
 export { type StartTlsOptions, StreamWriter } from "./streams/writer.js";
 export type { WriterFlow } from "./streams/writer-flow.js";
 export type {

@@ -13,9 +13,9 @@ import { ipAddress, type UnixNames } from "../transports/socket-info.js";
 import { type AdoptedServer, discardSock, type Family } from "./adopt.js";
 import { socketIdentity } from "./descriptor.js";
 import { HiddenName, isSameFile, unlinkIfThere } from "./hidden-name.js";
+import type { AcceptHandler, Listener } from "./listener.js";
 import { ListeningSocket } from "./listening-socket.js";
 import { closeServer, listenOn } from "./net-server.js";
-import type { AcceptHandler, Listener } from "./server.js";
 import { lookAt } from "./unix-publish.js";
 
 export class AdoptedListener implements Listener {

@@ -8,6 +8,7 @@ import { checkBoolean, checkInteger, checkOptions, invalidType, invalidValue } f
 import type { ProtocolFactory } from "../contracts/connection.js";
 import { adoptServer, discardSock } from "./adopt.js";
 import { AdoptedListener } from "./adopted-listener.js";
+import type { Listener } from "./listener.js";
 import {
   checkIpFamily,
   checkPort,
@@ -18,7 +19,7 @@ import {
   type ServerTlsOptions,
 } from "./options.js";
 import { type IpAddress, resolve } from "./resolve.js";
-import { type Listener, Server } from "./server.js";
+import { Server } from "./server.js";
 import { TcpListener } from "./tcp-listener.js";
 import { UnixListener } from "./unix-listener.js";
 import { type PathLike, parseUnixPath } from "./unix-path.js";
@@ -225,7 +226,7 @@ async function openServer(
 ): Promise<Server> {
   const { maxConnections = Infinity, signal } = options ?? {};
   const onError = (error: unknown): void => reportServerError(options?.onError, error);
-  const server = new Server(listeners, { protocolFactory, tls: config.tls, maxConnections, maxWaiting: config.backlog, onError, signal });
+  const server = new Server(listeners, { protocolFactory, tls: config.tls, maxConnections, maxWaiting: config.backlog, onError }, signal);
   try {
     signal?.throwIfAborted();
     if (config.startServing) await server.startServing();

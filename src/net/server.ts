@@ -1,21 +1,10 @@
-/**
- * `Server`: its listeners, its clients, and how both end. Python's `asyncio.Server`, as of 3.13.
- *
- * The listeners only bring sockets; here they get a transport and a protocol, are counted, and wait where `maxConnections` says so: a client above the
- * maximum has been accepted, but nothing is read from it and it has no protocol until its turn comes.
- */
-import type net from "node:net";
-import { checkInteger, checkOptions, checkSignal, type SignalOptions, show } from "../base/arguments.js";
+/** `Server`: how it listens, and how it ends. Python's `asyncio.Server`, as of 3.13. Where clients come from is told in `listener.ts`, what becomes of them in `clients.ts`. */
+import { checkInteger, checkOptions, checkSignal, type SignalOptions } from "../base/arguments.js";
 import { InvalidStateError } from "../base/errors.js";
 import { checkWaitOptions, forgetAborted, onceAborted, Waiters, waitEnd } from "../base/waiting.js";
-import type { ProtocolFactory, Transport } from "../contracts/connection.js";
 import type { TransportSocket } from "../contracts/extra-info.js";
-import type { ByteCounts, TransportOwner } from "../contracts/transport-owner.js";
-import { now, tellError } from "../transports/diagnostics.js";
-import type { UnixNames } from "../transports/socket-info.js";
-import type { Wire } from "../transports/wire.js";
-import type { ServerTls } from "./options.js";
-import { acceptSecured, type ConnectionFacts, startTransport } from "./start-transport.js";
+import { Clients, type ClientsPolicy, type ServerStats } from "./clients.js";
+import type { Listener } from "./listener.js";
 import { codeOf } from "./system-error.js";
 
 /** How long `shutdown()` lets clients finish, in milliseconds: below the 10 s after which service managers commonly start to kill. */
@@ -24,64 +13,12 @@ const DEFAULT_GRACE_MS = 5_000;
 /** What listening fails with where an address is not this machine's, or its family is switched off. */
 const UNAVAILABLE: ReadonlySet<string> = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT"]);
 
-/** Takes a new connection. */
-export type AcceptHandler = (wire: Wire, unixNames: UnixNames | null) => void;
-
-/** Where connections come from. */
-export interface Listener {
-  /** Its socket, as the server's users see it. */
-  readonly socket: TransportSocket;
-  /** Begins to accept. */
-  listen(accept: AcceptHandler, onError: (error: unknown) => void): Promise<void>;
-  /**
-   * Ends for good: nobody can connect any more. Clients that had connected by then may still be accepted for a moment; the promise, if there is one, tells
-   * when that is over.
-   */
-  close(): Promise<void> | void;
-}
-
-/** What the server does with its clients. */
-export interface ServerPolicy {
-  readonly protocolFactory: ProtocolFactory;
-  readonly maxConnections: number;
-  /** Accepted clients above the maximum that may wait. */
-  readonly maxWaiting: number;
-  readonly onError: (error: unknown) => void;
-  /** TLS for every client; `null`: none. */
-  readonly tls: ServerTls | null;
-  /** Closes the server. */
-  readonly signal: AbortSignal | undefined;
-}
-
 /** How a shutdown went. */
 export interface ShutdownResult {
   /** Clients that ended by themselves in time. */
   readonly finished: number;
   /** Clients that were cut off. */
   readonly aborted: number;
-}
-
-/** What a server has done so far, and what it is doing. */
-export interface ServerStats extends ByteCounts {
-  /** Clients being served. */
-  readonly active: number;
-  /** Accepted clients that wait for their turn: `maxConnections` are being served. */
-  readonly waiting: number;
-  /** Clients whose TLS handshake is under way. */
-  readonly handshakes: number;
-  /** Clients accepted so far. */
-  readonly accepted: number;
-  /** Of these, clients closed at once, since too many were waiting. */
-  readonly refused: number;
-  /** What went wrong so far before a client had a protocol: TLS handshakes, mostly, and failures to accept. */
-  readonly failed: number;
-}
-
-/** A client that was accepted. */
-interface Accepted {
-  readonly wire: Wire;
-  readonly unixNames: UnixNames | null;
-  readonly begunAt: number;
 }
 
 /**
@@ -97,35 +34,27 @@ interface Accepted {
  */
 export class Server implements AsyncDisposable {
   readonly #listeners: Listener[];
-  readonly #policy: ServerPolicy;
-  readonly #clients: Set<Transport & ByteCounts> = new Set();
-  /** Clients that have no protocol yet: their TLS handshake is under way. Aborting one ends it. */
-  readonly #handshakes: Set<AbortController> = new Set();
-  readonly #waitingClients: Accepted[] = [];
+  readonly #clients: Clients;
+  readonly #signal: AbortSignal | undefined;
   readonly #closeWaiters: Waiters = new Waiters();
   readonly #foreverWaiters: Waiters = new Waiters();
-  readonly #owner: TransportOwner = { attach: (transport) => this.#attach(transport), detach: (transport) => this.#detach(transport) };
   readonly #onAbort = (): void => this.close();
-  readonly #onError = (error: unknown): void => this.#fail(error);
-  #accepted = 0;
-  #refused = 0;
-  #failed = 0;
-  /** What clients that are gone have carried. */
-  #bytesRead = 0;
-  #bytesWritten = 0;
   #starting: Promise<void> | null = null;
   #serving = false;
   #closed = false;
   #servingForever = false;
-  #shuttingDown = false;
   /** Listeners that still accept what had reached them before they were closed. */
   #draining = 0;
 
-  /** @internal */
-  constructor(listeners: readonly Listener[], policy: ServerPolicy) {
+  /**
+   * @param signal closes the server
+   * @internal
+   */
+  constructor(listeners: readonly Listener[], policy: ClientsPolicy, signal: AbortSignal | undefined) {
     this.#listeners = [...listeners];
-    this.#policy = policy;
-    onceAborted(policy.signal, this.#onAbort);
+    this.#clients = new Clients(policy, () => this.#wakeIfEnded());
+    this.#signal = signal;
+    onceAborted(signal, this.#onAbort);
   }
 
   // ---- listening ---------------------------------------------------------------------------------------------------------------
@@ -162,7 +91,7 @@ export class Server implements AsyncDisposable {
 
   async #listenOn(listener: Listener): Promise<void> {
     try {
-      await listener.listen(this.#accept, this.#onError);
+      await listener.listen(this.#clients.accept, this.#clients.fail);
     } catch (error) {
       // CPython: an address that this machine does not have (no IPv6, say) is left out, unless it is the only one.
       if (this.#listeners.length === 1 || !UNAVAILABLE.has(codeOf(error) ?? "")) throw error;
@@ -200,85 +129,7 @@ export class Server implements AsyncDisposable {
 
   // ---- clients -----------------------------------------------------------------------------------------------------------------
 
-  readonly #accept: AcceptHandler = (wire, unixNames) => {
-    this.#accepted += 1;
-    const client = { wire, unixNames, begunAt: now() };
-    if (this.#served < this.#policy.maxConnections) this.#serve(client);
-    else if (this.#waitingClients.length < this.#policy.maxWaiting) {
-      wire.pause();
-      this.#waitingClients.push(client);
-    } else {
-      this.#refused += 1;
-      wire.destroy();
-    }
-  };
-
-  /** Something went wrong before a client had a protocol. */
-  #fail(error: unknown): void {
-    this.#failed += 1;
-    tellError(null, error, "accept");
-    this.#policy.onError(error);
-  }
-
-  /** Clients being served, and those on their way through the handshake. */
-  get #served(): number {
-    return this.#clients.size + this.#handshakes.size;
-  }
-
-  /** All clients, with those who wait for their turn. */
-  get #connected(): number {
-    return this.#served + this.#waitingClients.length;
-  }
-
-  #serve({ wire, unixNames, begunAt }: Accepted): void {
-    const { protocolFactory, tls } = this.#policy;
-    const facts = { unixNames, begunAt, owner: this.#owner };
-    if (tls !== null) {
-      void this.#serveSecured(wire.release(), { ...facts, tls });
-      return;
-    }
-    try {
-      startTransport(wire, protocolFactory, facts);
-    } catch (error) {
-      this.#fail(error);
-    }
-  }
-
-  async #serveSecured(socket: net.Socket, facts: ConnectionFacts & { readonly tls: ServerTls }): Promise<void> {
-    const handshake = new AbortController();
-    this.#handshakes.add(handshake);
-    try {
-      await acceptSecured(socket, this.#policy.protocolFactory, { ...facts, signal: handshake.signal });
-    } catch (error) {
-      if (!handshake.signal.aborted) this.#fail(error);
-    } finally {
-      this.#handshakes.delete(handshake);
-      this.#serveWaiting();
-      this.#wakeIfEnded();
-    }
-  }
-
-  #attach(transport: Transport & ByteCounts): void {
-    this.#clients.add(transport);
-    // Accepted from the queue while the server shuts down; its protocol has not been told that it is connected yet.
-    if (this.#shuttingDown) queueMicrotask(() => requestShutdown(transport));
-  }
-
-  #detach(transport: Transport & ByteCounts): void {
-    this.#clients.delete(transport);
-    this.#bytesRead += transport.bytesRead;
-    this.#bytesWritten += transport.bytesWritten;
-    this.#serveWaiting();
-    this.#wakeIfEnded();
-  }
-
-  #serveWaiting(): void {
-    while (this.#served < this.#policy.maxConnections) {
-      const waiting = this.#waitingClients.shift();
-      if (waiting === undefined) return;
-      if (!waiting.wire.destroyed) this.#serve(waiting);
-    }
-  }
+  // ---- clients -----------------------------------------------------------------------------------------------------------------
 
   /**
    * How many clients there are and have been, and how many bytes they have carried: for a status page or a metric. Only here.
@@ -289,41 +140,17 @@ export class Server implements AsyncDisposable {
    * ```
    */
   getStats(): ServerStats {
-    let bytesRead = this.#bytesRead;
-    let bytesWritten = this.#bytesWritten;
-    for (const client of this.#clients) {
-      bytesRead += client.bytesRead;
-      bytesWritten += client.bytesWritten;
-    }
-    return {
-      active: this.#clients.size,
-      waiting: this.#waitingClients.length,
-      handshakes: this.#handshakes.size,
-      accepted: this.#accepted,
-      refused: this.#refused,
-      failed: this.#failed,
-      bytesRead,
-      bytesWritten,
-    };
+    return this.#clients.stats();
   }
 
   /** Closes every client's connection, each after what was written to it; those who still wait for their turn, too. */
   closeClients(): void {
-    this.#dropUnserved();
-    for (const transport of [...this.#clients]) transport.close();
+    this.#clients.close();
   }
 
   /** Closes every client's connection at once. */
   abortClients(): void {
-    this.#dropUnserved();
-    for (const transport of [...this.#clients]) transport.abort();
-  }
-
-  /** Cuts off clients that have no transport yet. */
-  #dropUnserved(): void {
-    for (const { wire } of this.#waitingClients.splice(0)) wire.destroy();
-    for (const handshake of [...this.#handshakes]) handshake.abort();
-    this.#wakeIfEnded();
+    this.#clients.abort();
   }
 
   // ---- ending ------------------------------------------------------------------------------------------------------------------
@@ -333,7 +160,7 @@ export class Server implements AsyncDisposable {
     if (this.#closed) return;
     this.#closed = true;
     this.#serving = false;
-    forgetAborted(this.#policy.signal, this.#onAbort);
+    forgetAborted(this.#signal, this.#onAbort);
     for (const listener of this.#listeners) this.#drain(listener.close());
     this.#foreverWaiters.wake();
     this.#wakeIfEnded();
@@ -351,7 +178,7 @@ export class Server implements AsyncDisposable {
 
   /** Whether the server is closed and its last client gone. */
   get #ended(): boolean {
-    return this.#closed && this.#draining === 0 && this.#connected === 0;
+    return this.#closed && this.#draining === 0 && this.#clients.connected === 0;
   }
 
   #wakeIfEnded(): void {
@@ -394,14 +221,13 @@ export class Server implements AsyncDisposable {
     const graceMs = options?.graceMs === undefined ? DEFAULT_GRACE_MS : checkInteger("graceMs", options.graceMs, 0, 2 ** 31 - 1);
     const signal = checkSignal(options?.signal);
     this.close();
-    this.#shuttingDown = true;
-    const clientsBefore = this.#connected - this.#accepted + this.#refused;
-    for (const transport of [...this.#clients]) requestShutdown(transport);
+    const goneBefore = this.#clients.gone;
+    this.#clients.requestShutdown();
     const aborted = await this.#endOfGrace(graceMs, signal);
     this.abortClients();
     await this.waitClosed();
     // Those count, too, who had connected but were only accepted after the call.
-    return { finished: clientsBefore + this.#accepted - this.#refused - aborted, aborted };
+    return { finished: this.#clients.gone - goneBefore - aborted, aborted };
   }
 
   /** Waits for the clients or the deadline; returns how many are left. */
@@ -418,20 +244,11 @@ export class Server implements AsyncDisposable {
       clearTimeout(timer);
       forgetAborted(signal, onAbort);
     }
-    return this.#connected;
+    return this.#clients.connected;
   }
 
   /** For `await using`: `shutdown()` with its default grace period. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown();
-  }
-}
-
-/** Like any method of a protocol that throws, it ends its connection: the other clients are still to be told. */
-function requestShutdown(transport: Transport): void {
-  try {
-    transport.getProtocol().shutdownRequested?.();
-  } catch (error) {
-    transport.abort(error instanceof Error ? error : new Error(`a protocol threw ${show(error)}`, { cause: error }));
   }
 }

@@ -6,10 +6,10 @@
 import net from "node:net";
 import type { SocketAddress, TransportSocket } from "../contracts/extra-info.js";
 import { ipAddress } from "../transports/socket-info.js";
+import type { AcceptHandler, Listener } from "./listener.js";
 import { ListeningSocket } from "./listening-socket.js";
 import { acceptConnections } from "./make-socket.js";
 import { closeServer, listenOn } from "./net-server.js";
-import type { AcceptHandler, Listener } from "./server.js";
 
 /** What a TCP listener is made from. */
 export interface TcpListenOptions {

@@ -1,0 +1,214 @@
+/**
+ * `Clients`: those of a server, from being accepted to their end.
+ *
+ * Theory of operation
+ *
+ * A client gets a transport and a protocol at once, after its TLS handshake if there is one, or when its turn comes: above `maxConnections` it has been accepted, but nothing is
+ * read from it. So it waits, is in its handshake, or is served; each of the three can be cut off, and all of them count as connected.
+ */
+import type net from "node:net";
+import { asError } from "../base/thrown.js";
+import type { ProtocolFactory, Transport } from "../contracts/connection.js";
+import type { ByteCounts, TransportOwner } from "../contracts/transport-owner.js";
+import { now, tellError } from "../transports/diagnostics.js";
+import type { UnixNames } from "../transports/socket-info.js";
+import type { Wire } from "../transports/wire.js";
+import type { AcceptHandler } from "./listener.js";
+import type { ServerTls } from "./options.js";
+import { acceptSecured, type ConnectionFacts, startTransport } from "./start-transport.js";
+
+/** What the server does with its clients. */
+export interface ClientsPolicy {
+  readonly protocolFactory: ProtocolFactory;
+  readonly maxConnections: number;
+  /** Accepted clients above the maximum that may wait. */
+  readonly maxWaiting: number;
+  readonly onError: (error: unknown) => void;
+  /** TLS for every client; `null`: none. */
+  readonly tls: ServerTls | null;
+}
+
+/** What a server has done so far, and what it is doing. */
+export interface ServerStats extends ByteCounts {
+  /** Clients being served. */
+  readonly active: number;
+  /** Accepted clients that wait for their turn: `maxConnections` are being served. */
+  readonly waiting: number;
+  /** Clients whose TLS handshake is under way. */
+  readonly handshakes: number;
+  /** Clients accepted so far. */
+  readonly accepted: number;
+  /** Of these, clients closed at once, since too many were waiting. */
+  readonly refused: number;
+  /** What went wrong so far before a client had a protocol: TLS handshakes, mostly, and failures to accept. */
+  readonly failed: number;
+}
+
+/** A client that was accepted. */
+interface Accepted {
+  readonly wire: Wire;
+  readonly unixNames: UnixNames | null;
+  readonly begunAt: number;
+}
+
+export class Clients {
+  readonly #policy: ClientsPolicy;
+  readonly #onGone: () => void;
+  readonly #served: Set<Transport & ByteCounts> = new Set();
+  /** Clients that have no protocol yet: their TLS handshake is under way. Aborting one ends it. */
+  readonly #handshakes: Set<AbortController> = new Set();
+  readonly #waiting: Accepted[] = [];
+  readonly #owner: TransportOwner = { attach: (transport) => this.#attach(transport), detach: (transport) => this.#detach(transport) };
+  #accepted = 0;
+  #refused = 0;
+  #failed = 0;
+  /** What clients that are gone have carried. */
+  #bytesRead = 0;
+  #bytesWritten = 0;
+  #shuttingDown = false;
+
+  /** @param onGone called when clients have gone */
+  constructor(policy: ClientsPolicy, onGone: () => void) {
+    this.#policy = policy;
+    this.#onGone = onGone;
+  }
+
+  /** Takes a new client. */
+  readonly accept: AcceptHandler = (wire, unixNames) => {
+    this.#accepted += 1;
+    const client = { wire, unixNames, begunAt: now() };
+    if (this.#taken < this.#policy.maxConnections) this.#serve(client);
+    else if (this.#waiting.length < this.#policy.maxWaiting) {
+      wire.pause();
+      this.#waiting.push(client);
+    } else {
+      this.#refused += 1;
+      wire.destroy();
+    }
+  };
+
+  /** Something went wrong before a client had a protocol. */
+  readonly fail = (error: unknown): void => {
+    this.#failed += 1;
+    tellError(null, error, "accept");
+    this.#policy.onError(error);
+  };
+
+  /** Clients being served, and those on their way through the handshake. */
+  get #taken(): number {
+    return this.#served.size + this.#handshakes.size;
+  }
+
+  /** All clients, with those who wait for their turn. */
+  get connected(): number {
+    return this.#taken + this.#waiting.length;
+  }
+
+  #serve({ wire, unixNames, begunAt }: Accepted): void {
+    const { protocolFactory, tls } = this.#policy;
+    const facts = { unixNames, begunAt, owner: this.#owner };
+    if (tls !== null) {
+      void this.#serveSecured(wire.release(), { ...facts, tls });
+      return;
+    }
+    try {
+      startTransport(wire, protocolFactory, facts);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  async #serveSecured(socket: net.Socket, facts: ConnectionFacts & { readonly tls: ServerTls }): Promise<void> {
+    const handshake = new AbortController();
+    this.#handshakes.add(handshake);
+    try {
+      await acceptSecured(socket, this.#policy.protocolFactory, { ...facts, signal: handshake.signal });
+    } catch (error) {
+      if (!handshake.signal.aborted) this.fail(error);
+    } finally {
+      this.#handshakes.delete(handshake);
+      this.#serveWaiting();
+      this.#onGone();
+    }
+  }
+
+  #attach(transport: Transport & ByteCounts): void {
+    this.#served.add(transport);
+    // Accepted from the queue while the server shuts down; its protocol has not been told that it is connected yet.
+    if (this.#shuttingDown) queueMicrotask(() => requestShutdown(transport));
+  }
+
+  #detach(transport: Transport & ByteCounts): void {
+    this.#served.delete(transport);
+    this.#bytesRead += transport.bytesRead;
+    this.#bytesWritten += transport.bytesWritten;
+    this.#serveWaiting();
+    this.#onGone();
+  }
+
+  #serveWaiting(): void {
+    while (this.#taken < this.#policy.maxConnections) {
+      const waiting = this.#waiting.shift();
+      if (waiting === undefined) return;
+      if (!waiting.wire.destroyed) this.#serve(waiting);
+    }
+  }
+
+  /** Clients that were taken and are not there any more. */
+  get gone(): number {
+    return this.#accepted - this.#refused - this.connected;
+  }
+
+  stats(): ServerStats {
+    let bytesRead = this.#bytesRead;
+    let bytesWritten = this.#bytesWritten;
+    for (const client of this.#served) {
+      bytesRead += client.bytesRead;
+      bytesWritten += client.bytesWritten;
+    }
+    return {
+      active: this.#served.size,
+      waiting: this.#waiting.length,
+      handshakes: this.#handshakes.size,
+      accepted: this.#accepted,
+      refused: this.#refused,
+      failed: this.#failed,
+      bytesRead,
+      bytesWritten,
+    };
+  }
+
+  /** Asks every client, also those who are still to be served, to come to an end. */
+  requestShutdown(): void {
+    this.#shuttingDown = true;
+    for (const transport of [...this.#served]) requestShutdown(transport);
+  }
+
+  /** Closes every connection, each after what was written to it. */
+  close(): void {
+    this.#dropUnserved();
+    for (const transport of [...this.#served]) transport.close();
+  }
+
+  /** Closes every connection at once. */
+  abort(): void {
+    this.#dropUnserved();
+    for (const transport of [...this.#served]) transport.abort();
+  }
+
+  /** Cuts off clients that have no transport yet. */
+  #dropUnserved(): void {
+    for (const { wire } of this.#waiting.splice(0)) wire.destroy();
+    for (const handshake of [...this.#handshakes]) handshake.abort();
+    this.#onGone();
+  }
+}
+
+/** Like any method of a protocol that throws, it ends its connection: the other clients are still to be told. */
+function requestShutdown(transport: Transport): void {
+  try {
+    transport.getProtocol().shutdownRequested?.();
+  } catch (error) {
+    transport.abort(asError(error, "a protocol"));
+  }
+}
