@@ -5,7 +5,8 @@ import { discardSock } from "./net/adopt.js";
 import { type ConnectionOptions, createConnection, createUnixConnection, type UnixConnectionOptions } from "./net/connect.js";
 import type { PathLike } from "./net/unix-path.js";
 import { StreamReaderProtocol } from "./streams/protocol.js";
-import { StreamReader, type StreamReaderOptions } from "./streams/reader.js";
+import { StreamReader } from "./streams/reader.js";
+import type { StreamReaderOptions } from "./streams/reader-options.js";
 import { StreamWriter } from "./streams/writer.js";
 
 /** Options of `openUnixConnection()`. */

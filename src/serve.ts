@@ -7,7 +7,8 @@ import { createServer, createUnixServer, type TcpServerOptions, type UnixServerO
 import type { Server } from "./net/server.js";
 import type { PathLike } from "./net/unix-path.js";
 import { type ClientConnectedCallback, type ClientErrorHandler, reportClientError, StreamReaderProtocol } from "./streams/protocol.js";
-import { StreamReader, type StreamReaderOptions } from "./streams/reader.js";
+import { StreamReader } from "./streams/reader.js";
+import type { StreamReaderOptions } from "./streams/reader-options.js";
 
 /** What the two servers of streams share. */
 export interface StreamServerOptions extends StreamReaderOptions {

@@ -17,50 +17,23 @@ import {
   type SignalOptions,
   toBytes,
 } from "../base/arguments.js";
-import { IncompleteReadError, LimitOverrunError } from "../base/errors.js";
+import { LimitOverrunError } from "../base/errors.js";
 import { checkLimit } from "../base/limits.js";
 import { parseSeparators } from "../base/separator-search.js";
 import type { Transport } from "../contracts/connection.js";
 import { type Attempt, Incoming } from "./incoming.js";
+import { iterate, withoutNewline } from "./iteration.js";
 import { LineIterator, LineReading } from "./line-readings.js";
 import { lineAttempt, type MessageTraits, messageAttempt } from "./message-attempts.js";
 import { pullFrom } from "./pulled-source.js";
-
-const NEWLINE = 0x0a;
-const NOTHING: Buffer = Buffer.alloc(0);
-const takeNothing: Attempt<Buffer> = () => NOTHING;
+import { exactAttempt, intoAttempt, peekAttempt, restAttempt, skipAttempt, someAttempt, takeNothing } from "./read-attempts.js";
+import type { LinesOptions, ReadlineOptions, ReaduntilOptions, StreamReaderOptions } from "./reader-options.js";
 
 /** Encodings in which the byte 0x0a is not always a newline. */
 const TWO_BYTE_ENCODINGS: ReadonlySet<string> = new Set(["utf16le", "utf-16le", "ucs2", "ucs-2"]);
 
 /** How much `chunks()` reads at most in one step, unless told: what a socket delivers at most. */
 const CHUNK_BYTES = 65_536;
-
-/** Options of a `StreamReader`. */
-export interface StreamReaderOptions {
-  /** The longest line, in bytes without its separator, and half of what is buffered before the peer is slowed. Default 65,536. */
-  readonly limit?: number | undefined;
-}
-
-/** Options of `readline()`. */
-export interface ReadlineOptions extends SignalOptions {
-  /** The longest line for this call, in bytes without its separator. Default: the reader's limit. */
-  readonly limit?: number | undefined;
-}
-
-/** Options of `readuntil()`. */
-export interface ReaduntilOptions extends ReadlineOptions {
-  /** Whether the result ends in its separator. Default true, as in Python. */
-  readonly keepSeparator?: boolean | undefined;
-}
-
-/** Options of `lines()`. */
-export interface LinesOptions extends ReadlineOptions {
-  /** Gives strings instead of buffers. Default: buffers. Not UTF-16, which has the byte of a newline inside of other characters. */
-  readonly encoding?: BufferEncoding | undefined;
-  /** Whether a line ends in its newline. Default false: both `"\n"` and `"\r\n"` are cut off. */
-  readonly keepSeparator?: boolean | undefined;
-}
 
 /**
  * Reads bytes as they come: lines, exact counts, up to a separator, or whatever is there.
@@ -138,12 +111,11 @@ export class StreamReader implements AsyncIterable<Buffer> {
    */
   read(n: number = -1, options?: SignalOptions): Promise<Buffer> {
     const incoming = this.#incoming;
-    const { queue } = incoming;
     const error = refusal(() => checkInteger("n", n, Number.MIN_SAFE_INTEGER));
     if (error !== null) return error;
     if (n === 0) return incoming.perform("read", takeNothing, options, { takesNothing: true });
-    if (n < 0) return incoming.perform("read", () => (incoming.eof ? queue.takeAll() : undefined), options, { toEof: true });
-    return incoming.perform("read", () => (queue.length > 0 || incoming.eof ? queue.take(Math.min(n, queue.length)) : undefined), options);
+    if (n < 0) return incoming.perform("read", restAttempt(incoming), options, { toEof: true });
+    return incoming.perform("read", someAttempt(incoming, n), options);
   }
 
   /**
@@ -197,16 +169,10 @@ export class StreamReader implements AsyncIterable<Buffer> {
    */
   readexactly(n: number, options?: SignalOptions): Promise<Buffer> {
     const incoming = this.#incoming;
-    const { queue } = incoming;
     const error = refusal(() => checkInteger("n", n, 0));
     if (error !== null) return error;
     if (n === 0) return incoming.perform("readexactly", takeNothing, options, { takesNothing: true });
-    const attempt = (): Buffer | undefined => {
-      if (queue.length >= n) return queue.take(n);
-      if (incoming.eof) throw new IncompleteReadError(queue.takeAll(), n);
-      return undefined;
-    };
-    return incoming.perform("readexactly", attempt, options, { wanted: n });
+    return incoming.perform("readexactly", exactAttempt(incoming, n), options, { wanted: n });
   }
 
   /**
@@ -282,19 +248,14 @@ export class StreamReader implements AsyncIterable<Buffer> {
    */
   peek(n: number, options?: SignalOptions): Promise<Buffer> {
     const incoming = this.#incoming;
-    const { queue } = incoming;
     const error = refusal(() => {
       if (checkInteger("n", n, 0) > this.#limit) {
-        throw new LimitOverrunError(`cannot peek at ${n} bytes: the limit is ${this.#limit}`, queue.length);
+        throw new LimitOverrunError(`cannot peek at ${n} bytes: the limit is ${this.#limit}`, incoming.queue.length);
       }
     });
     if (error !== null) return error;
     if (n === 0) return incoming.perform("peek", takeNothing, options, { takesNothing: true });
-    const attempt = (): Buffer | undefined => {
-      if (queue.length < n && !incoming.eof) return undefined;
-      return queue.length === 0 ? NOTHING : queue.copy(0, Math.min(n, queue.length));
-    };
-    return incoming.perform("peek", attempt, options);
+    return incoming.perform("peek", peekAttempt(incoming, n), options);
   }
 
   /**
@@ -315,23 +276,18 @@ export class StreamReader implements AsyncIterable<Buffer> {
    * ```
    */
   readinto(view: Uint8Array, options?: SignalOptions): Promise<number> {
-    const incoming = this.#incoming;
-    const { queue } = incoming;
     const check = (): void => {
       if (!(view instanceof Uint8Array) || view.length === 0)
         throw invalidType("view", "a Uint8Array of at least one byte whose memory was not given away (detached)", view);
     };
     const error = refusal(check);
     if (error !== null) return error;
+    const copyInto = intoAttempt(this.#incoming, view);
     const attempt = (): number | undefined => {
       check(); // it may have been detached while the call waited
-      if (queue.length === 0) return incoming.eof ? 0 : undefined;
-      const count = Math.min(view.length, queue.length);
-      queue.copyTo(view, count);
-      queue.skip(count);
-      return count;
+      return copyInto();
     };
-    return incoming.perform("readinto", attempt, options);
+    return this.#incoming.perform("readinto", attempt, options);
   }
 
   /**
@@ -351,18 +307,10 @@ export class StreamReader implements AsyncIterable<Buffer> {
    * ```
    */
   skip(n: number, options?: SignalOptions): Promise<number> {
-    const incoming = this.#incoming;
-    const { queue } = incoming;
     const error = refusal(() => checkInteger("n", n, 0));
     if (error !== null) return error;
-    let dropped = 0;
-    const attempt = (): number | undefined => {
-      const count = Math.min(n - dropped, queue.length);
-      if (count > 0) queue.skip(count);
-      dropped += count;
-      return dropped === n || incoming.eof ? dropped : undefined;
-    };
-    return incoming.perform("skip", attempt, options, n === 0 ? { takesNothing: true } : { toEof: true, takesAsTheyCome: true });
+    const traits = n === 0 ? { takesNothing: true } : { toEof: true, takesAsTheyCome: true };
+    return this.#incoming.perform("skip", skipAttempt(this.#incoming, n), options, traits);
   }
 
   /**
@@ -406,7 +354,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
     }
     const traits = { ...this.#messageTraits({ ...options, keepSeparator: true }) };
     const attempt = (): Attempt<Buffer> => lineAttempt(this.#incoming, traits);
-    return this.#iterate(attempt, options, (line) => {
+    return iterate(this.#incoming, attempt, options, (line) => {
       const wanted = keepSeparator ? line : withoutNewline(line);
       return encoding === undefined ? wanted : wanted.toString(encoding);
     });
@@ -429,41 +377,11 @@ export class StreamReader implements AsyncIterable<Buffer> {
   chunks(size: number = CHUNK_BYTES, options: SignalOptions = {}): AsyncIterableIterator<Buffer, undefined> {
     checkInteger("size", size, 1);
     checkOptions("options", options);
-    const { queue } = this.#incoming;
-    const attempt = (): Attempt<Buffer> => () =>
-      queue.length > 0 || this.#incoming.eof ? queue.take(Math.min(size, queue.length)) : undefined;
-    return this.#iterate(attempt, options, (chunk) => chunk);
-  }
-
-  #iterate<T>(
-    makeAttempt: () => Attempt<Buffer>,
-    options: SignalOptions,
-    convert: (bytes: Buffer) => T,
-  ): AsyncIterableIterator<T, undefined> {
-    return {
-      next: () => this.#nextOf(makeAttempt(), options, convert),
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-    };
-  }
-
-  /** The step of an iteration: the bytes of an attempt, or the end if there are none. */
-  #nextOf<T = Buffer>(
-    attempt: Attempt<Buffer>,
-    options?: SignalOptions,
-    convert?: (bytes: Buffer) => T,
-  ): Promise<IteratorResult<T, undefined>> {
-    return this.#incoming.perform<IteratorResult<T, undefined>>(
-      "next",
-      () => {
-        const bytes = attempt();
-        if (bytes === undefined) return undefined;
-        return bytes.length === 0
-          ? { done: true, value: undefined }
-          : { done: false, value: convert === undefined ? (bytes as T) : convert(bytes) };
-      },
+    return iterate(
+      this.#incoming,
+      () => someAttempt(this.#incoming, size),
       options,
+      (chunk) => chunk,
     );
   }
 
@@ -556,10 +474,4 @@ function refusal(check: () => void): Promise<never> | null {
   } catch (error) {
     return Promise.reject(error);
   }
-}
-
-/** Without `"\n"` or `"\r\n"` at its end. */
-function withoutNewline(line: Buffer): Buffer {
-  if (line[line.length - 1] !== NEWLINE) return line;
-  return line.subarray(0, line[line.length - 2] === 0x0d ? -2 : -1);
 }

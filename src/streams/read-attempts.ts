@@ -1,0 +1,62 @@
+/** The attempts at bytes by their number: `read()`, `readexactly()`, and the calls of the kind that Python does not have. */
+import { IncompleteReadError } from "../base/errors.js";
+import type { Attempt, Incoming } from "./incoming.js";
+
+const NOTHING: Buffer = Buffer.alloc(0);
+
+/** Takes nothing, at once. */
+export const takeNothing: Attempt<Buffer> = () => NOTHING;
+
+/** Takes everything, once the stream has ended. */
+export function restAttempt(incoming: Incoming): Attempt<Buffer> {
+  return () => (incoming.eof ? incoming.queue.takeAll() : undefined);
+}
+
+/** Takes up to `n` bytes, as soon as there are any; none at EOF. */
+export function someAttempt(incoming: Incoming, n: number): Attempt<Buffer> {
+  const { queue } = incoming;
+  return () => (queue.length > 0 || incoming.eof ? queue.take(Math.min(n, queue.length)) : undefined);
+}
+
+/** Takes `n` bytes; at EOF it takes what there is and fails. */
+export function exactAttempt(incoming: Incoming, n: number): Attempt<Buffer> {
+  const { queue } = incoming;
+  return () => {
+    if (queue.length >= n) return queue.take(n);
+    if (incoming.eof) throw new IncompleteReadError(queue.takeAll(), n);
+    return undefined;
+  };
+}
+
+/** Copies `n` bytes and leaves them; fewer at EOF. */
+export function peekAttempt(incoming: Incoming, n: number): Attempt<Buffer> {
+  const { queue } = incoming;
+  return () => {
+    if (queue.length < n && !incoming.eof) return undefined;
+    return queue.length === 0 ? NOTHING : queue.copy(0, Math.min(n, queue.length));
+  };
+}
+
+/** Takes bytes into memory of the caller's, as soon as there are any; none at EOF. */
+export function intoAttempt(incoming: Incoming, view: Uint8Array): Attempt<number> {
+  const { queue } = incoming;
+  return () => {
+    if (queue.length === 0) return incoming.eof ? 0 : undefined;
+    const count = Math.min(view.length, queue.length);
+    queue.copyTo(view, count);
+    queue.skip(count);
+    return count;
+  };
+}
+
+/** Drops bytes as they come, until `n` are gone or the stream has ended. */
+export function skipAttempt(incoming: Incoming, n: number): Attempt<number> {
+  const { queue } = incoming;
+  let dropped = 0;
+  return () => {
+    const count = Math.min(n - dropped, queue.length);
+    if (count > 0) queue.skip(count);
+    dropped += count;
+    return dropped === n || incoming.eof ? dropped : undefined;
+  };
+}
