@@ -3,16 +3,16 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { turns, until } from "../support/turns.js";
-import { openProtocols, openToBareSocket, protocolKinds } from "./recording-protocol.js";
+import { openProtocols, openToBareSocket, protocolKinds } from "./protocol-pairs.js";
 
 for (const kind of protocolKinds) {
   describe(`the calls of a transport over ${kind.name}`, () => {
     it("are connectionMade, dataReceived, eofReceived, connectionLost", async () => {
       await using pair = await openProtocols(kind);
       pair.client.transport.write("question");
-      await until(() => pair.peer.received.length === 8);
+      await until(() => pair.peer.receivedBytes === 8);
       pair.peer.transport.write("answer");
-      await until(() => pair.client.received.length === 6);
+      await until(() => pair.client.receivedBytes === 6);
       pair.client.transport.close();
       await pair.peer.lost;
       await pair.client.lost;
@@ -69,7 +69,7 @@ for (const kind of protocolKinds) {
       await turns(5);
       assert.equal(pair.peer.transport.isClosing(), false);
       pair.peer.transport.write("late answer");
-      await until(() => pair.client.received.length === 11);
+      await until(() => pair.client.receivedBytes === 11);
       pair.peer.transport.close();
       assert.equal(await pair.peer.lost, null);
       assert.deepEqual(pair.peer.calls, ["connectionMade", "eofReceived", "connectionLost"]);
@@ -117,7 +117,7 @@ for (const kind of protocolKinds) {
     it("no data comes after close()", async () => {
       await using pair = await openToBareSocket(kind);
       pair.socket.write("one");
-      await until(() => pair.client.received.length === 3);
+      await until(() => pair.client.receivedBytes === 3);
       pair.client.transport.close();
       pair.socket.write("two");
       await pair.client.lost;

@@ -2,8 +2,9 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { RecordingProtocol } from "asyncio-streams/testing";
 import { turns, until } from "../support/turns.js";
-import { openProtocols, openToBareSocket, protocolKinds, RecordingProtocol } from "./recording-protocol.js";
+import { openProtocols, openToBareSocket, protocolKinds } from "./protocol-pairs.js";
 
 const MUCH_BYTES = 16 * 1_048_576;
 
@@ -16,10 +17,10 @@ for (const kind of protocolKinds) {
       pair.peer.transport.write("held back");
       await until(() => pair.peer.transport.getWriteBufferSize() === 0);
       await turns(10);
-      assert.equal(pair.client.received.length, 0);
+      assert.equal(pair.client.receivedBytes, 0);
       pair.client.transport.resumeReading();
       assert.equal(pair.client.transport.isReading(), true);
-      await until(() => pair.client.received.length === 9);
+      await until(() => pair.client.receivedBytes === 9);
     });
 
     it("holds back the peer once the system's buffers are full", async () => {
@@ -28,7 +29,7 @@ for (const kind of protocolKinds) {
       pair.peer.transport.write(Buffer.alloc(MUCH_BYTES));
       await turns(50);
       assert.ok(pair.peer.transport.getWriteBufferSize() > 0);
-      assert.equal(pair.client.received.length, 0);
+      assert.equal(pair.client.receivedBytes, 0);
       pair.client.transport.resumeReading();
       await until(() => pair.client.calls.includes("dataReceived"));
     });
@@ -39,9 +40,9 @@ for (const kind of protocolKinds) {
       pair.peer.transport.write("early");
       await until(() => pair.peer.transport.getWriteBufferSize() === 0);
       await turns(10);
-      assert.equal(pair.client.received.length, 0);
+      assert.equal(pair.client.receivedBytes, 0);
       pair.client.transport.resumeReading();
-      await until(() => pair.client.received.length === 5);
+      await until(() => pair.client.receivedBytes === 5);
     });
 
     it("works in connectionMade of an accepted connection", async () => {
@@ -49,18 +50,18 @@ for (const kind of protocolKinds) {
       pair.client.transport.write("early");
       await until(() => pair.client.transport.getWriteBufferSize() === 0);
       await turns(10);
-      assert.equal(pair.peer.received.length, 0);
+      assert.equal(pair.peer.receivedBytes, 0);
       pair.peer.transport.resumeReading();
-      await until(() => pair.peer.received.length === 5);
+      await until(() => pair.peer.receivedBytes === 5);
     });
 
     it("works in dataReceived: no more comes in the same turn", async () => {
       await using pair = await openProtocols(kind, { client: { dataReceived: () => pair.client.transport.pauseReading() } });
       pair.peer.transport.write(Buffer.alloc(1_000_000));
-      await until(() => pair.client.received.length > 0);
-      const { length } = pair.client.received;
+      await until(() => pair.client.receivedBytes > 0);
+      const { receivedBytes } = pair.client;
       await turns(10);
-      assert.equal(pair.client.received.length, length);
+      assert.equal(pair.client.receivedBytes, receivedBytes);
     });
 
     it("holds back the peer's EOF, too", async () => {
@@ -88,7 +89,7 @@ for (const kind of protocolKinds) {
       transport.resumeReading();
       assert.equal(transport.isReading(), true);
       pair.peer.transport.write("data");
-      await until(() => pair.client.received.length === 4);
+      await until(() => pair.client.receivedBytes === 4);
     });
 
     it("does nothing on a closed connection, like resumeReading()", async () => {
@@ -119,7 +120,7 @@ for (const kind of protocolKinds) {
     it("gives every later call to the new protocol, and connectionMade to nobody", async () => {
       await using pair = await openToBareSocket(kind);
       pair.socket.write("first");
-      await until(() => pair.client.received.length === 5);
+      await until(() => pair.client.receivedBytes === 5);
       const next = new RecordingProtocol();
       pair.client.transport.setProtocol(next);
       assert.equal(pair.client.transport.getProtocol(), next);
@@ -136,9 +137,9 @@ for (const kind of protocolKinds) {
       const next = new RecordingProtocol();
       await using pair = await openToBareSocket(kind, { dataReceived: () => pair.client.transport.setProtocol(next) });
       pair.socket.write("for the first");
-      await until(() => pair.client.received.length === 13);
+      await until(() => pair.client.receivedBytes === 13);
       pair.socket.write("for the next");
-      await until(() => next.received.length === 12);
+      await until(() => next.receivedBytes === 12);
       assert.equal(pair.client.received.toString(), "for the first");
       pair.client.connectionLost(null);
     });

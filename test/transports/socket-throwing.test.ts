@@ -2,9 +2,10 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { type ProtocolHooks, RecordingProtocol } from "asyncio-streams/testing";
 import { expectWarnings } from "../support/leak-guard.js";
 import { turns, until } from "../support/turns.js";
-import { type Hooks, openProtocols, protocolKinds, RecordingProtocol } from "./recording-protocol.js";
+import { openProtocols, protocolKinds } from "./protocol-pairs.js";
 
 const MUCH = Buffer.alloc(16 * 1_048_576, "x");
 
@@ -39,7 +40,7 @@ for (const kind of protocolKinds) {
           peer.transport.resumeReading();
         },
       ],
-    ] as const satisfies readonly [keyof Hooks, (pair: { client: RecordingProtocol; peer: RecordingProtocol }) => void][]) {
+    ] as const satisfies readonly [keyof ProtocolHooks, (pair: { client: RecordingProtocol; peer: RecordingProtocol }) => void][]) {
       it(`in ${method} loses the connection with that error`, async () => {
         await using pair = await openProtocols(kind, { client: { [method]: thrower(failure) } });
         provoke(pair);
@@ -66,7 +67,7 @@ for (const kind of protocolKinds) {
       assert.equal(await protocols[0]!.lost, failure);
       const [transport, two] = await kind.connect(() => new RecordingProtocol(), server);
       transport.write("hello");
-      await until(() => protocols[1]?.received.length === 5);
+      await until(() => protocols[1]?.receivedBytes === 5);
       transport.close();
       await two.lost;
       server.close();

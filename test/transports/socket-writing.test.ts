@@ -6,7 +6,7 @@ import type net from "node:net";
 import { describe, it } from "node:test";
 import { InvalidStateError } from "asyncio-streams";
 import { turns, until } from "../support/turns.js";
-import { openToBareSocket, protocolKinds } from "./recording-protocol.js";
+import { openToBareSocket, protocolKinds } from "./protocol-pairs.js";
 
 const MUCH_BYTES = 16 * 1_048_576;
 

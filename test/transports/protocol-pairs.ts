@@ -1,4 +1,4 @@
-/** A protocol that notes its calls, and connections with one at each end, or with a bare `net.Socket` at the other. */
+/** Connections with a recording protocol at each end, or with a bare `net.Socket` at the other. */
 import net from "node:net";
 import {
   createConnection,
@@ -10,63 +10,8 @@ import {
   type Server,
   type Transport,
 } from "asyncio-streams";
+import { type ProtocolHooks, RecordingProtocol } from "asyncio-streams/testing";
 import { socketPath } from "../support/temporary.js";
-
-/** What a test wants a protocol to do in some of its methods, beside noting the call. */
-export type Hooks = { [Name in keyof Protocol]?: (...args: Parameters<NonNullable<Protocol[Name]>>) => unknown };
-
-export class RecordingProtocol implements Protocol {
-  /** The methods called so far; data with its text. */
-  readonly calls: string[] = [];
-  /** What `connectionLost()` was called with. */
-  readonly losses: (Error | null)[] = [];
-  readonly lost: Promise<Error | null>;
-  transport!: Transport;
-  received: Buffer = Buffer.alloc(0);
-  readonly #hooks: Hooks;
-  #onLost!: (error: Error | null) => void;
-
-  constructor(hooks: Hooks = {}) {
-    this.#hooks = hooks;
-    this.lost = new Promise((resolve) => {
-      this.#onLost = resolve;
-    });
-  }
-
-  connectionMade(transport: Transport): void {
-    this.calls.push("connectionMade");
-    this.transport = transport;
-    this.#hooks.connectionMade?.(transport);
-  }
-  dataReceived(data: Buffer): void {
-    this.calls.push("dataReceived");
-    this.received = Buffer.concat([this.received, data]);
-    this.#hooks.dataReceived?.(data);
-  }
-  eofReceived(): boolean | void {
-    this.calls.push("eofReceived");
-    return this.#hooks.eofReceived?.() as boolean | void;
-  }
-  connectionLost(error: Error | null): void {
-    this.calls.push("connectionLost");
-    this.losses.push(error);
-    this.#onLost(error);
-    this.#hooks.connectionLost?.(error);
-  }
-  pauseWriting(): void {
-    this.calls.push("pauseWriting");
-    this.#hooks.pauseWriting?.();
-  }
-  resumeWriting(): void {
-    this.calls.push("resumeWriting");
-    this.#hooks.resumeWriting?.();
-  }
-
-  /** The calls without repetitions of `dataReceived`, whose number is the system's affair. */
-  get order(): string[] {
-    return this.calls.filter((call, index) => call !== "dataReceived" || this.calls[index - 1] !== call);
-  }
-}
 
 /** A kind of socket, with protocols instead of streams. */
 export interface ProtocolKind {
@@ -105,7 +50,10 @@ export interface ProtocolPair extends AsyncDisposable {
 }
 
 /** Connects two recording protocols; disposing aborts both. */
-export async function openProtocols(kind: ProtocolKind, hooks: { client?: Hooks; peer?: Hooks } = {}): Promise<ProtocolPair> {
+export async function openProtocols(
+  kind: ProtocolKind,
+  hooks: { client?: ProtocolHooks; peer?: ProtocolHooks } = {},
+): Promise<ProtocolPair> {
   const peer = new RecordingProtocol(hooks.peer);
   const accepted = new Promise<void>((resolve) => {
     const connectionMade = peer.connectionMade.bind(peer);
@@ -141,7 +89,7 @@ export interface BarePair extends AsyncDisposable {
 }
 
 /** Connects a recording protocol to a bare `net.Socket`; disposing destroys both. */
-export async function openToBareSocket(kind: ProtocolKind, hooks: Hooks = {}): Promise<BarePair> {
+export async function openToBareSocket(kind: ProtocolKind, hooks: ProtocolHooks = {}): Promise<BarePair> {
   const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true });
   const accepted = new Promise<net.Socket>((resolve) => server.once("connection", resolve));
   await kind.listen(server);
