@@ -55,17 +55,24 @@ const READERS = {
 };
 
 /**
- * Deno names the file of a `describe()` only. What is in it comes as steps, "describe > it", in a list of their own, in the order in which both ran.
+ * Deno names the file of a `describe()` only. What is in it comes as steps, "describe > it", in a list of their own, in the order in which they ran. Where two files have a `describe()` of
+ * the same name, the first run of such steps is the first file's.
  */
 function readDeno(text) {
   const cases = testCases(text);
   const suites = cases.filter(({ classname }) => classname.includes("test/"));
-  let at = 0;
+  const files = new Map(suites.map(({ name }) => [name, suites.filter((one) => one.name === name)]));
+  let current = { name: "", classname: "" };
   return cases
     .filter(({ classname }) => !classname.includes("test/"))
     .map(({ name, outcome }) => {
-      while (!name.startsWith(`${suites[at].name} > `)) at += 1;
-      return { file: suites[at].classname, outcome };
+      const suite = name.slice(0, name.indexOf(" > "));
+      if (suite !== current.name) {
+        const [next, ...later] = files.get(suite);
+        if (later.length > 0) files.set(suite, later);
+        current = next;
+      }
+      return { file: current.classname, outcome };
     });
 }
 
