@@ -47,10 +47,11 @@ describe("docs/runtimes.md", () => {
     for (const [folder = ""] of matrix) assert.ok(folder === "**all**" || folders.includes(folder.slice(1, -2)), folder);
   });
 
-  it("tells of no failure, and of no skip on Node", () => {
-    for (const [, ...cells] of matrix) {
+  it("tells of no failure, and of no skip on Node but those that need CPython 3.13", () => {
+    for (const [folder, ...cells] of matrix) {
       for (const cell of cells) assert.doesNotMatch(cell, /failed/);
-      for (const cell of cells.slice(0, 4)) assert.doesNotMatch(cell, /skipped/);
+      const known = folder === "`parity/`" || folder === "**all**" ? ", 3 skipped" : "";
+      for (const cell of cells.slice(0, 4)) assert.match(cell.replace(known, ""), /^\d+$/);
     }
   });
 });
