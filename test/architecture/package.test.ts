@@ -5,7 +5,8 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import * as publicFace from "asyncio-streams";
 import * as framing from "asyncio-streams/framing";
-import { root, sourceFiles } from "./source-files.js";
+import { root } from "../support/repository.js";
+import { sourceFiles } from "./source-files.js";
 
 interface Manifest {
   readonly dependencies?: object;

@@ -3,7 +3,7 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { root } from "./source-files.js";
+import { root } from "../support/repository.js";
 
 const read = (path: string): string => readFileSync(`${root}${path}`, "utf8");
 const manifest = JSON.parse(read("package.json")) as { readonly version: string; readonly publishConfig: object };

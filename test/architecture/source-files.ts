@@ -1,7 +1,7 @@
 /** The files of `src/`, with what they import: what the policy tests look at. */
 import { readdirSync, readFileSync } from "node:fs";
 import { posix } from "node:path";
-import { fileURLToPath } from "node:url";
+import { root } from "../support/repository.js";
 
 /** One import, of a value or only of types. */
 export interface Import {
@@ -14,9 +14,6 @@ export interface SourceFile {
   readonly text: string;
   readonly imports: readonly Import[];
 }
-
-/** The repository's root, seen from `build/test/architecture/`. */
-export const root: string = fileURLToPath(new URL("../../../", import.meta.url));
 
 const IMPORT = /^(?:import|export)\s+(type\s+)?(?:[\w*{},\s]+?\s+from\s+)"([^"]+)"/gm;
 const BARE_IMPORT = /^import\s+"([^"]+)"/gm;

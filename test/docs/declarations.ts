@@ -1,7 +1,7 @@
 /** The public API as its declarations (`dist/**\/*.d.ts`) have it: what is exported, and the public members of classes and interfaces. */
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { root } from "./markdown.js";
+import { root } from "../support/repository.js";
 
 const INDEX = join(root, "dist", "index.d.ts");
 

@@ -1,7 +1,7 @@
 /** The docstrings of the public API, as the declarations (`dist/**\/*.d.ts`) have them. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { root } from "./markdown.js";
+import { root } from "../support/repository.js";
 
 /** A docstring, and what it stands on. */
 export interface Docstring {

@@ -5,7 +5,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import * as api from "asyncio-streams";
-import { readMarkdown, root } from "./markdown.js";
+import { root } from "../support/repository.js";
+import { readMarkdown } from "./markdown.js";
 
 const document = readMarkdown("docs/errors.md");
 const documented = document.headings

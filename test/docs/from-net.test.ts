@@ -10,9 +10,10 @@ import { readFileSync } from "node:fs";
 import net from "node:net";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { root } from "../support/repository.js";
 import { runtime } from "../support/runtime.js";
 import { exportedNames, membersOf } from "./declarations.js";
-import { leadingCode, readMarkdown, root } from "./markdown.js";
+import { leadingCode, readMarkdown } from "./markdown.js";
 
 const document = readMarkdown("docs/from-net.md");
 const HEADINGS = ["Functions", "Connecting", "Sockets: events", "Sockets: methods and properties", "Servers", "TLS"];

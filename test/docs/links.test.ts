@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
-import { documents, readMarkdown, root } from "./markdown.js";
+import { root } from "../support/repository.js";
+import { documents, readMarkdown } from "./markdown.js";
 
 /** A heading's anchor, as GitHub makes it. */
 function anchor(heading: string): string {

@@ -1,10 +1,7 @@
 /** Reading our own Markdown: headings, tables and code blocks, as far as the documentation's tests need them. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-
-/** The repository. */
-export const root: string = fileURLToPath(new URL("../../../", import.meta.url));
+import { root } from "../support/repository.js";
 
 /** A row of a table: its cells, without the bars. */
 export type Row = readonly string[];

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { readMarkdown, root } from "./markdown.js";
+import { root, testFile } from "../support/repository.js";
+import { readMarkdown } from "./markdown.js";
 
 /** The rows of the table: the fault, and the files that show what happens. */
 const rows = readMarkdown("docs/reliability.md")
@@ -21,7 +22,7 @@ function described(file: string): string[] {
   return [...source.matchAll(/\bdescribe\(\s*(["'`])(.*?)\1/g)].map(([, , title]) => title as string);
 }
 
-const faultTests = readdirSync(join(root, "test", "faults"))
+const faultTests = readdirSync(testFile("faults"))
   .filter((name) => name.endsWith(".test.ts"))
   .map((name) => `test/faults/${name}`);
 

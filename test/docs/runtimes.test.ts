@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { leadingCode, readMarkdown, root } from "./markdown.js";
+import { root } from "../support/repository.js";
+import { leadingCode, readMarkdown } from "./markdown.js";
 
 /** The skips in the tests: name, runtime, runtime. */
 const marks = readdirSync(join(root, "test"), { recursive: true, encoding: "utf8" })

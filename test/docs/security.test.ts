@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { leadingCode, readMarkdown, root } from "./markdown.js";
+import { root } from "../support/repository.js";
+import { leadingCode, readMarkdown } from "./markdown.js";
 
 const document = readMarkdown("docs/security.md");
 const rows = ["Nothing grows without bound", "Who may connect, and to whom", "Bytes stay where they belong"].flatMap((heading) =>

@@ -20,10 +20,11 @@ import * as api from "asyncio-streams";
 import * as framing from "asyncio-streams/framing";
 import * as testing from "asyncio-streams/testing";
 import { certificateFile, keyFile } from "../support/certificates.js";
+import { root } from "../support/repository.js";
 import { runtime } from "../support/runtime.js";
 import { temporaryDirectory } from "../support/temporary.js";
 import { docstringModules } from "./docstrings.js";
-import { type CodeBlock, documents, readMarkdown, root } from "./markdown.js";
+import { type CodeBlock, documents, readMarkdown } from "./markdown.js";
 
 /** What the world has in place of the library's own. */
 const REPLACED = ["openConnection", "openUnixConnection", "startServer", "startUnixServer"];

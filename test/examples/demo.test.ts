@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { root } from "../docs/markdown.js";
+import { root } from "../support/repository.js";
 import { runExample } from "./run-example.js";
 
 const { stdout, status } = runExample("demo.js");

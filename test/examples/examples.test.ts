@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { readMarkdown, root } from "../docs/markdown.js";
+import { readMarkdown } from "../docs/markdown.js";
+import { root } from "../support/repository.js";
 // The examples of TLS look where this has put the certificates.
 import "../support/certificates.js";
 import { runExample } from "./run-example.js";

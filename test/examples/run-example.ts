@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { root } from "../docs/markdown.js";
+import { root } from "../support/repository.js";
 import { runtime } from "../support/runtime.js";
 import { temporaryDirectory } from "../support/temporary.js";
 

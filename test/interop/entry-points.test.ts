@@ -2,7 +2,6 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
-import { join } from "node:path";
 import { describe, it } from "node:test";
 import {
   BaseProtocol,
@@ -19,8 +18,8 @@ import {
   startUnixServer,
   type Transport,
 } from "asyncio-streams";
-import { root } from "../docs/markdown.js";
 import { certificatesFolder, identity, trust } from "../support/certificates.js";
+import { testFile } from "../support/repository.js";
 import { socketPath } from "../support/temporary.js";
 import { until } from "../support/turns.js";
 import { Piped } from "./piped.js";
@@ -98,7 +97,7 @@ const serving: Readonly<Record<string, (path: string, tls: ServerTls) => Promise
 };
 
 function python(name: string, where: string, tls: boolean): Piped {
-  return new Piped("python3", "python3", join(root, "test", "interop", "entry_points.py"), name, where, tls ? certificatesFolder : "plain");
+  return new Piped("python3", "python3", testFile("interop/entry_points.py"), name, where, tls ? certificatesFolder : "plain");
 }
 
 const overUnix = (name: string): boolean => name.includes("unix");

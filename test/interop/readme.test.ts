@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe } from "node:test";
-import { readMarkdown, root } from "../docs/markdown.js";
+import { readMarkdown } from "../docs/markdown.js";
+import { root } from "../support/repository.js";
 import { exampleOutput } from "./example.js";
 import { program } from "./program.js";
 

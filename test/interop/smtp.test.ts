@@ -9,10 +9,10 @@ import { describe, it } from "node:test";
 import { type Server, type SocketAddress, StreamReader } from "asyncio-streams";
 import { type Mail, type SmtpOptions, smtpServer } from "../../examples/smtp-server.js";
 import { payload } from "../conformance/payload.js";
-import { root } from "../docs/markdown.js";
 import { exampleCommand, exampleEnvironment } from "../examples/run-example.js";
 import { certificateFile, identity } from "../support/certificates.js";
 import { kinds } from "../support/pairs.js";
+import { testFile } from "../support/repository.js";
 import { socketPath, temporaryDirectory } from "../support/temporary.js";
 import { findProgram } from "./program.js";
 
@@ -56,7 +56,7 @@ function swaks(address: SocketAddress, text: string, ...more: readonly string[])
 async function smtplib(address: SocketAddress, ...texts: readonly string[]): Promise<string[]> {
   const where = typeof address === "string" ? address : String(address[1]);
   const recipients = ["you@mail.example", "them@mail.example"];
-  const script = join(root, "test", "interop", "smtp_client.py");
+  const script = testFile("interop/smtp_client.py");
   const { code, output } = await run(
     python,
     script,

@@ -9,7 +9,8 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
 import { build, type Metafile } from "esbuild";
-import { installed, installedFiles, newProject, root, tarball } from "./under-test.js";
+import { root } from "../support/repository.js";
+import { installed, installedFiles, newProject, tarball } from "./under-test.js";
 
 /** Bytes, and a count. */
 const BOUNDS = {

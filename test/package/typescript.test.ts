@@ -7,7 +7,8 @@ import assert from "node:assert/strict";
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
-import { type Ended, newProject, oldCompiler, root, runAnyhow, runProgram } from "./under-test.js";
+import { root } from "../support/repository.js";
+import { type Ended, newProject, oldCompiler, runAnyhow, runProgram } from "./under-test.js";
 
 const modules = join(root, "node_modules");
 const COMPILERS = { new: join(modules, "typescript/bin/tsc"), old: oldCompiler };

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { cpSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { testFile } from "../support/repository.js";
 import { socketPath, temporaryDirectory } from "../support/temporary.js";
 
 interface Described {
@@ -15,9 +15,6 @@ interface Described {
 const folder = process.env["PACKAGE_UNDER_TEST"];
 if (folder === undefined) throw new Error("these tests are run by: npm run test:package");
 const described = JSON.parse(readFileSync(join(folder, "package-under-test.json"), "utf8")) as Described;
-
-/** The repository. */
-export const root: string = fileURLToPath(new URL("../../../", import.meta.url));
 
 /** The packed file. */
 export const tarball: string = described.tarball;
@@ -42,7 +39,7 @@ export const runtimes: readonly { readonly name: string; readonly command: reado
 export function newProject(installer: "npm" | "bun" = "npm"): string {
   const directory = temporaryDirectory();
   cpSync(join(folder as string, installer), directory, { recursive: true });
-  cpSync(join(root, "test", "package", "consumers"), directory, { recursive: true });
+  cpSync(testFile("package/consumers"), directory, { recursive: true });
   return directory;
 }
 

@@ -2,13 +2,13 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
-import { parityFile } from "./python.js";
+import { testFile } from "../support/repository.js";
 import { compare, type Verdict } from "./script-player.js";
 import type { Script, ScriptStep } from "./scripts.js";
 
 /** What CPython gives for each script, in order, while they are made. */
 export async function* judge(python: string, scripts: Iterable<Script>): AsyncGenerator<readonly Verdict[]> {
-  const child = spawn(python, [parityFile("judge.py")], { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(python, [testFile("parity/judge.py")], { stdio: ["pipe", "pipe", "inherit"] });
   const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
   const lines = function* (): Generator<string> {
     for (const script of scripts) yield `${JSON.stringify(script)}\n`;

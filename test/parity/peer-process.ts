@@ -2,7 +2,7 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
-import { parityFile } from "./python.js";
+import { testFile } from "../support/repository.js";
 
 export class PeerProcess implements AsyncDisposable {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
@@ -11,7 +11,7 @@ export class PeerProcess implements AsyncDisposable {
 
   /** Starts it; what it says of its errors goes to our own standard error. */
   constructor(python: string, ...args: readonly string[]) {
-    this.#child = spawn(python, [parityFile("peer.py"), ...args], { stdio: ["pipe", "pipe", "inherit"] });
+    this.#child = spawn(python, [testFile("parity/peer.py"), ...args], { stdio: ["pipe", "pipe", "inherit"] });
     this.#closed = once(this.#child, "close") as Promise<[number | null, string | null]>;
     this.#child.stdout.setEncoding("utf8").on("data", (text: string) => {
       this.#output += text;

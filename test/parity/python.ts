@@ -1,24 +1,11 @@
 /** Finding this folder's Python scripts and recordings (the build copies neither), and a Python to run them. */
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-
-function repositoryRoot(): string {
-  for (let folder = dirname(fileURLToPath(import.meta.url)); folder !== dirname(folder); folder = dirname(folder)) {
-    if (existsSync(join(folder, "package.json"))) return folder;
-  }
-  throw new Error(`no package.json above ${import.meta.url}`);
-}
-
-/** The path of a script or recording in `test/parity/`. */
-export function parityFile(name: string): string {
-  return join(repositoryRoot(), "test", "parity", name);
-}
+import { readFileSync } from "node:fs";
+import { testFile } from "../support/repository.js";
 
 /** A recording as data. */
 export function readRecording(name: string): unknown {
-  return JSON.parse(readFileSync(parityFile(name), "utf8"));
+  return JSON.parse(readFileSync(testFile(`parity/${name}`), "utf8"));
 }
 
 /**
@@ -44,7 +31,7 @@ export function needsPython(python: string | null, minor: number): { skip: strin
 
 /** Records again: the text of a recording as this Python makes it. */
 export function recordAgain(python: string, what: string): string {
-  const { status, stdout, stderr } = spawnSync(python, [parityFile("record.py"), "--stdout", what], { encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(python, [testFile("parity/record.py"), "--stdout", what], { encoding: "utf8" });
   if (status !== 0) throw new Error(`record.py failed: ${stderr}`);
   return stdout;
 }

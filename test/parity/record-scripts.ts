@@ -4,8 +4,9 @@
  * Scripts that once went another way are kept: what `scripts.json` has beyond the made ones is judged again and stays. Add one at its end with `[]` for verdicts.
  */
 import { existsSync, writeFileSync } from "node:fs";
+import { testFile } from "../support/repository.js";
 import { judge } from "./judge.js";
-import { findPython, parityFile, readRecording } from "./python.js";
+import { findPython, readRecording } from "./python.js";
 import type { Verdict } from "./script-player.js";
 import { makeScript, type Script } from "./scripts.js";
 
@@ -15,9 +16,9 @@ const SEED = 20;
 
 const python = findPython(13);
 if (python === null) throw new Error("needs a CPython >= 3.13: name one in PYTHON");
-const before = existsSync(parityFile("scripts.json")) ? (readRecording("scripts.json") as [Script, readonly Verdict[]][]) : [];
+const before = existsSync(testFile("parity/scripts.json")) ? (readRecording("scripts.json") as [Script, readonly Verdict[]][]) : [];
 const made = Array.from({ length: MADE }, (_, number) => makeScript(SEED, number, { severalSeparators: true }));
 const scripts = [...made, ...before.slice(MADE).map(([script]) => script)];
 const lines: string[] = [];
 for await (const verdicts of judge(python, scripts)) lines.push(JSON.stringify([scripts[lines.length], verdicts]));
-writeFileSync(parityFile("scripts.json"), `[\n${lines.join(",\n")}\n]\n`);
+writeFileSync(testFile("parity/scripts.json"), `[\n${lines.join(",\n")}\n]\n`);

@@ -2,11 +2,9 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { root } from "./repository.js";
 import { runtime } from "./runtime.js";
 
-/** The repository. */
-const root = fileURLToPath(new URL("../../../", import.meta.url));
 const folder = join(root, "build", "certificates");
 if (!existsSync(folder)) {
   const script = join(root, "scripts", "make-certificates.mjs");
@@ -52,8 +50,3 @@ export const trust: { readonly ca: string } = { ca: certificate("ca") };
 
 /** Where they are, for another program. */
 export const certificatesFolder: string = folder;
-
-/** The path of a script beside the TLS tests, which the build does not copy. */
-export function tlsTestFile(name: string): string {
-  return join(root, "test", "tls", name);
-}

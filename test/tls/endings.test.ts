@@ -11,8 +11,9 @@ import { describe, it } from "node:test";
 import tls from "node:tls";
 import { ConnectionTimeoutError, type StreamReader, type StreamWriter } from "asyncio-streams";
 import { findPython, needsPython } from "../parity/python.js";
-import { certificatesFolder, identity, tlsTestFile, trust } from "../support/certificates.js";
+import { certificatesFolder, identity, trust } from "../support/certificates.js";
 import { tcp } from "../support/pairs.js";
+import { testFile } from "../support/repository.js";
 import { connectTo, listen } from "./kinds.js";
 import { dial, type Lane, Relay } from "./relay.js";
 
@@ -137,7 +138,7 @@ for (const [role, run] of [
 
 describe("the table of ends", () => {
   it("is what CPython tells", needsPython(python, 11), () => {
-    const { stdout, stderr } = spawnSync(python as string, [tlsTestFile("endings.py"), certificatesFolder], { encoding: "utf8" });
+    const { stdout, stderr } = spawnSync(python as string, [testFile("tls/endings.py"), certificatesFolder], { encoding: "utf8" });
     assert.equal(stderr, "");
     assert.deepEqual(JSON.parse(stdout), { client: expected, server: expected });
   });

@@ -7,8 +7,9 @@ import { rmSync } from "node:fs";
 import { describe, it } from "node:test";
 import { openConnection, openUnixConnection } from "asyncio-streams";
 import { findPython, needsPython } from "../parity/python.js";
-import { certificatesFolder, identity, tlsTestFile, trust } from "../support/certificates.js";
+import { certificatesFolder, identity, trust } from "../support/certificates.js";
 import { kinds, unix } from "../support/pairs.js";
+import { testFile } from "../support/repository.js";
 import { socketPath } from "../support/temporary.js";
 import { answer, conversations, converse } from "./conversations.js";
 import type { TlsSetting } from "./kinds.js";
@@ -23,7 +24,7 @@ class PythonPeer implements AsyncDisposable {
   output = "";
 
   constructor(python: string, { version, begin }: TlsSetting, ...args: readonly string[]) {
-    this.#child = spawn(python, [tlsTestFile("peer.py"), certificatesFolder, version, begin, ...args], {
+    this.#child = spawn(python, [testFile("tls/peer.py"), certificatesFolder, version, begin, ...args], {
       stdio: ["pipe", "pipe", "inherit"],
     });
     this.#ended = once(this.#child, "close");

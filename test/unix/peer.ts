@@ -1,9 +1,8 @@
 /** Other processes: scripts that lie beside the tests, on the same runtime or in Python. Parent and child exchange lines of JSON. */
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { testFile } from "../support/repository.js";
 import { runtime } from "../support/runtime.js";
 
 /** How a process ended. */
@@ -110,9 +109,7 @@ export function needs(...all: readonly { skip: string | false }[]): { skip: stri
   return all.find(({ skip }) => skip !== false) ?? { skip: false };
 }
 
-/** The command that runs a Python script of this folder; the build does not copy them. */
+/** The command that runs a Python script of this folder. */
 export function pythonCommand(name: string, ...args: readonly string[]): string[] {
-  let root = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(root, "package.json"))) root = dirname(root);
-  return [python as string, "-u", join(root, "test", "unix", `${name}.py`), ...args];
+  return [python as string, "-u", testFile(`unix/${name}.py`), ...args];
 }
