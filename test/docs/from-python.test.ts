@@ -5,10 +5,12 @@
  */
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { describe, it } from "node:test";
 import * as api from "asyncio-streams";
 import { StreamReader, StreamReaderProtocol, StreamWriter } from "asyncio-streams";
+import { needs } from "../support/needs.js";
+import { findPython } from "../support/python.js";
 import { exportedNames, membersOf } from "./declarations.js";
 import { leadingCode, readMarkdown } from "./markdown.js";
 
@@ -161,10 +163,11 @@ print(json.dumps({
 }))
 `;
 
-const python = spawnSync("python3", ["-c", PYTHON], { encoding: "utf8" });
+const python = findPython();
 
-describe("CPython's public names, in docs/from-python.md", { skip: python.status === 0 ? false : "there is no python3" }, () => {
-  const names = python.status === 0 ? (JSON.parse(python.stdout) as Record<string, readonly string[]>) : {};
+describe("CPython's public names, in docs/from-python.md", needs(python), () => {
+  const printed = python.skip === false ? execFileSync(python.binary, ["-c", PYTHON], { encoding: "utf8" }) : "{}";
+  const names = JSON.parse(printed) as Record<string, readonly string[]>;
   for (const [heading, pythonNames] of Object.entries(names)) {
     it(`are there: ${heading}`, () => {
       const told = new Set(entries(heading).map((entry) => entry.python));

@@ -20,6 +20,8 @@ import * as api from "asyncio-streams";
 import * as framing from "asyncio-streams/framing";
 import * as testing from "asyncio-streams/testing";
 import { certificateFile, keyFile } from "../support/certificates.js";
+import { type Need, needs } from "../support/needs.js";
+import { findPython } from "../support/python.js";
 import { root } from "../support/repository.js";
 import { runtime } from "../support/runtime.js";
 import { temporaryDirectory } from "../support/temporary.js";
@@ -123,14 +125,14 @@ async function run(command: string, args: readonly string[], snippet: Snippet): 
   assert.equal(status, 0);
   if (prints !== null) assert.equal(stdout, prints);
   // Python leaves its socket file, before 3.13.
-  if (command === "python3") for (const name of readdirSync(cwd)) rmSync(join(cwd, name));
+  if (command === python.binary) for (const name of readdirSync(cwd)) rmSync(join(cwd, name));
   for (const file of lent) rmSync(join(cwd, basename(file)));
   assert.deepEqual(readdirSync(cwd), [], "files are left");
 }
 
 // The documentation is the same everywhere, and the compiler is a program for Node.
-const onNode = { skip: runtime === "node" ? false : "the documentation is checked on Node" };
-const hasPython = spawnSync("python3", ["--version"]).status === 0;
+const onNode: Need = { skip: runtime === "node" ? false : "the documentation is checked on Node" };
+const python = findPython();
 
 describe("code in the documentation", { concurrency: AT_A_TIME }, () => {
   const compiled = runtime === "node" ? compile() : null;
@@ -155,7 +157,6 @@ describe("code in the documentation", { concurrency: AT_A_TIME }, () => {
   }
 
   for (const snippet of snippets.filter(({ info }) => info === "python run")) {
-    const skip = onNode.skip || (hasPython ? false : "there is no python3");
-    it(`runs in Python: ${snippet.where}`, { skip }, () => run("python3", ["-c", snippet.code], snippet));
+    it(`runs in Python: ${snippet.where}`, needs(onNode, python), () => run(python.binary, ["-c", snippet.code], snippet));
   }
 });

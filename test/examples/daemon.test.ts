@@ -7,6 +7,8 @@ import { existsSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { openUnixConnection, StreamReader } from "asyncio-streams";
+import { needs } from "../support/needs.js";
+import { findPython } from "../support/python.js";
 import { socketPath } from "../support/temporary.js";
 import { exampleCommand, exampleEnvironment } from "./run-example.js";
 
@@ -122,12 +124,12 @@ os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
 os.execv(sys.argv[2], sys.argv[2:])
 `;
 
-const skip = spawnSync("python3", ["--version"]).status === 0 ? false : "there is no python3";
+const python = findPython();
 
-describe("the daemon with a socket that was passed to it", { skip }, () => {
+describe("the daemon with a socket that was passed to it", needs(python), () => {
   it("serves on it, and leaves its file", async () => {
     const path = socketPath("d.sock");
-    const daemon = start(path, ["python3", "-c", ACTIVATE, path, ...exampleCommand("daemon.js")]);
+    const daemon = start(path, [python.binary, "-c", ACTIVATE, path, ...exampleCommand("daemon.js")]);
     const pid = daemon.process.pid as number;
     assert.equal(await nextLine(daemon), `${pid} listens on ${path}`);
     assert.equal(await ask(path), pid);

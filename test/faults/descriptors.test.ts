@@ -12,10 +12,11 @@ import {
   type StreamReader,
   type StreamWriter,
 } from "asyncio-streams";
+import { needs, needsLinux } from "../support/needs.js";
 import { cannot } from "../support/runtime.js";
 import { socketPath } from "../support/temporary.js";
 import { turns, until } from "../support/turns.js";
-import { needs, needsLinux, Peer, scriptCommand } from "../unix/peer.js";
+import { Peer, scriptCommand } from "../unix/peer.js";
 
 type Pair = [StreamReader, StreamWriter];
 

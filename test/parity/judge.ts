@@ -2,13 +2,14 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
+import type { Python } from "../support/python.js";
 import { testFile } from "../support/repository.js";
 import { compare, type Verdict } from "./script-player.js";
 import type { Script, ScriptStep } from "./scripts.js";
 
 /** What CPython gives for each script, in order, while they are made. */
-export async function* judge(python: string, scripts: Iterable<Script>): AsyncGenerator<readonly Verdict[]> {
-  const child = spawn(python, [testFile("parity/judge.py")], { stdio: ["pipe", "pipe", "inherit"] });
+export async function* judge(python: Python, scripts: Iterable<Script>): AsyncGenerator<readonly Verdict[]> {
+  const child = spawn(python.binary, [testFile("parity/judge.py")], { stdio: ["pipe", "pipe", "inherit"] });
   const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
   const lines = function* (): Generator<string> {
     for (const script of scripts) yield `${JSON.stringify(script)}\n`;
@@ -35,7 +36,7 @@ async function difference(script: Script, verdicts: readonly Verdict[]): Promise
 }
 
 /** Compares scripts with CPython; the first that goes another way is made as short as it can be. Returns how many there were. */
-export async function compareAll(python: string, count: number, make: (number: number) => Script): Promise<number> {
+export async function compareAll(python: Python, count: number, make: (number: number) => Script): Promise<number> {
   const scripts = function* (): Generator<Script> {
     for (let number = 0; number < count; number += 1) yield make(number);
   };
@@ -58,7 +59,7 @@ export async function compareAll(python: string, count: number, make: (number: n
 }
 
 /** Leaves out steps as long as there is a difference. */
-async function shorten(python: string, script: Script): Promise<[Script, Error]> {
+async function shorten(python: Python, script: Script): Promise<[Script, Error]> {
   const shorter = script.steps.map(
     (_, left): Script => ({ ...script, steps: script.steps.filter((_step: ScriptStep, at) => at !== left) }),
   );

@@ -2,6 +2,7 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
+import type { Python } from "../support/python.js";
 import { testFile } from "../support/repository.js";
 
 export class PeerProcess implements AsyncDisposable {
@@ -10,8 +11,8 @@ export class PeerProcess implements AsyncDisposable {
   #output = "";
 
   /** Starts it; what it says of its errors goes to our own standard error. */
-  constructor(python: string, ...args: readonly string[]) {
-    this.#child = spawn(python, [testFile("parity/peer.py"), ...args], { stdio: ["pipe", "pipe", "inherit"] });
+  constructor({ binary }: Python, ...args: readonly string[]) {
+    this.#child = spawn(binary, [testFile("parity/peer.py"), ...args], { stdio: ["pipe", "pipe", "inherit"] });
     this.#closed = once(this.#child, "close") as Promise<[number | null, string | null]>;
     this.#child.stdout.setEncoding("utf8").on("data", (text: string) => {
       this.#output += text;

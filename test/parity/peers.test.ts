@@ -11,16 +11,17 @@ import {
   type StreamReader,
   type StreamWriter,
 } from "asyncio-streams";
+import { needs } from "../support/needs.js";
 import { kinds } from "../support/pairs.js";
+import { findPython } from "../support/python.js";
 import { socketPath } from "../support/temporary.js";
 import { until } from "../support/turns.js";
 import { answer, answerAny, ask } from "./conversations.js";
 import { PeerProcess } from "./peer-process.js";
-import { findPython, needsPython } from "./python.js";
 
 const OLDEST_MINOR = 8;
 const python = findPython(OLDEST_MINOR);
-const options = needsPython(python, OLDEST_MINOR);
+const options = needs(python);
 const conversations = Object.keys(ask) as (keyof typeof ask)[];
 
 interface PythonServer extends AsyncDisposable {
@@ -31,7 +32,7 @@ interface PythonServer extends AsyncDisposable {
 /** A server in CPython; its socket's file is removed, too, which a killed one leaves. */
 async function pythonServer(kind: string): Promise<PythonServer> {
   const path = kind === "Unix" ? socketPath() : null;
-  const process = new PeerProcess(python as string, "serve", ...(path === null ? ["tcp"] : ["unix", path]));
+  const process = new PeerProcess(python, "serve", ...(path === null ? ["tcp"] : ["unix", path]));
   const [, port] = await process.firstLine();
   return {
     process,
@@ -46,7 +47,7 @@ async function pythonServer(kind: string): Promise<PythonServer> {
 /** A client in CPython. */
 function pythonClient(address: SocketAddress | undefined, conversation: string): PeerProcess {
   const where = typeof address === "string" ? ["unix", address] : ["tcp", String(address?.[1])];
-  return new PeerProcess(python as string, "connect", ...where, conversation);
+  return new PeerProcess(python, "connect", ...where, conversation);
 }
 
 function isReset(error: unknown): boolean {

@@ -1,9 +1,11 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { needs } from "../support/needs.js";
+import { findPython } from "../support/python.js";
 import { DIVERGENCES, type Divergence } from "./divergences.js";
-import { findPython, needsPython, readRecording, recordAgain } from "./python.js";
 import { playCase, type ReaderCase } from "./reader-player.js";
+import { readRecording, recordAgain } from "./recordings.js";
 import { asHere, type Step } from "./transcript.js";
 
 const { cases } = readRecording("cases.json") as { cases: readonly ReaderCase[] };
@@ -82,8 +84,8 @@ describe("cases.json", () => {
   });
 
   const python = findPython(13);
-  it("is what CPython records", needsPython(python, 13), () => {
-    const again = JSON.parse(recordAgain(python as string, "reader")) as { cases: unknown };
+  it("is what CPython records", needs(python), () => {
+    const again = recordAgain(python, "reader") as { cases: unknown };
     assert.deepEqual(again.cases, cases);
   });
 });

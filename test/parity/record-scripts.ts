@@ -4,9 +4,10 @@
  * Scripts that once went another way are kept: what `scripts.json` has beyond the made ones is judged again and stays. Add one at its end with `[]` for verdicts.
  */
 import { existsSync, writeFileSync } from "node:fs";
+import { findPython } from "../support/python.js";
 import { testFile } from "../support/repository.js";
 import { judge } from "./judge.js";
-import { findPython, readRecording } from "./python.js";
+import { readRecording } from "./recordings.js";
 import type { Verdict } from "./script-player.js";
 import { makeScript, type Script } from "./scripts.js";
 
@@ -15,7 +16,7 @@ const MADE = 150;
 const SEED = 20;
 
 const python = findPython(13);
-if (python === null) throw new Error("needs a CPython >= 3.13: name one in PYTHON");
+if (python.skip !== false) throw new Error(python.skip);
 const before = existsSync(testFile("parity/scripts.json")) ? (readRecording("scripts.json") as [Script, readonly Verdict[]][]) : [];
 const made = Array.from({ length: MADE }, (_, number) => makeScript(SEED, number, { severalSeparators: true }));
 const scripts = [...made, ...before.slice(MADE).map(([script]) => script)];

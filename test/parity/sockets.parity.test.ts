@@ -1,8 +1,10 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { needs } from "../support/needs.js";
+import { findPython } from "../support/python.js";
 import { SOCKET_DIVERGENCES } from "./divergences.js";
-import { findPython, needsPython, readRecording, recordAgain } from "./python.js";
+import { readRecording, recordAgain } from "./recordings.js";
 import { playSockets, type SocketCase } from "./socket-player.js";
 import { asHere, type Outcome, type Step } from "./transcript.js";
 
@@ -69,8 +71,8 @@ describe("sockets.json", () => {
   });
 
   const python = findPython(13);
-  it("is what CPython records", needsPython(python, 13), () => {
-    const again = JSON.parse(recordAgain(python as string, "sockets")) as { cases: unknown };
+  it("is what CPython records", needs(python), () => {
+    const again = recordAgain(python, "sockets") as { cases: unknown };
     assert.deepEqual(again.cases, cases);
   });
 });

@@ -1,4 +1,5 @@
 /** Which runtime this is, and the tests that it cannot pass: each skip is named, and explained in `docs/runtimes.md`. */
+import type { Need } from "./needs.js";
 
 /** The runtime. */
 export const runtime: "node" | "bun" | "deno" =
@@ -13,6 +14,6 @@ export const nodeMajor: number = Number(process.versions.node.split(".")[0]);
  * @param name under which `docs/runtimes.md` gives the reason; a test holds the two together
  * @param runtimes where to skip
  */
-export function cannot(name: string, ...runtimes: readonly ("bun" | "deno")[]): { skip: string | false } {
+export function cannot(name: string, ...runtimes: readonly ("bun" | "deno")[]): Need {
   return { skip: runtimes.includes(runtime as "bun") ? `${runtime} cannot: ${name} (docs/runtimes.md)` : false };
 }

@@ -10,9 +10,10 @@ import { once } from "node:events";
 import { describe, it } from "node:test";
 import tls from "node:tls";
 import { ConnectionTimeoutError, type StreamReader, type StreamWriter } from "asyncio-streams";
-import { findPython, needsPython } from "../parity/python.js";
 import { certificatesFolder, identity, trust } from "../support/certificates.js";
+import { needs } from "../support/needs.js";
 import { tcp } from "../support/pairs.js";
+import { findPython } from "../support/python.js";
 import { testFile } from "../support/repository.js";
 import { connectTo, listen } from "./kinds.js";
 import { dial, type Lane, Relay } from "./relay.js";
@@ -137,8 +138,8 @@ for (const [role, run] of [
 }
 
 describe("the table of ends", () => {
-  it("is what CPython tells", needsPython(python, 11), () => {
-    const { stdout, stderr } = spawnSync(python as string, [testFile("tls/endings.py"), certificatesFolder], { encoding: "utf8" });
+  it("is what CPython tells", needs(python), () => {
+    const { stdout, stderr } = spawnSync(python.binary, [testFile("tls/endings.py"), certificatesFolder], { encoding: "utf8" });
     assert.equal(stderr, "");
     assert.deepEqual(JSON.parse(stdout), { client: expected, server: expected });
   });

@@ -4,15 +4,16 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { describe, it } from "node:test";
 import tls from "node:tls";
-import { findPython, needsPython } from "../parity/python.js";
 import { identity, trust } from "../support/certificates.js";
+import { needs } from "../support/needs.js";
 import { kinds, openPair, unix } from "../support/pairs.js";
+import { findPython } from "../support/python.js";
 import { runtime } from "../support/runtime.js";
 import { until } from "../support/turns.js";
 import { checkEcho, listen, overTls } from "./kinds.js";
 
 const TLS_KEYS = ["sslcontext", "ssl_object", "peercert", "cipher", "compression", "alpn_protocol"] as const;
-const python = findPython(8);
+const python = findPython();
 
 for (const kind of kinds) {
   describe(`getExtraInfo() over ${kind.name}`, () => {
@@ -124,13 +125,13 @@ describe("the cipher", () => {
     });
   }
 
-  it("has Python's numbers in this test", needsPython(python, 8), () => {
+  it("has Python's numbers in this test", needs(python), () => {
     const script = `
 import json, ssl
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 context.set_ciphers("ALL:@SECLEVEL=0")
 print(json.dumps([[one["name"], one["protocol"], one["strength_bits"]] for one in context.get_ciphers()]))`;
-    const { stdout } = spawnSync(python as string, ["-c", script], { encoding: "utf8" });
+    const { stdout } = spawnSync(python.binary, ["-c", script], { encoding: "utf8" });
     const told = new Map((JSON.parse(stdout) as [string, string, number][]).map((tuple) => [tuple[0], tuple]));
     for (const { tuple } of SUITES) assert.deepEqual(told.get(tuple[0]), [...tuple]);
   });

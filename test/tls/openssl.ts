@@ -4,13 +4,14 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import type { SocketAddress } from "asyncio-streams";
 import { type CertificateName, certificateFile, keyFile } from "../support/certificates.js";
+import type { Need } from "../support/needs.js";
 
 const MIB = 1_048_576;
 
 const program = process.env["OPENSSL"] ?? "openssl";
 const found = spawnSync(program, ["version"], { encoding: "utf8" }).stdout ?? "";
 /** Options for `it()`: skips the test where the program is missing. */
-export const options: { readonly skip: string | false } = {
+export const options: Need = {
   skip: found.startsWith("OpenSSL") ? false : "needs OpenSSL's program: name it in OPENSSL",
 };
 

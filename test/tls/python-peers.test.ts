@@ -6,9 +6,10 @@ import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { describe, it } from "node:test";
 import { openConnection, openUnixConnection } from "asyncio-streams";
-import { findPython, needsPython } from "../parity/python.js";
 import { certificatesFolder, identity, trust } from "../support/certificates.js";
+import { needs } from "../support/needs.js";
 import { kinds, unix } from "../support/pairs.js";
+import { findPython, type Python } from "../support/python.js";
 import { testFile } from "../support/repository.js";
 import { socketPath } from "../support/temporary.js";
 import { answer, conversations, converse } from "./conversations.js";
@@ -23,8 +24,8 @@ class PythonPeer implements AsyncDisposable {
   readonly #ended: Promise<unknown>;
   output = "";
 
-  constructor(python: string, { version, begin }: TlsSetting, ...args: readonly string[]) {
-    this.#child = spawn(python, [testFile("tls/peer.py"), certificatesFolder, version, begin, ...args], {
+  constructor({ binary }: Python, { version, begin }: TlsSetting, ...args: readonly string[]) {
+    this.#child = spawn(binary, [testFile("tls/peer.py"), certificatesFolder, version, begin, ...args], {
       stdio: ["pipe", "pipe", "inherit"],
     });
     this.#ended = once(this.#child, "close");
@@ -55,7 +56,7 @@ class PythonPeer implements AsyncDisposable {
 for (const kind of kinds) {
   for (const begin of ["ssl", "startTls"] as const) {
     const python = findPython(OLDEST[begin]);
-    const options = needsPython(python, OLDEST[begin]);
+    const options = needs(python);
 
     for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
       const setting = { begin, version };
@@ -66,7 +67,7 @@ for (const kind of kinds) {
         for (const conversation of conversations(full)) {
           it(`serves our client: ${conversation}`, options, async () => {
             const path = kind === unix ? socketPath() : null;
-            await using server = new PythonPeer(python as string, setting, "serve", ...(path === null ? ["tcp"] : ["unix", path]));
+            await using server = new PythonPeer(python, setting, "serve", ...(path === null ? ["tcp"] : ["unix", path]));
             const [, port] = await server.ready();
             const tls = begin === "ssl" ? { ssl: { ...trust, ...versions }, serverHostname: "localhost" } : {};
             const streams = await (path === null ? openConnection("127.0.0.1", Number(port), tls) : openUnixConnection(path, tls));
@@ -83,7 +84,7 @@ for (const kind of kinds) {
             });
             const address = server.sockets[0]!.getsockname();
             const where = typeof address === "string" ? ["unix", address] : ["tcp", String(address[1])];
-            await using client = new PythonPeer(python as string, setting, "connect", ...where, conversation);
+            await using client = new PythonPeer(python, setting, "connect", ...where, conversation);
             assert.match(await client.end(), /^ok \["(TLS_|ECDHE-)/);
             server.close();
             await server.waitClosed();

@@ -3,9 +3,11 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { openUnixConnection } from "asyncio-streams";
+import { type Need, needs, needsLinux } from "../support/needs.js";
 import { cannot, nodeMajor, runtime } from "../support/runtime.js";
 import { ask, end, serve } from "./answering.js";
-import { needs, needsLinux, needsPython, Peer, pythonCommand } from "./peer.js";
+import { Peer } from "./peer.js";
+import { python, pythonCommand } from "./python.js";
 
 /** Node 20 pads names, so that only those of the full length can be had. */
 const pads = runtime === "node" && nodeMajor < 22 && process.platform === "linux";
@@ -21,7 +23,7 @@ function abstractName(length?: number): string {
 const hex = (name: string): string => Buffer.from(name).toString("hex");
 
 /** Names that reach Python from here and the other way round. */
-const names: readonly (readonly [string, () => string, { skip: string | false }])[] = [
+const names: readonly (readonly [string, () => string, Need])[] = [
   ["of 108 bytes with its NUL", () => abstractName(108), cannot("abstract-name-of-108-bytes", "bun")],
   ...(pads
     ? []
@@ -37,7 +39,7 @@ const names: readonly (readonly [string, () => string, { skip: string | false }]
 
 for (const [what, make, can] of names) {
   describe(`an abstract name ${what}`, needsLinux, () => {
-    it("of a server of ours is found by Python", needs(can, needsPython), async () => {
+    it("of a server of ours is found by Python", needs(can, python), async () => {
       const name = make();
       const server = await serve("ours", name);
       await using peer = new Peer(pythonCommand("abstract_peer", "connect", hex(name)));
@@ -46,7 +48,7 @@ for (const [what, make, can] of names) {
       await end(server);
     });
 
-    it("of a server of Python's is found by us", needs(can, needsPython), async () => {
+    it("of a server of Python's is found by us", needs(can, python), async () => {
       const name = make();
       await using peer = new Peer(pythonCommand("abstract_peer", "serve", hex(name)));
       assert.equal(await peer.next(), "ready");

@@ -6,10 +6,12 @@ import { lstatSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { describe, it } from "node:test";
 import { type ListenFd, openConnection, openUnixConnection, type SocketAddress } from "asyncio-streams";
+import { type Need, needs, needsLinux, needsRoot } from "../support/needs.js";
 import { socketPath } from "../support/temporary.js";
 import { until } from "../support/turns.js";
 import { ask, filesBeside } from "./answering.js";
-import { needs, needsLinux, needsPython, needsRoot, Peer, pythonCommand, scriptCommand } from "./peer.js";
+import { Peer, scriptCommand } from "./peer.js";
+import { python, pythonCommand } from "./python.js";
 
 interface Told {
   readonly passed: ListenFd[];
@@ -22,10 +24,10 @@ interface Told {
 const works = (...[command, ...args]: readonly string[]): boolean => spawnSync(command as string, args, { stdio: "ignore" }).status === 0;
 
 /** Whether a network namespace may be made. */
-const needsUnshare: { skip: string | false } = { skip: !works("unshare", "-n", "true") && "needs unshare(1)" };
+const needsUnshare: Need = { skip: !works("unshare", "-n", "true") && "needs unshare(1)" };
 
 /** The tool is in Debian's package `systemd`. */
-const needsSystemd: { skip: string | false } = { skip: !works("systemd-socket-activate", "--version") && "needs systemd-socket-activate" };
+const needsSystemd: Need = { skip: !works("systemd-socket-activate", "--version") && "needs systemd-socket-activate" };
 
 /** Starts the child as a service manager does. */
 function activate(sockets: readonly object[], options: object = {}, wrap: readonly string[] = []): Peer {
@@ -34,7 +36,7 @@ function activate(sockets: readonly object[], options: object = {}, wrap: readon
   return new Peer(pythonCommand("launch", JSON.stringify(sockets), "--activate", ...wrap, ...command));
 }
 
-describe("a process that was passed sockets", needs(needsLinux, needsPython), () => {
+describe("a process that was passed sockets", needs(needsLinux, python), () => {
   it("serves on a Unix socket, with its public name, and leaves the file when it closes", async () => {
     const path = socketPath();
     await using peer = activate([{ kind: "unix listening", path, name: "app.socket" }]);

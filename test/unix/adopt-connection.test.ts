@@ -6,11 +6,13 @@ import net from "node:net";
 import { describe, it } from "node:test";
 import { createUnixConnection, openConnection, openUnixConnection } from "asyncio-streams";
 import { bareConnection, bareServer } from "../net/bare.js";
+import { needs, needsLinux } from "../support/needs.js";
 import { socketPath } from "../support/temporary.js";
 import { turns, until } from "../support/turns.js";
-import { needs, needsLinux, needsPython, Peer, pythonCommand, scriptCommand } from "./peer.js";
+import { Peer, scriptCommand } from "./peer.js";
+import { python, pythonCommand } from "./python.js";
 
-describe("a connected descriptor as sock", needs(needsLinux, needsPython), () => {
+describe("a connected descriptor as sock", needs(needsLinux, python), () => {
   for (const [what, sends] of [
     ["speaks first", true],
     ["waits", false],

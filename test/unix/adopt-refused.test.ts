@@ -6,10 +6,12 @@ import { describe, it } from "node:test";
 import { openUnixConnection, startUnixServer } from "asyncio-streams";
 import { bareServer } from "../net/bare.js";
 import type { Outcome } from "../net/outcome.js";
+import { needs, needsLinux } from "../support/needs.js";
 import { cannot } from "../support/runtime.js";
 import { temporaryDirectory } from "../support/temporary.js";
 import type { AdoptCase } from "./adopt-case.js";
-import { needs, needsLinux, needsPython, Peer, pythonCommand, scriptCommand } from "./peer.js";
+import { Peer, scriptCommand } from "./peer.js";
+import { python, pythonCommand } from "./python.js";
 
 /** What is handed over, the call, the error's code, its message. */
 type Row = readonly [kind: string, adopted: AdoptCase, code: string | undefined, message: RegExp];
@@ -69,7 +71,7 @@ interface Told {
   readonly leftAlone: boolean;
 }
 
-describe("a descriptor as sock", needs(needsLinux, needsPython), () => {
+describe("a descriptor as sock", needs(needsLinux, python), () => {
   let told: Promise<Told[]> | undefined;
 
   /** All cases in one process: each has its own descriptor. */

@@ -8,9 +8,9 @@ import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import { createUnixServer, openUnixConnection, startUnixServer } from "asyncio-streams";
 import { staleSocket } from "../net/stale.js";
+import { needsLinux } from "../support/needs.js";
 import { socketPath, temporaryDirectory } from "../support/temporary.js";
 import { ask, end, filesBeside, serve } from "./answering.js";
-import { needsLinux } from "./peer.js";
 
 /** A server of Node's that listens on a path, or on a port. */
 async function listening(address: string | { host: string; port: number }): Promise<net.Server> {

@@ -8,9 +8,11 @@ import { describe, it } from "node:test";
 import { openUnixConnection, startUnixServer } from "asyncio-streams";
 import type { Outcome } from "../net/outcome.js";
 import { staleSocket } from "../net/stale.js";
+import { needs } from "../support/needs.js";
 import { socketPath } from "../support/temporary.js";
 import { ask, end, filesBeside, serve } from "./answering.js";
-import { needsPython, Peer, pythonCommand, scriptCommand } from "./peer.js";
+import { Peer, scriptCommand } from "./peer.js";
+import { python, pythonCommand } from "./python.js";
 
 const identity = (path: string): string => {
   const { dev, ino, mode, mtimeMs } = lstatSync(path);
@@ -59,7 +61,7 @@ describe("startUnixServer() on the path of a live server", () => {
 
   for (const kind of ["full", "dgram", "seqpacket"] as const) {
     const what = { full: "has a full queue", dgram: "is a datagram socket", seqpacket: "is a packet socket" }[kind];
-    it(`that ${what} gives EADDRINUSE, and says that it cannot be told`, needsPython, async () => {
+    it(`that ${what} gives EADDRINUSE, and says that it cannot be told`, needs(python), async () => {
       const path = socketPath();
       await using other = new Peer(pythonCommand("sockets", kind, path));
       assert.equal(await other.next(), "ready");
@@ -87,7 +89,7 @@ describe("startUnixServer() on the path of a live server", () => {
     await end(live);
   });
 
-  it("a socket that is bound and does not listen is stale", needsPython, async () => {
+  it("a socket that is bound and does not listen is stale", needs(python), async () => {
     const path = socketPath();
     await using other = new Peer(pythonCommand("sockets", "bound", path));
     assert.equal(await other.next(), "ready");

@@ -7,9 +7,11 @@ import { describe, it } from "node:test";
 import { Worker } from "node:worker_threads";
 import type { StartUnixServerOptions } from "asyncio-streams";
 import { staleSocket } from "../net/stale.js";
+import { needs, needsRoot } from "../support/needs.js";
 import { socketPath } from "../support/temporary.js";
 import { ask, end, filesBeside, serve } from "./answering.js";
-import { needs, needsPython, needsRoot, Peer, pythonCommand, scriptCommand } from "./peer.js";
+import { Peer, scriptCommand } from "./peer.js";
+import { python, pythonCommand } from "./python.js";
 
 const STARTS = 50;
 const NOBODY = 65_534;
@@ -60,14 +62,14 @@ async function startAndEnd(path: string, options: StartUnixServerOptions): Promi
 
 describe("a process that connects in a loop from before the start", () => {
   for (const mode of closedModes) {
-    it(`is never let in with mode 0o${mode.toString(8).padStart(3, "0")}`, needsPython, async () => {
+    it(`is never let in with mode 0o${mode.toString(8).padStart(3, "0")}`, needs(python), async () => {
       const path = openPath();
       const results = await besideConnecting(path, { mode }, "EACCES", () => startAndEnd(path, { mode }));
       assert.equal(results["in"], undefined, JSON.stringify(results));
     });
   }
 
-  it("is never let in when the server starts over a stale file, or takes over", needsPython, async () => {
+  it("is never let in when the server starts over a stale file, or takes over", needs(python), async () => {
     const path = openPath();
     const mode = closedModes[0] as number;
     const results = await besideConnecting(path, { mode }, "EACCES", async () => {
@@ -85,7 +87,7 @@ describe("a process that connects in a loop from before the start", () => {
     assert.equal(results["in"], undefined, JSON.stringify(results));
   });
 
-  it("is never let in when the server starts in a worker thread", needsPython, async () => {
+  it("is never let in when the server starts in a worker thread", needs(python), async () => {
     const path = openPath();
     const mode = closedModes[0] as number;
     const results = await besideConnecting(path, { mode }, "EACCES", async () => {
@@ -96,7 +98,7 @@ describe("a process that connects in a loop from before the start", () => {
     assert.equal(results["in"], undefined, JSON.stringify(results));
   });
 
-  it("is let in without a mode, where the umask allows it", needsPython, async () => {
+  it("is let in without a mode, where the umask allows it", needs(python), async () => {
     const path = openPath();
     const results = await besideConnecting(path, {}, "in", () => startAndEnd(path, {}));
     assert.equal(results["EACCES"], undefined, JSON.stringify(results));
@@ -128,7 +130,7 @@ describe("the owner of a socket", () => {
     });
   }
 
-  it("lets the connecting process in from the first moment, or not at all", needs(needsRoot, needsPython), async () => {
+  it("lets the connecting process in from the first moment, or not at all", needs(needsRoot, python), async () => {
     const path = openPath();
     const options = { owner: { uid: NOBODY }, mode: 0o600 };
     const results = await besideConnecting(path, options, "in", () => startAndEnd(path, options));

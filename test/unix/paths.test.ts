@@ -6,9 +6,9 @@ import { dirname, join, relative } from "node:path";
 import { describe, it } from "node:test";
 import { openUnixConnection } from "asyncio-streams";
 import { staleSocket } from "../net/stale.js";
+import { needsLinux } from "../support/needs.js";
 import { temporaryDirectory } from "../support/temporary.js";
 import { ask, end, filesBeside, serve } from "./answering.js";
-import { needsLinux } from "./peer.js";
 
 const MAX_PATH_BYTES = process.platform === "linux" ? 107 : 103;
 

@@ -1,8 +1,7 @@
 /** Other processes: scripts that lie beside the tests, on the same runtime or in Python. Parent and child exchange lines of JSON. */
-import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { testFile } from "../support/repository.js";
 import { runtime } from "../support/runtime.js";
 
 /** How a process ended. */
@@ -87,29 +86,4 @@ export async function* commands(): AsyncGenerator<readonly [string, ...unknown[]
 /** For a child: tells its parent. */
 export function tell(message: unknown): void {
   process.stdout.write(`${JSON.stringify(message ?? null)}\n`);
-}
-
-// ---- Python ----------------------------------------------------------------------------------------------------------------------
-
-/** CPython's binary, not a wrapper that finds it; `null`: there is none. */
-const python: string | null =
-  spawnSync("python3", ["-c", "import sys; print(sys.executable)"], { encoding: "utf8" }).stdout?.trim() || null;
-
-/** Options for `it()`. */
-export const needsPython: { skip: string | false } = { skip: python === null && "needs python3" };
-
-/** Options for `it()`. */
-export const needsRoot: { skip: string | false } = { skip: process.getuid?.() !== 0 && "needs root" };
-
-/** Options for `it()`. */
-export const needsLinux: { skip: string | false } = { skip: process.platform !== "linux" && "needs Linux" };
-
-/** The first of several reasons to skip. */
-export function needs(...all: readonly { skip: string | false }[]): { skip: string | false } {
-  return all.find(({ skip }) => skip !== false) ?? { skip: false };
-}
-
-/** The command that runs a Python script of this folder. */
-export function pythonCommand(name: string, ...args: readonly string[]): string[] {
-  return [python as string, "-u", testFile(`unix/${name}.py`), ...args];
 }

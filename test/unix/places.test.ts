@@ -8,9 +8,10 @@ import { describe, it } from "node:test";
 import type { StartUnixServerOptions } from "asyncio-streams";
 import type { Outcome } from "../net/outcome.js";
 import { staleSocket } from "../net/stale.js";
+import { type Need, needsLinux } from "../support/needs.js";
 import { socketPath, temporaryDirectory } from "../support/temporary.js";
 import { ask, end, filesBeside, serve } from "./answering.js";
-import { needsLinux, Peer, scriptCommand } from "./peer.js";
+import { Peer, scriptCommand } from "./peer.js";
 
 /** Expects an error of the system's form, about the path and not about a hidden name. */
 async function assertRefused(path: string, code: string, options?: StartUnixServerOptions): Promise<void> {
@@ -145,7 +146,7 @@ function mount(options: string): string | null {
 const unmount = (directory: string): unknown => spawnSync("umount", [directory], { stdio: "ignore" });
 
 /** Options for `it()`. */
-const needsMount: { skip: string | false } = (() => {
+const needsMount: Need = (() => {
   const directory = process.platform === "linux" ? mount("size=4k") : null;
   if (directory !== null) unmount(directory);
   return { skip: directory === null && "needs the right to mount a file system" };

@@ -6,10 +6,12 @@ import { existsSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { openUnixConnection, type Server, startUnixServer } from "asyncio-streams";
+import { needs } from "../support/needs.js";
 import { cannot } from "../support/runtime.js";
 import { socketPath, temporaryDirectory } from "../support/temporary.js";
 import { answerAs, ask, end, filesBeside, serve } from "./answering.js";
-import { needsPython, Peer, pythonCommand } from "./peer.js";
+import { Peer } from "./peer.js";
+import { python, pythonCommand } from "./python.js";
 
 const CLIENTS = 20;
 
@@ -25,7 +27,7 @@ function fillQueue(path: string): Peer {
 const answersOf = (name: string): string[] => Array.from({ length: CLIENTS }, (_, number) => `${name} ${number}`);
 
 describe("clients in the queue when the server closes", () => {
-  it("are answered", needsPython, async () => {
+  it("are answered", needs(python), async () => {
     const path = socketPath();
     const server = await serve("closing", path);
     await using peer = fillQueue(path);
@@ -36,7 +38,7 @@ describe("clients in the queue when the server closes", () => {
     await peer.ended;
   });
 
-  it("are answered by the old server when it has been taken over, and then closes", needsPython, async () => {
+  it("are answered by the old server when it has been taken over, and then closes", needs(python), async () => {
     const path = socketPath();
     const old = await serve("old", path);
     const starting = serve("new", path, { takeover: true });
@@ -54,7 +56,7 @@ describe("clients in the queue when the server closes", () => {
     await peer.ended;
   });
 
-  it("are answered when the name has vanished", needsPython, async () => {
+  it("are answered when the name has vanished", needs(python), async () => {
     const path = socketPath();
     const server = await serve("vanished", path);
     await using peer = fillQueue(path);
@@ -65,7 +67,7 @@ describe("clients in the queue when the server closes", () => {
     await peer.ended;
   });
 
-  it("are waited for by waitClosed()", needsPython, async () => {
+  it("are waited for by waitClosed()", needs(python), async () => {
     const path = socketPath();
     const answer = answerAs("waited for");
     let served = 0;
@@ -92,13 +94,13 @@ describe("clients in the queue when the server closes", () => {
 });
 
 describe("the queue of a server", () => {
-  const options = needsPython.skip === false ? cannot("backlog", "bun") : needsPython;
+  const options = needs(python, cannot("backlog", "bun"));
 
   it("is as short as can be with backlog 0", options, async () => {
     const path = socketPath();
     await using _server = await serve("short", path, { backlog: 0 });
     // Nobody accepts while this thread waits for the other process. Deno: takes in a few in a thread of its own.
-    const { status, stderr, stdout } = spawnSync("python3", ["-c", CONNECT_UNTIL_FULL, path], { encoding: "utf8" });
+    const { status, stderr, stdout } = spawnSync(python.binary, ["-c", CONNECT_UNTIL_FULL, path], { encoding: "utf8" });
     assert.equal(status, 0, stderr);
     assert.ok(Number(stdout) >= 1 && Number(stdout) <= 20, stdout);
   });
