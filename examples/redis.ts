@@ -1,7 +1,7 @@
 /**
  * A Redis client: RESP3, the protocol of Redis 6 and later, on a Unix socket.
  *
- * Run it: redis-server --port 0 --unixsocket /tmp/redis.sock --daemonize yes && node build/examples/redis.js /tmp/redis.sock
+ * Run it: redis-server --port 0 --unixsocket /tmp/redis.sock --save '' --daemonize yes && node build/examples/redis.js /tmp/redis.sock
  * You will see: who answers, a value written and read, 10,000 keys set and read in two pipelines, and a message that a second connection was waiting for.
  */
 import { fileURLToPath } from "node:url";
