@@ -37,6 +37,8 @@ export class SinkTransport implements Transport {
   readonly #written = new Waiters();
   #protocol: Protocol;
   #pendingBytes = 0;
+  /** Whether something was written that never reached the end of the sink. */
+  #dropped = false;
   #ending: Promise<void> | null = null;
   #state: "open" | "closing" | "lost" = "open";
   #error: Error | null = null;
@@ -56,7 +58,11 @@ export class SinkTransport implements Transport {
   write(data: WriteData): void {
     const bytes = toBytes("data", data);
     if (this.#ending !== null && this.#state === "open") throw new InvalidStateError("cannot write() after writeEof()");
-    if (bytes.length === 0 || this.#state !== "open") return;
+    if (bytes.length === 0) return;
+    if (this.#state !== "open") {
+      this.#dropped = true;
+      return;
+    }
     this.#pendingBytes += bytes.length;
     this.#sink.write(bytes).then(
       () => this.#onWritten(bytes.length),
@@ -77,7 +83,7 @@ export class SinkTransport implements Transport {
   }
 
   flushed(signal: WaitEnd | undefined): Promise<void> {
-    if (this.#state === "lost") return Promise.reject(notSentError(this.#error));
+    if (this.#dropped) return Promise.reject(notSentError(this.#error));
     return this.#pendingBytes === 0 ? DONE : this.#written.wait(signal);
   }
 
@@ -117,6 +123,7 @@ export class SinkTransport implements Transport {
   #loseSoon(reason: unknown): void {
     if (this.#state === "lost") return;
     this.#state = "lost";
+    if (this.#pendingBytes > 0) this.#dropped = true;
     this.#error =
       reason === null || reason instanceof Error ? reason : new Error(`the sink failed with ${show(reason)}`, { cause: reason });
     const tell = (): void => {

@@ -155,12 +155,12 @@ export class StreamWriter implements AsyncDisposable {
 
   /**
    * Waits until the system has taken everything that was written: what `drain()` is often taken for. That the peer has received it is another matter, which only its
-   * answer tells. Only here.
+   * answer tells. After the end of the connection it still tells which of the two it was: all had gone, or not. Only here.
    *
    * **If aborted**, only the wait ends: what was written is still sent.
    *
    * @param options `signal` ends the wait
-   * @throws ConnectionLostError if the connection is lost before, with the socket's own error as `cause`
+   * @throws ConnectionLostError if the connection was lost or closed before, with the socket's own error as `cause`
    *
    * @example
    * ```ts

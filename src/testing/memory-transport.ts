@@ -57,6 +57,8 @@ export class MemoryTransport implements Transport {
   readonly #flow = new FlowControl(HIGH_WATER_BYTES);
   #readingPaused = false;
   #eofWritten = false;
+  /** Whether something was written that the line never took. */
+  #dropped = false;
   #state: "open" | "closing" | "lost" = "open";
   #losing = false;
   #error: Error | null = null;
@@ -115,7 +117,11 @@ export class MemoryTransport implements Transport {
   write(data: WriteData): void {
     const bytes = toBytes("data", data);
     if (this.#eofWritten) throw new InvalidStateError("cannot write() after writeEof()");
-    if (bytes.length === 0 || this.#state !== "open") return;
+    if (bytes.length === 0) return;
+    if (this.#state !== "open") {
+      this.#dropped = true;
+      return;
+    }
     this.#buffer.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
     this.#pump();
   }
@@ -170,7 +176,7 @@ export class MemoryTransport implements Transport {
 
   /** @internal */
   flushed(signal: WaitEnd | undefined): Promise<void> {
-    if (this.#state === "lost" || this.#losing) return Promise.reject(notSentError(this.#error));
+    if (this.#dropped) return Promise.reject(notSentError(this.#error));
     return this.#buffer.length === 0 ? DONE : this.#written.wait(signal);
   }
 
@@ -197,6 +203,7 @@ export class MemoryTransport implements Transport {
     if (this.#state === "lost") return;
     if (reason !== undefined) this.#error ??= reason;
     this.#state = "closing";
+    if (this.#buffer.length > 0) this.#dropped = true;
     this.#buffer.skip(this.#buffer.length);
     this.#loseSoon();
   }

@@ -49,6 +49,7 @@ export class HandleWire implements Wire {
   #writeEnded = false;
   #closeWhenSent = false;
   #destroyed = false;
+  #dropped = false;
   #errored: Error | null = null;
 
   /** @param handle connected; it belongs to the wire from now on */
@@ -61,6 +62,10 @@ export class HandleWire implements Wire {
 
   get unsent(): number {
     return this.#inFlight === 0 || this.#destroyed ? 0 : this.#handle.writeQueueSize;
+  }
+
+  get dropped(): boolean {
+    return this.#dropped;
   }
 
   get destroyed(): boolean {
@@ -128,6 +133,7 @@ export class HandleWire implements Wire {
     const request: WiredRequest = (spareWrite ??= new this.#parts.WriteWrap());
     const error = data instanceof Uint8Array ? handle.writeBuffer(request, data) : handle.writev(request, data, true);
     if (error !== 0) {
+      this.#dropped = true;
       this.#fail(systemError(error, "write"));
       return false;
     }
@@ -143,8 +149,10 @@ export class HandleWire implements Wire {
   handleSent(status: number): void {
     this.#inFlight -= 1;
     if (this.#destroyed) return;
-    if (status < 0) this.#fail(systemError(status, "write"));
-    else {
+    if (status < 0) {
+      this.#dropped = true;
+      this.#fail(systemError(status, "write"));
+    } else {
       this.#events?.handleWritten();
       if (this.#closeWhenSent && this.#inFlight === 0) this.destroy();
     }
@@ -192,6 +200,7 @@ export class HandleWire implements Wire {
   destroy(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
+    if (this.#inFlight > 0) this.#dropped = true;
     this.#handle.close(onHandleClose);
   }
 

@@ -11,9 +11,13 @@ export class NodeWire implements Wire {
   readonly #socket: WiredSocket;
   #events: WireEvents | null = null;
   #reading = false;
+  /** Writes that the socket is not done with. */
+  #pending = 0;
   readonly #onWritten = (error?: Error | null): void => {
     // A socket that is destroyed reports its writes as done, too: they were dropped. Deno: reports the error before it destroys the socket.
-    if (!error && !this.#socket.destroyed) this.#events?.handleWritten();
+    if (error || this.#socket.destroyed) return;
+    this.#pending -= 1;
+    this.#events?.handleWritten();
   };
 
   /** @param socket connected; it belongs to the wire from now on */
@@ -24,6 +28,10 @@ export class NodeWire implements Wire {
 
   get unsent(): number {
     return this.#socket.writableLength;
+  }
+
+  get dropped(): boolean {
+    return this.#pending > 0 && this.#socket.destroyed;
   }
 
   get destroyed(): boolean {
@@ -65,6 +73,7 @@ export class NodeWire implements Wire {
 
   write(data: Uint8Array | readonly Uint8Array[]): boolean {
     const socket = this.#socket;
+    this.#pending += data instanceof Uint8Array ? 1 : data.length;
     if (data instanceof Uint8Array) socket.write(data, this.#onWritten);
     else {
       socket.cork();
@@ -89,6 +98,8 @@ export class NodeWire implements Wire {
   }
 
   destroy(): void {
+    // Bun, Deno: tell of a write some turns after the system has taken it.
+    if (!this.#socket.destroyed && this.#socket.writableLength === 0) this.#pending = 0;
     this.#socket.destroy();
   }
 

@@ -28,6 +28,7 @@ export class Sending {
   #flushScheduled = false;
   /** Bytes handed to the wire. */
   sentBytes = 0;
+  #dropped = false;
 
   constructor(wire: Wire) {
     this.#wire = wire;
@@ -36,6 +37,11 @@ export class Sending {
   /** Bytes that the system has not taken: what is gathered here and what the wire has. */
   get unsent(): number {
     return (this.#gathered?.length ?? 0) + this.#wire.unsent;
+  }
+
+  /** Whether something was written that was not sent and never will be. */
+  get dropped(): boolean {
+    return this.#dropped || this.#wire.dropped;
   }
 
   /** Something was received, and what is written next may be the answer. */
@@ -88,13 +94,22 @@ export class Sending {
   }
 
   #send(data: Uint8Array | readonly Uint8Array[], length: number): void {
-    if (this.#wire.destroyed) return;
+    if (this.#wire.destroyed) {
+      this.#dropped = true;
+      return;
+    }
     this.sentBytes += length;
     if (this.#wire.write(data)) release(data);
   }
 
+  /** Something was written that is not to be sent. */
+  refuse(): void {
+    this.#dropped = true;
+  }
+
   /** Forgets what is gathered. */
   drop(): void {
+    if (this.#gathered !== null) this.#dropped = true;
     this.#gathered?.clear();
     this.#gathered = null;
   }

@@ -177,7 +177,11 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
     const bytes = toBytes("data", data);
     if (this.#eofWritten) throw new InvalidStateError("cannot write() after writeEof()");
     if (this.#upgrade !== null) throw new InvalidStateError("cannot write() during startTls()");
-    if (bytes.length === 0 || this.#state !== "open") return;
+    if (bytes.length === 0) return;
+    if (this.#state !== "open") {
+      this.#sending.refuse();
+      return;
+    }
     this.#sending.write(bytes);
     this.#regulate();
   }
@@ -233,10 +237,9 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
 
   /** @internal */
   flushed(signal: WaitEnd | undefined): Promise<void> {
-    if (this.#released) return DONE; // both sides have ended, so it was sent
     this.#sending.flush();
-    if (this.#state === "lost" || this.#wire.destroyed) return Promise.reject(notSentError(this.#error));
-    return this.#wire.unsent === 0 ? DONE : (this.#written ??= new Waiters()).wait(signal);
+    if (this.#sending.dropped) return Promise.reject(notSentError(this.#error));
+    return this.#wire.destroyed || this.#wire.unsent === 0 ? DONE : (this.#written ??= new Waiters()).wait(signal);
   }
 
   canWriteEof(): boolean {

@@ -31,6 +31,8 @@ export interface SocketFacts {
 export interface Wire {
   /** Bytes written that the system has not taken. */
   readonly unsent: number;
+  /** Whether it was closed before the system had taken everything that was written. */
+  readonly dropped: boolean;
   /** Closed, or about to be. */
   readonly destroyed: boolean;
   /** The error that broke it. */

@@ -180,6 +180,7 @@ for (const [name, make] of Object.entries(sinks)) {
       const writer = StreamWriter.from(sink.stream);
       const reason = new Error("enough");
       const closed = writer.waitClosed();
+      writer.write("not taken");
       writer.abort(reason);
       await assert.rejects(closed, (thrown) => thrown === reason);
       await until(() => sink.aborted() !== undefined);
