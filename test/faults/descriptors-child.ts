@@ -7,7 +7,7 @@
 import { closeSync, openSync } from "node:fs";
 import { openUnixConnection, type StreamReader, type StreamWriter, startServer, startUnixServer } from "asyncio-streams";
 import { codeOf } from "#src/net/system-error.js";
-import { commands, tell } from "../unix/peer.js";
+import { commands, tell } from "../support/parent.js";
 
 const IDLE_MS = 500;
 

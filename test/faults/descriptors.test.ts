@@ -4,53 +4,26 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { describe, it } from "node:test";
-import {
-  openConnection,
-  openUnixConnection,
-  type ServerStats,
-  type SocketAddress,
-  type StreamReader,
-  type StreamWriter,
-} from "asyncio-streams";
+import type { ServerStats } from "asyncio-streams";
+import { scriptCommand } from "../support/child.js";
 import { needs, needsLinux } from "../support/needs.js";
 import { cannot } from "../support/runtime.js";
 import { socketPath } from "../support/temporary.js";
 import { turns, until } from "../support/turns.js";
-import { Peer, scriptCommand } from "../unix/peer.js";
-
-type Pair = [StreamReader, StreamWriter];
+import { type Connection, type Serving, startServing } from "./serving.js";
 
 const DESCRIPTORS = 128;
 
-/** A server in a process that may have few descriptors. */
-interface Poor extends AsyncDisposable {
-  readonly peer: Peer;
-  readonly connect: () => Promise<Pair>;
-}
-
-async function startPoor(path: string, options: object = {}): Promise<Poor> {
-  const command = scriptCommand("../faults/descriptors-child", path, JSON.stringify(options));
-  const peer = new Peer(["sh", "-c", `ulimit -n ${DESCRIPTORS}; exec "$@"`, "sh", ...command]);
-  const address = await peer.next<SocketAddress>();
-  const writers: StreamWriter[] = [];
-  return {
-    peer,
-    async connect() {
-      const pair = await (typeof address === "string" ? openUnixConnection(address) : openConnection(...(address as [string, number])));
-      writers.push(pair[1]);
-      return pair;
-    },
-    async [Symbol.asyncDispose]() {
-      for (const writer of writers) writer.abort();
-      await Promise.all(writers.map((writer) => writer.waitClosed().catch(() => {})));
-      // By itself, with nothing left to do.
-      assert.deepEqual(await peer.end(), { code: 0, signal: null });
-    },
-  };
+/** A server in a process that may have few descriptors. It has to end by itself, with nothing left to do. */
+function startPoor(path: string, options: object = {}): Promise<Serving> {
+  const command = scriptCommand("faults/descriptors-child", path, JSON.stringify(options));
+  return startServing(["sh", "-c", `ulimit -n ${DESCRIPTORS}; exec "$@"`, "sh", ...command], async (child) => {
+    assert.deepEqual(await child.end(), { code: 0, signal: null });
+  });
 }
 
 /** Sends a line; returns what comes back: the line, or nothing if the connection was closed. */
-async function say([reader, writer]: Pair, line: string): Promise<string> {
+async function say([reader, writer]: Connection, line: string): Promise<string> {
   writer.write(line);
   return (await reader.readline().catch(() => Buffer.alloc(0))).toString();
 }
@@ -64,40 +37,40 @@ for (const [name, newPath] of [
       await using poor = await startPoor(newPath());
       const clients = [await poor.connect(), await poor.connect()];
       for (const client of clients) assert.equal(await say(client, "before\n"), "before\n");
-      assert.equal(await poor.peer.ask("fill"), "EMFILE");
+      assert.equal(await poor.child.ask("fill"), "EMFILE");
       const others = [await poor.connect(), await poor.connect()];
       for (const client of clients) assert.equal(await say(client, "meanwhile\n"), "meanwhile\n");
-      await poor.peer.ask("free");
+      await poor.child.ask("free");
       for (const client of clients) assert.equal(await say(client, "afterwards\n"), "afterwards\n");
-      const { errors } = await poor.peer.ask<{ errors: unknown[] }>("stats");
+      const { errors } = await poor.child.ask<{ errors: unknown[] }>("stats");
       assert.deepEqual(errors, []);
       for (const [, writer] of others) writer.abort();
     });
 
     it("lets nobody hang who comes meanwhile: the connection is closed, or served when there is one", async () => {
       await using poor = await startPoor(newPath());
-      await poor.peer.ask("fill");
+      await poor.child.ask("fill");
       const clients = await Promise.all(Array.from({ length: 5 }, () => poor.connect()));
       const answers = clients.map((client) => say(client, "hello\n"));
       await turns(20);
-      await poor.peer.ask("free");
+      await poor.child.ask("free");
       for (const answer of await Promise.all(answers)) assert.match(answer, /^(hello\n)?$/);
     });
 
     it("costs no time while the server waits for one", cannot("idle-without-descriptors", "bun"), async () => {
       await using poor = await startPoor(newPath());
-      await poor.peer.ask("fill");
+      await poor.child.ask("fill");
       await Promise.all(Array.from({ length: 5 }, () => poor.connect()));
-      const cpuMs = await poor.peer.ask<number>("idle");
+      const cpuMs = await poor.child.ask<number>("idle");
       assert.ok(cpuMs < 100, `${cpuMs} ms of CPU time in 500 ms`);
     });
 
     it("is over as soon as there is one: who comes then is served", async () => {
       await using poor = await startPoor(newPath());
       for (let time = 0; time < 3; time += 1) {
-        assert.equal(await poor.peer.ask("fill"), "EMFILE");
+        assert.equal(await poor.child.ask("fill"), "EMFILE");
         await poor.connect();
-        await poor.peer.ask("free");
+        await poor.child.ask("free");
         assert.equal(await say(await poor.connect(), "hello\n"), "hello\n");
       }
     });
@@ -110,7 +83,7 @@ for (const [name, newPath] of [
       let served = 0;
       for (const client of clients) if (client !== null) void say(client, "hello\n").then((answer) => (served += answer === "" ? 0 : 1));
       await until(() => served === 20);
-      const { active, waiting, refused } = await poor.peer.ask<ServerStats>("stats");
+      const { active, waiting, refused } = await poor.child.ask<ServerStats>("stats");
       assert.deepEqual([active, waiting], [20, 20]);
       assert.ok(refused > 0);
     });
@@ -120,17 +93,17 @@ for (const [name, newPath] of [
 describe("no descriptor left for a call", needs(needsLinux, cannot("calls-without-descriptors", "bun", "deno")), () => {
   it("that connects: EMFILE, and it works when there is one again", async () => {
     await using poor = await startPoor(socketPath());
-    await poor.peer.ask("fill");
-    assert.equal(await poor.peer.ask("connect"), "EMFILE");
-    await poor.peer.ask("free");
-    assert.equal(await poor.peer.ask("connect"), null);
+    await poor.child.ask("fill");
+    assert.equal(await poor.child.ask("connect"), "EMFILE");
+    await poor.child.ask("free");
+    assert.equal(await poor.child.ask("connect"), null);
   });
 
   it("that listens: EMFILE, and nothing is left", async () => {
     const path = socketPath();
     await using poor = await startPoor(path);
-    await poor.peer.ask("fill");
-    assert.equal(await poor.peer.ask("listen"), "EMFILE");
+    await poor.child.ask("fill");
+    assert.equal(await poor.child.ask("listen"), "EMFILE");
     assert.deepEqual(readdirSync(dirname(path)), ["test.sock"]);
   });
 });

@@ -5,7 +5,7 @@
  * and shuts down at SIGTERM with a short grace.
  */
 import { type Server, type StreamReader, type StreamWriter, startServer, startUnixServer } from "asyncio-streams";
-import { tell } from "../net/child.js";
+import { tell } from "../support/parent.js";
 
 const [, , way = "", path = ""] = process.argv;
 let served = (): void => {};

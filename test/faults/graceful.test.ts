@@ -4,46 +4,17 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { describe, it } from "node:test";
-import {
-  openConnection,
-  openUnixConnection,
-  type ShutdownResult,
-  type SocketAddress,
-  type StreamReader,
-  type StreamWriter,
-} from "asyncio-streams";
+import type { ShutdownResult } from "asyncio-streams";
+import { scriptCommand } from "../support/child.js";
 import { socketPath } from "../support/temporary.js";
 import { until } from "../support/turns.js";
-import { Peer, scriptCommand } from "../unix/peer.js";
+import { type Connection, type Serving, startServing } from "./serving.js";
 
-type Pair = [StreamReader, StreamWriter];
-
-interface Serving extends AsyncDisposable {
-  readonly peer: Peer;
-  readonly connect: () => Promise<Pair>;
-}
-
-async function startChild(way: "sigterm" | "using" | "stuck", path: string): Promise<Serving> {
-  const peer = new Peer(scriptCommand("../faults/ending-child", way, path));
-  const address = await peer.next<SocketAddress>();
-  const writers: StreamWriter[] = [];
-  return {
-    peer,
-    async connect() {
-      const pair = await (typeof address === "string" ? openUnixConnection(address) : openConnection(...(address as [string, number])));
-      writers.push(pair[1]);
-      return pair;
-    },
-    async [Symbol.asyncDispose]() {
-      for (const writer of writers) writer.abort();
-      await Promise.all(writers.map((writer) => writer.waitClosed().catch(() => {})));
-      await peer[Symbol.asyncDispose]();
-    },
-  };
-}
+const start = (way: "sigterm" | "using" | "stuck", path: string): Promise<Serving> =>
+  startServing(scriptCommand("faults/ending-child", way, path));
 
 /** Asks again and again until the connection ends; returns the answers, each of them whole, or what is wrong with them. */
-async function askUntilEnd([reader, writer]: Pair, onAnswer: () => void): Promise<string[]> {
+async function askUntilEnd([reader, writer]: Connection, onAnswer: () => void): Promise<string[]> {
   const answers: string[] = [];
   for (let number = 0; ; number += 1) {
     writer.write(`${number}\n`);
@@ -55,7 +26,7 @@ async function askUntilEnd([reader, writer]: Pair, onAnswer: () => void): Promis
   }
 }
 
-async function ask([reader, writer]: Pair): Promise<string> {
+async function ask([reader, writer]: Connection): Promise<string> {
   writer.write("it\n");
   return (await reader.readline()).toString();
 }
@@ -67,56 +38,56 @@ for (const [name, newPath] of [
   describe(`SIGTERM under load over ${name}`, () => {
     it("ends the process by itself: every answer is whole, nobody is cut off, no file is left", async () => {
       const path = newPath();
-      await using child = await startChild("sigterm", path);
+      await using serving = await start("sigterm", path);
       let answered = 0;
-      const clients = await Promise.all(Array.from({ length: 30 }, () => child.connect()));
+      const clients = await Promise.all(Array.from({ length: 30 }, () => serving.connect()));
       const asking = clients.map((client) => askUntilEnd(client, () => (answered += 1)));
       await until(() => answered > 200);
-      process.kill(child.peer.process.pid as number, "SIGTERM");
+      process.kill(serving.child.process.pid as number, "SIGTERM");
       for (const answers of await Promise.all(asking)) {
         assert.deepEqual(
           answers,
           answers.map((_, number) => `${number} is answered\n`),
         );
       }
-      const { finished, aborted } = await child.peer.next<ShutdownResult>();
+      const { finished, aborted } = await serving.child.next<ShutdownResult>();
       assert.deepEqual([finished, aborted], [30, 0]);
-      assert.deepEqual(await child.peer.ended, { code: 0, signal: null });
+      assert.deepEqual(await serving.child.ended, { code: 0, signal: null });
       if (path !== "") assert.deepEqual(readdirSync(dirname(path)), []);
     });
 
     it("with clients that are idle and stay connected, ends the process by itself, too", async () => {
-      await using child = await startChild("sigterm", newPath());
-      const clients = [await child.connect(), await child.connect()];
+      await using serving = await start("sigterm", newPath());
+      const clients = [await serving.connect(), await serving.connect()];
       for (const client of clients) assert.equal(await ask(client), "it is answered\n");
-      process.kill(child.peer.process.pid as number, "SIGTERM");
-      assert.deepEqual(await child.peer.next(), { finished: 2, aborted: 0 });
-      assert.deepEqual(await child.peer.ended, { code: 0, signal: null });
+      process.kill(serving.child.process.pid as number, "SIGTERM");
+      assert.deepEqual(await serving.child.next(), { finished: 2, aborted: 0 });
+      assert.deepEqual(await serving.child.ended, { code: 0, signal: null });
       for (const [reader] of clients) assert.equal((await reader.read()).length, 0);
     });
   });
 
   describe(`a callback that never ends over ${name}`, () => {
     it("is cut off at the deadline, and does not keep the process alive", async () => {
-      await using child = await startChild("stuck", newPath());
-      const clients = [await child.connect(), await child.connect()];
+      await using serving = await start("stuck", newPath());
+      const clients = [await serving.connect(), await serving.connect()];
       for (const client of clients) assert.equal(await ask(client), "it is answered\n");
-      await child.connect();
-      process.kill(child.peer.process.pid as number, "SIGTERM");
-      const { aborted } = await child.peer.next<ShutdownResult>();
+      await serving.connect();
+      process.kill(serving.child.process.pid as number, "SIGTERM");
+      const { aborted } = await serving.child.next<ShutdownResult>();
       assert.equal(aborted, 2);
-      assert.deepEqual(await child.peer.ended, { code: 0, signal: null });
+      assert.deepEqual(await serving.child.ended, { code: 0, signal: null });
     });
   });
 
   describe(`the end of an await using block of a server over ${name}`, () => {
     it("leaves no handle: the process ends by itself, though a client stays connected", async () => {
       const path = newPath();
-      await using child = await startChild("using", path);
-      const client = await child.connect();
-      await child.connect();
+      await using serving = await start("using", path);
+      const client = await serving.connect();
+      await serving.connect();
       assert.equal(await ask(client), "it is answered\n");
-      assert.deepEqual(await child.peer.ended, { code: 0, signal: null });
+      assert.deepEqual(await serving.child.ended, { code: 0, signal: null });
       assert.equal((await client[0].read()).length, 0);
       if (path !== "") assert.deepEqual(readdirSync(dirname(path)), []);
     });

@@ -7,8 +7,8 @@
 import { once } from "node:events";
 import net from "node:net";
 import tls from "node:tls";
-import { tell } from "../net/child.js";
 import { trust } from "../support/certificates.js";
+import { tell } from "../support/parent.js";
 import { pattern } from "./pattern.js";
 
 /** Of a record with a thousand bytes in it. */

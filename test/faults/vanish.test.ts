@@ -13,7 +13,7 @@ import {
   type StreamWriter,
   startUnixServer,
 } from "asyncio-streams";
-import { type Child, startChild } from "../net/child.js";
+import { Child, scriptCommand } from "../support/child.js";
 import { type Kind, kinds } from "../support/pairs.js";
 import { socketPath } from "../support/temporary.js";
 import { isSettled, turns } from "../support/turns.js";
@@ -44,10 +44,7 @@ async function connectVictim(
     accept([reader, writer]);
   });
   const address = server.sockets[0]!.getsockname();
-  const child: Child = startChild(new URL("./peer-child.js", import.meta.url), [
-    typeof address === "string" ? address : String(address[1]),
-    behaviour,
-  ]);
+  const child = new Child(scriptCommand("faults/peer-child", typeof address === "string" ? address : String(address[1]), behaviour));
   assert.equal(await child.next(), "ready");
   const [reader, writer] = await accepted;
   return {
@@ -235,7 +232,7 @@ for (const kind of [unixTls, tcpTls]) {
 describe("a server that is killed", () => {
   it("ends its clients' reads, and leaves a stale file that the next server replaces", async () => {
     const path = socketPath();
-    await using child = startChild(new URL("./dying-server-child.js", import.meta.url), [path]);
+    await using child = new Child(scriptCommand("faults/dying-server-child", path));
     assert.equal(await child.next(), "serving");
     const [reader, writer] = await openUnixConnection(path);
     assert.equal((await reader.readline()).toString(), "welcome\n");

@@ -4,7 +4,7 @@
  */
 import { fstatSync } from "node:fs";
 import { openConnection, openUnixConnection, type StreamReader, type StreamWriter, startServer, startUnixServer } from "asyncio-streams";
-import { tell } from "./child.js";
+import { tell } from "../support/parent.js";
 import { outcome } from "./outcome.js";
 
 const FD = 3;

@@ -7,10 +7,10 @@ import net from "node:net";
 import { describe, it } from "node:test";
 import { openConnection, openUnixConnection, startServer, startUnixServer } from "asyncio-streams";
 import { socketIdentity } from "#src/net/descriptor.js";
+import { Child, scriptCommand } from "../support/child.js";
 import { cannot } from "../support/runtime.js";
 import { socketPath } from "../support/temporary.js";
 import { type BareServer, bareServer, listeningServer } from "./bare.js";
-import { type Child, startChild } from "./child.js";
 import type { Outcome } from "./outcome.js";
 
 interface Result {
@@ -18,11 +18,9 @@ interface Result {
   readonly closed: boolean;
 }
 
-const script = new URL("./descriptor-child.js", import.meta.url);
-
 /** A child process that makes a call with what it finds at descriptor 3. */
 const childWith = (descriptor: "pipe" | number, call: string, options: object = {}): Child =>
-  startChild(script, [call, JSON.stringify(options)], [descriptor]);
+  new Child(scriptCommand("net/descriptor-child", call, JSON.stringify(options)), { stdio: ["pipe", "pipe", "inherit", descriptor] });
 
 /** The descriptor of a socket or a server. */
 const descriptorOf = (socket: net.Socket | net.Server): number => (Reflect.get(socket, "_handle") as { readonly fd: number }).fd;

@@ -1,7 +1,7 @@
 /** Run with a host and a port: listens there with a short queue. The parent stops the process, so that the queue fills and connecting hangs. */
 import { once } from "node:events";
 import net from "node:net";
-import { tell } from "./child.js";
+import { tell } from "../support/parent.js";
 
 const [, , host = "", port = ""] = process.argv;
 const server = net.createServer().listen({ host, port: Number(port), backlog: 1 });

@@ -5,10 +5,10 @@ import { once } from "node:events";
 import net from "node:net";
 import { describe, it } from "node:test";
 import { openConnection, type StreamWriter } from "asyncio-streams";
+import { Child, scriptCommand } from "../support/child.js";
 import { cannot } from "../support/runtime.js";
 import { isSettled, turns } from "../support/turns.js";
 import { bareServer, freePort } from "./bare.js";
-import { startChild } from "./child.js";
 import { withAddresses } from "./fake-lookup.js";
 
 const needsLookup = cannot("replace-dns-lookup", "bun", "deno");
@@ -185,7 +185,7 @@ describe("openConnection() to a name with several addresses", () => {
 async function withDeadAddress(body: (port: number, good: string, dead: string) => Promise<void>): Promise<void> {
   const [good, dead] = ["127.0.0.1", "127.0.0.7"];
   await using far = await bareServer();
-  await using frozen = startChild(new URL("./frozen-child.js", import.meta.url), [dead, String(far.port)]);
+  await using frozen = new Child(scriptCommand("net/frozen-child", dead, String(far.port)));
   assert.equal(await frozen.next(), "listening");
   frozen.process.kill("SIGSTOP");
   // Whoever comes when the queue of a listening socket is full gets no answer.

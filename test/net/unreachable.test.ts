@@ -5,10 +5,10 @@ import { chmodSync, mkdirSync, readdirSync, symlinkSync, unlinkSync, writeFileSy
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import { openConnection, openUnixConnection, type StreamReader, type StreamWriter, startServer, startUnixServer } from "asyncio-streams";
+import { Child, scriptCommand } from "../support/child.js";
 import { cannot } from "../support/runtime.js";
 import { socketPath, temporaryDirectory } from "../support/temporary.js";
 import { bareServer, freePort } from "./bare.js";
-import { startChild } from "./child.js";
 import type { Outcome } from "./outcome.js";
 import { staleSocket } from "./stale.js";
 
@@ -76,7 +76,7 @@ describe("startUnixServer() where it cannot listen", () => {
 
 /** Runs the script as somebody without rights, in the given directory. */
 async function asNobody(directory: string): Promise<{ serve: Outcome | null; connect: Outcome | null }> {
-  await using child = startChild(new URL("./permissions-child.js", import.meta.url), [directory]);
+  await using child = new Child(scriptCommand("net/permissions-child", directory));
   const result = await child.next<{ serve: Outcome | null; connect: Outcome | null }>();
   await child.ended;
   return result;

@@ -3,10 +3,10 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { openUnixConnection } from "asyncio-streams";
+import { Child } from "../support/child.js";
 import { type Need, needs, needsLinux } from "../support/needs.js";
 import { cannot, nodeMajor, runtime } from "../support/runtime.js";
 import { ask, end, serve } from "./answering.js";
-import { Peer } from "./peer.js";
 import { python, pythonCommand } from "./python.js";
 
 /** Node 20 pads names, so that only those of the full length can be had. */
@@ -42,7 +42,7 @@ for (const [what, make, can] of names) {
     it("of a server of ours is found by Python", needs(can, python), async () => {
       const name = make();
       const server = await serve("ours", name);
-      await using peer = new Peer(pythonCommand("abstract_peer", "connect", hex(name)));
+      await using peer = new Child(pythonCommand("abstract_peer", "connect", hex(name)));
       assert.deepEqual(await peer.next(), ["ours hello\n", hex(name)]);
       await peer.ended;
       await end(server);
@@ -50,7 +50,7 @@ for (const [what, make, can] of names) {
 
     it("of a server of Python's is found by us", needs(can, python), async () => {
       const name = make();
-      await using peer = new Peer(pythonCommand("abstract_peer", "serve", hex(name)));
+      await using peer = new Child(pythonCommand("abstract_peer", "serve", hex(name)));
       assert.equal(await peer.next(), "ready");
       assert.equal(await ask(name), "python: who");
       assert.equal(await peer.next(), "who\n");

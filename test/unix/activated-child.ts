@@ -3,8 +3,8 @@
  * its name for the socket, until it is told to close.
  */
 import { listenFds, startServer } from "asyncio-streams";
+import { commands, tell } from "../support/parent.js";
 import { answerAs, end, serve } from "./answering.js";
-import { commands, tell } from "./peer.js";
 
 const options = JSON.parse(process.argv[2] ?? "{}") as object;
 const passed = listenFds();

@@ -6,11 +6,11 @@ import { lstatSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { describe, it } from "node:test";
 import { type ListenFd, openConnection, openUnixConnection, type SocketAddress } from "asyncio-streams";
+import { Child, scriptCommand } from "../support/child.js";
 import { type Need, needs, needsLinux, needsRoot } from "../support/needs.js";
 import { socketPath } from "../support/temporary.js";
 import { until } from "../support/turns.js";
 import { ask, filesBeside } from "./answering.js";
-import { Peer, scriptCommand } from "./peer.js";
 import { python, pythonCommand } from "./python.js";
 
 interface Told {
@@ -30,10 +30,10 @@ const needsUnshare: Need = { skip: !works("unshare", "-n", "true") && "needs uns
 const needsSystemd: Need = { skip: !works("systemd-socket-activate", "--version") && "needs systemd-socket-activate" };
 
 /** Starts the child as a service manager does. */
-function activate(sockets: readonly object[], options: object = {}, wrap: readonly string[] = []): Peer {
-  const command = scriptCommand("activated-child", JSON.stringify(options));
+function activate(sockets: readonly object[], options: object = {}, wrap: readonly string[] = []): Child {
+  const command = scriptCommand("unix/activated-child", JSON.stringify(options));
   // What lies between the launcher and the child must not change the process id.
-  return new Peer(pythonCommand("launch", JSON.stringify(sockets), "--activate", ...wrap, ...command));
+  return new Child(pythonCommand("launch", JSON.stringify(sockets), "--activate", ...wrap, ...command));
 }
 
 describe("a process that was passed sockets", needs(needsLinux, python), () => {
@@ -165,9 +165,9 @@ describe("a process that was passed sockets", needs(needsLinux, python), () => {
 
 describe("systemd-socket-activate", needsSystemd, () => {
   /** Waits until it listens: it writes of that to its standard error. */
-  async function activateBySystemd(path: string, ...args: readonly string[]): Promise<Peer> {
-    const command = ["systemd-socket-activate", "-l", path, ...args, ...scriptCommand("activated-child")];
-    const peer = new Peer(command, { stdio: ["pipe", "pipe", "pipe"] });
+  async function activateBySystemd(path: string, ...args: readonly string[]): Promise<Child> {
+    const command = ["systemd-socket-activate", "-l", path, ...args, ...scriptCommand("unix/activated-child")];
+    const peer = new Child(command, { stdio: ["pipe", "pipe", "pipe"] });
     let said = "";
     peer.process.stderr?.setEncoding("utf8").on("data", (text: string) => (said += text));
     await until(() => said.includes("Listening on") || peer.process.exitCode !== null);

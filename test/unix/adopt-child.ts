@@ -5,9 +5,9 @@
 import { openSync, readlinkSync } from "node:fs";
 import { createUnixConnection, createUnixServer, openConnection, openUnixConnection, startServer, startUnixServer } from "asyncio-streams";
 import { outcome } from "../net/outcome.js";
+import { tell } from "../support/parent.js";
 import { turns } from "../support/turns.js";
 import type { AdoptCase } from "./adopt-case.js";
-import { tell } from "./peer.js";
 
 const calls: Readonly<Record<AdoptCase["call"], (path: string | null, options: object) => Promise<unknown>>> = {
   openUnixConnection: (path, options) => openUnixConnection(path, options),

@@ -6,10 +6,10 @@ import net from "node:net";
 import { describe, it } from "node:test";
 import { createUnixConnection, openConnection, openUnixConnection } from "asyncio-streams";
 import { bareConnection, bareServer } from "../net/bare.js";
+import { Child, scriptCommand } from "../support/child.js";
 import { needs, needsLinux } from "../support/needs.js";
 import { socketPath } from "../support/temporary.js";
 import { turns, until } from "../support/turns.js";
-import { Peer, scriptCommand } from "./peer.js";
 import { python, pythonCommand } from "./python.js";
 
 describe("a connected descriptor as sock", needs(needsLinux, python), () => {
@@ -20,7 +20,7 @@ describe("a connected descriptor as sock", needs(needsLinux, python), () => {
     it(`is a connection like any other, to a peer who ${what}`, async () => {
       await using far = await bareServer(socketPath());
       const sockets = JSON.stringify([{ kind: "unix connected", path: far.path }]);
-      await using peer = new Peer(pythonCommand("launch", sockets, ...scriptCommand("connected-child")));
+      await using peer = new Child(pythonCommand("launch", sockets, ...scriptCommand("unix/connected-child")));
       const socket = await far.accepted();
       if (sends) socket.write("early\n");
       let said = "";

@@ -6,11 +6,11 @@ import { describe, it } from "node:test";
 import { openUnixConnection, startUnixServer } from "asyncio-streams";
 import { bareServer } from "../net/bare.js";
 import type { Outcome } from "../net/outcome.js";
+import { Child, scriptCommand } from "../support/child.js";
 import { needs, needsLinux } from "../support/needs.js";
 import { cannot } from "../support/runtime.js";
 import { temporaryDirectory } from "../support/temporary.js";
 import type { AdoptCase } from "./adopt-case.js";
-import { Peer, scriptCommand } from "./peer.js";
 import { python, pythonCommand } from "./python.js";
 
 /** What is handed over, the call, the error's code, its message. */
@@ -79,8 +79,8 @@ describe("a descriptor as sock", needs(needsLinux, python), () => {
     const directory = temporaryDirectory();
     await using far = await bareServer(`${directory}/far`);
     const sockets = rows.map(([kind], index) => ({ kind, path: kind === "unix connected" ? far.path : `${directory}/${index}` }));
-    const command = scriptCommand("adopt-child", JSON.stringify(rows.map(([, adopted]) => adopted)));
-    await using peer = new Peer(pythonCommand("launch", JSON.stringify(sockets), ...command));
+    const command = scriptCommand("unix/adopt-child", JSON.stringify(rows.map(([, adopted]) => adopted)));
+    await using peer = new Child(pythonCommand("launch", JSON.stringify(sockets), ...command));
     const results: Told[] = [];
     while (results.length < rows.length) results.push(await peer.next<Told>());
     await peer.ended;

@@ -7,9 +7,9 @@ import { describe, it } from "node:test";
 import { InvalidStateError } from "asyncio-streams";
 import { bareServer } from "../net/bare.js";
 import { staleSocket } from "../net/stale.js";
+import { Child, scriptCommand } from "../support/child.js";
 import { socketPath } from "../support/temporary.js";
 import { ask, end, filesBeside, serve } from "./answering.js";
-import { Peer, scriptCommand } from "./peer.js";
 
 describe("close()", () => {
   it("leaves the file of a successor that does not use this library", async () => {
@@ -30,7 +30,7 @@ describe("close()", () => {
     const path = socketPath();
     const ours = await serve("ours", path);
     unlinkSync(path);
-    await using other = new Peer(scriptCommand("server-child"));
+    await using other = new Child(scriptCommand("unix/server-child"));
     assert.equal(await other.ask("start", path), null);
     await end(ours);
     assert.equal(await ask(path), `${other.process.pid} who`);

@@ -1,6 +1,6 @@
 /** Takes descriptor 3 for a connection, tells its names, says "ours", and then answers each line, in capitals, until the peer's end. */
 import { openUnixConnection } from "asyncio-streams";
-import { tell } from "./peer.js";
+import { tell } from "../support/parent.js";
 
 const [reader, writer] = await openUnixConnection(null, { sock: 3 });
 tell([writer.getExtraInfo("sockname"), writer.getExtraInfo("peername")]);

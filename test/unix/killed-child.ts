@@ -1,7 +1,7 @@
 /** Starts and ends servers on a path without end: on a free path, over a stale file, and by takeover, against others who do the same. It waits to be killed. */
 import type { StartUnixServerOptions } from "asyncio-streams";
+import { tell } from "../support/parent.js";
 import { end, serve } from "./answering.js";
-import { tell } from "./peer.js";
 
 const path = process.argv[2] as string;
 tell("begins");

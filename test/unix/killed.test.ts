@@ -7,10 +7,10 @@ import { describe, it } from "node:test";
 import type { StartUnixServerOptions } from "asyncio-streams";
 import { processMark } from "#src/net/process-mark.js";
 import { staleSocket } from "../net/stale.js";
+import { Child, scriptCommand } from "../support/child.js";
 import { cannot } from "../support/runtime.js";
 import { socketPath } from "../support/temporary.js";
 import { ask, end, filesBeside, serve } from "./answering.js";
-import { Peer, scriptCommand } from "./peer.js";
 
 /** The next start on the path works, and cleans up. */
 async function assertStarts(path: string, context: string): Promise<void> {
@@ -24,7 +24,7 @@ async function assertStarts(path: string, context: string): Promise<void> {
 describe("a server that is killed", () => {
   it("while it serves leaves a stale file, which the next start replaces", async () => {
     const path = socketPath();
-    await using doomed = new Peer(scriptCommand("server-child"));
+    await using doomed = new Child(scriptCommand("unix/server-child"));
     assert.equal(await doomed.ask("start", path), null);
     doomed.process.kill("SIGKILL");
     await doomed.ended;
@@ -37,7 +37,7 @@ describe("a server that is killed", () => {
     let leftovers = 0;
     // A few at a time: most of their lives they start their runtime.
     for (let batch = 0; batch < 6; batch += 1) {
-      const doomed = Array.from({ length: 4 }, () => new Peer(scriptCommand("killed-child", path)));
+      const doomed = Array.from({ length: 4 }, () => new Child(scriptCommand("unix/killed-child", path)));
       for (const peer of doomed) {
         await peer.next();
         await new Promise((resolve) => setTimeout(resolve, Math.random() * 20));
@@ -59,7 +59,7 @@ describe("a server that is killed", () => {
     it(name, cannot("patched-built-in-modules", "bun", "deno"), async () => {
       const path = socketPath();
       const run = async (step: number): Promise<number | null> => {
-        await using peer = new Peer(scriptCommand("step-child", path, `${step}`, JSON.stringify(options)));
+        await using peer = new Child(scriptCommand("unix/step-child", path, `${step}`, JSON.stringify(options)));
         const { signal } = await peer.ended;
         return signal === "SIGKILL" ? null : await peer.next<number>();
       };

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { ListenFd } from "asyncio-streams";
 import type { Outcome } from "../net/outcome.js";
-import { Peer, scriptCommand } from "./peer.js";
+import { Child, scriptCommand } from "../support/child.js";
 
 interface Told {
   readonly passed: ListenFd[] | null;
@@ -14,9 +14,9 @@ interface Told {
 }
 
 describe("listenFds()", () => {
-  let peer: Peer;
+  let peer: Child;
   before(() => {
-    peer = new Peer(scriptCommand("listen-fds-child"));
+    peer = new Child(scriptCommand("unix/listen-fds-child"));
   });
   after(() => peer.end());
 

@@ -8,10 +8,10 @@ import { describe, it } from "node:test";
 import { openUnixConnection, startUnixServer } from "asyncio-streams";
 import type { Outcome } from "../net/outcome.js";
 import { staleSocket } from "../net/stale.js";
+import { Child, scriptCommand } from "../support/child.js";
 import { needs } from "../support/needs.js";
 import { socketPath } from "../support/temporary.js";
 import { ask, end, filesBeside, serve } from "./answering.js";
-import { Peer, scriptCommand } from "./peer.js";
 import { python, pythonCommand } from "./python.js";
 
 const identity = (path: string): string => {
@@ -63,7 +63,7 @@ describe("startUnixServer() on the path of a live server", () => {
     const what = { full: "has a full queue", dgram: "is a datagram socket", seqpacket: "is a packet socket" }[kind];
     it(`that ${what} gives EADDRINUSE, and says that it cannot be told`, needs(python), async () => {
       const path = socketPath();
-      await using other = new Peer(pythonCommand("sockets", kind, path));
+      await using other = new Child(pythonCommand("sockets", kind, path));
       assert.equal(await other.next(), "ready");
       const before = identity(path);
       await assert.rejects(serve("second", path), { code: "EADDRINUSE", message: /a socket has this name.*cannot be told/ });
@@ -79,7 +79,7 @@ describe("startUnixServer() on the path of a live server", () => {
     chmodSync(dirname(path), 0o777);
     const live = await serve("live", path, { mode: 0o000 });
     const before = identity(path);
-    await using somebody = new Peer(scriptCommand("server-child", "nobody"));
+    await using somebody = new Child(scriptCommand("unix/server-child", "nobody"));
     const error = await somebody.ask<Outcome | null>("start", path);
     assert.equal(error?.code, "EADDRINUSE");
     assert.match(error?.message ?? "", /cannot be told.*EACCES/);
@@ -91,7 +91,7 @@ describe("startUnixServer() on the path of a live server", () => {
 
   it("a socket that is bound and does not listen is stale", needs(python), async () => {
     const path = socketPath();
-    await using other = new Peer(pythonCommand("sockets", "bound", path));
+    await using other = new Child(pythonCommand("sockets", "bound", path));
     assert.equal(await other.next(), "ready");
     const server = await serve("second", path);
     assert.equal(await ask(path), "second who");

@@ -7,10 +7,10 @@ import { describe, it } from "node:test";
 import { Worker } from "node:worker_threads";
 import type { StartUnixServerOptions } from "asyncio-streams";
 import { staleSocket } from "../net/stale.js";
+import { Child, scriptCommand } from "../support/child.js";
 import { needs, needsRoot } from "../support/needs.js";
 import { socketPath } from "../support/temporary.js";
 import { ask, end, filesBeside, serve } from "./answering.js";
-import { Peer, scriptCommand } from "./peer.js";
 import { python, pythonCommand } from "./python.js";
 
 const STARTS = 50;
@@ -37,7 +37,7 @@ async function besideConnecting(
   awaited: "in" | "EACCES",
   action: () => Promise<void>,
 ): Promise<Readonly<Record<string, number>>> {
-  await using peer = new Peer(pythonCommand("connect_loop", path));
+  await using peer = new Child(pythonCommand("connect_loop", path));
   assert.equal(await peer.next(), "connecting");
   const umask = process.umask(0);
   try {
@@ -140,7 +140,7 @@ describe("the owner of a socket", () => {
   it("that this process may not give is an EPERM with the path, and nothing is left", async () => {
     const path = openPath();
     chmodSync(dirname(path), 0o777);
-    await using peer = new Peer(scriptCommand("server-child", "nobody"));
+    await using peer = new Child(scriptCommand("unix/server-child", "nobody"));
     assert.deepEqual(await peer.ask("start", path, { owner: { uid: 0 } }), {
       name: "Error",
       code: "EPERM",

@@ -8,10 +8,10 @@ import { describe, it } from "node:test";
 import type { StartUnixServerOptions } from "asyncio-streams";
 import type { Outcome } from "../net/outcome.js";
 import { staleSocket } from "../net/stale.js";
+import { Child, scriptCommand } from "../support/child.js";
 import { type Need, needsLinux } from "../support/needs.js";
 import { socketPath, temporaryDirectory } from "../support/temporary.js";
 import { ask, end, filesBeside, serve } from "./answering.js";
-import { Peer, scriptCommand } from "./peer.js";
 
 /** Expects an error of the system's form, about the path and not about a hidden name. */
 async function assertRefused(path: string, code: string, options?: StartUnixServerOptions): Promise<void> {
@@ -63,7 +63,7 @@ describe("a socket's directory", () => {
       chmodSync(dirname(path), mode);
       if (stale) chmodSync(path, 0o777);
       try {
-        await using somebody = new Peer(scriptCommand("server-child", "nobody"));
+        await using somebody = new Child(scriptCommand("unix/server-child", "nobody"));
         const error = await somebody.ask<Outcome>("start", path);
         assert.equal(error.code, "EACCES", error.message);
         assert.ok(error.message.includes(path) && !error.message.includes(".as-"), error.message);
@@ -80,7 +80,7 @@ describe("a socket's directory", () => {
     const path = await staleSocket();
     chmodSync(dirname(path), 0o1777);
     chmodSync(path, 0o777);
-    await using somebody = new Peer(scriptCommand("server-child", "nobody"));
+    await using somebody = new Child(scriptCommand("unix/server-child", "nobody"));
     const error = await somebody.ask<Outcome | null>("start", path);
     if (process.getuid?.() === 0) {
       assert.match(error?.code ?? "", /^(EPERM|EACCES)$/);

@@ -6,19 +6,19 @@ import { existsSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { openUnixConnection, type Server, startUnixServer } from "asyncio-streams";
+import { Child } from "../support/child.js";
 import { needs } from "../support/needs.js";
 import { cannot } from "../support/runtime.js";
 import { socketPath, temporaryDirectory } from "../support/temporary.js";
 import { answerAs, ask, end, filesBeside, serve } from "./answering.js";
-import { Peer } from "./peer.js";
 import { python, pythonCommand } from "./python.js";
 
 const CLIENTS = 20;
 
 /** Connects clients while this thread sleeps, so that all of them are in the queue and none has been accepted. */
-function fillQueue(path: string): Peer {
+function fillQueue(path: string): Child {
   const marker = join(temporaryDirectory(), "connected");
-  const peer = new Peer(pythonCommand("queue", path, `${CLIENTS}`, marker));
+  const peer = new Child(pythonCommand("queue", path, `${CLIENTS}`, marker));
   const pause = new Int32Array(new SharedArrayBuffer(4));
   while (!existsSync(marker)) Atomics.wait(pause, 0, 0, 1);
   return peer;

@@ -7,14 +7,14 @@ import { describe, it } from "node:test";
 import type { StartUnixServerOptions } from "asyncio-streams";
 import type { Outcome } from "../net/outcome.js";
 import { staleSocket } from "../net/stale.js";
+import { Child, scriptCommand } from "../support/child.js";
 import { socketPath, temporaryDirectory } from "../support/temporary.js";
 import { ask, filesBeside } from "./answering.js";
-import { Peer, scriptCommand } from "./peer.js";
 
 const RACES = 200;
 
 class Racers implements AsyncDisposable {
-  readonly #peers: readonly Peer[] = Array.from({ length: 2 }, () => new Peer(scriptCommand("server-child")));
+  readonly #peers: readonly Child[] = Array.from({ length: 2 }, () => new Child(scriptCommand("unix/server-child")));
   readonly #gates: string = temporaryDirectory();
   #race = 0;
 

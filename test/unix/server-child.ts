@@ -3,8 +3,8 @@
 import { existsSync } from "node:fs";
 import type { Server, StartUnixServerOptions } from "asyncio-streams";
 import { outcome } from "../net/outcome.js";
+import { commands, tell } from "../support/parent.js";
 import { serve } from "./answering.js";
-import { commands, tell } from "./peer.js";
 
 /** The user without rights. */
 const NOBODY = 65_534;

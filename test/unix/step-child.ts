@@ -6,7 +6,7 @@
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import type { StartUnixServerOptions } from "asyncio-streams";
-import { tell } from "./peer.js";
+import { tell } from "../support/parent.js";
 
 const [path, fatalStep, options] = process.argv.slice(2) as [string, string, string];
 let steps = 0;

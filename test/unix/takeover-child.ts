@@ -1,6 +1,7 @@
 /** Takes over the path, serves, and ends by itself when it has been told to close and its last client has gone. It answers with its process id. */
+
+import { commands, tell } from "../support/parent.js";
 import { serve } from "./answering.js";
-import { commands, tell } from "./peer.js";
 
 const server = await serve(`${process.pid}`, process.argv[2] as string, { takeover: true });
 tell("serving");

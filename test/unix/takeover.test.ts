@@ -5,11 +5,11 @@ import { lstatSync } from "node:fs";
 import { describe, it } from "node:test";
 import { openUnixConnection, type Server } from "asyncio-streams";
 import { staleSocket } from "../net/stale.js";
+import { Child, scriptCommand } from "../support/child.js";
 import { socketPath } from "../support/temporary.js";
 import { until } from "../support/turns.js";
 import { ask, end, filesBeside, serve } from "./answering.js";
 import { Clients } from "./clients.js";
-import { Peer, scriptCommand } from "./peer.js";
 
 const RESTARTS = 50;
 
@@ -40,8 +40,8 @@ describe("takeover", () => {
 
   it(`${RESTARTS} times between processes: not one client is refused, reset or unanswered`, async () => {
     const path = socketPath();
-    await using one = new Peer(scriptCommand("server-child"));
-    await using two = new Peer(scriptCommand("server-child"));
+    await using one = new Child(scriptCommand("unix/server-child"));
+    await using two = new Child(scriptCommand("unix/server-child"));
     assert.equal(await one.ask("start", path), null);
     await using clients = new Clients(path);
     let [old, successor] = [one, two];
@@ -63,8 +63,8 @@ describe("takeover", () => {
 
   it("5 times between processes that end when their last client has gone: not one client is refused, reset or unanswered", async () => {
     const path = socketPath();
-    const start = async (): Promise<Peer> => {
-      const peer = new Peer(scriptCommand("takeover-child", path));
+    const start = async (): Promise<Child> => {
+      const peer = new Child(scriptCommand("unix/takeover-child", path));
       assert.equal(await peer.next(), "serving");
       return peer;
     };

@@ -1,28 +1,27 @@
-/** Other processes: scripts that lie beside the tests, on the same runtime or in Python. Parent and child exchange lines of JSON. */
+/** Other processes: scripts of the tests on the same runtime, or whatever else is run. Parent and child exchange lines, of JSON mostly; `parent.ts` has the child's side. */
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { runtime } from "../support/runtime.js";
+import { runtime } from "./runtime.js";
 
 /** How a process ended. */
-export interface PeerEnd {
+export interface ChildEnd {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
 
 /** Another process. Disposing of it kills it. */
-export class Peer implements AsyncDisposable {
+export class Child implements AsyncDisposable {
   readonly process: ChildProcess;
   /** Fulfilled when it has ended, and has been reaped. */
-  readonly ended: Promise<PeerEnd>;
+  readonly ended: Promise<ChildEnd>;
   readonly #lines: string[] = [];
   readonly #waiting: (() => void)[] = [];
   #rest = "";
   #over = false;
 
-  constructor(command: readonly string[], options: SpawnOptions = {}) {
-    const [program, ...args] = command;
+  constructor([program, ...args]: readonly string[], options: SpawnOptions = {}) {
     this.process = spawn(program as string, args, { stdio: ["pipe", "pipe", "inherit"], ...options });
+    // It may be gone before its input is closed.
     this.process.stdin?.on("error", () => {});
     this.process.stdout?.setEncoding("utf8").on("data", (text: string) => this.#onOutput(text));
     this.ended = new Promise((resolve) => {
@@ -45,13 +44,18 @@ export class Peer implements AsyncDisposable {
     for (const wake of this.#waiting.splice(0)) wake();
   }
 
-  /** The next thing that it tells. */
-  async next<T>(): Promise<T> {
+  /** The next line that it prints. */
+  async nextLine(): Promise<string> {
     while (this.#lines.length === 0) {
       if (this.#over) throw new Error("the process has ended and has nothing more to tell");
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
-    return JSON.parse(this.#lines.shift() as string) as T;
+    return this.#lines.shift() as string;
+  }
+
+  /** The next thing that it tells. */
+  async next<T>(): Promise<T> {
+    return JSON.parse(await this.nextLine()) as T;
   }
 
   /** Sends a line, and returns what comes back. */
@@ -61,29 +65,20 @@ export class Peer implements AsyncDisposable {
   }
 
   /** Ends its input, by which it ends. */
-  end(): Promise<PeerEnd> {
+  end(): Promise<ChildEnd> {
     this.process.stdin?.end();
     return this.ended;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.process.kill("SIGKILL");
+    for (const stream of this.process.stdio.slice(3)) stream?.destroy();
     await this.ended;
   }
 }
 
-/** The command that runs a script beside the tests on this runtime. */
+/** The command that runs a compiled script of the tests on this runtime: `scriptCommand("net/frozen-child")`. */
 export function scriptCommand(name: string, ...args: readonly string[]): string[] {
   const runtimeArgs = runtime === "deno" ? ["run", "--allow-all", "--no-check", "--quiet"] : [];
-  return [process.execPath, ...runtimeArgs, fileURLToPath(new URL(`./${name}.js`, import.meta.url)), ...args];
-}
-
-/** For a child: what it is told, line by line. */
-export async function* commands(): AsyncGenerator<readonly [string, ...unknown[]]> {
-  for await (const line of createInterface({ input: process.stdin })) yield JSON.parse(line) as [string, ...unknown[]];
-}
-
-/** For a child: tells its parent. */
-export function tell(message: unknown): void {
-  process.stdout.write(`${JSON.stringify(message ?? null)}\n`);
+  return [process.execPath, ...runtimeArgs, fileURLToPath(new URL(`../${name}.js`, import.meta.url)), ...args];
 }
