@@ -9,8 +9,14 @@ A server prints "ready" (over TCP with its port) once it listens, and ends with 
 import asyncio
 import hashlib
 import os
+import pathlib
 import struct
 import sys
+
+sys.dont_write_bytecode = True
+sys.path.append(str(pathlib.Path(__file__).parent.parent / "support"))
+
+import ends  # noqa: E402
 
 SIZE = 8 << 20
 LINES = [b"one\n", b"\n", b"three " + b"3" * 5000 + b"\n", b"four\r\n", b"no newline"]
@@ -111,27 +117,8 @@ async def answer(reader, writer):
     writer.close()
 
 
-async def serve(kind, path=None):
-    if kind == "unix":
-        server = await asyncio.start_unix_server(answer, path)
-        print("ready", flush=True)
-    else:
-        server = await asyncio.start_server(answer, "127.0.0.1", 0)
-        print("ready", server.sockets[0].getsockname()[1], flush=True)
-    ended = asyncio.Event()
-    asyncio.get_running_loop().add_reader(sys.stdin, ended.set)
-    await ended.wait()
-    asyncio.get_running_loop().remove_reader(sys.stdin)
-    server.close()
-    if path is not None and os.path.exists(path):
-        os.unlink(path)
-
-
-async def connect(kind, address, name):
-    if kind == "unix":
-        reader, writer = await asyncio.open_unix_connection(address)
-    else:
-        reader, writer = await asyncio.open_connection("127.0.0.1", int(address))
+async def ask(kind, address, name):
+    reader, writer = await ends.connect(kind, address)
     writer.write(name.encode() + b"\n")
     await ASK[name](reader, writer)
     writer.close()
@@ -139,6 +126,5 @@ async def connect(kind, address, name):
     print("ok", flush=True)
 
 
-if __name__ == "__main__":
-    what, *rest = sys.argv[1:]
-    asyncio.run({"serve": serve, "connect": connect}[what](*rest))
+what, *rest = sys.argv[1:]
+asyncio.run(ends.serve(answer, *rest) if what == "serve" else ask(*rest))

@@ -1,4 +1,4 @@
-/** Conversations with TLS peers of other makes: our part of them. `peer.py` and `node-peer.ts` have the other. */
+/** Conversations with TLS peers of other makes: our part of them. `peer.py` and `node-peers.test.ts` have the other. */
 import assert from "node:assert/strict";
 import { createHash, type Hash } from "node:crypto";
 import type { ClientConnectedCallback, StreamReader, StreamWriter } from "asyncio-streams";

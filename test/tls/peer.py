@@ -11,8 +11,14 @@ import asyncio
 import hashlib
 import json
 import os
+import pathlib
 import ssl
 import sys
+
+sys.dont_write_bytecode = True
+sys.path.append(str(pathlib.Path(__file__).parent.parent / "support"))
+
+import ends  # noqa: E402
 
 FOLDER, VERSION, BEGIN = sys.argv[1:4]
 CHUNK = 1 << 18
@@ -106,29 +112,9 @@ async def answer(reader, writer):
     writer.close()
 
 
-async def serve(kind, path=None):
-    tls = {"ssl": context(True)} if BEGIN == "ssl" else {}
-    if kind == "unix":
-        server = await asyncio.start_unix_server(answer, path, **tls)
-        print("ready", flush=True)
-    else:
-        server = await asyncio.start_server(answer, "127.0.0.1", 0, **tls)
-        print("ready", server.sockets[0].getsockname()[1], flush=True)
-    ended = asyncio.Event()
-    asyncio.get_running_loop().add_reader(sys.stdin, ended.set)
-    await ended.wait()
-    asyncio.get_running_loop().remove_reader(sys.stdin)
-    server.close()
-    if path is not None and os.path.exists(path):
-        os.unlink(path)
-
-
-async def connect(kind, address, conversation):
+async def ask(kind, address, conversation):
     tls = {"ssl": context(False), "server_hostname": "localhost"} if BEGIN == "ssl" else {}
-    if kind == "unix":
-        reader, writer = await asyncio.open_unix_connection(address, **tls)
-    else:
-        reader, writer = await asyncio.open_connection("127.0.0.1", int(address), **tls)
+    reader, writer = await ends.connect(kind, address, **tls)
     if BEGIN == "startTls":
         writer.write(b"STARTTLS\n")
         assert await reader.readline() == b"go\n"
@@ -142,4 +128,5 @@ async def connect(kind, address, conversation):
 
 
 what, *rest = sys.argv[4:]
-asyncio.run({"serve": serve, "connect": connect}[what](*rest))
+tls = {"ssl": context(True)} if BEGIN == "ssl" else {}
+asyncio.run(ends.serve(answer, *rest, **tls) if what == "serve" else ask(*rest))
