@@ -1,19 +1,31 @@
 /**
  * Sockets that were made elsewhere and are handed over by `sock`.
  *
- * Promises: what comes back is connected, or listening, and of the family asked for. Ownership moves with the call: whatever fails, also
- * later, the socket is closed by whoever called us (`discardSock`).
+ * Promises: what comes back is connected, or listening, and of the family asked for. Ownership moves with the call, once: whatever fails, also
+ * later, the socket is closed by whoever called us (`discardSock`), unless it is another call's.
  */
 import { closeSync } from "node:fs";
 import net from "node:net";
 import { TLSSocket } from "node:tls";
 import { invalidType, invalidValue } from "../base/arguments.js";
-import { type DescribedSocket, describeDescriptor } from "./descriptor.js";
+import { type DescribedSocket, describeDescriptor, isSocket } from "./descriptor.js";
 
 /** The family that a call is about. */
 export type Family = Exclude<DescribedSocket["family"], "unknown">;
 
 const FAMILY_NAME: Readonly<Record<Family, string>> = { unix: "a Unix", tcp: "a TCP" };
+
+/** What belongs to a connection or a server of ours. */
+const owned = new WeakSet<object>();
+
+/** Notes that it belongs to one from now on. */
+export function own(sock: net.Socket | net.Server): void {
+  owned.add(sock);
+}
+
+function checkNotOwned(sock: net.Socket | net.Server): void {
+  if (owned.has(sock)) throw invalidValue("sock cannot be given twice: this one belongs to an earlier call");
+}
 
 /** Adopts a connected socket. */
 export async function adoptConnection(sock: net.Socket | number, family: Family): Promise<net.Socket> {
@@ -27,6 +39,7 @@ export async function adoptConnection(sock: net.Socket | number, family: Family)
     return new net.Socket({ fd: sock, readable: true, writable: true, allowHalfOpen: true });
   }
   if (!(sock instanceof net.Socket)) throw invalidType("sock", "a connected net.Socket or its file descriptor", sock);
+  checkNotOwned(sock);
   if (sock instanceof TLSSocket) throw invalidValue("sock must not speak TLS already: hand over a plain socket, with ssl");
   if (typeof sock.readableEncoding === "string") throw invalidValue("sock must give bytes: this one was told setEncoding()");
   if (sock.destroyed) throw invalidValue("sock must be a connected socket: this one is closed");
@@ -37,6 +50,7 @@ export async function adoptConnection(sock: net.Socket | number, family: Family)
   checkFamily(sock.remoteAddress === undefined ? "unix" : "tcp", family, "the socket");
   // Node: ends our side with the peer's unless this is set; it may be changed until the peer's end has come.
   (sock as { allowHalfOpen: boolean }).allowHalfOpen = true;
+  own(sock);
   return sock;
 }
 
@@ -58,6 +72,7 @@ export function adoptServer(sock: net.Server | number, family: Family): AdoptedS
     return { sock, family, name: described?.name ?? "" };
   }
   if (!(sock instanceof net.Server)) throw invalidType("sock", "a listening net.Server or its file descriptor", sock);
+  checkNotOwned(sock);
   if (!sock.listening) throw invalidValue("sock must be a listening server: this one is not listening");
   if (sock.listenerCount("connection") > 0) {
     throw invalidValue("sock must not have a 'connection' listener: its connections are for the callback given here");
@@ -70,25 +85,20 @@ export function adoptServer(sock: net.Server | number, family: Family): AdoptedS
 /** Node: a process whose standard streams are closed under it hangs or aborts when it ends. */
 const LAST_STANDARD_STREAM = 2;
 
-/** Closes what was handed over, whatever it is. */
+/** Closes what was handed over, if it is a socket or a server, and nobody's yet. Any other number is a slip, and may be a file of somebody else. */
 export function discardSock(sock: unknown): void {
   if (sock instanceof net.Socket) {
-    sock.on("error", ignore);
-    sock.destroy();
+    if (!owned.has(sock)) sock.on("error", ignore).destroy();
   } else if (sock instanceof net.Server) {
-    if (sock.listening) sock.close(ignore);
-  } else if (typeof sock === "number" && Number.isSafeInteger(sock) && sock > LAST_STANDARD_STREAM) {
-    try {
-      closeSync(sock);
-    } catch {
-      // It was not open. Deno: or it is a socket, which only a socket closes.
-      /* c8 ignore next -- Deno */
-      if (process.versions["deno"] !== undefined) closeInDeno(sock);
-    }
+    if (sock.listening && !owned.has(sock)) sock.close(ignore);
+  } else if (typeof sock === "number" && sock > LAST_STANDARD_STREAM && isSocket(sock)) {
+    /* c8 ignore next -- Deno */
+    if (process.versions["deno"] !== undefined) closeInDeno(sock);
+    else closeSync(sock);
   }
 }
 
-/* c8 ignore start -- Deno */
+/* c8 ignore start -- Deno: only a socket closes a socket */
 function closeInDeno(fd: number): void {
   try {
     new net.Socket({ fd }).on("error", ignore).destroy();

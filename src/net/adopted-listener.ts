@@ -10,7 +10,7 @@ import { invalidValue } from "../base/arguments.js";
 import type { SocketAddress, TransportSocket } from "../contracts/extra-info.js";
 import { NodeWire } from "../transports/node-wire.js";
 import { ipAddress, type UnixNames } from "../transports/socket-info.js";
-import { type AdoptedServer, discardSock, type Family } from "./adopt.js";
+import { type AdoptedServer, discardSock, type Family, own } from "./adopt.js";
 import { socketIdentity } from "./descriptor.js";
 import { HiddenName, isSameFile, unlinkIfThere } from "./hidden-name.js";
 import type { AcceptHandler, Listener } from "./listener.js";
@@ -49,6 +49,7 @@ export class AdoptedListener implements Listener {
     this.#unixNames = family === "unix" ? { sockname: name, peername: "" } : null;
     const stats = family === "unix" && name !== "" && !name.startsWith("\0") ? lookAt(name) : null;
     this.#file = stats?.isSocket() === true ? { path: name, stats } : null;
+    own(this.#server); // last: what fails before is closed by the caller
   }
 
   /** Node tells the address of TCP once it listens, and forgets it when it closes. */

@@ -79,6 +79,17 @@ export function socketIdentity(fd: number): string | null {
   }
 }
 
+/** Whether a number is the descriptor of a socket. */
+export function isSocket(fd: number): boolean {
+  try {
+    /* c8 ignore next -- macOS */
+    if (process.platform !== "linux") return fstatSync(fd).isSocket();
+    return socketInode(fd) !== "";
+  } catch {
+    return false;
+  }
+}
+
 /** Not by `fstat()`: Deno has descriptors of its own for that. */
 function socketInode(fd: number): string {
   let link: string;

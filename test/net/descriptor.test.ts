@@ -148,20 +148,20 @@ describe("a descriptor that is no socket", () => {
     (sock: number) => startServer(() => {}, null, null, { sock }),
   ];
 
-  it("is refused, and closed, if it is a file", async () => {
+  it("is refused, and left open: it is somebody else's file", async () => {
+    const fd = openSync(new URL(import.meta.url), "r");
+    const { ino } = fstatSync(fd);
+    const wrongOtherwise = [
+      () => openUnixConnection("/tmp/none.sock", { sock: fd }),
+      () => openConnection(null, null, { sock: fd, limit: 0 }),
+      () => startServer(5 as never, null, null, { sock: fd }),
+    ];
     for (const call of calls) {
-      const fd = openSync(import.meta.filename ?? new URL(import.meta.url), "r");
-      const { ino } = fstatSync(fd);
       await assert.rejects(call(fd), { name: "TypeError", code: "ERR_INVALID_ARG_VALUE", message: new RegExp(`descriptor ${fd} `) });
-      let closed = false;
-      try {
-        closed = fstatSync(fd).ino !== ino;
-      } catch {
-        closed = true;
-      }
-      if (!closed) closeSync(fd);
-      assert.equal(closed, true);
     }
+    for (const call of wrongOtherwise) await assert.rejects(call());
+    assert.equal(fstatSync(fd).ino, ino);
+    closeSync(fd);
   });
 
   it("is refused, and left open, if it is a standard stream: without them, a process hangs or aborts when it ends", async () => {

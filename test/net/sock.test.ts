@@ -90,6 +90,23 @@ for (const [family, name, open, start] of families) {
       });
     }
 
+    it("is refused when it is given a second time, and stays the first call's", async () => {
+      const { far, socket } = await bareConnection(family);
+      await using _ = far;
+      const opening = open({ sock: socket });
+      await assert.rejects(open({ sock: socket }), { ...VALUE, message: /sock cannot be given twice/ });
+      const [, writer] = await opening;
+      await assert.rejects(open({ sock: socket }), { ...VALUE, message: /sock cannot be given twice/ });
+      await assert.rejects(open({ sock: socket, limit: 0 }), { code: "ERR_OUT_OF_RANGE" });
+      await assert.rejects(start({ sock: socket, backlog: -1 }), { code: "ERR_OUT_OF_RANGE" });
+      writer.write("still here");
+      const [text] = (await once((await far.accepted()).resume(), "data")) as [Buffer];
+      assert.equal(text.toString(), "still here");
+      writer.close();
+      await writer.waitClosed();
+      await assert.rejects(open({ sock: socket }), VALUE);
+    });
+
     it("is refused, and closed, if it is of the wrong family", async () => {
       const { far, socket } = await bareConnection(otherFamily);
       await using _ = far;
@@ -217,6 +234,17 @@ for (const [family, name, open, start] of families) {
         assert.equal(sock.listening, false);
       });
     }
+
+    it("is refused when it is given a second time, and stays the first server's", async () => {
+      const sock = await listeningServer(family);
+      const server = await start({ sock, startServing: false, ...(family === "unix" ? { cleanupSocket: true } : {}) });
+      await assert.rejects(start({ sock }), { ...VALUE, message: /sock cannot be given twice/ });
+      await assert.rejects(start({ sock, backlog: -1 }), { code: "ERR_OUT_OF_RANGE" });
+      assert.equal(sock.listening, true);
+      server.close();
+      await server.waitClosed();
+      assert.equal(sock.listening, false);
+    });
 
     it("is refused, and closed, if it is of the wrong family", async () => {
       const sock = await listeningServer(otherFamily);
