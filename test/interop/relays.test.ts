@@ -135,61 +135,79 @@ for (const [name, listen] of Object.entries(servers)) {
   });
 }
 
-for (const kind of kinds) {
-  describe(`socat between our client and our server over ${kind.name}`, () => {
-    const accepted: End[] = [];
-    let server: Server;
-    const socat = program({
-      name: "socat",
-      package: "socat",
-      prepare: async () => {
-        ({ server } = await kind.serve((reader, writer) => void accepted.push({ reader, writer })));
-      },
-      args: ({ socket }) => {
-        const address = addressOf(server);
-        return [
-          ...PATIENCE,
-          `UNIX-LISTEN:${socket},fork`,
-          typeof address === "string" ? `UNIX:${address}` : `TCP:${address[0]}:${address[1]}`,
-        ];
-      },
-      answers: async () => end(...Object.values(await connectThrough())),
-    });
-    after(() => stop(server));
+/**
+ * Their relays, by name, and what they can do. ncat reads nothing while it writes, so that two directions that are full stop each other for good; and whoever ends one side there has
+ * ended both.
+ */
+const relays: Readonly<
+  Record<
+    string,
+    { readonly passesEnds: boolean; readonly concurrent: boolean; readonly args: (front: string, back: SocketAddress) => string[] }
+  >
+> = {
+  socat: {
+    passesEnds: true,
+    concurrent: true,
+    args: (front, back) => [
+      ...PATIENCE,
+      `UNIX-LISTEN:${front},fork`,
+      typeof back === "string" ? `UNIX:${back}` : `TCP:${back[0]}:${back[1]}`,
+    ],
+  },
+  ncat: {
+    passesEnds: false,
+    concurrent: false,
+    args: (front, back) => ["-lkU", front, "--sh-exec", `exec ncat ${typeof back === "string" ? `-U ${back}` : `${back[0]} ${back[1]}`}`],
+  },
+};
 
-    async function connectThrough(): Promise<{ readonly client: End; readonly peer: End }> {
-      const [reader, writer] = await openUnixConnection(socat.socket);
-      await until(() => accepted.length > 0);
-      return { client: { reader, writer }, peer: accepted.shift() as End };
-    }
-
-    socat.it("passes megabytes both ways at the same time, byte for byte", async () => {
-      const { client, peer } = await connectThrough();
-      const [up, atPeer, down, atClient] = await Promise.all([
-        sendBytes(client.writer, 8 * MIB),
-        receiveBytes(peer.reader, 8 * MIB),
-        sendBytes(peer.writer, 8 * MIB),
-        receiveBytes(client.reader, 8 * MIB),
-      ]);
-      assert.deepEqual([atPeer, atClient], [up, down]);
-      await end(client, peer);
-    });
-
-    for (const first of ["client", "peer"] as const) {
-      socat.it(`passes the end of the ${first}, and what the other side says after it`, async () => {
-        const ends = await connectThrough();
-        const other = ends[first === "client" ? "peer" : "client"];
-        ends[first].writer.write("a question");
-        ends[first].writer.writeEof();
-        assert.equal((await other.reader.read()).toString(), "a question");
-        const [sent, received] = await Promise.all([sendBytes(other.writer, MIB), receiveBytes(ends[first].reader, MIB)]);
-        assert.equal(received, sent);
-        other.writer.writeEof();
-        assert.equal((await ends[first].reader.read()).length, 0);
-        await end(ends.client, ends.peer);
+for (const [name, { passesEnds, concurrent, args }] of Object.entries(relays)) {
+  for (const kind of kinds) {
+    describe(`${name} between our client and our server over ${kind.name}`, () => {
+      const accepted: End[] = [];
+      let server: Server;
+      const relay = program({
+        name,
+        package: name,
+        prepare: async () => {
+          ({ server } = await kind.serve((reader, writer) => void accepted.push({ reader, writer })));
+        },
+        args: ({ socket }) => args(socket, addressOf(server)),
+        answers: async () => end(...Object.values(await connectThrough())),
       });
-    }
-  });
+      after(() => stop(server));
+
+      async function connectThrough(): Promise<{ readonly client: End; readonly peer: End }> {
+        const [reader, writer] = await openUnixConnection(relay.socket);
+        await until(() => accepted.length > 0);
+        return { client: { reader, writer }, peer: accepted.shift() as End };
+      }
+
+      relay.it("passes megabytes both ways, byte for byte", async () => {
+        const { client, peer } = await connectThrough();
+        const up = (): Promise<string[]> => Promise.all([sendBytes(client.writer, 8 * MIB), receiveBytes(peer.reader, 8 * MIB)]);
+        const down = (): Promise<string[]> => Promise.all([sendBytes(peer.writer, 8 * MIB), receiveBytes(client.reader, 8 * MIB)]);
+        for (const [sent, received] of concurrent ? await Promise.all([up(), down()]) : [await up(), await down()])
+          assert.equal(received, sent);
+        await end(client, peer);
+      });
+
+      for (const first of passesEnds ? (["client", "peer"] as const) : []) {
+        relay.it(`passes the end of the ${first}, and what the other side says after it`, async () => {
+          const ends = await connectThrough();
+          const other = ends[first === "client" ? "peer" : "client"];
+          ends[first].writer.write("a question");
+          ends[first].writer.writeEof();
+          assert.equal((await other.reader.read()).toString(), "a question");
+          const [sent, received] = await Promise.all([sendBytes(other.writer, MIB), receiveBytes(ends[first].reader, MIB)]);
+          assert.equal(received, sent);
+          other.writer.writeEof();
+          assert.equal((await ends[first].reader.read()).length, 0);
+          await end(ends.client, ends.peer);
+        });
+      }
+    });
+  }
 }
 
 /** Whether somebody listens on a path, who may have to keep his one client for somebody else, and is therefore not asked. */
