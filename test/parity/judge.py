@@ -24,7 +24,8 @@ import sys
 
 sys.dont_write_bytecode = True
 
-from record import FakeTransport, Given, show, show_error, to_bytes  # noqa: E402
+from fake_transport import FakeTransport  # noqa: E402
+from transcript import Given, show, show_error, to_bytes  # noqa: E402
 
 LOOP = asyncio.new_event_loop()
 

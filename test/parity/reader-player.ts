@@ -2,6 +2,7 @@
 import { StreamReader, StreamReaderProtocol, StreamWriter } from "asyncio-streams";
 import { FakeTransport } from "../support/fake-transport.js";
 import { turns } from "../support/turns.js";
+import { Started } from "./started.js";
 import { type Data, Given, type Outcome, type Step, showBytes, showError, toBytes } from "./transcript.js";
 
 /** A recorded case; its meaning is told in `record.py`. */
@@ -18,12 +19,6 @@ export interface ReaderCase {
 }
 
 type Call = readonly [string, ...unknown[]];
-
-interface Started {
-  readonly outcome: Promise<Outcome | undefined>;
-  readonly controller: AbortController;
-  ended: boolean;
-}
 
 /** Plays a case; `hidden` says that what remains in the buffer cannot be read. */
 export async function playCase(limit: number, script: readonly Call[], hidden: boolean): Promise<Omit<ReaderCase, "name" | "pausing">> {
@@ -47,7 +42,7 @@ class Player {
   readonly #protocol: StreamReaderProtocol;
   readonly #writer: StreamWriter;
   readonly #transport = new FakeTransport();
-  readonly #started = new Map<string, Started>();
+  readonly #started = new Started<Outcome | undefined>();
 
   constructor(limit: number) {
     this.#reader = new StreamReader({ limit });
@@ -81,17 +76,17 @@ class Player {
 
   /** Performs a step; what it gives, or a promise of it where there is something to wait for. */
   #step(name: string, ...args: readonly unknown[]): Outcome | undefined | Promise<Outcome | undefined> {
-    const started = this.#started.get(args[0] as string) as Started;
+    const startedName = args[0] as string;
     switch (name) {
       case "start":
-        this.#start(args[0] as string, args[1] as Call);
+        this.#started.start(startedName, (signal) => this.#call(args[1] as Call, signal));
         return undefined;
       case "await":
-        return started.outcome;
+        return this.#started.outcome(startedName);
       case "settled":
-        return turns().then(() => ({ value: started.ended }));
+        return turns().then(() => ({ value: this.#started.hasEnded(startedName) }));
       case "cancel":
-        started.controller.abort();
+        this.#started.cancel(startedName);
         return turns() as Promise<undefined>;
       case "turn":
         return turns() as Promise<undefined>;
@@ -120,15 +115,6 @@ class Player {
     pauseWriting: () => this.#protocol.pauseWriting(),
     resumeWriting: () => this.#protocol.resumeWriting(),
   };
-
-  #start(name: string, call: Call): void {
-    const controller = new AbortController();
-    const onEnd = (): void => {
-      started.ended = true;
-    };
-    const started: Started = { controller, ended: false, outcome: this.#call(call, controller.signal).finally(onEnd) };
-    this.#started.set(name, started);
-  }
 
   async #call([method, argument]: Call, signal?: AbortSignal): Promise<Outcome | undefined> {
     try {

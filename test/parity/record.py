@@ -21,7 +21,6 @@ A read is started as a task that runs at once up to where it waits (`eager_start
 """
 
 import asyncio
-import hashlib
 import json
 import pathlib
 import platform
@@ -29,58 +28,11 @@ import sys
 
 sys.dont_write_bytecode = True
 
+from fake_transport import FakeTransport  # noqa: E402
 from reader_cases import CASES  # noqa: E402
+from transcript import Given, show, show_error, to_bytes  # noqa: E402
 
 FOLDER = pathlib.Path(__file__).parent
-
-
-class Given(Exception):
-    """The exception that the scripts set."""
-
-
-class FakeTransport(asyncio.Transport):
-    def __init__(self):
-        super().__init__()
-        self.calls = []
-        self.paused = False
-        self.closing = False
-
-    def pause_reading(self):
-        self.calls.append("pauseReading")
-        self.paused = True
-
-    def resume_reading(self):
-        self.calls.append("resumeReading")
-        self.paused = False
-
-    def is_closing(self):
-        return self.closing
-
-    def close(self):
-        self.closing = True
-
-
-def to_bytes(data):
-    pieces = [data] if isinstance(data, str) else data
-    return b"".join((piece if isinstance(piece, str) else piece[0] * piece[1]).encode("latin1") for piece in pieces)
-
-
-def show(data):
-    """Bytes as JSON: short ones as they are, long ones by length and hash."""
-    if len(data) <= 300:
-        return data.decode("latin1")
-    return {"length": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-
-
-def show_error(error):
-    shown = {"error": type(error).__name__}
-    if isinstance(error, asyncio.IncompleteReadError):
-        shown |= {"partial": show(error.partial), "expected": error.expected}
-    elif isinstance(error, asyncio.LimitOverrunError):
-        shown |= {"consumed": error.consumed}
-    elif isinstance(error, Given):
-        shown |= {"message": error.args[0]}
-    return shown
 
 
 class Player:

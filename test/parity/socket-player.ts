@@ -9,8 +9,10 @@ import {
   startServer,
   startUnixServer,
 } from "asyncio-streams";
+import type { End } from "../support/pairs.js";
 import { socketPath } from "../support/temporary.js";
 import { turns } from "../support/turns.js";
+import { Started } from "./started.js";
 import { type Data, type Outcome, type Step, showBytes, showError, toBytes } from "./transcript.js";
 
 /** A recorded case. */
@@ -22,12 +24,6 @@ export interface SocketCase {
 
 type Call = readonly [string, ...unknown[]];
 type Gives = Outcome | undefined;
-
-interface Started {
-  readonly outcome: Promise<Gives>;
-  readonly controller: AbortController;
-  ended: boolean;
-}
 
 /** Turns of the loop after which what was started must still wait: many more than anything takes that does not wait. */
 const PENDING_TURNS = 50;
@@ -51,11 +47,6 @@ export async function playSockets(kind: SocketCase["kind"], script: readonly Cal
 }
 
 type ServeOptions = Pick<StartServerOptions, "startServing" | "limit">;
-
-interface End {
-  readonly reader: StreamReader;
-  readonly writer: StreamWriter;
-}
 
 /** What a step of an end may need: its first argument, all of them, and the signal of what was started. */
 interface Arguments<T> {
@@ -110,7 +101,7 @@ class World {
   readonly #servers: Server[] = [];
   readonly #ends = new Map<string, End>();
   readonly #accepted: End[] = [];
-  readonly #started = new Map<string, Started>();
+  readonly #started = new Started<Gives>();
   #onAccept: () => void = () => {};
   #port = 0;
 
@@ -119,20 +110,20 @@ class World {
   }
 
   async play([name, ...args]: Call): Promise<Gives> {
-    const started = this.#started.get(args[0] as string) as Started;
+    const startedName = args[0] as string;
     switch (name) {
       case "start":
-        this.#start(args[0] as string, args[1] as Call);
+        this.#started.start(startedName, (signal) => this.#call(args[1] as Call, signal));
         return undefined;
       case "await":
-        return started.outcome;
+        return this.#started.outcome(startedName);
       case "cancel":
-        started.controller.abort();
+        this.#started.cancel(startedName);
         await turns();
         return undefined;
       case "pending":
         await turns(PENDING_TURNS);
-        return { value: !started.ended };
+        return { value: !this.#started.hasEnded(startedName) };
       default:
         return this.#call([name, ...args]);
     }
@@ -142,18 +133,9 @@ class World {
   async end(): Promise<void> {
     for (const server of this.#servers) server.close();
     for (const { writer } of [...this.#ends.values(), ...this.#accepted]) writer.transport.abort();
-    for (const { outcome } of this.#started.values()) await outcome;
+    await this.#started.end();
     for (const server of this.#servers) await server.waitClosed();
     for (const { writer } of this.#ends.values()) await writer.waitClosed().catch(() => {});
-  }
-
-  #start(name: string, call: Call): void {
-    const controller = new AbortController();
-    const onEnd = (): void => {
-      started.ended = true;
-    };
-    const started: Started = { controller, ended: false, outcome: this.#call(call, controller.signal).finally(onEnd) };
-    this.#started.set(name, started);
   }
 
   async #call(call: Call, signal?: AbortSignal): Promise<Gives> {

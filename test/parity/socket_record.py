@@ -7,24 +7,14 @@ ConnectionResetError from drain()) are recorded as one, since which of them come
 import asyncio
 import contextlib
 import errno
-import hashlib
 import pathlib
 import tempfile
 
+import transcript
 from socket_cases import CASES
+from transcript import show, to_bytes
 
 TIME_LIMIT = 10
-
-
-def to_bytes(data):
-    pieces = [data] if isinstance(data, str) else data
-    return b"".join((piece if isinstance(piece, str) else piece[0] * piece[1]).encode("latin1") for piece in pieces)
-
-
-def show(data):
-    if len(data) <= 300:
-        return data.decode("latin1")
-    return {"length": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
 def show_error(error):
@@ -34,12 +24,7 @@ def show_error(error):
         return {"error": "connection gone"}
     if isinstance(error, OSError):
         return {"error": "OSError", "code": errno.errorcode[error.errno]}
-    shown = {"error": type(error).__name__}
-    if isinstance(error, asyncio.IncompleteReadError):
-        shown |= {"partial": show(error.partial), "expected": error.expected}
-    elif isinstance(error, asyncio.LimitOverrunError):
-        shown |= {"consumed": error.consumed}
-    return shown
+    return transcript.show_error(error)
 
 
 class World:
