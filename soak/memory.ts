@@ -1,5 +1,5 @@
 /** Whether the memory stays as it is: measured at rest, again and again, with the garbage collected. */
-import { collectGarbage } from "../test/base/garbage.js";
+import { collectGarbage } from "../test/support/garbage.js";
 
 const MIB = 2 ** 20;
 

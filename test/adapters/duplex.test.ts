@@ -5,8 +5,8 @@ import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { describe, it } from "node:test";
 import { type DuplexOptions, type StreamReader, type StreamWriter, toDuplex } from "asyncio-streams";
-import { connectedReader } from "../streams/readers.js";
 import { type End, kinds, openPair } from "../support/pairs.js";
+import { connectedReader } from "../support/readers.js";
 import { turns, until } from "../support/turns.js";
 import { closed, gather, MUCH } from "./ended.js";
 

@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { PassThrough } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { describe, it } from "node:test";
-import { connectedReader, endedReaderOf, readerOf, text } from "../streams/readers.js";
+import { connectedReader, endedReaderOf, readerOf, text } from "../support/readers.js";
 import { turns, until } from "../support/turns.js";
 import { closed, gather } from "./ended.js";
 

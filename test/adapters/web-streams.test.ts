@@ -2,8 +2,8 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ConnectionLostError } from "asyncio-streams";
-import { connectedReader, endedReaderOf, readerOf, rest, text } from "../streams/readers.js";
 import { kinds, openPair } from "../support/pairs.js";
+import { connectedReader, endedReaderOf, readerOf, rest, text } from "../support/readers.js";
 import { isSettled, turns } from "../support/turns.js";
 import { gather, MUCH } from "./ended.js";
 

@@ -2,7 +2,7 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ByteQueue } from "#src/base/byte-queue.js";
-import { collectGarbage } from "./garbage.js";
+import { collectGarbage } from "../support/garbage.js";
 
 /** A queue of these pieces. */
 function queueOf(...pieces: readonly (string | Uint8Array)[]): ByteQueue {

@@ -2,10 +2,10 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { DONE, Waiters, waitEnd } from "#src/base/waiting.js";
+import { collectGarbage } from "../support/garbage.js";
 import { isSettled } from "../support/turns.js";
-import { collectGarbage } from "./garbage.js";
-import { warningsOf } from "./warnings-of.js";
-import { watchedController } from "./watched-signal.js";
+import { warningsOf } from "../support/warnings-of.js";
+import { watchedController } from "../support/watched-signal.js";
 
 describe("waitEnd", () => {
   it("is the signal of the options, if there are options with a signal", () => {

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ConnectionLostError, InvalidStateError } from "asyncio-streams";
 import { openPair } from "../support/pairs.js";
+import { payload } from "../support/payload.js";
 import { isSettled, turns } from "../support/turns.js";
-import { payload } from "./payload.js";
 import type { Part } from "./traits.js";
 
 const MUCH_BYTES = 8 * 1_048_576;

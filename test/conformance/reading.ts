@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ConcurrentReadError, IncompleteReadError, LimitOverrunError, LineTooLongError } from "asyncio-streams";
 import { openPair } from "../support/pairs.js";
+import { payload } from "../support/payload.js";
 import { turns, until } from "../support/turns.js";
-import { payload } from "./payload.js";
 import type { Part } from "./traits.js";
 
 export const checkReading: Part = (kind) => {

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { StreamWriter } from "asyncio-streams";
 import { openPair } from "../support/pairs.js";
+import { payload, receiveBytes, sendBytes } from "../support/payload.js";
 import { isSettled, until } from "../support/turns.js";
-import { payload, receiveBytes, sendBytes } from "./payload.js";
 import type { Part } from "./traits.js";
 
 const VOLUME_BYTES = 64 * 1_048_576;

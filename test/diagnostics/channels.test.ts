@@ -7,8 +7,8 @@ import { openConnection, openUnixConnection, startServer, startUnixServer } from
 import { identity, trust } from "../support/certificates.js";
 import { kinds, openPair } from "../support/pairs.js";
 import { socketPath } from "../support/temporary.js";
+import { unixTls } from "../support/tls-kinds.js";
 import { turns, until } from "../support/turns.js";
-import { unixTls } from "../tls/kinds.js";
 import { listen } from "./messages.js";
 
 const MUCH_BYTES = 16 * 1_048_576;

@@ -3,12 +3,12 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type SignalOptions, StreamReader, StreamReaderProtocol, type StreamWriter } from "asyncio-streams";
-import { collectGarbage } from "../base/garbage.js";
-import { warningsOf } from "../base/warnings-of.js";
-import { watchedController } from "../base/watched-signal.js";
+import { collectGarbage } from "../support/garbage.js";
 import { kinds, openPair } from "../support/pairs.js";
+import { tcpTls, unixTls } from "../support/tls-kinds.js";
 import { turns, until } from "../support/turns.js";
-import { tcpTls, unixTls } from "../tls/kinds.js";
+import { warningsOf } from "../support/warnings-of.js";
+import { watchedController } from "../support/watched-signal.js";
 
 /** Data that is written now has come after fewer turns. */
 const TURNS = 12;

@@ -6,9 +6,9 @@ import net from "node:net";
 import { describe, it } from "node:test";
 import { ConnectionLostError, type StreamReader, type StreamWriter } from "asyncio-streams";
 import { kinds, openPair } from "../support/pairs.js";
+import { dial } from "../support/relay.js";
+import { tcpTls, unixTls } from "../support/tls-kinds.js";
 import { isSettled, turns } from "../support/turns.js";
-import { tcpTls, unixTls } from "../tls/kinds.js";
-import { dial } from "../tls/relay.js";
 import { pattern } from "./pattern.js";
 
 const PIECE_BYTES = 65_536;

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type End, kinds, openPair } from "../support/pairs.js";
 import { cannot } from "../support/runtime.js";
+import { tcpTls, unixTls } from "../support/tls-kinds.js";
 import { turns } from "../support/turns.js";
-import { tcpTls, unixTls } from "../tls/kinds.js";
 import { pattern } from "./pattern.js";
 
 const MUCH_BYTES = 8 * 1_048_576;

@@ -7,9 +7,9 @@ import { describe, it } from "node:test";
 import { type OpenConnectionOptions, openConnection, openUnixConnection, type SocketAddress } from "asyncio-streams";
 import { trust } from "../support/certificates.js";
 import { kinds } from "../support/pairs.js";
+import { dial } from "../support/relay.js";
+import { type Listening, listen } from "../support/tls-kinds.js";
 import { isSettled, until } from "../support/turns.js";
-import { type Listening, listen } from "../tls/kinds.js";
-import { dial } from "../tls/relay.js";
 
 const MANY = 20;
 

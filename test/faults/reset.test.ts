@@ -3,7 +3,7 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ConnectionLostError, openConnection, openUnixConnection, type StreamReader, type StreamWriter } from "asyncio-streams";
-import { type BareServer, bareServer } from "../net/bare.js";
+import { type BareServer, bareServer } from "../support/bare-sockets.js";
 import { cannot } from "../support/runtime.js";
 import { socketPath } from "../support/temporary.js";
 import { isSettled, turns, until } from "../support/turns.js";

@@ -16,8 +16,8 @@ import {
 import { Child, scriptCommand } from "../support/child.js";
 import { type Kind, kinds } from "../support/pairs.js";
 import { socketPath } from "../support/temporary.js";
+import { tcpTls, unixTls } from "../support/tls-kinds.js";
 import { isSettled, turns } from "../support/turns.js";
-import { tcpTls, unixTls } from "../tls/kinds.js";
 import { pattern } from "./pattern.js";
 
 const MUCH_BYTES = 16 * 1_048_576;

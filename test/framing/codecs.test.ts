@@ -14,10 +14,10 @@ import {
   netstring,
 } from "asyncio-streams/framing";
 import * as fc from "fast-check";
-import { watchedController } from "../base/watched-signal.js";
-import { connectedReader, endedReaderOf, microtasks, readerOf, rest } from "../streams/readers.js";
 import { detachedView } from "../support/detached.js";
-import { isSettled } from "../support/turns.js";
+import { connectedReader, endedReaderOf, readerOf, rest } from "../support/readers.js";
+import { isSettled, microtasks } from "../support/turns.js";
+import { watchedController } from "../support/watched-signal.js";
 import { collectingWriter, encode } from "./written.js";
 
 /** A codec of text, whatever it is made of. */

@@ -2,7 +2,8 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { delimited } from "asyncio-streams/framing";
-import { endedReaderOf, microtasks, readerOf, rest } from "../streams/readers.js";
+import { endedReaderOf, readerOf, rest } from "../support/readers.js";
+import { microtasks } from "../support/turns.js";
 import { encode } from "./written.js";
 
 describe("delimited", () => {

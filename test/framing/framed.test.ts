@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { SignalOptions, StreamReader, StreamWriter } from "asyncio-streams";
 import { type FrameCodec, Framed, frames, lengthPrefixed, ndjson } from "asyncio-streams/framing";
-import { watchedController } from "../base/watched-signal.js";
-import { endedReaderOf, readerOf, rest, text } from "../streams/readers.js";
 import { kinds, openPair } from "../support/pairs.js";
+import { endedReaderOf, readerOf, rest, text } from "../support/readers.js";
 import { until } from "../support/turns.js";
+import { watchedController } from "../support/watched-signal.js";
 import { collectingWriter, encode } from "./written.js";
 
 /** A codec by hand: numbers in decimal, each behind a `#`. */

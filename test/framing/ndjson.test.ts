@@ -2,7 +2,7 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { frames, InvalidFrameError, ndjson } from "asyncio-streams/framing";
-import { endedReaderOf, readerOf } from "../streams/readers.js";
+import { endedReaderOf, readerOf } from "../support/readers.js";
 import { isSettled } from "../support/turns.js";
 import { collectingWriter, encode } from "./written.js";
 

@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { describe } from "node:test";
 import { openUnixConnection } from "asyncio-streams";
 import { Imap, ImapError } from "../../examples/imap.js";
-import { payload } from "../conformance/payload.js";
 import { certificateFile, keyFile, trust } from "../support/certificates.js";
+import { payload } from "../support/payload.js";
 import { exampleOutput } from "./example.js";
 import { type Program, program } from "./program.js";
 

@@ -11,9 +11,9 @@ import {
   openConnection,
   openUnixConnection,
 } from "asyncio-streams";
+import { bareServer } from "../support/bare-sockets.js";
 import { socketPath } from "../support/temporary.js";
 import { turns } from "../support/turns.js";
-import { bareServer } from "./bare.js";
 
 const RANGE = { name: "RangeError", code: "ERR_OUT_OF_RANGE" };
 const TYPE = { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" };

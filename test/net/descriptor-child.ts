@@ -4,8 +4,8 @@
  */
 import { fstatSync } from "node:fs";
 import { openConnection, openUnixConnection, type StreamReader, type StreamWriter, startServer, startUnixServer } from "asyncio-streams";
+import { outcome } from "../support/outcome.js";
 import { tell } from "../support/parent.js";
-import { outcome } from "./outcome.js";
 
 const FD = 3;
 const [, , call = "", json = "{}"] = process.argv;

@@ -7,11 +7,11 @@ import net from "node:net";
 import { describe, it } from "node:test";
 import { openConnection, openUnixConnection, startServer, startUnixServer } from "asyncio-streams";
 import { socketIdentity } from "#src/net/descriptor.js";
+import { type BareServer, bareServer, listeningServer } from "../support/bare-sockets.js";
 import { Child, scriptCommand } from "../support/child.js";
+import type { Outcome } from "../support/outcome.js";
 import { cannot } from "../support/runtime.js";
 import { socketPath } from "../support/temporary.js";
-import { type BareServer, bareServer, listeningServer } from "./bare.js";
-import type { Outcome } from "./outcome.js";
 
 interface Result {
   readonly error: Outcome | null;

@@ -1,8 +1,8 @@
 /** Run with a directory: tries to serve and to connect in it as somebody without rights, and tells what came of it. */
 import { join } from "node:path";
 import { openUnixConnection, startUnixServer } from "asyncio-streams";
+import { outcome } from "../support/outcome.js";
 import { tell } from "../support/parent.js";
-import { outcome } from "./outcome.js";
 
 const directory = process.argv[2] as string;
 if (process.getuid?.() === 0) {

@@ -17,9 +17,9 @@ import {
   startServer,
   startUnixServer,
 } from "asyncio-streams";
+import { bareConnection, bareServer, listeningServer } from "../support/bare-sockets.js";
 import { socketPath } from "../support/temporary.js";
 import { turns, until } from "../support/turns.js";
-import { bareConnection, bareServer, listeningServer } from "./bare.js";
 
 const TYPE = { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" };
 const VALUE = { name: "TypeError", code: "ERR_INVALID_ARG_VALUE" };

@@ -5,11 +5,11 @@ import { readdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { describe, it } from "node:test";
 import { openConnection, openUnixConnection, startServer, startUnixServer } from "asyncio-streams";
+import { bareServer, freePort } from "../support/bare-sockets.js";
 import { kinds } from "../support/pairs.js";
+import { staleSocket } from "../support/stale-socket.js";
 import { socketPath } from "../support/temporary.js";
 import { turns } from "../support/turns.js";
-import { bareServer, freePort } from "./bare.js";
-import { staleSocket } from "./stale.js";
 
 for (const kind of kinds) {
   describe(`startServing: false over ${kind.name}`, () => {

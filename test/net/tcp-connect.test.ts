@@ -5,10 +5,10 @@ import { once } from "node:events";
 import net from "node:net";
 import { describe, it } from "node:test";
 import { openConnection, type StreamWriter } from "asyncio-streams";
+import { bareServer, freePort } from "../support/bare-sockets.js";
 import { Child, scriptCommand } from "../support/child.js";
 import { cannot } from "../support/runtime.js";
 import { isSettled, turns } from "../support/turns.js";
-import { bareServer, freePort } from "./bare.js";
 import { withAddresses } from "./fake-lookup.js";
 
 const needsLookup = cannot("replace-dns-lookup", "bun", "deno");

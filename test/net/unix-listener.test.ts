@@ -17,9 +17,9 @@ import {
 import { dirname } from "node:path";
 import { describe, it } from "node:test";
 import { openUnixConnection, type Server, type StartUnixServerOptions, startUnixServer } from "asyncio-streams";
+import { bareServer } from "../support/bare-sockets.js";
+import { staleSocket } from "../support/stale-socket.js";
 import { socketPath } from "../support/temporary.js";
-import { bareServer } from "./bare.js";
-import { staleSocket } from "./stale.js";
 
 /** Starts a server that answers with `name`. */
 const serve = (name: string, path: string, options?: StartUnixServerOptions): Promise<Server> =>

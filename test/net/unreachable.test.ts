@@ -5,12 +5,12 @@ import { chmodSync, mkdirSync, readdirSync, symlinkSync, unlinkSync, writeFileSy
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import { openConnection, openUnixConnection, type StreamReader, type StreamWriter, startServer, startUnixServer } from "asyncio-streams";
+import { bareServer, freePort } from "../support/bare-sockets.js";
 import { Child, scriptCommand } from "../support/child.js";
+import type { Outcome } from "../support/outcome.js";
 import { cannot } from "../support/runtime.js";
+import { staleSocket } from "../support/stale-socket.js";
 import { socketPath, temporaryDirectory } from "../support/temporary.js";
-import { bareServer, freePort } from "./bare.js";
-import type { Outcome } from "./outcome.js";
-import { staleSocket } from "./stale.js";
 
 describe("openUnixConnection() to a path that leads nowhere", () => {
   it("gives ENOENT where there is no file, with the path", async () => {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { StreamReader, StreamReaderProtocol } from "asyncio-streams";
 import type { ByteQueue } from "#src/base/byte-queue.js";
 import { FakeTransport } from "../support/fake-transport.js";
+import { microtasks } from "../support/turns.js";
 import type { Script, ScriptStep } from "./scripts.js";
 import { asHere, type Data, Given, type Outcome, showBytes, showError, toBytes } from "./transcript.js";
 
@@ -35,10 +36,8 @@ interface Waiting {
   outcome: Outcome | null;
 }
 
-/** Lets the reader's microtasks run. */
-async function turn(): Promise<void> {
-  for (let index = 0; index < 6; index += 1) await Promise.resolve();
-}
+/** How often a step lets the reader's promise callbacks run. */
+const MICROTASKS = 6;
 
 class Player {
   readonly #limit: number;
@@ -75,11 +74,11 @@ class Player {
 
   async #playInTurn(name: string, args: readonly unknown[], skipped: boolean): Promise<Gives> {
     if (name === "cancel" && !skipped) this.#waiting?.controller.abort();
-    await turn();
+    await microtasks(MICROTASKS);
     this.#letGo();
     if (skipped || name === "turn" || name === "cancel") return null;
     const gives = name === "call" ? await this.#call(args as unknown as Call) : this.#act(name, args[0]);
-    await turn();
+    await microtasks(MICROTASKS);
     return gives;
   }
 
@@ -110,7 +109,7 @@ class Player {
       (bytes) => note({ bytes: showBytes(bytes) }),
       (error: unknown) => note(showError(error)),
     );
-    await turn();
+    await microtasks(MICROTASKS);
     if (waiting.outcome !== null) return waiting.outcome;
     assert.equal(this.#waiting, null, "two reads wait");
     this.#waiting = waiting;
@@ -148,7 +147,7 @@ class Player {
   /** What is left can be read. */
   async end(): Promise<void> {
     this.#waiting?.controller.abort();
-    await turn();
+    await microtasks(MICROTASKS);
     if (this.#reader.exception() !== null) return;
     const { length } = this.#queue;
     const left = length === 0 ? Buffer.alloc(0) : this.#queue.copy(0, length);

@@ -10,8 +10,8 @@ import { describe, it } from "node:test";
 import { hostile, memoryPair } from "asyncio-streams/testing";
 import * as fc from "fast-check";
 import { type End, type Kind, openPair, tcp, unix } from "../support/pairs.js";
+import { tcpTls, unixTls } from "../support/tls-kinds.js";
 import { turns } from "../support/turns.js";
-import { tcpTls, unixTls } from "../tls/kinds.js";
 import { anyCall, anyText, perform } from "./calls.js";
 import { type Call, ModelReader } from "./reader-model.js";
 

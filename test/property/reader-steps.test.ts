@@ -4,8 +4,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { StreamReader, StreamReaderProtocol } from "asyncio-streams";
 import * as fc from "fast-check";
-import { type WatchedController, watchedController } from "../base/watched-signal.js";
 import { FakeTransport } from "../support/fake-transport.js";
+import { microtasks } from "../support/turns.js";
+import { type WatchedController, watchedController } from "../support/watched-signal.js";
 import { anyCall, anyText, perform } from "./calls.js";
 import { type Call, ModelReader } from "./reader-model.js";
 
@@ -31,10 +32,8 @@ interface Made {
   actual: string | undefined;
 }
 
-/** Lets the reader's microtasks run. */
-async function turn(): Promise<void> {
-  for (let index = 0; index < 8; index += 1) await Promise.resolve();
-}
+/** How often a turn lets the reader's promise callbacks run. */
+const MICROTASKS = 8;
 
 /** A real reader and the model, side by side. */
 class SideBySide {
@@ -65,7 +64,7 @@ class SideBySide {
 
   async turn(): Promise<void> {
     this.#retry();
-    await turn();
+    await microtasks(MICROTASKS);
     assert.deepEqual(
       this.#made.map(({ actual }) => actual),
       this.#made.map(({ expected }) => expected),

@@ -5,8 +5,8 @@ import { describe, it } from "node:test";
 import { memoryPair } from "asyncio-streams/testing";
 import { kinds, openPair } from "../support/pairs.js";
 import { runtime } from "../support/runtime.js";
+import { tcpTls, unixTls } from "../support/tls-kinds.js";
 import { turns } from "../support/turns.js";
-import { tcpTls, unixTls } from "../tls/kinds.js";
 
 const LIMIT = 10_000;
 /** The most that a read brings. */

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type End, kinds, openPair, type Pair } from "../support/pairs.js";
 import { runtime } from "../support/runtime.js";
-import { tcpTls } from "../tls/kinds.js";
+import { tcpTls } from "../support/tls-kinds.js";
 
 const CONNECTIONS = 12;
 const LINES = 60;

@@ -7,10 +7,10 @@ import {
   StreamReaderProtocol,
   type StreamWriter,
 } from "asyncio-streams";
-import { warningsOf } from "../base/warnings-of.js";
 import { FakeTransport } from "../support/fake-transport.js";
 import { expectWarnings } from "../support/leak-guard.js";
 import { turns } from "../support/turns.js";
+import { warningsOf } from "../support/warnings-of.js";
 
 expectWarnings("ClientErrorWarning");
 

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type ClientConnectedCallback, type ClientContext, StreamReader, StreamReaderProtocol } from "asyncio-streams";
 import { FakeTransport } from "../support/fake-transport.js";
+import { connectedReader, text } from "../support/readers.js";
 import { isSettled, turns } from "../support/turns.js";
-import { connectedReader, text } from "./readers.js";
 
 function connect(callback: ClientConnectedCallback): { protocol: StreamReaderProtocol; transport: FakeTransport } {
   const transport = new FakeTransport();

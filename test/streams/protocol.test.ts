@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { StreamReader, StreamReaderProtocol, StreamWriter } from "asyncio-streams";
 import { FakeTransport } from "../support/fake-transport.js";
+import { connectedReader, text } from "../support/readers.js";
 import { isSettled } from "../support/turns.js";
-import { connectedReader, text } from "./readers.js";
 
 describe("new StreamReaderProtocol", () => {
   it("refuses a callback that is none", () => {

@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { describe, it } from "node:test";
 import { type SignalOptions, StreamReader } from "asyncio-streams";
-import { warningsOf } from "../base/warnings-of.js";
-import { watchedController } from "../base/watched-signal.js";
+import { readerOf, rest, text } from "../support/readers.js";
 import { runtime } from "../support/runtime.js";
-import { isSettled } from "../support/turns.js";
-import { microtasks, readerOf, rest, text } from "./readers.js";
+import { isSettled, microtasks } from "../support/turns.js";
+import { warningsOf } from "../support/warnings-of.js";
+import { watchedController } from "../support/watched-signal.js";
 
 /** Each call: the data that lets it wait, the data that is enough, whether that needs the end, and the result. */
 const calls = [

@@ -2,8 +2,8 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ConcurrentReadError, StreamReader } from "asyncio-streams";
+import { readerOf, rest, text } from "../support/readers.js";
 import { isSettled, turns } from "../support/turns.js";
-import { readerOf, rest, text } from "./readers.js";
 
 const calls = {
   "read(3)": (reader: StreamReader) => reader.read(3),

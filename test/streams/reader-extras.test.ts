@@ -2,10 +2,10 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type SignalOptions, StreamReader } from "asyncio-streams";
-import { watchedController } from "../base/watched-signal.js";
 import { detachedView } from "../support/detached.js";
-import { isSettled } from "../support/turns.js";
-import { connectedReader, endedReaderOf, microtasks, readerOf, rest, text } from "./readers.js";
+import { connectedReader, endedReaderOf, readerOf, rest, text } from "../support/readers.js";
+import { isSettled, microtasks } from "../support/turns.js";
+import { watchedController } from "../support/watched-signal.js";
 
 describe("StreamReader.bufferedLength", () => {
   it("counts what has come and has not been read", async () => {

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { InvalidStateError, StreamReader } from "asyncio-streams";
 import { FakeTransport } from "../support/fake-transport.js";
+import { connectedReader, endedReaderOf, readerOf, rest, text } from "../support/readers.js";
 import { isSettled } from "../support/turns.js";
-import { connectedReader, endedReaderOf, readerOf, rest, text } from "./readers.js";
 
 describe("new StreamReader", () => {
   it("needs no options", () => {

@@ -2,8 +2,8 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { StreamReader, Transport } from "asyncio-streams";
+import { connectedReader, text } from "../support/readers.js";
 import { turns } from "../support/turns.js";
-import { connectedReader, text } from "./readers.js";
 
 /** A reader with a limit of 10 that is paused: 21 bytes are in it, the last two lines short. */
 function pausedReader(): ReturnType<typeof connectedReader> {

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { describe, it } from "node:test";
 import { type Data, StreamReader } from "asyncio-streams";
+import { text } from "../support/readers.js";
 import { isSettled, turns, until } from "../support/turns.js";
-import { text } from "./readers.js";
 
 async function* generate<T>(...pieces: readonly T[]): AsyncGenerator<T, void> {
   yield* pieces;

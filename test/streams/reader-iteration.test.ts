@@ -2,8 +2,8 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { StreamReader } from "asyncio-streams";
+import { connectedReader, endedReaderOf, readerOf, rest, text } from "../support/readers.js";
 import { isSettled } from "../support/turns.js";
-import { connectedReader, endedReaderOf, readerOf, rest, text } from "./readers.js";
 
 describe("iterating over a StreamReader", () => {
   it("gives the lines with their newlines, the last without if it has none", async () => {

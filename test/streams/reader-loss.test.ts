@@ -2,7 +2,7 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { StreamReader } from "asyncio-streams";
-import { connectedReader, text } from "./readers.js";
+import { connectedReader, text } from "../support/readers.js";
 
 const LOST = Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
 

@@ -2,9 +2,9 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type LinesOptions, type ReaduntilOptions, StreamReader } from "asyncio-streams";
-import { watchedController } from "../base/watched-signal.js";
+import { endedReaderOf, readerOf, rest, text } from "../support/readers.js";
 import { isSettled } from "../support/turns.js";
-import { endedReaderOf, readerOf, rest, text } from "./readers.js";
+import { watchedController } from "../support/watched-signal.js";
 
 async function collect<T>(iterable: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];

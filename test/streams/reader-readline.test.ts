@@ -2,8 +2,8 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { LineTooLongError, StreamReader } from "asyncio-streams";
+import { endedReaderOf, readerOf, rest, text } from "../support/readers.js";
 import { isSettled } from "../support/turns.js";
-import { endedReaderOf, readerOf, rest, text } from "./readers.js";
 
 describe("StreamReader.readline", () => {
   it("gives line after line, each with its newline", async () => {

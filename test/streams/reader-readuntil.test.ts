@@ -2,8 +2,8 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { IncompleteReadError, LimitOverrunError, StreamReader } from "asyncio-streams";
+import { endedReaderOf, readerOf, rest, text } from "../support/readers.js";
 import { isSettled } from "../support/turns.js";
-import { endedReaderOf, readerOf, rest, text } from "./readers.js";
 
 describe("StreamReader.readuntil", () => {
   it("reads through a newline by default", async () => {

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { StreamReader } from "asyncio-streams";
 import { detachedView } from "../support/detached.js";
-import { isSettled } from "../support/turns.js";
-import { connectedReader, endedReaderOf, microtasks, readerOf, rest, text } from "./readers.js";
+import { connectedReader, endedReaderOf, readerOf, rest, text } from "../support/readers.js";
+import { isSettled, microtasks } from "../support/turns.js";
 
 describe("StreamReader.unread", () => {
   it("puts bytes or text in front of what is there", async () => {

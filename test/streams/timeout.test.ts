@@ -3,11 +3,11 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { StreamReader, StreamReaderProtocol, StreamWriter } from "asyncio-streams";
-import { watchedController } from "../base/watched-signal.js";
 import { FakeTransport } from "../support/fake-transport.js";
 import { kinds, openPair } from "../support/pairs.js";
 import { runtime } from "../support/runtime.js";
 import { turns } from "../support/turns.js";
+import { watchedController } from "../support/watched-signal.js";
 
 /** So short that a test may wait for it. */
 const SHORT_MS = 1;

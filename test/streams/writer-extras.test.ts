@@ -2,10 +2,10 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ConnectionLostError, StreamReader, StreamReaderProtocol, StreamWriter } from "asyncio-streams";
-import { watchedController } from "../base/watched-signal.js";
 import { FakeTransport } from "../support/fake-transport.js";
 import { kinds, openPair } from "../support/pairs.js";
 import { isSettled, turns, until } from "../support/turns.js";
+import { watchedController } from "../support/watched-signal.js";
 
 /** A writer on a transport that notes what it is told, and knows no `flushed()`. */
 function connectedWriter(): { writer: StreamWriter; protocol: StreamReaderProtocol; transport: FakeTransport } {

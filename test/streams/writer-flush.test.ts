@@ -7,8 +7,8 @@ import { ConnectionLostError, StreamWriter } from "asyncio-streams";
 import { memoryPair } from "asyncio-streams/testing";
 import { kinds, openPair } from "../support/pairs.js";
 import { cannot } from "../support/runtime.js";
+import { tcpTls } from "../support/tls-kinds.js";
 import { isSettled, until } from "../support/turns.js";
-import { tcpTls } from "../tls/kinds.js";
 
 /** More than any socket's own buffers hold. */
 const MUCH = Buffer.alloc(16 * 1024 * 1024, "x");

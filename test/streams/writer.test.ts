@@ -2,10 +2,10 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ConnectionLostError, StreamReader, StreamReaderProtocol, StreamWriter } from "asyncio-streams";
-import { warningsOf } from "../base/warnings-of.js";
-import { watchedController } from "../base/watched-signal.js";
 import { FakeTransport } from "../support/fake-transport.js";
 import { isSettled } from "../support/turns.js";
+import { warningsOf } from "../support/warnings-of.js";
+import { watchedController } from "../support/watched-signal.js";
 
 /** A writer on a transport that notes what it is told. */
 function connectedWriter(): { reader: StreamReader; writer: StreamWriter; protocol: StreamReaderProtocol; transport: FakeTransport } {

@@ -12,7 +12,7 @@ import {
   startServer,
   startUnixServer,
 } from "asyncio-streams";
-import { bareConnection, bareServer } from "../net/bare.js";
+import { bareConnection, bareServer } from "../support/bare-sockets.js";
 import { identity, trust } from "../support/certificates.js";
 import { type Kind, kinds, openPair } from "../support/pairs.js";
 import { cannot } from "../support/runtime.js";

@@ -6,13 +6,13 @@ import { once } from "node:events";
 import { describe, it } from "node:test";
 import tls from "node:tls";
 import { type ClientConnectedCallback, openConnection, type StreamReader, type StreamWriter } from "asyncio-streams";
-import { checksum, payload, receiveBytes, sendBytes } from "../conformance/payload.js";
 import { identity, trust } from "../support/certificates.js";
 import { tcp } from "../support/pairs.js";
+import { checksum, payload, receiveBytes, sendBytes } from "../support/payload.js";
+import { dial } from "../support/relay.js";
+import { connectTo, listen } from "../support/tls-kinds.js";
 import { until } from "../support/turns.js";
-import { connectTo, listen } from "./kinds.js";
 import { OpenSsl, options, shown } from "./openssl.js";
-import { dial } from "./relay.js";
 
 const MIB = 1_048_576;
 const TOTAL = 64 * MIB;

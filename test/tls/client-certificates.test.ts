@@ -5,8 +5,8 @@ import { describe, it } from "node:test";
 import type { ClientConnectedCallback } from "asyncio-streams";
 import { type CertificateName, identity, trust } from "../support/certificates.js";
 import { kinds } from "../support/pairs.js";
+import { listen } from "../support/tls-kinds.js";
 import { until } from "../support/turns.js";
-import { listen } from "./kinds.js";
 
 const VERSIONS = ["TLSv1.2", "TLSv1.3"] as const;
 

@@ -3,7 +3,7 @@ import { checkEnding } from "../conformance/ending.js";
 import { checkReading } from "../conformance/reading.js";
 import { checkWriting } from "../conformance/writing.js";
 import type { Kind } from "../support/pairs.js";
-import { overTls, type TlsSetting } from "./kinds.js";
+import { overTls, type TlsSetting } from "../support/tls-kinds.js";
 
 /** Runs it in both versions. */
 export function checkTls(kind: Kind, begin: TlsSetting["begin"]): void {

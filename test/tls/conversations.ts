@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { createHash, type Hash } from "node:crypto";
 import type { ClientConnectedCallback, StreamReader, StreamWriter } from "asyncio-streams";
-import { payload } from "../conformance/payload.js";
 import { identity, trust } from "../support/certificates.js";
-import type { TlsSetting } from "./kinds.js";
+import { payload } from "../support/payload.js";
+import type { TlsSetting } from "../support/tls-kinds.js";
 
 const CHUNK = 262_144;
 const MIB = 1_048_576;

@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { identity } from "../support/certificates.js";
 import { kinds } from "../support/pairs.js";
+import { Relay, type Stop } from "../support/relay.js";
+import { checkEcho, connectTo, type Listening, listen } from "../support/tls-kinds.js";
 import { until } from "../support/turns.js";
-import { checkEcho, connectTo, type Listening, listen } from "./kinds.js";
-import { Relay, type Stop } from "./relay.js";
 
 /** Parts of a direction's bytes after which it is cut, beside the ends of its flights: at its own ends, and inside the records. */
 const PARTS = [0, 0.01, 0.25, 0.5, 0.75, 0.9, 0.97, 1];

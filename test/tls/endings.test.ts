@@ -14,9 +14,9 @@ import { certificatesFolder, identity, trust } from "../support/certificates.js"
 import { needs } from "../support/needs.js";
 import { tcp } from "../support/pairs.js";
 import { findPython } from "../support/python.js";
+import { dial, type Lane, Relay } from "../support/relay.js";
 import { testFile } from "../support/repository.js";
-import { connectTo, listen } from "./kinds.js";
-import { dial, type Lane, Relay } from "./relay.js";
+import { connectTo, listen } from "../support/tls-kinds.js";
 
 interface Transcript {
   readonly readline: string;

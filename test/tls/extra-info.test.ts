@@ -9,8 +9,8 @@ import { needs } from "../support/needs.js";
 import { kinds, openPair, unix } from "../support/pairs.js";
 import { findPython } from "../support/python.js";
 import { runtime } from "../support/runtime.js";
+import { checkEcho, listen, overTls } from "../support/tls-kinds.js";
 import { until } from "../support/turns.js";
-import { checkEcho, listen, overTls } from "./kinds.js";
 
 const TLS_KEYS = ["sslcontext", "ssl_object", "peercert", "cipher", "compression", "alpn_protocol"] as const;
 const python = findPython();

@@ -3,10 +3,10 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { StreamWriter } from "asyncio-streams";
-import { checksum, payload, receiveBytes } from "../conformance/payload.js";
 import { kinds, openPair } from "../support/pairs.js";
+import { checksum, payload, receiveBytes } from "../support/payload.js";
+import { overTls } from "../support/tls-kinds.js";
 import { isSettled, turns, until } from "../support/turns.js";
-import { overTls } from "./kinds.js";
 
 const MIB = 1_048_576;
 const HIGH = 524_288;

@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { identity } from "../support/certificates.js";
 import { kinds } from "../support/pairs.js";
+import { Relay } from "../support/relay.js";
+import { checkEcho, connectTo, listen } from "../support/tls-kinds.js";
 import { until } from "../support/turns.js";
-import { checkEcho, connectTo, listen } from "./kinds.js";
-import { Relay } from "./relay.js";
 
 const GARBAGE: readonly (readonly [what: string, bytes: Buffer])[] = [
   ["text", Buffer.from("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")],

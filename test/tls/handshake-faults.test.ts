@@ -5,13 +5,13 @@ import { once } from "node:events";
 import net from "node:net";
 import { describe, it } from "node:test";
 import { ConnectionTimeoutError, type SocketAddress } from "asyncio-streams";
-import { payload } from "../conformance/payload.js";
-import { bareServer } from "../net/bare.js";
+import { bareServer } from "../support/bare-sockets.js";
 import { type Kind, kinds, unix } from "../support/pairs.js";
+import { payload } from "../support/payload.js";
+import { dial, Relay } from "../support/relay.js";
 import { socketPath } from "../support/temporary.js";
+import { checkEcho, connectTo, type Listening, listen } from "../support/tls-kinds.js";
 import { isSettled, turns, until } from "../support/turns.js";
-import { checkEcho, connectTo, type Listening, listen } from "./kinds.js";
-import { dial, Relay } from "./relay.js";
 
 /** What may come instead of a ClientHello. */
 const GARBAGE: readonly (readonly [what: string, bytes: Buffer])[] = [

@@ -7,10 +7,10 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { StreamReader } from "asyncio-streams";
-import { receiveBytes, sendBytes } from "../conformance/payload.js";
 import { kinds, openPair } from "../support/pairs.js";
+import { receiveBytes, sendBytes } from "../support/payload.js";
+import { overTls } from "../support/tls-kinds.js";
 import { turns } from "../support/turns.js";
-import { overTls } from "./kinds.js";
 
 const MIB = 1_048_576;
 const TOTAL = Number(process.env["TRANSFER_MIB"] ?? 192) * MIB;

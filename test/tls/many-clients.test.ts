@@ -6,9 +6,9 @@ import net from "node:net";
 import { describe, it } from "node:test";
 import { ConnectionTimeoutError, type SocketAddress } from "asyncio-streams";
 import { kinds } from "../support/pairs.js";
+import { dial } from "../support/relay.js";
+import { checkEcho, listen } from "../support/tls-kinds.js";
 import { turns, until } from "../support/turns.js";
-import { checkEcho, listen } from "./kinds.js";
-import { dial } from "./relay.js";
 
 const MANY = 500;
 

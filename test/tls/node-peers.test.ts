@@ -6,13 +6,13 @@ import net from "node:net";
 import { describe, it } from "node:test";
 import tls from "node:tls";
 import type { ClientConnectedCallback, SocketAddress } from "asyncio-streams";
-import { payload } from "../conformance/payload.js";
 import { identity, trust } from "../support/certificates.js";
 import { kinds, unix } from "../support/pairs.js";
+import { payload } from "../support/payload.js";
+import { dial } from "../support/relay.js";
 import { socketPath } from "../support/temporary.js";
+import { checkEcho, connectTo, listen } from "../support/tls-kinds.js";
 import { until } from "../support/turns.js";
-import { checkEcho, connectTo, listen } from "./kinds.js";
-import { dial } from "./relay.js";
 
 const BYTES = 4_000_000;
 

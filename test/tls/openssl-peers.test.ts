@@ -5,13 +5,13 @@ import { createHash } from "node:crypto";
 import { rmSync } from "node:fs";
 import { describe, it } from "node:test";
 import { type ClientConnectedCallback, openConnection, openUnixConnection } from "asyncio-streams";
-import { checksum, payload, receiveBytes, sendBytes } from "../conformance/payload.js";
 import { certificateFile, identity, trust } from "../support/certificates.js";
 import { kinds, unix } from "../support/pairs.js";
+import { checksum, payload, receiveBytes, sendBytes } from "../support/payload.js";
 import { cannot } from "../support/runtime.js";
 import { socketPath } from "../support/temporary.js";
+import { echo, listen } from "../support/tls-kinds.js";
 import { until } from "../support/turns.js";
-import { echo, listen } from "./kinds.js";
 import { OpenSsl, options, shown } from "./openssl.js";
 
 const FLAGS = { "TLSv1.2": "-tls1_2", "TLSv1.3": "-tls1_3" } as const;

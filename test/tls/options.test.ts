@@ -6,10 +6,10 @@ import { describe, it } from "node:test";
 import tls from "node:tls";
 import { identity, trust } from "../support/certificates.js";
 import { kinds } from "../support/pairs.js";
+import { dial } from "../support/relay.js";
 import { cannot } from "../support/runtime.js";
+import { checkEcho, listen } from "../support/tls-kinds.js";
 import { until } from "../support/turns.js";
-import { checkEcho, listen } from "./kinds.js";
-import { dial } from "./relay.js";
 
 for (const kind of kinds) {
   describe(`tls.TlsOptions and tls.ConnectionOptions over ${kind.name}`, () => {

@@ -5,8 +5,8 @@ import { describe, it } from "node:test";
 import { ConnectionLostError, ConnectionTimeoutError, InvalidStateError } from "asyncio-streams";
 import { identity, trust } from "../support/certificates.js";
 import { kinds, openPair } from "../support/pairs.js";
+import { checkTalk, HOST, listen, secure } from "../support/tls-kinds.js";
 import { turns } from "../support/turns.js";
-import { checkTalk, HOST, listen, secure } from "./kinds.js";
 
 for (const kind of kinds) {
   describe(`startTls() that fails over ${kind.name}`, () => {

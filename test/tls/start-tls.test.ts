@@ -3,12 +3,12 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { openConnection, openUnixConnection, type SocketAddress, type StreamReader, type StreamWriter } from "asyncio-streams";
-import { payload, receiveBytes, sendBytes } from "../conformance/payload.js";
 import { identity, trust } from "../support/certificates.js";
 import { kinds, openPair } from "../support/pairs.js";
+import { payload, receiveBytes, sendBytes } from "../support/payload.js";
+import { Relay } from "../support/relay.js";
+import { checkTalk, HOST, secure } from "../support/tls-kinds.js";
 import { isSettled, turns, until } from "../support/turns.js";
-import { checkTalk, HOST, secure } from "./kinds.js";
-import { Relay } from "./relay.js";
 
 function open(address: SocketAddress): Promise<[StreamReader, StreamWriter]> {
   return typeof address === "string" ? openUnixConnection(address) : openConnection(address[0], address[1]);

@@ -7,7 +7,7 @@ import { type OpenConnectionOptions, openConnection } from "asyncio-streams";
 import { type CertificateName, certificate, identity, trust } from "../support/certificates.js";
 import { kinds, tcp } from "../support/pairs.js";
 import { runtime } from "../support/runtime.js";
-import { checkEcho, listen } from "./kinds.js";
+import { checkEcho, listen } from "../support/tls-kinds.js";
 
 type Row = readonly [what: string, shown: CertificateName, options: OpenConnectionOptions];
 

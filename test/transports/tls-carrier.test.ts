@@ -6,8 +6,8 @@ import type net from "node:net";
 import { PassThrough } from "node:stream";
 import { describe, it } from "node:test";
 import { TlsCarrier } from "#src/transports/tls-carrier.js";
-import { payload } from "../conformance/payload.js";
-import { type BareServer, bareConnection } from "../net/bare.js";
+import { type BareServer, bareConnection } from "../support/bare-sockets.js";
+import { payload } from "../support/payload.js";
 import { turns, until } from "../support/turns.js";
 
 const BYTES = 1_000_000;

@@ -4,7 +4,7 @@
  */
 import { openSync, readlinkSync } from "node:fs";
 import { createUnixConnection, createUnixServer, openConnection, openUnixConnection, startServer, startUnixServer } from "asyncio-streams";
-import { outcome } from "../net/outcome.js";
+import { outcome } from "../support/outcome.js";
 import { tell } from "../support/parent.js";
 import { turns } from "../support/turns.js";
 import type { AdoptCase } from "./adopt-case.js";

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import net from "node:net";
 import { describe, it } from "node:test";
 import { createUnixConnection, openConnection, openUnixConnection } from "asyncio-streams";
-import { bareConnection, bareServer } from "../net/bare.js";
+import { bareConnection, bareServer } from "../support/bare-sockets.js";
 import { Child, scriptCommand } from "../support/child.js";
 import { needs, needsLinux } from "../support/needs.js";
 import { socketPath } from "../support/temporary.js";

@@ -7,8 +7,8 @@ import net from "node:net";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import { createUnixServer, openUnixConnection, startUnixServer } from "asyncio-streams";
-import { staleSocket } from "../net/stale.js";
 import { needsLinux } from "../support/needs.js";
+import { staleSocket } from "../support/stale-socket.js";
 import { socketPath, temporaryDirectory } from "../support/temporary.js";
 import { ask, end, filesBeside, serve } from "./answering.js";
 

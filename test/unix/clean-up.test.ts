@@ -5,9 +5,9 @@ import { chmodSync, linkSync, lstatSync, mkdirSync, renameSync, rmdirSync, rmSyn
 import { dirname, join, relative } from "node:path";
 import { describe, it } from "node:test";
 import { InvalidStateError } from "asyncio-streams";
-import { bareServer } from "../net/bare.js";
-import { staleSocket } from "../net/stale.js";
+import { bareServer } from "../support/bare-sockets.js";
 import { Child, scriptCommand } from "../support/child.js";
+import { staleSocket } from "../support/stale-socket.js";
 import { socketPath } from "../support/temporary.js";
 import { ask, end, filesBeside, serve } from "./answering.js";
 

@@ -6,9 +6,9 @@ import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import type { StartUnixServerOptions } from "asyncio-streams";
 import { processMark } from "#src/net/process-mark.js";
-import { staleSocket } from "../net/stale.js";
 import { Child, scriptCommand } from "../support/child.js";
 import { cannot } from "../support/runtime.js";
+import { staleSocket } from "../support/stale-socket.js";
 import { socketPath } from "../support/temporary.js";
 import { ask, end, filesBeside, serve } from "./answering.js";
 

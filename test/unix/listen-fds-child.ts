@@ -1,6 +1,6 @@
 /** Sets the variables of socket activation from JSON ("$PID" is its own process id), and tells what `listenFds()` makes of them. */
 import { type ListenFd, listenFds } from "asyncio-streams";
-import { outcome } from "../net/outcome.js";
+import { outcome } from "../support/outcome.js";
 import { commands, tell } from "../support/parent.js";
 
 for await (const [, variables] of commands()) {

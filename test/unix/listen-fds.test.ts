@@ -3,8 +3,8 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { ListenFd } from "asyncio-streams";
-import type { Outcome } from "../net/outcome.js";
 import { Child, scriptCommand } from "../support/child.js";
+import type { Outcome } from "../support/outcome.js";
 
 interface Told {
   readonly passed: ListenFd[] | null;

@@ -6,10 +6,10 @@ import { chmodSync, lstatSync, mkdirSync, readlinkSync, rmSync, symlinkSync, unl
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import { openUnixConnection, startUnixServer } from "asyncio-streams";
-import type { Outcome } from "../net/outcome.js";
-import { staleSocket } from "../net/stale.js";
 import { Child, scriptCommand } from "../support/child.js";
 import { needs } from "../support/needs.js";
+import type { Outcome } from "../support/outcome.js";
+import { staleSocket } from "../support/stale-socket.js";
 import { socketPath } from "../support/temporary.js";
 import { ask, end, filesBeside, serve } from "./answering.js";
 import { python, pythonCommand } from "./python.js";

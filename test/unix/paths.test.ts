@@ -5,8 +5,8 @@ import { mkdirSync, readdirSync, readlinkSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { describe, it } from "node:test";
 import { openUnixConnection } from "asyncio-streams";
-import { staleSocket } from "../net/stale.js";
 import { needsLinux } from "../support/needs.js";
+import { staleSocket } from "../support/stale-socket.js";
 import { temporaryDirectory } from "../support/temporary.js";
 import { ask, end, filesBeside, serve } from "./answering.js";
 

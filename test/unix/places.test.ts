@@ -6,10 +6,10 @@ import { chmodSync, mkdirSync, readdirSync, rmSync, symlinkSync, unlinkSync, wri
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import type { StartUnixServerOptions } from "asyncio-streams";
-import type { Outcome } from "../net/outcome.js";
-import { staleSocket } from "../net/stale.js";
 import { Child, scriptCommand } from "../support/child.js";
 import { type Need, needsLinux } from "../support/needs.js";
+import type { Outcome } from "../support/outcome.js";
+import { staleSocket } from "../support/stale-socket.js";
 import { socketPath, temporaryDirectory } from "../support/temporary.js";
 import { ask, end, filesBeside, serve } from "./answering.js";
 

@@ -5,9 +5,9 @@ import { unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import type { StartUnixServerOptions } from "asyncio-streams";
-import type { Outcome } from "../net/outcome.js";
-import { staleSocket } from "../net/stale.js";
 import { Child, scriptCommand } from "../support/child.js";
+import type { Outcome } from "../support/outcome.js";
+import { staleSocket } from "../support/stale-socket.js";
 import { socketPath, temporaryDirectory } from "../support/temporary.js";
 import { ask, filesBeside } from "./answering.js";
 

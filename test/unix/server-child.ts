@@ -2,7 +2,7 @@
  * With the argument "nobody", as somebody without rights. */
 import { existsSync } from "node:fs";
 import type { Server, StartUnixServerOptions } from "asyncio-streams";
-import { outcome } from "../net/outcome.js";
+import { outcome } from "../support/outcome.js";
 import { commands, tell } from "../support/parent.js";
 import { serve } from "./answering.js";
 

@@ -11,8 +11,8 @@ import {
   type StreamReader,
   type StreamWriter,
 } from "asyncio-streams";
-import { identity, trust } from "../support/certificates.js";
-import { type Kind, type Pair, tcp, unix } from "../support/pairs.js";
+import { identity, trust } from "./certificates.js";
+import { type Kind, type Pair, tcp, unix } from "./pairs.js";
 
 /** TLS as a TLS kind speaks it. */
 export interface TlsSetting {

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { renameSync } from "node:fs";
 import net from "node:net";
-import { socketPath } from "../support/temporary.js";
+import { socketPath } from "./temporary.js";
 
 /** Makes a stale socket file. */
 export async function staleSocket(path: string = socketPath()): Promise<string> {

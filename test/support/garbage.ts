@@ -1,7 +1,7 @@
 /** Collecting garbage, for tests of what is let go of. */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { turns } from "../support/turns.js";
+import { turns } from "./turns.js";
 
 /** Collects garbage, on every runtime; some hold on to the last few objects for a while. */
 export async function collectGarbage(): Promise<void> {

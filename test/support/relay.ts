@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import net from "node:net";
 import type { SocketAddress } from "asyncio-streams";
-import { socketPath } from "../support/temporary.js";
+import { socketPath } from "./temporary.js";
 
 /** How a lane stops: it passes on an end, tears the connection down, or falls silent. */
 export type Stop = "end" | "reset" | "silence";

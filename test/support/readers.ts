@@ -1,6 +1,6 @@
 /** Readers for the tests of `StreamReader`, and what came of their calls. */
 import { StreamReader, type StreamReaderOptions, StreamReaderProtocol } from "asyncio-streams";
-import { FakeTransport } from "../support/fake-transport.js";
+import { FakeTransport } from "./fake-transport.js";
 
 /** A reader that has been fed these pieces. */
 export function readerOf(pieces: readonly (string | Uint8Array)[], options?: StreamReaderOptions): StreamReader {
@@ -38,9 +38,4 @@ export async function text(result: Promise<Uint8Array>): Promise<string> {
 export async function rest(reader: StreamReader): Promise<string> {
   reader.feedEof();
   return text(reader.read());
-}
-
-/** Lets pending promise callbacks run, so many times. */
-export async function microtasks(count: number): Promise<void> {
-  for (let turn = 0; turn < count; turn += 1) await Promise.resolve();
 }

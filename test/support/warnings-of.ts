@@ -1,5 +1,5 @@
 /** The process warnings that an action gives. */
-import { turns } from "../support/turns.js";
+import { turns } from "./turns.js";
 
 /** Runs the action, lets the event loop turn (a warning is emitted a tick later), and returns the warnings that came. */
 export async function warningsOf(action: () => void | Promise<void>): Promise<(Error & { readonly code?: string })[]> {

@@ -1,7 +1,7 @@
 /** Bare servers and sockets of `node:net`, for the far end of a test and to be handed over. */
 import { once } from "node:events";
 import net from "node:net";
-import { socketPath } from "../support/temporary.js";
+import { socketPath } from "./temporary.js";
 
 /** A listening `net.Server` that counts its connections, and closes them with itself. */
 export interface BareServer extends AsyncDisposable {
