@@ -73,6 +73,22 @@ export class Deadline {
   }
 }
 
+/** Makes a call that waits more than once: its time-out counts from the beginning of the first wait to the end of the last. */
+export async function waitThroughout(end: WaitEnd | undefined, call: (signal: AbortSignal | undefined) => Promise<void>): Promise<void> {
+  if (!(end instanceof Deadline)) {
+    await call(end);
+    return;
+  }
+  const controller = new AbortController();
+  const onEnd = (): void => controller.abort(end.reason);
+  end.begin(onEnd);
+  try {
+    await call(controller.signal);
+  } finally {
+    end.end(onEnd);
+  }
+}
+
 interface Watch {
   readonly callbacks: Set<() => void>;
   readonly listener: () => void;

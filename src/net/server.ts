@@ -1,7 +1,7 @@
 /** `Server`: how it listens, and how it ends. Python's `asyncio.Server`, as of 3.13. Where clients come from is told in `listener.ts`, what becomes of them in `clients.ts`. */
 import { checkInteger, checkOptions, checkSignal, type SignalOptions } from "../base/arguments.js";
 import { InvalidStateError } from "../base/errors.js";
-import { checkWaitOptions, forgetAborted, onceAborted, Waiters, waitEnd } from "../base/waiting.js";
+import { checkWaitOptions, forgetAborted, onceAborted, Waiters, waitEnd, waitThroughout } from "../base/waiting.js";
 import type { TransportSocket } from "../contracts/extra-info.js";
 import { Clients, type ClientsPolicy, type ServerStats } from "./clients.js";
 import type { Listener } from "./listener.js";
@@ -115,10 +115,16 @@ export class Server implements AsyncDisposable {
     if (this.#closed) throw new InvalidStateError("cannot serve forever: the server is closed");
     this.#servingForever = true;
     try {
-      const signal = waitEnd(options);
-      await this.startServing();
-      signal?.throwIfAborted();
-      if (!this.#closed) await this.#foreverWaiters.wait(signal);
+      await waitThroughout(waitEnd(options), async (signal) => {
+        const started = new Waiters();
+        this.startServing().then(
+          () => started.wake(),
+          (error: unknown) => started.fail(() => error),
+        );
+        await started.wait(signal);
+        signal?.throwIfAborted();
+        if (!this.#closed) await this.#foreverWaiters.wait(signal);
+      });
     } catch (error) {
       this.close();
       throw error;
@@ -126,8 +132,6 @@ export class Server implements AsyncDisposable {
       this.#servingForever = false;
     }
   }
-
-  // ---- clients -----------------------------------------------------------------------------------------------------------------
 
   // ---- clients -----------------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import { writableOf } from "../adapters/writable.js";
 import { checkOptions, type Data, invalidType, type SignalOptions, toBytes, toPieces } from "../base/arguments.js";
 import { InvalidStateError } from "../base/errors.js";
 import { checkClientSsl, checkServerHostname, checkServerSsl, tlsTimeouts } from "../base/tls-arguments.js";
-import { DONE, type WaitEnd, waitEnd } from "../base/waiting.js";
+import { DONE, waitEnd, waitThroughout } from "../base/waiting.js";
 import type { Transport, WriteData } from "../contracts/connection.js";
 import type { ExtraInfo } from "../contracts/extra-info.js";
 import type { SSLClient, SSLServer, TlsTimeouts } from "../contracts/tls.js";
@@ -134,7 +134,8 @@ export class StreamWriter implements AsyncDisposable {
       const signal = waitEnd(options);
       const exception = this.#reader?.exception() ?? null;
       if (exception !== null && exception !== this.#protocol.lossError) throw exception;
-      return this.#transport.isClosing() ? this.#drainWhileClosing(signal) : this.#protocol.drained(signal);
+      if (this.#transport.isClosing()) return waitThroughout(signal, (whole) => this.#drainWhileClosing(whole));
+      return this.#protocol.drained(signal);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -144,11 +145,11 @@ export class StreamWriter implements AsyncDisposable {
    * CPython gives the loop a turn here, in which the loss is seen if nothing is left to send. A Node socket takes longer to close, so then the loss itself is waited
    * for; and over TLS it takes some turns to tell that it has sent what the system has long taken.
    */
-  async #drainWhileClosing(signal: WaitEnd | undefined): Promise<void> {
+  async #drainWhileClosing(signal: AbortSignal | undefined): Promise<void> {
     for (let turn = 0; turn < CLOSING_TURNS && this.#transport.getWriteBufferSize() > 0; turn += 1) {
       await new Promise((resolve) => setImmediate(resolve));
+      signal?.throwIfAborted();
     }
-    signal?.throwIfAborted();
     if (this.#transport.getWriteBufferSize() === 0) await this.#protocol.drainedNever(signal);
     await this.#protocol.drained(signal);
   }

@@ -194,6 +194,18 @@ describe("a writer's wait with a time-out", () => {
     await writer.waitClosed({ timeout: SHORT_MS });
   });
 
+  it("counts from the call of drain() after close(), which waits more than once", async () => {
+    const before = timers();
+    const { protocol, transport, writer } = makeWriter();
+    transport.closing = true;
+    transport.bufferSize = 1;
+    const draining = writer.drain({ timeout: LONG_MS });
+    if (runtime === "node") assert.equal(timers(), before + 1);
+    protocol.connectionLost(null);
+    await assert.rejects(draining, { name: "ConnectionLostError" });
+    assert.equal(timers(), before);
+  });
+
   it("ends drain() after close(), which waits for the loss", async () => {
     const { transport, writer } = makeWriter();
     transport.closing = true;
