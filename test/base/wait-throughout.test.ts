@@ -5,7 +5,7 @@ import { describe, it } from "node:test";
 import { Waiters, waitEnd, waitThroughout } from "#src/base/waiting.js";
 import { Server } from "#src/net/server.js";
 import { isSettled, turns } from "../support/turns.js";
-import { watchedController } from "./watched-signal.js";
+import { watchedController } from "../support/watched-signal.js";
 
 const TIMEOUT_MS = 5;
 const LONG_MS = 3_600_000;
@@ -52,7 +52,7 @@ describe("waitThroughout()", () => {
 });
 
 /** A server whose only listener begins to listen when it is told. */
-function slowServer(): { server: Server; begin(): void } {
+function slowServer(): { server: Server; begin: () => void } {
   const begun = new Waiters();
   const listener = {
     socket: { family: 0, type: 0, proto: 0, getsockname: () => "", getpeername: () => null },
