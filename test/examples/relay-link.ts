@@ -1,6 +1,7 @@
 /** A server, the relay of `examples/relay.ts` in front of it, and connections through both. */
-import { openConnection, openUnixConnection, type Server, type SocketAddress } from "asyncio-streams";
+import type { Server, SocketAddress } from "asyncio-streams";
 import { startRelay } from "../../examples/relay.js";
+import { addressOf, openTo } from "../support/addresses.js";
 import { type End, type Kind, unix } from "../support/pairs.js";
 import { socketPath } from "../support/temporary.js";
 
@@ -52,9 +53,7 @@ export async function startLink(from: Kind, to: Kind, print?: (text: string) => 
   }
 
   async function connectClient(): Promise<End> {
-    const [reader, writer] = await (typeof address === "string"
-      ? openUnixConnection(address)
-      : openConnection(...(address as [string, number])));
+    const [reader, writer] = await openTo(address);
     return { reader, writer };
   }
 
@@ -69,8 +68,4 @@ export async function startLink(from: Kind, to: Kind, print?: (text: string) => 
       await Promise.all([stop(relay), stop(server)]);
     },
   };
-}
-
-function addressOf(server: Server): SocketAddress {
-  return server.sockets[0]?.getsockname() as SocketAddress;
 }

@@ -5,8 +5,9 @@
  * in half a second; `stats` tells those of the server.
  */
 import { closeSync, openSync } from "node:fs";
-import { openUnixConnection, type StreamReader, type StreamWriter, startServer, startUnixServer } from "asyncio-streams";
+import { openUnixConnection, startServer, startUnixServer } from "asyncio-streams";
 import { codeOf } from "#src/net/system-error.js";
+import { echo } from "../support/echo.js";
 import { commands, tell } from "../support/parent.js";
 
 const IDLE_MS = 500;
@@ -14,14 +15,6 @@ const IDLE_MS = 500;
 const [, , path = "", json = "{}"] = process.argv;
 const options = JSON.parse(json) as object;
 const errors: unknown[] = [];
-
-async function echo(reader: StreamReader, writer: StreamWriter): Promise<void> {
-  for await (const line of reader) {
-    writer.write(line);
-    await writer.drain();
-  }
-  writer.close();
-}
 
 const all = { ...options, onClientError: (error: unknown) => errors.push(String(error)) };
 const server = path === "" ? await startServer(echo, "127.0.0.1", 0, all) : await startUnixServer(echo, path, all);

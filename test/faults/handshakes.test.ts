@@ -5,9 +5,9 @@ import { once } from "node:events";
 import net from "node:net";
 import { describe, it } from "node:test";
 import { type OpenConnectionOptions, openConnection, openUnixConnection, type SocketAddress } from "asyncio-streams";
+import { dial } from "../support/addresses.js";
 import { trust } from "../support/certificates.js";
 import { kinds } from "../support/pairs.js";
-import { dial } from "../support/relay.js";
 import { type Listening, listen } from "../support/tls-kinds.js";
 import { isSettled, until } from "../support/turns.js";
 

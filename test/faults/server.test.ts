@@ -5,25 +5,21 @@ import { readdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { describe, it } from "node:test";
 import { openUnixConnection, type StreamReader, type StreamWriter, startUnixServer } from "asyncio-streams";
+import { abortAll } from "../support/abort-all.js";
+import { echo } from "../support/echo.js";
 import { kinds } from "../support/pairs.js";
 import { socketPath } from "../support/temporary.js";
 import { isSettled, turns, until } from "../support/turns.js";
 
 type Pair = [StreamReader, StreamWriter];
 
-const hangUp = async (pairs: readonly Pair[]): Promise<void> => {
-  for (const [, writer] of pairs) writer.transport.abort();
-  await Promise.all(pairs.map(([, writer]) => writer.waitClosed().catch(() => {})));
-};
+const hangUp = (pairs: readonly Pair[]): Promise<void> => abortAll(pairs.map(([, writer]) => writer));
 
 for (const kind of kinds) {
   describe(`a server in trouble over ${kind.name}`, () => {
     for (const turnsBefore of [0, 1, 3]) {
       it(`closed ${turnsBefore} turns after clients began to connect, leaves none of them hanging`, async () => {
-        const { server, connect } = await kind.serve(async (reader, writer) => {
-          for await (const line of reader) writer.write(line);
-          writer.close();
-        });
+        const { server, connect } = await kind.serve(echo);
         const connecting = Promise.allSettled(
           Array.from({ length: 20 }, async (): Promise<string> => {
             const [reader, writer] = await connect();

@@ -1,5 +1,7 @@
 /** A server in a process of its own, which first of all tells its address; and connections to it. */
-import { openConnection, openUnixConnection, type SocketAddress, type StreamReader, type StreamWriter } from "asyncio-streams";
+import type { SocketAddress, StreamReader, StreamWriter } from "asyncio-streams";
+import { abortAll } from "../support/abort-all.js";
+import { openTo } from "../support/addresses.js";
 import { Child } from "../support/child.js";
 
 export type Connection = [StreamReader, StreamWriter];
@@ -24,13 +26,12 @@ export async function startServing(
   return {
     child,
     async connect() {
-      const connection = await (typeof address === "string" ? openUnixConnection(address) : openConnection(address[0], address[1]));
+      const connection = await openTo(address);
       writers.push(connection[1]);
       return connection;
     },
     async [Symbol.asyncDispose]() {
-      for (const writer of writers) writer.abort();
-      await Promise.all(writers.map((writer) => writer.waitClosed().catch(() => {})));
+      await abortAll(writers);
       await end(child);
     },
   };

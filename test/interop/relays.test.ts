@@ -6,6 +6,7 @@ import { readFileSync, rmSync } from "node:fs";
 import { after, describe, it } from "node:test";
 import { openUnixConnection, type Server, type SocketAddress } from "asyncio-streams";
 import { startRelay } from "../../examples/relay.js";
+import { addressOf } from "../support/addresses.js";
 import { type End, kinds } from "../support/pairs.js";
 import { payload, receiveBytes, sendBytes } from "../support/payload.js";
 import { socketPath } from "../support/temporary.js";
@@ -18,10 +19,6 @@ const MIB = 1024 * 1024;
 const PATIENCE = ["-t", "60"];
 /** The flag of a listening socket in /proc/net/unix. */
 const LISTENING = "00010000";
-
-function addressOf(server: Server): SocketAddress {
-  return server.sockets[0]?.getsockname() as SocketAddress;
-}
 
 function sha1(bytes: Uint8Array): string {
   return createHash("sha1").update(bytes).digest("hex");

@@ -3,15 +3,13 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { StreamReader, StreamWriter } from "asyncio-streams";
+import { abortAll } from "../support/abort-all.js";
 import { kinds } from "../support/pairs.js";
 import { isSettled, turns, until } from "../support/turns.js";
 
 type Client = [StreamReader, StreamWriter];
 
-async function hangUp(clients: readonly Client[]): Promise<void> {
-  for (const [, writer] of clients) writer.transport.abort();
-  await Promise.all(clients.map(([, writer]) => writer.waitClosed().catch(() => {})));
-}
+const hangUp = (clients: readonly Client[]): Promise<void> => abortAll(clients.map(([, writer]) => writer));
 
 /** A callback that echoes a line at a time and counts whom it serves. */
 function counting(): { serve: (reader: StreamReader, writer: StreamWriter) => Promise<void>; now: () => number; most: () => number } {

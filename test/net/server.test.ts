@@ -10,6 +10,7 @@ import type {
   StreamReader,
   StreamWriter,
 } from "asyncio-streams";
+import { abortAll } from "../support/abort-all.js";
 import { type Kind, kinds } from "../support/pairs.js";
 import { isSettled, turns, until } from "../support/turns.js";
 
@@ -32,8 +33,7 @@ async function serve(kind: Kind, callback: ClientConnectedCallback, options?: St
     async [Symbol.asyncDispose]() {
       server.close();
       server.abortClients();
-      for (const writer of writers) writer.transport.abort();
-      await Promise.all(writers.map((writer) => writer.waitClosed().catch(() => {})));
+      await abortAll(writers);
       await server.waitClosed();
     },
   };

@@ -3,20 +3,13 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { BaseProtocol, createUnixServer, openUnixConnection, type StreamReader, type StreamWriter } from "asyncio-streams";
+import { echo } from "../support/echo.js";
 import { kinds } from "../support/pairs.js";
 import { socketPath } from "../support/temporary.js";
 import { isSettled, until } from "../support/turns.js";
 
 /** Longer than the time limit of a test: what ends has not ended by this. */
 const LONG_MS = 600_000;
-
-async function echo(reader: StreamReader, writer: StreamWriter): Promise<void> {
-  for await (const line of reader) {
-    writer.write(line);
-    await writer.drain();
-  }
-  writer.close();
-}
 
 async function hangUp(writer: StreamWriter): Promise<void> {
   writer.close();

@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import net from "node:net";
 import type { SocketAddress } from "asyncio-streams";
+import { addressOf, dial } from "./addresses.js";
 import { socketPath } from "./temporary.js";
 
 /** How a lane stops: it passes on an end, tears the connection down, or falls silent. */
@@ -138,8 +139,7 @@ export class Relay implements AsyncDisposable {
 
   /** Where it listens: a path, or host and port. */
   get address(): SocketAddress {
-    const address = this.#server.address() as string | net.AddressInfo;
-    return typeof address === "string" ? address : [address.address, address.port];
+    return addressOf(this.#server);
   }
 
   /** The only connection. */
@@ -152,9 +152,4 @@ export class Relay implements AsyncDisposable {
     for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
-}
-
-/** An address as `net.connect()` takes it. */
-export function dial(address: SocketAddress): { path: string } | { host: string; port: number } {
-  return typeof address === "string" ? { path: address } : { host: address[0], port: address[1] };
 }

@@ -1,17 +1,17 @@
 /** The kinds of socket of `support/pairs.ts`, with TLS over them; and TLS servers that note what becomes of their clients. */
 import assert from "node:assert/strict";
-import {
-  type ClientConnectedCallback,
-  type OpenConnectionOptions,
-  openConnection,
-  openUnixConnection,
-  type Server,
-  type SocketAddress,
-  type StartServerOptions,
-  type StreamReader,
-  type StreamWriter,
+import type {
+  ClientConnectedCallback,
+  OpenConnectionOptions,
+  Server,
+  SocketAddress,
+  StartServerOptions,
+  StreamReader,
+  StreamWriter,
 } from "asyncio-streams";
+import { openTo } from "./addresses.js";
 import { identity, trust } from "./certificates.js";
+import { echo } from "./echo.js";
 import { type Kind, type Pair, tcp, unix } from "./pairs.js";
 
 /** TLS as a TLS kind speaks it. */
@@ -74,15 +74,6 @@ export interface Listening extends AsyncDisposable {
   readonly connect: (options?: OpenConnectionOptions) => Promise<[StreamReader, StreamWriter]>;
 }
 
-/** Sends every line back. */
-export const echo: ClientConnectedCallback = async (reader, writer) => {
-  for await (const line of reader) {
-    writer.write(line);
-    await writer.drain();
-  }
-  writer.close();
-};
-
 /** Listens with the certificate for localhost, unless the options say otherwise. */
 export async function listen(kind: Kind, options: StartServerOptions = {}, callback: ClientConnectedCallback = echo): Promise<Listening> {
   const errors: Listening["errors"][number][] = [];
@@ -111,8 +102,7 @@ export async function listen(kind: Kind, options: StartServerOptions = {}, callb
 
 /** Connects over TLS to an address. */
 export function connectTo(address: SocketAddress, options?: OpenConnectionOptions): Promise<[StreamReader, StreamWriter]> {
-  const withTls = { ssl: trust, serverHostname: "localhost", ...options };
-  return typeof address === "string" ? openUnixConnection(address, withTls) : openConnection(address[0], address[1], withTls);
+  return openTo(address, { ssl: trust, serverHostname: "localhost", ...options });
 }
 
 /** Asserts that a line comes back, and closes the connection. */

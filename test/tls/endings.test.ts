@@ -10,11 +10,12 @@ import { once } from "node:events";
 import { describe, it } from "node:test";
 import tls from "node:tls";
 import { ConnectionTimeoutError, type StreamReader, type StreamWriter } from "asyncio-streams";
+import { dial } from "../support/addresses.js";
 import { certificatesFolder, identity, trust } from "../support/certificates.js";
 import { needs } from "../support/needs.js";
 import { tcp } from "../support/pairs.js";
 import { findPython } from "../support/python.js";
-import { dial, type Lane, Relay } from "../support/relay.js";
+import { type Lane, Relay } from "../support/relay.js";
 import { testFile } from "../support/repository.js";
 import { connectTo, listen } from "../support/tls-kinds.js";
 

@@ -5,8 +5,8 @@ import { once } from "node:events";
 import net from "node:net";
 import { describe, it } from "node:test";
 import { ConnectionTimeoutError, type SocketAddress } from "asyncio-streams";
+import { dial } from "../support/addresses.js";
 import { kinds } from "../support/pairs.js";
-import { dial } from "../support/relay.js";
 import { checkEcho, listen } from "../support/tls-kinds.js";
 import { turns, until } from "../support/turns.js";
 

@@ -6,10 +6,10 @@ import net from "node:net";
 import { describe, it } from "node:test";
 import tls from "node:tls";
 import type { ClientConnectedCallback, SocketAddress } from "asyncio-streams";
+import { addressOf, dial } from "../support/addresses.js";
 import { identity, trust } from "../support/certificates.js";
 import { kinds, unix } from "../support/pairs.js";
 import { payload } from "../support/payload.js";
-import { dial } from "../support/relay.js";
 import { socketPath } from "../support/temporary.js";
 import { checkEcho, connectTo, listen } from "../support/tls-kinds.js";
 import { until } from "../support/turns.js";
@@ -46,10 +46,9 @@ async function nodeServer(
   });
   server.listen(isUnix ? { path: socketPath() } : { host: "127.0.0.1", port: 0 });
   await once(server, "listening");
-  const address = server.address() as string | net.AddressInfo;
   return {
     sockets,
-    address: typeof address === "string" ? address : [address.address, address.port],
+    address: addressOf(server),
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));

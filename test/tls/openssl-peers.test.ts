@@ -6,11 +6,12 @@ import { rmSync } from "node:fs";
 import { describe, it } from "node:test";
 import { type ClientConnectedCallback, openConnection, openUnixConnection } from "asyncio-streams";
 import { certificateFile, identity, trust } from "../support/certificates.js";
+import { echo } from "../support/echo.js";
 import { kinds, unix } from "../support/pairs.js";
 import { checksum, payload, receiveBytes, sendBytes } from "../support/payload.js";
 import { cannot } from "../support/runtime.js";
 import { socketPath } from "../support/temporary.js";
-import { echo, listen } from "../support/tls-kinds.js";
+import { listen } from "../support/tls-kinds.js";
 import { until } from "../support/turns.js";
 import { OpenSsl, options, shown } from "./openssl.js";
 
@@ -156,7 +157,7 @@ for (const kind of kinds) {
 
   describe(`openssl s_client -starttls smtp over ${kind.name}`, () => {
     it("changes over, and is served", options, async () => {
-      const mail: ClientConnectedCallback = async (reader, writer, context) => {
+      const mail: ClientConnectedCallback = async (reader, writer) => {
         writer.write("220 mail.example ready\r\n");
         for await (const line of reader) {
           const command = line.toString().trim().split(" ")[0];
@@ -167,7 +168,7 @@ for (const kind of kinds) {
           }
         }
         await writer.startTls(identity("server"));
-        await echo(reader, writer, context);
+        await echo(reader, writer);
       };
       const { server } = await kind.serve(mail);
       await using client = OpenSsl.client(server.sockets[0]!.getsockname(), "-starttls", "smtp", "-no_ign_eof");

@@ -2,17 +2,13 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { openConnection, openUnixConnection, type SocketAddress, type StreamReader, type StreamWriter } from "asyncio-streams";
+import { openTo } from "../support/addresses.js";
 import { identity, trust } from "../support/certificates.js";
 import { kinds, openPair } from "../support/pairs.js";
 import { payload, receiveBytes, sendBytes } from "../support/payload.js";
 import { Relay } from "../support/relay.js";
 import { checkTalk, HOST, secure } from "../support/tls-kinds.js";
 import { isSettled, turns, until } from "../support/turns.js";
-
-function open(address: SocketAddress): Promise<[StreamReader, StreamWriter]> {
-  return typeof address === "string" ? openUnixConnection(address) : openConnection(address[0], address[1]);
-}
 
 for (const kind of kinds) {
   describe(`startTls() over ${kind.name}`, () => {
@@ -70,7 +66,7 @@ for (const kind of kinds) {
         writer.close();
       });
       await using relay = await Relay.to(server.sockets[0]!.getsockname());
-      const [reader, writer] = await open(relay.address);
+      const [reader, writer] = await openTo(relay.address);
       await until(() => relay.links.length > 0);
       relay.link.toServer.gather(100);
       writer.write("STARTTLS\n");
@@ -97,7 +93,7 @@ for (const kind of kinds) {
           writer.close();
         });
         await using relay = await Relay.to(server.sockets[0]!.getsockname());
-        const [reader, writer] = await open(relay.address);
+        const [reader, writer] = await openTo(relay.address);
         await until(() => relay.links.length > 0);
         relay.link.toServer.gather(command.length + ahead, command.length + ahead);
         writer.write(command);

@@ -1,5 +1,5 @@
 /** Connections with a recording protocol at each end, or with a bare `net.Socket` at the other. */
-import net from "node:net";
+import type net from "node:net";
 import {
   createConnection,
   createServer,
@@ -11,36 +11,28 @@ import {
   type Transport,
 } from "asyncio-streams";
 import { type ProtocolHooks, RecordingProtocol } from "asyncio-streams/testing";
+import { addressOf } from "../support/addresses.js";
+import { type BareServer, bareServer } from "../support/bare-sockets.js";
 import { socketPath } from "../support/temporary.js";
 
 /** A kind of socket, with protocols instead of streams. */
 export interface ProtocolKind {
   readonly name: string;
   readonly serve: (factory: ProtocolFactory) => Promise<Server>;
-  readonly connect: <P extends Protocol>(factory: ProtocolFactory<P>, server: Server | net.Server) => Promise<[Transport, P]>;
-  readonly listen: (server: net.Server) => Promise<void>;
+  /** A bare server on a socket of this kind. */
+  readonly listen: () => Promise<BareServer>;
 }
 
-const addressOf = (server: Server | net.Server): unknown =>
-  server instanceof net.Server ? server.address() : server.sockets[0]!.getsockname();
-
 export const protocolKinds: readonly ProtocolKind[] = [
-  {
-    name: "Unix",
-    serve: (factory) => createUnixServer(factory, socketPath()),
-    connect: (factory, server) => createUnixConnection(factory, addressOf(server) as string),
-    listen: (server) => new Promise((resolve) => server.listen(socketPath(), resolve)),
-  },
-  {
-    name: "TCP",
-    serve: (factory) => createServer(factory, "127.0.0.1", 0),
-    connect: (factory, server) => {
-      const address = addressOf(server) as readonly [string, number] | net.AddressInfo;
-      return createConnection(factory, "127.0.0.1", "port" in address ? address.port : address[1]);
-    },
-    listen: (server) => new Promise((resolve) => server.listen(0, "127.0.0.1", resolve)),
-  },
+  { name: "Unix", serve: (factory) => createUnixServer(factory, socketPath()), listen: () => bareServer(socketPath()) },
+  { name: "TCP", serve: (factory) => createServer(factory, "127.0.0.1", 0), listen: () => bareServer() },
 ];
+
+/** Connects a protocol to a server. */
+export function connectTo<P extends Protocol>(factory: ProtocolFactory<P>, server: Server | net.Server): Promise<[Transport, P]> {
+  const address = addressOf(server);
+  return typeof address === "string" ? createUnixConnection(factory, address) : createConnection(factory, address[0], address[1]);
+}
 
 /** Both ends of a connection. */
 export interface ProtocolPair extends AsyncDisposable {
@@ -66,7 +58,7 @@ export async function openProtocols(
     };
   });
   const server = await kind.serve(() => peer);
-  const [, client] = await kind.connect(() => new RecordingProtocol(hooks.client), server);
+  const [, client] = await connectTo(() => new RecordingProtocol(hooks.client), server);
   await accepted;
   return {
     client,
@@ -90,20 +82,14 @@ export interface BarePair extends AsyncDisposable {
 
 /** Connects a recording protocol to a bare `net.Socket`; disposing destroys both. */
 export async function openToBareSocket(kind: ProtocolKind, hooks: ProtocolHooks = {}): Promise<BarePair> {
-  const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true });
-  const accepted = new Promise<net.Socket>((resolve) => server.once("connection", resolve));
-  await kind.listen(server);
-  const [, client] = await kind.connect(() => new RecordingProtocol(hooks), server);
-  const socket = await accepted;
-  socket.on("error", () => {});
+  const far = await kind.listen();
+  const [, client] = await connectTo(() => new RecordingProtocol(hooks), far.server);
   return {
     client,
-    socket,
+    socket: await far.accepted(),
     async [Symbol.asyncDispose]() {
       client.transport.abort();
-      const closed = new Promise((resolve) => server.close(resolve));
-      socket.destroy();
-      await Promise.all([client.lost, closed]);
+      await Promise.all([client.lost, far[Symbol.asyncDispose]()]);
     },
   };
 }

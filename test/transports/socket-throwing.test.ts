@@ -5,7 +5,7 @@ import { describe, it } from "node:test";
 import { type ProtocolHooks, RecordingProtocol } from "asyncio-streams/testing";
 import { expectWarnings } from "../support/leak-guard.js";
 import { turns, until } from "../support/turns.js";
-import { openProtocols, protocolKinds } from "./protocol-pairs.js";
+import { connectTo, openProtocols, protocolKinds } from "./protocol-pairs.js";
 
 const MUCH = Buffer.alloc(16 * 1_048_576, "x");
 
@@ -62,10 +62,10 @@ for (const kind of protocolKinds) {
         protocols.push(protocol);
         return protocol;
       });
-      const [, one] = await kind.connect(() => new RecordingProtocol(), server);
+      const [, one] = await connectTo(() => new RecordingProtocol(), server);
       await one.lost;
       assert.equal(await protocols[0]!.lost, failure);
-      const [transport, two] = await kind.connect(() => new RecordingProtocol(), server);
+      const [transport, two] = await connectTo(() => new RecordingProtocol(), server);
       transport.write("hello");
       await until(() => protocols[1]?.receivedBytes === 5);
       transport.close();
@@ -76,7 +76,7 @@ for (const kind of protocolKinds) {
 
     it("in connectionMade of a client loses the connection after the call has returned", async () => {
       const server = await kind.serve(() => new RecordingProtocol());
-      const [transport, protocol] = await kind.connect(() => new RecordingProtocol({ connectionMade: thrower(failure) }), server);
+      const [transport, protocol] = await connectTo(() => new RecordingProtocol({ connectionMade: thrower(failure) }), server);
       assert.equal(transport.isClosing(), true);
       assert.equal(await protocol.lost, failure);
       server.close();
@@ -105,7 +105,7 @@ for (const kind of protocolKinds) {
     it("in the factory of a client rejects the call, and the socket is closed", async () => {
       const peer = new RecordingProtocol();
       const server = await kind.serve(() => peer);
-      await assert.rejects(kind.connect(thrower(failure), server), (error) => error === failure);
+      await assert.rejects(connectTo(thrower(failure), server), (error) => error === failure);
       await until(() => peer.calls.length > 0);
       await peer.lost;
       server.close();
@@ -117,7 +117,7 @@ for (const kind of protocolKinds) {
         const peer = new RecordingProtocol();
         const server = await kind.serve(() => peer);
         await assert.rejects(
-          kind.connect(() => wrong as never, server),
+          connectTo(() => wrong as never, server),
           { name: "TypeError", code: "ERR_INVALID_ARG_TYPE", message: /protocolFactory/ },
         );
         await until(() => peer.calls.length > 0);
