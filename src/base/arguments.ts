@@ -4,7 +4,7 @@
  * Promises: the message names the argument, says what is allowed, and shows the value at hand; the error is a `RangeError` or `TypeError` with
  * the `code` that Node gives its own. Every public call uses these before it touches anything.
  */
-import { inspect } from "node:util";
+import { inspect, types } from "node:util";
 
 /** Bytes to be written: a string stands for its UTF-8. */
 export type Data = Uint8Array | string;
@@ -64,6 +64,22 @@ export function checkBoolean(name: string, value: unknown): boolean | undefined 
 /** Checks a function. */
 export function checkFunction(name: string, value: unknown): void {
   if (typeof value !== "function") throw invalidType(name, "a function", value);
+}
+
+/** Whether it is an error, also one of another realm, which is no `instanceof Error`: a test runner may have one for each file. */
+export function isError(value: unknown): value is Error {
+  return value instanceof Error || types.isNativeError(value);
+}
+
+/** Checks an error. */
+export function checkError(name: string, value: unknown): void {
+  if (!isError(value)) throw invalidType(name, "an Error", value);
+}
+
+/** Checks a protocol: whatever can receive is one. */
+export function checkProtocol(name: string, value: unknown): void {
+  const { dataReceived } = (value ?? {}) as { readonly dataReceived?: unknown };
+  if (typeof dataReceived !== "function") throw invalidType(name, "a Protocol, which has at least dataReceived()", value);
 }
 
 /** Checks an options object: a number or a string in its place is a slip that would otherwise pass silently. */

@@ -1,12 +1,12 @@
 /** What to do with a value that code of the user's has thrown, which need not be an error. */
-import { show } from "./arguments.js";
+import { isError, show } from "./arguments.js";
 
 /** It as an error: as it is, or as the `cause` of one that says who threw it. */
 export function asError(thrown: unknown, who: string): Error {
-  return thrown instanceof Error ? thrown : new Error(`${who} threw ${show(thrown)}`, { cause: thrown });
+  return isError(thrown) ? thrown : new Error(`${who} threw ${show(thrown)}`, { cause: thrown });
 }
 
 /** Tells of it where nobody is left to be told. */
 export function warnOf(thrown: unknown): void {
-  process.emitWarning(thrown instanceof Error ? thrown : String(thrown));
+  process.emitWarning(isError(thrown) ? thrown : String(thrown));
 }

@@ -35,7 +35,7 @@ export interface Transport {
   canWriteEof(): boolean;
   /** Closes the connection: what is buffered is sent first, nothing more is received. */
   close(): void;
-  /** Closes the connection at once; what is buffered is dropped. The protocol hears of `reason`, if one is given, as the error that ended it. */
+  /** Closes the connection at once; what is buffered is dropped. The protocol hears of `reason`, an `Error`, if one is given, as what ended it. */
   abort(reason?: Error): void;
   /** Whether the connection is closed or closing. */
   isClosing(): boolean;
@@ -61,7 +61,11 @@ export interface Transport {
   getExtraInfo<Key extends keyof ExtraInfo, Default>(name: Key, defaultValue: Default): ExtraInfo[Key] | Default;
   /** The same, for a key that a transport of your own may have. */
   getExtraInfo(name: string, defaultValue?: unknown): unknown;
-  /** Gives the connection to another protocol, from the next event on. `connectionMade` is not called again. */
+  /**
+   * Gives the connection to another protocol, from the next event on. `connectionMade` is not called again.
+   *
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` if it has no `dataReceived()`. CPython: takes anything, and fails when something is received.
+   */
   setProtocol(protocol: Protocol): void;
   /** The current protocol. */
   getProtocol(): Protocol;

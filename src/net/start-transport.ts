@@ -1,7 +1,7 @@
 /** Puts a transport and a protocol onto a connected socket: where connections and accepted clients begin alike. */
 import type net from "node:net";
 import type { TLSSocket } from "node:tls";
-import { invalidType } from "../base/arguments.js";
+import { checkProtocol } from "../base/arguments.js";
 import type { Protocol, ProtocolFactory, Transport } from "../contracts/connection.js";
 import type { TransportOwner } from "../contracts/transport-owner.js";
 import { tellStarted } from "../transports/diagnostics.js";
@@ -75,7 +75,7 @@ function start<P extends Protocol>(
 ): [Transport, P] {
   try {
     const protocol = protocolFactory();
-    if (typeof protocol !== "object" || protocol === null) throw invalidType("the result of protocolFactory", "a Protocol", protocol);
+    checkProtocol("the result of protocolFactory", protocol);
     const tlsInfo = tls === undefined ? undefined : tlsExtraInfo(tls.secured, tls.ssl);
     const transport = new SocketTransport(wire, { protocol, info, tlsInfo, owner, host, tlsShutdownTimeout: tls?.sslShutdownTimeout });
     tellStarted(transport, owner !== undefined, begunAt);

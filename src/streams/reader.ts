@@ -9,6 +9,7 @@ import { type NodeStreamOptions, readableOf } from "../adapters/readable.js";
 import { readableStreamOf } from "../adapters/web-streams.js";
 import {
   checkBoolean,
+  checkError,
   checkInteger,
   checkOptions,
   type Data,
@@ -442,8 +443,15 @@ export class StreamReader implements AsyncIterable<Buffer> {
     return this.#incoming.exception;
   }
 
-  /** Makes the read that waits, and every later one, throw `error`, even if there is data. */
+  /**
+   * Makes the read that waits, and every later one, throw `error`, even if there is data.
+   *
+   * CPython: takes anything, and the read that would raise it fails with a `TypeError`.
+   *
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` if `error` is not an `Error`
+   */
   setException(error: Error): void {
+    checkError("error", error);
     this.#incoming.fail(error);
   }
 

@@ -5,7 +5,7 @@
  * The protocol hears of the end in a microtask, never from within its own call.
  */
 import { finished, type Writable } from "node:stream";
-import { invalidType, show, toBytes, toPieces } from "../base/arguments.js";
+import { checkError, checkProtocol, invalidType, show, toBytes, toPieces } from "../base/arguments.js";
 import { InvalidStateError, notSentError } from "../base/errors.js";
 import { FlowControl } from "../base/flow-control.js";
 import { HIGH_WATER_BYTES } from "../base/limits.js";
@@ -111,6 +111,7 @@ export class SinkTransport implements Transport {
   }
 
   abort(reason?: Error): void {
+    if (reason !== undefined) checkError("reason", reason);
     if (this.#state === "lost") return;
     this.#sink.abort(reason ?? null);
     this.#loseSoon(reason ?? null);
@@ -163,6 +164,7 @@ export class SinkTransport implements Transport {
   }
 
   setProtocol(protocol: Protocol): void {
+    checkProtocol("protocol", protocol);
     this.#protocol = protocol;
     if (this.#marks.paused) protocol.pauseWriting();
   }

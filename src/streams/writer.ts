@@ -8,7 +8,7 @@ import type { Writable } from "node:stream";
 import type { NodeStreamOptions } from "../adapters/readable.js";
 import { writableStreamOf } from "../adapters/web-streams.js";
 import { writableOf } from "../adapters/writable.js";
-import { checkOptions, type Data, invalidType, type SignalOptions, toBytes, toPieces } from "../base/arguments.js";
+import { checkError, checkOptions, type Data, type SignalOptions, toBytes, toPieces } from "../base/arguments.js";
 import { InvalidStateError } from "../base/errors.js";
 import { checkClientSsl, checkServerHostname, checkServerSsl, tlsTimeouts } from "../base/tls-arguments.js";
 import { DONE, waitEnd, waitThroughout } from "../base/waiting.js";
@@ -196,7 +196,7 @@ export class StreamWriter implements AsyncDisposable {
    * ```
    */
   abort(reason?: Error): void {
-    if (reason !== undefined && !(reason instanceof Error)) throw invalidType("reason", "an Error", reason);
+    if (reason !== undefined) checkError("reason", reason);
     this.#transport.abort(reason);
   }
 

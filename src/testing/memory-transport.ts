@@ -10,7 +10,7 @@
  * The life of a transport goes one way: open -> closing -> lost, as that of a socket's. `close()` waits until the line has taken everything; `abort()` does not. A transport
  * that is lost ends its line, so the peer reads what is on its way, and then EOF; and abandons the other one, so what the peer still writes gives it `EPIPE`.
  */
-import { invalidType, toBytes, toPieces } from "../base/arguments.js";
+import { checkError, checkProtocol, toBytes, toPieces } from "../base/arguments.js";
 import { ByteQueue } from "../base/byte-queue.js";
 import { InvalidStateError, notSentError } from "../base/errors.js";
 import { FlowControl } from "../base/flow-control.js";
@@ -200,6 +200,7 @@ export class MemoryTransport implements Transport {
   }
 
   abort(reason?: Error): void {
+    if (reason !== undefined) checkError("reason", reason);
     if (this.#state === "lost") return;
     if (reason !== undefined) this.#error ??= reason;
     this.#state = "closing";
@@ -215,7 +216,7 @@ export class MemoryTransport implements Transport {
    * @param error what both protocols are told, default an error with the code `ECONNRESET`
    */
   reset(error: Error = simulatedError("read", "ECONNRESET")): void {
-    if (!((error as unknown) instanceof Error)) throw invalidType("error", "an Error", error);
+    checkError("error", error);
     this.#outgoing.end(error);
     this.#incoming.end(error);
   }
@@ -268,6 +269,7 @@ export class MemoryTransport implements Transport {
   }
 
   setProtocol(protocol: Protocol): void {
+    checkProtocol("protocol", protocol);
     this.#protocol = protocol;
     if (this.#flow.paused) this.#call(() => protocol.pauseWriting());
   }

@@ -24,7 +24,7 @@
  * `drain()` after `writeEof()`), so such a connection is *released*, but not lost before `close()` or `abort()`.
  */
 import type { TLSSocket } from "node:tls";
-import { toBytes, toPieces } from "../base/arguments.js";
+import { checkError, checkProtocol, toBytes, toPieces } from "../base/arguments.js";
 import { ConnectionLostError, ConnectionTimeoutError, InvalidStateError, notSentError } from "../base/errors.js";
 import { FlowControl } from "../base/flow-control.js";
 import { HIGH_WATER_BYTES, TLS_HIGH_WATER_BYTES } from "../base/limits.js";
@@ -278,6 +278,7 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
   }
 
   abort(reason?: Error): void {
+    if (reason !== undefined) checkError("reason", reason);
     if (this.#state === "lost") return;
     if (reason !== undefined) this.#error ??= reason;
     this.#sending.drop();
@@ -421,6 +422,7 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
   }
 
   setProtocol(protocol: Protocol): void {
+    checkProtocol("protocol", protocol);
     this.#protocol = protocol;
     // CPython leaves a paused transport's new protocol in the dark, which then fills the buffer without end.
     if (this.#flowIfAny?.paused === true) this.#call(() => protocol.pauseWriting());

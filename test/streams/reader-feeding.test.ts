@@ -1,6 +1,7 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { runInNewContext } from "node:vm";
 import { InvalidStateError, StreamReader } from "asyncio-streams";
 import { FakeTransport } from "../support/fake-transport.js";
 import { connectedReader, endedReaderOf, readerOf, rest, text } from "../support/readers.js";
@@ -102,6 +103,26 @@ describe("StreamReader.feedEof", () => {
 });
 
 describe("StreamReader.setException", () => {
+  for (const wrong of [null, undefined, "an error", { message: "an error" }, 5]) {
+    it(`refuses ${JSON.stringify(wrong)}, and the read that waits goes on`, async () => {
+      const reader = new StreamReader();
+      const reading = reader.readline();
+      const expected = { name: "TypeError", code: "ERR_INVALID_ARG_TYPE", message: /^error must be an Error/ };
+      assert.throws(() => reader.setException(wrong as never), expected);
+      assert.equal(reader.exception(), null);
+      reader.feedData("a line\n");
+      assert.equal((await reading).toString(), "a line\n");
+    });
+  }
+
+  it("takes an error of another realm", async () => {
+    const reader = new StreamReader();
+    const error = runInNewContext("new RangeError('from elsewhere')") as Error;
+    assert.equal(error instanceof Error, false);
+    reader.setException(error);
+    await assert.rejects(reader.read(), (thrown) => thrown === error);
+  });
+
   it("is null before, and the same object after", () => {
     const reader = new StreamReader();
     assert.equal(reader.exception(), null);
