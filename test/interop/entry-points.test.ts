@@ -19,10 +19,11 @@ import {
   type Transport,
 } from "asyncio-streams";
 import { certificatesFolder, identity, trust } from "../support/certificates.js";
+import { Piped } from "../support/piped.js";
 import { testFile } from "../support/repository.js";
 import { socketPath } from "../support/temporary.js";
 import { until } from "../support/turns.js";
-import { Piped } from "./piped.js";
+import { findProgram } from "./program.js";
 
 const LINES = ["one\n", `two ${"2".repeat(50_000)}\n`];
 const ANSWER = LINES.join("").toUpperCase();
@@ -97,7 +98,13 @@ const serving: Readonly<Record<string, (path: string, tls: ServerTls) => Promise
 };
 
 function python(name: string, where: string, tls: boolean): Piped {
-  return new Piped("python3", "python3", testFile("interop/entry_points.py"), name, where, tls ? certificatesFolder : "plain");
+  return new Piped([
+    findProgram("python3", "python3"),
+    testFile("interop/entry_points.py"),
+    name,
+    where,
+    tls ? certificatesFolder : "plain",
+  ]);
 }
 
 const overUnix = (name: string): boolean => name.includes("unix");

@@ -9,10 +9,10 @@ import { startRelay } from "../../examples/relay.js";
 import { addressOf } from "../support/addresses.js";
 import { type End, kinds } from "../support/pairs.js";
 import { payload, receiveBytes, sendBytes } from "../support/payload.js";
+import { Piped } from "../support/piped.js";
 import { socketPath } from "../support/temporary.js";
 import { turns, until } from "../support/turns.js";
-import { Piped } from "./piped.js";
-import { program } from "./program.js";
+import { findProgram, program } from "./program.js";
 
 const MIB = 1024 * 1024;
 /** socat ends half a second after one of its sides has ended, unless it is told to be patient, in seconds. */
@@ -34,17 +34,23 @@ async function end(...ends: readonly End[]): Promise<void> {
   for (const { writer } of ends) await writer.waitClosed();
 }
 
+const socat = findProgram("socat", "socat");
+const ncat = findProgram("ncat", "ncat");
+
+function socatAddress(address: SocketAddress): string {
+  return typeof address === "string" ? `UNIX:${address}` : `TCP:${address[0]}:${address[1]}`;
+}
+
 /** Their clients, by name. */
 const clients: Readonly<Record<string, (address: SocketAddress) => Piped>> = {
-  socat: (address) =>
-    new Piped("socat", "socat", ...PATIENCE, "-", typeof address === "string" ? `UNIX:${address}` : `TCP:${address[0]}:${address[1]}`),
-  ncat: (address) => new Piped("ncat", "ncat", ...(typeof address === "string" ? ["-U", address] : [address[0], String(address[1])])),
+  socat: (address) => new Piped([socat, ...PATIENCE, "-", socatAddress(address)]),
+  ncat: (address) => new Piped([ncat, ...(typeof address === "string" ? ["-U", address] : [address[0], String(address[1])])]),
 };
 
 /** Their servers, by name, each for one client. */
 const servers: Readonly<Record<string, (path: string) => Piped>> = {
-  socat: (path) => new Piped("socat", "socat", ...PATIENCE, "-", `UNIX-LISTEN:${path}`),
-  ncat: (path) => new Piped("ncat", "ncat", "-lU", path),
+  socat: (path) => new Piped([socat, ...PATIENCE, "-", `UNIX-LISTEN:${path}`]),
+  ncat: (path) => new Piped([ncat, "-lU", path]),
 };
 
 for (const [name, connect] of Object.entries(clients)) {
@@ -59,7 +65,7 @@ for (const [name, connect] of Object.entries(clients)) {
           writer.close();
         });
         await using client = connect(addressOf(server));
-        client.send(payload(MIB));
+        void client.send(payload(MIB));
         client.endInput();
         assert.equal(await client.end(), 0, client.complaints);
         assert.deepEqual([client.bytes, client.checksum()], [MIB, sha1(payload(MIB))]);
@@ -75,7 +81,7 @@ for (const [name, connect] of Object.entries(clients)) {
           writer.close();
         });
         await using client = connect(addressOf(server));
-        client.send("a question");
+        void client.send("a question");
         client.endInput();
         assert.equal(await client.end(), 0, client.complaints);
         assert.deepEqual([client.bytes, client.checksum()], [4 * MIB, await sent]);
@@ -103,7 +109,7 @@ for (const [name, listen] of Object.entries(servers)) {
       const path = socketPath();
       await using server = listen(path);
       const client = await connected(path);
-      server.send(payload(MIB));
+      void server.send(payload(MIB));
       const [sent, received] = await Promise.all([sendBytes(client.writer, 4 * MIB), receiveBytes(client.reader, MIB)]);
       assert.equal(received, sha1(payload(MIB)));
       client.writer.writeEof();
@@ -120,7 +126,7 @@ for (const [name, listen] of Object.entries(servers)) {
       const path = socketPath();
       await using server = listen(path);
       const client = await connected(path);
-      server.send("a question");
+      void server.send("a question");
       server.endInput();
       assert.equal((await client.reader.read()).toString(), "a question");
       const sent = await sendBytes(client.writer, 4 * MIB);
@@ -145,11 +151,7 @@ const relays: Readonly<
   socat: {
     passesEnds: true,
     concurrent: true,
-    args: (front, back) => [
-      ...PATIENCE,
-      `UNIX-LISTEN:${front},fork`,
-      typeof back === "string" ? `UNIX:${back}` : `TCP:${back[0]}:${back[1]}`,
-    ],
+    args: (front, back) => [...PATIENCE, `UNIX-LISTEN:${front},fork`, socatAddress(back)],
   },
   ncat: {
     passesEnds: false,
@@ -223,10 +225,10 @@ for (const [clientName, connect] of Object.entries(clients)) {
         const lines: string[] = [];
         const relay = await startRelay(path, real, (text) => lines.push(text.replace(/^\S+ /gm, "")));
         await using client = connect(path);
-        client.send(payload(MIB));
+        void client.send(payload(MIB));
         await until(() => server.bytes === MIB);
         assert.equal(server.checksum(), sha1(payload(MIB)));
-        server.send("the answer");
+        void server.send("the answer");
         await until(() => client.bytes === 10);
         client.endInput(); // ncat as a server takes this for the end of both sides
         await until(() => lines.at(-1) !== "#1 < the answer\n");

@@ -27,9 +27,9 @@ for (const kind of kinds) {
       it("is served line by line, and ends when it has no more to say", options, async () => {
         await using ours = await listen(kind, { ssl: { ...identity("server"), ...versions } });
         await using client = OpenSsl.client(ours.address, flag, "-no_ign_eof");
-        void client.type("one\n");
+        void client.send("one\n");
         await until(() => client.output === "one\n");
-        void client.type("two\n");
+        void client.send("two\n");
         await until(() => client.output === "one\ntwo\n");
         client.endInput();
         assert.equal(await client.end(), 0);
@@ -72,7 +72,7 @@ for (const kind of kinds) {
         };
         await using ours = await listen(kind, { ssl: { ...identity("server"), ...versions } }, receive);
         await using client = OpenSsl.client(ours.address, flag);
-        void client.type(payload(MIB));
+        void client.send(payload(MIB));
         await client.end();
         assert.equal(client.output, "thanks\n");
         assert.equal(await received, createHash("sha1").update(payload(MIB)).digest("hex"));
@@ -172,7 +172,7 @@ for (const kind of kinds) {
       };
       const { server } = await kind.serve(mail);
       await using client = OpenSsl.client(server.sockets[0]!.getsockname(), "-starttls", "smtp", "-no_ign_eof");
-      void client.type("secret\n");
+      void client.send("secret\n");
       await until(() => client.output.endsWith("secret\n"));
       client.endInput();
       assert.equal(await client.end(), 0);

@@ -1,15 +1,14 @@
-/** A program whose standard input and output are the ends of a connection, as those of socat and ncat are. */
+/** A program whose standard input and output are the ends of a connection, as those of `openssl s_client`, socat and ncat are. */
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
-import { findProgram } from "./program.js";
 
-const MUCH_BYTES = 10_000;
+const MUCH_BYTES = 100_000;
 
 export class Piped implements AsyncDisposable {
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
-  readonly #ended: Promise<unknown[]>;
+  readonly #ended: Promise<[code: number | null, signal: string | null]>;
   readonly #hash = createHash("sha1");
   /** How many bytes it has put out. */
   bytes = 0;
@@ -18,9 +17,9 @@ export class Piped implements AsyncDisposable {
   /** What it has said of errors. */
   complaints = "";
 
-  constructor(name: string, debianPackage: string, ...args: readonly string[]) {
-    this.#child = spawn(findProgram(name, debianPackage), args, { stdio: "pipe" });
-    this.#ended = once(this.#child, "close");
+  constructor([program, ...args]: readonly string[]) {
+    this.#child = spawn(program as string, args, { stdio: "pipe" });
+    this.#ended = once(this.#child, "close") as Promise<[number | null, string | null]>;
     this.#child.stdout.on("data", (chunk: Buffer) => {
       this.#hash.update(chunk);
       this.bytes += chunk.length;
@@ -33,9 +32,9 @@ export class Piped implements AsyncDisposable {
     this.#child.stdin.on("error", () => {});
   }
 
-  /** Gives it input. */
-  send(data: Uint8Array | string): void {
-    this.#child.stdin.write(data);
+  /** Gives it input; the promise is for those who give it much. */
+  send(input: Uint8Array | string): Promise<void> {
+    return new Promise((resolve) => this.#child.stdin.write(input, () => resolve()));
   }
 
   /** Waits for its first line. */
@@ -58,7 +57,7 @@ export class Piped implements AsyncDisposable {
   }
 
   /** Waits for its end; returns its exit code. */
-  async end(): Promise<unknown> {
+  async end(): Promise<number | null> {
     const [code] = await this.#ended;
     return code;
   }
