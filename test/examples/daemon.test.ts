@@ -1,44 +1,13 @@
 /** `examples/daemon.ts`: the life of a daemon, from outside. */
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
 import { existsSync, rmSync, statSync } from "node:fs";
-import { dirname } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { openUnixConnection, StreamReader } from "asyncio-streams";
+import { openUnixConnection } from "asyncio-streams";
 import { needs } from "../support/needs.js";
 import { findPython } from "../support/python.js";
 import { socketPath } from "../support/temporary.js";
-import { exampleCommand, exampleEnvironment } from "./run-example.js";
-
-/** A daemon that was started, with its successors: they all write to one output. */
-interface Daemon {
-  readonly process: ChildProcess;
-  readonly output: StreamReader;
-  /** All that is left of the output when the last process has ended. */
-  ended(): Promise<string>;
-}
-
-function start(path: string, [command, ...args]: readonly string[]): Daemon {
-  const child = spawn(command as string, args, { stdio: ["ignore", "pipe", "inherit"], env: exampleEnvironment(dirname(path)) });
-  const output = new StreamReader();
-  child.stdout.on("data", (data: Buffer) => output.feedData(data)).on("end", () => output.feedEof());
-  const closed = once(child, "close");
-  return {
-    process: child,
-    output,
-    async ended() {
-      const [status] = (await closed) as [number | null];
-      assert.equal(status, 0);
-      return (await output.read()).toString();
-    },
-  };
-}
-
-async function nextLine({ output }: Daemon): Promise<string> {
-  return (await output.readline()).toString().trimEnd();
-}
+import { exampleCommand, type RunningExample, runExample, startExample } from "./run-example.js";
 
 /** Sends a line over a new connection; returns the process id in front of the answer. */
 async function ask(path: string): Promise<number> {
@@ -57,13 +26,13 @@ const ENDING = /^\d+ ends: \d finished, 0 cut off\n$/;
 
 describe("the daemon", () => {
   const path = socketPath("d.sock");
-  let daemon: Daemon;
+  let daemon: RunningExample;
   let pid: number;
 
   before(async () => {
-    daemon = start(path, [...exampleCommand("daemon.js"), path]);
+    daemon = startExample([...exampleCommand("daemon.js"), path], path);
     pid = daemon.process.pid as number;
-    assert.equal(await nextLine(daemon), `${pid} listens on ${path}`);
+    assert.equal(await daemon.nextLine(), `${pid} listens on ${path}`);
   });
 
   // In case that a test has failed before the end.
@@ -74,8 +43,7 @@ describe("the daemon", () => {
   it("answers each line with its process id", async () => assert.equal(await ask(path), pid));
 
   it("refuses to be started twice, and goes on", async () => {
-    const [command, ...args] = exampleCommand("daemon.js") as [string, ...string[]];
-    const { status, stderr } = spawnSync(command, [...args, path], { encoding: "utf8", env: exampleEnvironment(dirname(path)) });
+    const { status, stderr } = runExample("daemon.js", [path]);
     assert.notEqual(status, 0);
     assert.match(stderr, /EADDRINUSE: address already in use: a live server listens on this path/);
     assert.equal(await ask(path), pid);
@@ -86,14 +54,14 @@ describe("the daemon", () => {
     process.kill(pid, "SIGHUP");
     let successor = pid;
     while (successor === pid) successor = await ask(path);
-    assert.equal(await nextLine(daemon), `${successor} listens on ${path}`);
-    assert.equal(await nextLine(daemon), `${pid} hands over to ${successor}`);
+    assert.equal(await daemon.nextLine(), `${successor} listens on ${path}`);
+    assert.equal(await daemon.nextLine(), `${pid} hands over to ${successor}`);
 
     writer.write("still there?\n");
     assert.equal((await reader.readline()).toString(), `${pid} still there?\n`, "the old process has kept its client");
     writer.close();
     await writer.waitClosed();
-    assert.equal(await nextLine(daemon), `${pid} ends: 0 finished, 0 cut off`);
+    assert.equal(await daemon.nextLine(), `${pid} ends: 0 finished, 0 cut off`);
 
     assert.equal(await ask(path), successor, "the old process has left the file to the new one");
     pid = successor;
@@ -129,9 +97,9 @@ const python = findPython();
 describe("the daemon with a socket that was passed to it", needs(python), () => {
   it("serves on it, and leaves its file", async () => {
     const path = socketPath("d.sock");
-    const daemon = start(path, [python.binary, "-c", ACTIVATE, path, ...exampleCommand("daemon.js")]);
+    const daemon = startExample([python.binary, "-c", ACTIVATE, path, ...exampleCommand("daemon.js")], path);
     const pid = daemon.process.pid as number;
-    assert.equal(await nextLine(daemon), `${pid} listens on ${path}`);
+    assert.equal(await daemon.nextLine(), `${pid} listens on ${path}`);
     assert.equal(await ask(path), pid);
     process.kill(pid, "SIGTERM"); // Deno: a child that was sent a signal by its own kill() is told to have died of it
     assert.match(await daemon.ended(), ENDING);

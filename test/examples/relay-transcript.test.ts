@@ -1,15 +1,12 @@
 /** `examples/relay.ts`: what it prints, and how it is run. */
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync, statSync } from "node:fs";
-import { dirname } from "node:path";
 import { describe, it } from "node:test";
-import { openUnixConnection, StreamReader, startUnixServer } from "asyncio-streams";
+import { openUnixConnection, startUnixServer } from "asyncio-streams";
 import { transcribe } from "../../examples/relay.js";
 import { socketPath } from "../support/temporary.js";
-import { exampleCommand, exampleEnvironment } from "./run-example.js";
+import { exampleCommand, startExample } from "./run-example.js";
 
 describe("transcribe()", () => {
   it("shows text line by line, with the ends of the lines", () => {
@@ -46,11 +43,9 @@ describe("the relay as a program", () => {
     }, real);
     assert.ok(server.isServing());
 
-    const [command, ...args] = exampleCommand("relay.js") as [string, ...string[]];
-    const child = spawn(command, [...args, path, real], { stdio: ["ignore", "pipe", "inherit"], env: exampleEnvironment(dirname(path)) });
-    const ended = once(child, "close");
-    const output = StreamReader.from(child.stdout);
-    const linesThrough = async (last: string): Promise<string[]> => (await output.readuntil(`${last}\n`)).toString().trimEnd().split("\n");
+    const relay = startExample([...exampleCommand("relay.js"), path, real], path);
+    const linesThrough = async (last: string): Promise<string[]> =>
+      (await relay.output.readuntil(`${last}\n`)).toString().trimEnd().split("\n");
 
     try {
       assert.deepEqual(await linesThrough(real), [`relays ${path} to ${real}`]);
@@ -79,9 +74,9 @@ describe("the relay as a program", () => {
         );
       }
     } finally {
-      process.kill(child.pid as number, "SIGTERM"); // Deno: a child that was sent a signal by its own kill() is told to have died of it
+      process.kill(relay.process.pid as number, "SIGTERM"); // Deno: a child that was sent a signal by its own kill() is told to have died of it
     }
-    assert.deepEqual((await ended)[0], 0);
+    assert.equal(await relay.ended(), "");
     assert.equal(existsSync(path), false);
   });
 });

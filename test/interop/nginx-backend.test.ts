@@ -1,16 +1,14 @@
 /** nginx in front of the back end of `examples/http-backend.ts`: `proxy_pass http://unix:`. */
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe } from "node:test";
-import { type Server, StreamReader, startUnixServer } from "asyncio-streams";
+import { type Server, startUnixServer } from "asyncio-streams";
 import { serveHttp } from "../../examples/http-backend.js";
 import { HttpClient } from "../../examples/http-client.js";
-import { exampleCommand, exampleEnvironment } from "../examples/run-example.js";
+import { exampleCommand, startExample } from "../examples/run-example.js";
 import { until } from "../support/turns.js";
 import { nginxServer } from "./nginx-server.js";
 import type { Program } from "./program.js";
@@ -97,18 +95,15 @@ describe("a back end behind nginx", () => {
 
   it("starts, serves and ends as its header says", async () => {
     const path = join(nginx.directory, "example.sock");
-    const [command, ...args] = exampleCommand("http-backend.js") as [string, ...string[]];
-    const child = spawn(command, [...args, path], { stdio: ["ignore", "pipe", "inherit"], env: exampleEnvironment(nginx.directory) });
-    const output = new StreamReader();
-    child.stdout.on("data", (data: Buffer) => output.feedData(data)).on("end", () => output.feedEof());
-    assert.equal(String(await output.readline()), `listens on ${path}\n`);
+    const example = startExample([...exampleCommand("http-backend.js"), path], path);
+    assert.equal(await example.nextLine(), `listens on ${path}`);
     const direct = await HttpClient.connect(path);
     assert.equal(await text((await direct.request("GET", "/")).body), "hello, whoever you are\n");
     const echo = await direct.request("POST", "/echo", {}, "x".repeat(100_000));
     assert.equal((await text(echo.body)).length, 100_000);
     await direct.close();
-    process.kill(child.pid as number, "SIGTERM");
-    assert.deepEqual((await once(child, "close"))[0], 0);
+    process.kill(example.process.pid as number, "SIGTERM");
+    await example.ended();
     assert.ok(!existsSync(path));
   });
 });

@@ -4,11 +4,11 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { describe, it } from "node:test";
-import { type Server, type SocketAddress, StreamReader } from "asyncio-streams";
+import { type Server, type SocketAddress } from "asyncio-streams";
 import { type Mail, type SmtpOptions, smtpServer } from "../../examples/smtp-server.js";
-import { exampleCommand, exampleEnvironment } from "../examples/run-example.js";
+import { exampleCommand, startExample } from "../examples/run-example.js";
 import { certificateFile, identity } from "../support/certificates.js";
 import { kinds } from "../support/pairs.js";
 import { payload } from "../support/payload.js";
@@ -146,19 +146,16 @@ for (const kind of kinds) {
 describe("the mail server as a program", () => {
   it("prints what its header says, and leaves no file when it is ended", async () => {
     const path = socketPath("mail.sock");
-    const [command, ...args] = exampleCommand("smtp-server.js") as [string, ...string[]];
-    const child = spawn(command, [...args, path], { stdio: ["ignore", "pipe", "inherit"], env: exampleEnvironment(dirname(path)) });
-    const ended = once(child, "close");
-    const output = StreamReader.from(child.stdout);
+    const example = startExample([...exampleCommand("smtp-server.js"), path], path);
     try {
-      assert.equal((await output.readline()).toString(), `listens on ${path}\n`);
+      assert.equal(await example.nextLine(), `listens on ${path}`);
       assert.deepEqual((await smtplib(path, DOTS)).slice(2), ["sent"]);
-      const expected = `from me@here.example to you@mail.example, them@mail.example, ${DOTS.length} bytes: Subject: a mail\n`;
-      assert.equal((await output.readline()).toString(), expected);
+      const expected = `from me@here.example to you@mail.example, them@mail.example, ${DOTS.length} bytes: Subject: a mail`;
+      assert.equal(await example.nextLine(), expected);
     } finally {
-      process.kill(child.pid as number, "SIGTERM");
+      process.kill(example.process.pid as number, "SIGTERM");
     }
-    assert.deepEqual((await ended)[0], 0);
+    assert.equal(await example.ended(), "");
     assert.equal(existsSync(path), false);
   });
 });
