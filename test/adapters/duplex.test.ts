@@ -5,10 +5,11 @@ import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { describe, it } from "node:test";
 import { type DuplexOptions, type StreamReader, type StreamWriter, toDuplex } from "asyncio-streams";
+import { MUCH } from "../support/much.js";
 import { type End, kinds, openPair } from "../support/pairs.js";
-import { connectedReader } from "../support/readers.js";
+import { connectedStreams } from "../support/readers.js";
 import { turns, until } from "../support/turns.js";
-import { closed, gather, MUCH } from "./ended.js";
+import { closed, gather } from "./ended.js";
 
 function duplexOf({ reader, writer }: End, options?: DuplexOptions): Duplex {
   return toDuplex(reader, writer, options);
@@ -156,7 +157,7 @@ for (const kind of kinds) {
 
 describe("toDuplex", () => {
   it("refuses what is no reader or writer, and wrong options", () => {
-    const { reader } = connectedReader();
+    const { reader } = connectedStreams();
     const wrong = { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" };
     assert.throws(() => toDuplex(undefined as unknown as StreamReader, undefined as unknown as StreamWriter), wrong);
     assert.throws(() => toDuplex(reader, {} as StreamWriter), wrong);

@@ -20,6 +20,3 @@ export async function gather(iterable: AsyncIterable<Uint8Array>): Promise<strin
   for await (const chunk of iterable) chunks.push(chunk);
   return Buffer.concat(chunks).toString();
 }
-
-/** More than any socket's own buffers hold. */
-export const MUCH: Buffer = Buffer.alloc(16 * 1024 * 1024, "x");

@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { PassThrough } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { describe, it } from "node:test";
-import { connectedReader, endedReaderOf, readerOf, text } from "../support/readers.js";
+import { connectedStreams, endedReaderOf, readerOf, text } from "../support/readers.js";
 import { turns, until } from "../support/turns.js";
 import { closed, gather } from "./ended.js";
 
@@ -30,7 +30,7 @@ describe("StreamReader.toReadable", () => {
   });
 
   it("slows the peer when nobody reads it, and goes on when somebody does", async () => {
-    const { reader, protocol, transport } = connectedReader({ limit: 1000 });
+    const { reader, protocol, transport } = connectedStreams({ limit: 1000 });
     const readable = reader.toReadable({ highWaterMark: 1000 });
     readable.read(0);
     for (let index = 0; index < 50; index += 1) {
@@ -45,7 +45,7 @@ describe("StreamReader.toReadable", () => {
   });
 
   it("is destroyed with the reader's error, after the data that came before", async () => {
-    const { reader, protocol } = connectedReader();
+    const { reader, protocol } = connectedStreams();
     const lost = new Error("lost");
     protocol.dataReceived(Buffer.from("abc"));
     protocol.connectionLost(lost);

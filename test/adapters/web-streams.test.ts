@@ -2,10 +2,24 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ConnectionLostError } from "asyncio-streams";
+import { MUCH } from "../support/much.js";
 import { kinds, openPair } from "../support/pairs.js";
-import { connectedReader, endedReaderOf, readerOf, rest, text } from "../support/readers.js";
+import { connectedStreams, endedReaderOf, readerOf, rest, text } from "../support/readers.js";
 import { isSettled, turns } from "../support/turns.js";
-import { gather, MUCH } from "./ended.js";
+import { gather } from "./ended.js";
+
+/** A read that is under way, and what cancels it; into four bytes of memory of its own, or of ours. */
+function readOnce(
+  stream: ReadableStream<Uint8Array>,
+  mode: "of its own" | "byob",
+): { readonly read: Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>; readonly cancel: () => Promise<void> } {
+  if (mode === "byob") {
+    const reader = stream.getReader({ mode });
+    return { read: reader.read(new Uint8Array(4)), cancel: () => reader.cancel() };
+  }
+  const reader = stream.getReader();
+  return { read: reader.read(), cancel: () => reader.cancel() };
+}
 
 describe("StreamReader.toWeb", () => {
   it("gives what the reader gets, and its end", async () => {
@@ -58,7 +72,7 @@ describe("StreamReader.toWeb", () => {
   });
 
   it("has the reader's error, after the data that came before", async () => {
-    const { reader, protocol } = connectedReader();
+    const { reader, protocol } = connectedStreams();
     const lost = new Error("lost");
     protocol.dataReceived(Buffer.from("abc"));
     protocol.connectionLost(lost);
@@ -71,14 +85,9 @@ describe("StreamReader.toWeb", () => {
   for (const mode of ["of its own", "byob"] as const) {
     it(`cancelled while it waits, gives the reader back, with all that comes: memory ${mode}`, async () => {
       const reader = readerOf([]);
-      const stream = reader.toWeb();
-      const streamReader = mode === "byob" ? stream.getReader({ mode }) : stream.getReader();
-      const read =
-        mode === "byob"
-          ? (streamReader as ReadableStreamBYOBReader).read(new Uint8Array(4))
-          : (streamReader as ReadableStreamDefaultReader).read();
+      const { read, cancel } = readOnce(reader.toWeb(), mode);
       assert.equal(await isSettled(read), false);
-      await streamReader.cancel();
+      await cancel();
       assert.equal((await read).done, true);
       reader.feedData("abc");
       assert.equal(await rest(reader), "abc");
@@ -86,17 +95,12 @@ describe("StreamReader.toWeb", () => {
 
     it(`cancelled in the turn in which data comes, loses none: memory ${mode}`, async () => {
       const reader = readerOf([]);
-      const stream = reader.toWeb();
-      const streamReader = mode === "byob" ? stream.getReader({ mode }) : stream.getReader();
-      const read =
-        mode === "byob"
-          ? (streamReader as ReadableStreamBYOBReader).read(new Uint8Array(4))
-          : (streamReader as ReadableStreamDefaultReader).read();
+      const { read, cancel } = readOnce(reader.toWeb(), mode);
       await turns(2);
       reader.feedData("abc");
       await Promise.resolve(); // the read has its data, and has not told
-      await streamReader.cancel();
-      const given = ((await read) as { value?: Uint8Array }).value ?? new Uint8Array(0);
+      await cancel();
+      const given = (await read).value ?? new Uint8Array(0);
       assert.equal(Buffer.from(given).toString() + (await rest(reader)), "abc");
     });
   }

@@ -5,9 +5,10 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { describe, it } from "node:test";
 import { ConnectionLostError } from "asyncio-streams";
+import { MUCH } from "../support/much.js";
 import { kinds, openPair, unix } from "../support/pairs.js";
 import { turns } from "../support/turns.js";
-import { closed, MUCH } from "./ended.js";
+import { closed } from "./ended.js";
 
 for (const kind of kinds) {
   describe(`StreamWriter.toWritable over ${kind.name}`, () => {

@@ -5,13 +5,12 @@ import net from "node:net";
 import { describe, it } from "node:test";
 import { openConnection, openUnixConnection, startServer, startUnixServer } from "asyncio-streams";
 import { identity, trust } from "../support/certificates.js";
+import { MUCH_BYTES } from "../support/much.js";
 import { kinds, openPair } from "../support/pairs.js";
 import { socketPath } from "../support/temporary.js";
 import { unixTls } from "../support/tls-kinds.js";
 import { turns, until } from "../support/turns.js";
 import { listen } from "./messages.js";
-
-const MUCH_BYTES = 16 * 1_048_576;
 
 function isDuration(value: unknown): boolean {
   return typeof value === "number" && value >= 0 && value < 60_000;

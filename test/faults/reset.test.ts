@@ -4,11 +4,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ConnectionLostError, openConnection, openUnixConnection, type StreamReader, type StreamWriter } from "asyncio-streams";
 import { type BareServer, bareServer } from "../support/bare-sockets.js";
+import { MUCH_BYTES } from "../support/much.js";
 import { cannot } from "../support/runtime.js";
 import { socketPath } from "../support/temporary.js";
 import { isSettled, turns, until } from "../support/turns.js";
-
-const MUCH_BYTES = 16 * 1_048_576;
 
 /** A connection of ours to a bare socket, and how to reset it. */
 interface Doomed extends AsyncDisposable {

@@ -14,13 +14,12 @@ import {
   startUnixServer,
 } from "asyncio-streams";
 import { Child, scriptCommand } from "../support/child.js";
+import { MUCH_BYTES } from "../support/much.js";
 import { type Kind, kinds } from "../support/pairs.js";
 import { socketPath } from "../support/temporary.js";
 import { tcpTls, unixTls } from "../support/tls-kinds.js";
 import { isSettled, turns } from "../support/turns.js";
 import { pattern } from "./pattern.js";
-
-const MUCH_BYTES = 16 * 1_048_576;
 
 interface Victim extends AsyncDisposable {
   readonly reader: StreamReader;

@@ -15,7 +15,7 @@ import {
 } from "asyncio-streams/framing";
 import * as fc from "fast-check";
 import { detachedView } from "../support/detached.js";
-import { connectedReader, endedReaderOf, readerOf, rest } from "../support/readers.js";
+import { connectedStreams, endedReaderOf, readerOf, rest } from "../support/readers.js";
 import { isSettled, microtasks } from "../support/turns.js";
 import { watchedController } from "../support/watched-signal.js";
 import { collectingWriter, encode } from "./written.js";
@@ -133,7 +133,7 @@ for (const { name, make } of codecs) {
 
     it("throws the error of a lost connection, between frames and inside one, and keeps what came", async () => {
       for (const cut of [0, 2]) {
-        const { reader, protocol } = connectedReader();
+        const { reader, protocol } = connectedStreams();
         protocol.dataReceived(wire);
         if (cut > 0) protocol.dataReceived(Buffer.from(wire.subarray(0, cut)));
         protocol.connectionLost(new Error("lost"));
@@ -152,7 +152,7 @@ for (const { name, make } of codecs) {
 
     it("reads a frame that is far larger than the reader's limit, and keeps the transport going for it", async () => {
       const large = "x".repeat(200);
-      const { reader, protocol, transport } = connectedReader({ limit: 1 });
+      const { reader, protocol, transport } = connectedStreams({ limit: 1 });
       const frame = read(reader);
       for (const byte of encode(codec, large)) protocol.dataReceived(Buffer.of(byte));
       assert.equal(await frame, large);

@@ -2,6 +2,7 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ConnectionLostError, IncompleteReadError } from "asyncio-streams";
+import { MUCH } from "../support/much.js";
 import { needs } from "../support/needs.js";
 import { kinds } from "../support/pairs.js";
 import { findPython } from "../support/python.js";
@@ -66,7 +67,7 @@ for (const { name: kind, serve } of kinds) {
       const [reader, writer] = await server.connect();
       writer.write("hang\n");
       await reader.readexactly(4);
-      writer.write(Buffer.alloc(16 << 20));
+      writer.write(MUCH);
       await Promise.all([
         assert.rejects(writer.drain(), (error) => error instanceof ConnectionLostError && isReset(error.cause)),
         assert.rejects(writer.waitClosed(), isReset),

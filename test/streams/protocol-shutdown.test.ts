@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type ClientConnectedCallback, type ClientContext, StreamReader, StreamReaderProtocol } from "asyncio-streams";
 import { FakeTransport } from "../support/fake-transport.js";
-import { connectedReader, text } from "../support/readers.js";
+import { connectedStreams, text } from "../support/readers.js";
 import { isSettled, turns } from "../support/turns.js";
 
 function connect(callback: ClientConnectedCallback): { protocol: StreamReaderProtocol; transport: FakeTransport } {
@@ -89,7 +89,7 @@ describe("a reader when shutdown is requested", () => {
       (reader: StreamReader) => reader.read(5),
       (reader: StreamReader) => reader.read(),
     ]) {
-      const { reader, protocol } = connectedReader();
+      const { reader, protocol } = connectedStreams();
       const waiting = call(reader);
       protocol.shutdownRequested();
       assert.equal(await text(waiting), "");
@@ -98,7 +98,7 @@ describe("a reader when shutdown is requested", () => {
   });
 
   it("ends a loop over lines at its next pause, after all that was received", async () => {
-    const { reader, protocol } = connectedReader();
+    const { reader, protocol } = connectedStreams();
     protocol.dataReceived(Buffer.from("one\ntwo\n"));
     protocol.shutdownRequested();
     const lines: string[] = [];
@@ -107,7 +107,7 @@ describe("a reader when shutdown is requested", () => {
   });
 
   it("lets a message that has begun be finished", async () => {
-    const { reader, protocol } = connectedReader();
+    const { reader, protocol } = connectedStreams();
     protocol.dataReceived(Buffer.from("on"));
     const line = reader.readline();
     protocol.shutdownRequested();
@@ -118,14 +118,14 @@ describe("a reader when shutdown is requested", () => {
   });
 
   it("gives the rejection that fits to a read of an exact number", async () => {
-    const { reader, protocol } = connectedReader();
+    const { reader, protocol } = connectedStreams();
     const exactly = reader.readexactly(4);
     protocol.shutdownRequested();
     await assert.rejects(exactly, { code: "ERR_INCOMPLETE_READ", partial: Buffer.alloc(0), expected: 4 });
   });
 
   it("drops what the peer, who cannot know, sends after that end", async () => {
-    const { reader, protocol } = connectedReader();
+    const { reader, protocol } = connectedStreams();
     protocol.shutdownRequested();
     assert.equal(await text(reader.readline()), "");
     protocol.dataReceived(Buffer.from("late\n"));
@@ -135,7 +135,7 @@ describe("a reader when shutdown is requested", () => {
   });
 
   it("keeps the error of a connection that is lost meanwhile", async () => {
-    const { reader, protocol } = connectedReader();
+    const { reader, protocol } = connectedStreams();
     protocol.dataReceived(Buffer.from("half"));
     const exactly = reader.readexactly(10);
     protocol.shutdownRequested();
@@ -178,7 +178,7 @@ describe("the connection when shutdown is requested", () => {
   });
 
   it("is left alone on the client's side, where there is no callback", () => {
-    const { protocol, transport } = connectedReader();
+    const { protocol, transport } = connectedStreams();
     protocol.shutdownRequested();
     assert.deepEqual(transport.calls, []);
   });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { StreamReader, StreamReaderProtocol, StreamWriter } from "asyncio-streams";
 import { FakeTransport } from "../support/fake-transport.js";
-import { connectedReader, text } from "../support/readers.js";
+import { connectedStreams, text } from "../support/readers.js";
 import { isSettled } from "../support/turns.js";
 
 describe("new StreamReaderProtocol", () => {
@@ -34,7 +34,7 @@ describe("new StreamReaderProtocol", () => {
 
 describe("StreamReaderProtocol.connectionMade", () => {
   it("gives the reader its transport", () => {
-    const { reader, transport } = connectedReader({ limit: 1 });
+    const { reader, transport } = connectedStreams({ limit: 1 });
     reader.feedData("abc");
     assert.deepEqual(transport.calls, ["pauseReading"]);
   });
@@ -63,7 +63,7 @@ describe("StreamReaderProtocol.connectionMade", () => {
 
 describe("StreamReaderProtocol.dataReceived and eofReceived", () => {
   it("feed the reader", async () => {
-    const { reader, protocol } = connectedReader();
+    const { reader, protocol } = connectedStreams();
     protocol.dataReceived(Buffer.from("a"));
     protocol.dataReceived(Buffer.from("b"));
     protocol.eofReceived();
@@ -72,8 +72,8 @@ describe("StreamReaderProtocol.dataReceived and eofReceived", () => {
   });
 
   it("keep our side open on a plain transport, not over TLS", () => {
-    assert.equal(connectedReader().protocol.eofReceived(), true);
-    const { protocol, transport } = connectedReader();
+    assert.equal(connectedStreams().protocol.eofReceived(), true);
+    const { protocol, transport } = connectedStreams();
     transport.extraInfo["sslcontext"] = {};
     assert.equal(protocol.eofReceived(), false);
   });
@@ -91,8 +91,7 @@ describe("StreamReaderProtocol driven by hand", () => {
   });
 
   it("takes resumeWriting without a pause, and pauseWriting twice", async () => {
-    const { reader, protocol, transport } = connectedReader();
-    const writer = new StreamWriter(transport, protocol, reader);
+    const { protocol, writer } = connectedStreams();
     protocol.resumeWriting();
     protocol.pauseWriting();
     protocol.pauseWriting();
@@ -114,8 +113,7 @@ describe("StreamReaderProtocol driven by hand", () => {
     [new Error("by hand"), new Error("real")],
   ] as const) {
     it(`keeps the first of two losses: ${byHand?.message ?? "null"}, then ${real?.message ?? "null"}`, async () => {
-      const { reader, protocol, transport } = connectedReader();
-      const writer = new StreamWriter(transport, protocol, reader);
+      const { reader, protocol, writer } = connectedStreams();
       const closed = writer.waitClosed();
       protocol.pauseWriting();
       const drain = writer.drain();
@@ -133,7 +131,7 @@ describe("StreamReaderProtocol driven by hand", () => {
   // CPython: a StreamReaderProtocol lets go of its reader in connection_lost().
   it("ignores what the transport still brings after a connectionLost by hand", async () => {
     for (const lost of [null, new Error("by hand")]) {
-      const { reader, protocol } = connectedReader();
+      const { reader, protocol } = connectedStreams();
       protocol.connectionLost(lost);
       protocol.dataReceived(Buffer.from("late"));
       assert.equal(protocol.eofReceived(), true);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type SignalOptions, StreamReader } from "asyncio-streams";
 import { detachedView } from "../support/detached.js";
-import { connectedReader, endedReaderOf, readerOf, rest, text } from "../support/readers.js";
+import { connectedStreams, endedReaderOf, readerOf, rest, text } from "../support/readers.js";
 import { isSettled, microtasks } from "../support/turns.js";
 import { watchedController } from "../support/watched-signal.js";
 
@@ -77,7 +77,7 @@ describe("StreamReader.peek", () => {
   });
 
   it("keeps the transport going while it waits", async () => {
-    const { reader, protocol, transport } = connectedReader({ limit: 4 });
+    const { reader, protocol, transport } = connectedStreams({ limit: 4 });
     protocol.dataReceived(Buffer.from("123456789"));
     assert.deepEqual(transport.calls, ["pauseReading"]);
     assert.equal(await text(reader.peek(4)), "1234");
@@ -89,7 +89,7 @@ describe("StreamReader.peek", () => {
   });
 
   it("throws the error of a lost connection if that cut it short, and not if enough is there", async () => {
-    const { reader, protocol } = connectedReader();
+    const { reader, protocol } = connectedStreams();
     protocol.dataReceived(Buffer.from("abc"));
     protocol.connectionLost(new Error("lost"));
     assert.equal(await text(reader.peek(3)), "abc");
@@ -180,7 +180,7 @@ describe("StreamReader.skip", () => {
   });
 
   it("drops them as they come, without collecting: the transport is never paused", async () => {
-    const { reader, protocol, transport } = connectedReader({ limit: 1 });
+    const { reader, protocol, transport } = connectedStreams({ limit: 1 });
     const skipped = reader.skip(1_000_000);
     for (let sent = 0; sent < 1_000_000; sent += 1000) {
       protocol.dataReceived(Buffer.alloc(1000));
@@ -233,7 +233,7 @@ describe("StreamReader.skip", () => {
   });
 
   it("throws the error of a lost connection if that cut it short", async () => {
-    const { reader, protocol } = connectedReader();
+    const { reader, protocol } = connectedStreams();
     protocol.dataReceived(Buffer.from("abc"));
     protocol.connectionLost(new Error("lost"));
     assert.equal(await reader.skip(2), 2);

@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { runInNewContext } from "node:vm";
 import { InvalidStateError, StreamReader } from "asyncio-streams";
 import { FakeTransport } from "../support/fake-transport.js";
-import { connectedReader, endedReaderOf, readerOf, rest, text } from "../support/readers.js";
+import { connectedStreams, endedReaderOf, readerOf, rest, text } from "../support/readers.js";
 import { isSettled } from "../support/turns.js";
 
 describe("new StreamReader", () => {
@@ -170,7 +170,7 @@ describe("StreamReader.setException", () => {
   });
 
   it("replaces an earlier one, and the error of a lost connection", async () => {
-    const { reader, protocol } = connectedReader();
+    const { reader, protocol } = connectedStreams();
     protocol.dataReceived(Buffer.from("abc"));
     protocol.connectionLost(new Error("lost"));
     assert.equal(reader.exception()?.message, "lost");

@@ -2,12 +2,12 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { StreamReader, Transport } from "asyncio-streams";
-import { connectedReader, text } from "../support/readers.js";
+import { connectedStreams, text } from "../support/readers.js";
 import { turns } from "../support/turns.js";
 
 /** A reader with a limit of 10 that is paused: 21 bytes are in it, the last two lines short. */
-function pausedReader(): ReturnType<typeof connectedReader> {
-  const connected = connectedReader({ limit: 10 });
+function pausedReader(): ReturnType<typeof connectedStreams> {
+  const connected = connectedStreams({ limit: 10 });
   connected.reader.feedData("12345678\n12345678\n\n\n\n");
   assert.deepEqual(connected.transport.calls, ["pauseReading"]);
   return connected;
@@ -15,7 +15,7 @@ function pausedReader(): ReturnType<typeof connectedReader> {
 
 describe("StreamReader flow control", () => {
   it("leaves the transport alone up to twice the limit, and pauses it above", () => {
-    const { reader, transport } = connectedReader({ limit: 10 });
+    const { reader, transport } = connectedStreams({ limit: 10 });
     reader.feedData("x".repeat(20));
     assert.deepEqual(transport.calls, []);
     reader.feedData("x");
@@ -61,7 +61,7 @@ describe("StreamReader flow control", () => {
   }
 
   it("pauses again, and resumes again", async () => {
-    const { reader, transport } = connectedReader({ limit: 10 });
+    const { reader, transport } = connectedStreams({ limit: 10 });
     for (let time = 0; time < 3; time += 1) {
       reader.feedData("x".repeat(21));
       await reader.readexactly(21);
@@ -95,7 +95,7 @@ describe("StreamReader flow control", () => {
   });
 
   it("pauses after an aborted read that has gathered too much", async () => {
-    const { reader, transport } = connectedReader({ limit: 10 });
+    const { reader, transport } = connectedStreams({ limit: 10 });
     const controller = new AbortController();
     const read = reader.read(-1, { signal: controller.signal });
     reader.feedData("x".repeat(100));
@@ -109,14 +109,14 @@ describe("StreamReader flow control", () => {
   });
 
   it("resumes after an error that drops the line or empties the buffer", async () => {
-    const long = connectedReader({ limit: 10 });
+    const long = connectedStreams({ limit: 10 });
     long.reader.feedData("x".repeat(21));
     await assert.rejects(long.reader.readline(), { code: "ERR_LINE_TOO_LONG" });
     assert.deepEqual(long.transport.calls, ["pauseReading", "resumeReading"]);
   });
 
   it("stays paused after a LimitOverrunError, which takes nothing", async () => {
-    const { reader, transport } = connectedReader({ limit: 10 });
+    const { reader, transport } = connectedStreams({ limit: 10 });
     reader.feedData("x".repeat(21));
     await assert.rejects(reader.readuntil(), { code: "ERR_LIMIT_OVERRUN" });
     assert.deepEqual(transport.calls, ["pauseReading"]);
@@ -132,7 +132,7 @@ describe("StreamReader flow control", () => {
   });
 
   it("buffers without end on a transport that cannot pause", async () => {
-    const { reader, transport } = connectedReader({ limit: 1 });
+    const { reader, transport } = connectedStreams({ limit: 1 });
     (transport as Partial<Transport>).pauseReading = undefined as never;
     reader.feedData("x".repeat(1000));
     reader.feedEof();

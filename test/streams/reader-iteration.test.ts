@@ -2,7 +2,7 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { StreamReader } from "asyncio-streams";
-import { connectedReader, endedReaderOf, readerOf, rest, text } from "../support/readers.js";
+import { connectedStreams, endedReaderOf, readerOf, rest, text } from "../support/readers.js";
 import { isSettled } from "../support/turns.js";
 
 describe("iterating over a StreamReader", () => {
@@ -65,7 +65,7 @@ describe("iterating over a StreamReader", () => {
   });
 
   it("throws the error of a lost connection after the whole lines", async () => {
-    const { reader, protocol } = connectedReader();
+    const { reader, protocol } = connectedStreams();
     const lost = new Error("lost");
     protocol.dataReceived(Buffer.from("one\ntwo\nthr"));
     protocol.connectionLost(lost);

@@ -2,13 +2,13 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { StreamReader } from "asyncio-streams";
-import { connectedReader, text } from "../support/readers.js";
+import { connectedStreams, text } from "../support/readers.js";
 
 const LOST = Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
 
 /** A reader that has received this before its connection was lost. */
 function lostReader(received: string, limit?: number): StreamReader {
-  const { reader, protocol } = connectedReader({ limit });
+  const { reader, protocol } = connectedStreams({ limit });
   if (received !== "") protocol.dataReceived(Buffer.from(received));
   protocol.connectionLost(LOST);
   return reader;
@@ -55,7 +55,7 @@ describe("a StreamReader whose connection was lost", () => {
     });
 
     it(`rejects a ${name} that waits, and keeps its bytes`, async () => {
-      const { reader, protocol } = connectedReader();
+      const { reader, protocol } = connectedStreams();
       protocol.dataReceived(Buffer.from("par"));
       const waiting = call(reader);
       protocol.dataReceived(Buffer.from("tial"));
@@ -66,7 +66,7 @@ describe("a StreamReader whose connection was lost", () => {
   }
 
   it("gives a waiting read the data that came together with the error", async () => {
-    const { reader, protocol } = connectedReader();
+    const { reader, protocol } = connectedStreams();
     const line = reader.readline();
     protocol.dataReceived(Buffer.from("one\ntwo"));
     protocol.connectionLost(LOST);
@@ -76,7 +76,7 @@ describe("a StreamReader whose connection was lost", () => {
   });
 
   it("rejects a read that waits with nothing received", async () => {
-    const { reader, protocol } = connectedReader();
+    const { reader, protocol } = connectedStreams();
     const read = reader.read(1);
     protocol.connectionLost(LOST);
     await rejectsWithLoss(read);
@@ -96,7 +96,7 @@ describe("a StreamReader whose connection was lost", () => {
   });
 
   it("is at an orderly end if the peer had ended its side before", async () => {
-    const { reader, protocol } = connectedReader();
+    const { reader, protocol } = connectedStreams();
     protocol.dataReceived(Buffer.from("one\ntwo"));
     protocol.eofReceived();
     protocol.connectionLost(LOST);
@@ -108,14 +108,14 @@ describe("a StreamReader whose connection was lost", () => {
   });
 
   it("keeps the first error", async () => {
-    const { reader, protocol } = connectedReader();
+    const { reader, protocol } = connectedStreams();
     protocol.connectionLost(LOST);
     protocol.connectionLost(new Error("again"));
     await rejectsWithLoss(reader.read(1));
   });
 
   it("ends as usual if the connection is closed without an error", async () => {
-    const { reader, protocol } = connectedReader();
+    const { reader, protocol } = connectedStreams();
     protocol.dataReceived(Buffer.from("par"));
     const line = reader.readline();
     protocol.connectionLost(null);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { StreamReader } from "asyncio-streams";
 import { detachedView } from "../support/detached.js";
-import { connectedReader, endedReaderOf, readerOf, rest, text } from "../support/readers.js";
+import { connectedStreams, endedReaderOf, readerOf, rest, text } from "../support/readers.js";
 import { isSettled, microtasks } from "../support/turns.js";
 
 describe("StreamReader.unread", () => {
@@ -59,7 +59,7 @@ describe("StreamReader.unread", () => {
   });
 
   it("pauses and resumes the transport like data that came", async () => {
-    const { reader, transport } = connectedReader({ limit: 4 });
+    const { reader, transport } = connectedStreams({ limit: 4 });
     reader.unread("123456789");
     assert.deepEqual(transport.calls, ["pauseReading"]);
     await reader.read(5);

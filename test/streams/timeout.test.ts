@@ -2,9 +2,11 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { StreamReader, StreamReaderProtocol, StreamWriter } from "asyncio-streams";
+import { StreamReader } from "asyncio-streams";
 import { FakeTransport } from "../support/fake-transport.js";
+import { MUCH } from "../support/much.js";
 import { kinds, openPair } from "../support/pairs.js";
+import { connectedStreams } from "../support/readers.js";
 import { runtime } from "../support/runtime.js";
 import { turns } from "../support/turns.js";
 import { watchedController } from "../support/watched-signal.js";
@@ -152,16 +154,8 @@ describe("a read with a time-out", () => {
 });
 
 describe("a writer's wait with a time-out", () => {
-  function makeWriter(): { protocol: StreamReaderProtocol; transport: FakeTransport; writer: StreamWriter } {
-    const reader = new StreamReader();
-    const protocol = new StreamReaderProtocol(reader);
-    const transport = new FakeTransport();
-    protocol.connectionMade(transport);
-    return { protocol, transport, writer: new StreamWriter(transport, protocol, reader) };
-  }
-
   it("ends drain() only", async () => {
-    const { protocol, writer } = makeWriter();
+    const { protocol, writer } = connectedStreams();
     await writer.drain({ timeout: LONG_MS });
     protocol.pauseWriting();
     const other = writer.drain();
@@ -172,7 +166,7 @@ describe("a writer's wait with a time-out", () => {
   });
 
   it("leaves no timer when drain() goes on, or fails", async () => {
-    const { protocol, writer } = makeWriter();
+    const { protocol, writer } = connectedStreams();
     const before = timers();
     protocol.pauseWriting();
     const drains = [writer.drain({ timeout: LONG_MS }), writer.drain({ timeout: LONG_MS })];
@@ -188,7 +182,7 @@ describe("a writer's wait with a time-out", () => {
   });
 
   it("ends waitClosed()", async () => {
-    const { protocol, writer } = makeWriter();
+    const { protocol, writer } = connectedStreams();
     await assert.rejects(writer.waitClosed({ timeout: SHORT_MS }), timedOut);
     protocol.connectionLost(null);
     await writer.waitClosed({ timeout: SHORT_MS });
@@ -196,7 +190,7 @@ describe("a writer's wait with a time-out", () => {
 
   it("counts from the call of drain() after close(), which waits more than once", async () => {
     const before = timers();
-    const { protocol, transport, writer } = makeWriter();
+    const { protocol, transport, writer } = connectedStreams();
     transport.closing = true;
     transport.bufferSize = 1;
     const draining = writer.drain({ timeout: LONG_MS });
@@ -207,7 +201,7 @@ describe("a writer's wait with a time-out", () => {
   });
 
   it("ends drain() after close(), which waits for the loss", async () => {
-    const { transport, writer } = makeWriter();
+    const { transport, writer } = connectedStreams();
     transport.closing = true;
     await assert.rejects(writer.drain({ timeout: SHORT_MS }), timedOut);
   });
@@ -224,7 +218,7 @@ for (const kind of kinds) {
 
     it("end flush() to a peer that does not read", async () => {
       await using pair = await openPair(kind);
-      pair.client.writer.write(Buffer.alloc(16 * 1_048_576));
+      pair.client.writer.write(MUCH);
       await assert.rejects(pair.client.writer.flush({ timeout: SHORT_MS }), timedOut);
     });
 

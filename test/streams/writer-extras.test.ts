@@ -1,23 +1,16 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { ConnectionLostError, StreamReader, StreamReaderProtocol, StreamWriter } from "asyncio-streams";
-import { FakeTransport } from "../support/fake-transport.js";
+import { ConnectionLostError } from "asyncio-streams";
+import { MUCH } from "../support/much.js";
 import { kinds, openPair } from "../support/pairs.js";
+import { connectedStreams } from "../support/readers.js";
 import { isSettled, turns, until } from "../support/turns.js";
 import { watchedController } from "../support/watched-signal.js";
 
-/** A writer on a transport that notes what it is told, and knows no `flushed()`. */
-function connectedWriter(): { writer: StreamWriter; protocol: StreamReaderProtocol; transport: FakeTransport } {
-  const protocol = new StreamReaderProtocol(new StreamReader());
-  const transport = new FakeTransport();
-  protocol.connectionMade(transport);
-  return { writer: new StreamWriter(transport, protocol), protocol, transport };
-}
-
 describe("StreamWriter.bytesWritten", () => {
   it("counts what was given to write() and writelines(), text as UTF-8", () => {
-    const { writer } = connectedWriter();
+    const { writer } = connectedStreams();
     assert.equal(writer.bytesWritten, 0);
     writer.write("€");
     writer.write(new Uint8Array(10));
@@ -29,15 +22,12 @@ describe("StreamWriter.bytesWritten", () => {
   });
 
   it("does not count what was refused", () => {
-    const { writer } = connectedWriter();
+    const { writer } = connectedStreams();
     assert.throws(() => writer.write(5 as unknown as string), { code: "ERR_INVALID_ARG_TYPE" });
     assert.throws(() => writer.writelines(["ab", 5 as unknown as string]), { code: "ERR_INVALID_ARG_TYPE" });
     assert.equal(writer.bytesWritten, 0);
   });
 });
-
-/** More than any socket's own buffers hold. */
-const MUCH = Buffer.alloc(16 * 1024 * 1024, "x");
 
 for (const kind of kinds) {
   describe(`StreamWriter.flush over ${kind.name}`, () => {
@@ -181,7 +171,7 @@ for (const kind of kinds) {
 
 describe("StreamWriter.flush on a transport that cannot tell", () => {
   it("waits like drain()", async () => {
-    const { writer, protocol } = connectedWriter();
+    const { writer, protocol } = connectedStreams();
     await writer.flush();
     protocol.pauseWriting();
     const flushed = writer.flush();
@@ -191,7 +181,7 @@ describe("StreamWriter.flush on a transport that cannot tell", () => {
   });
 
   it("refuses a number for options, and a signal that is none", async () => {
-    const { writer } = connectedWriter();
+    const { writer } = connectedStreams();
     await assert.rejects(writer.flush(5 as unknown as object), { code: "ERR_INVALID_ARG_TYPE" });
     await assert.rejects(writer.flush({ signal: 5 as unknown as AbortSignal }), { code: "ERR_INVALID_ARG_TYPE" });
   });
@@ -199,7 +189,7 @@ describe("StreamWriter.flush on a transport that cannot tell", () => {
 
 describe("StreamWriter.abort", () => {
   it("takes an Error or nothing", () => {
-    const { writer, transport } = connectedWriter();
+    const { writer, transport } = connectedStreams();
     for (const reason of ["enough", null, 5]) {
       assert.throws(() => writer.abort(reason as unknown as Error), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });
     }

@@ -5,13 +5,11 @@ import { PassThrough } from "node:stream";
 import { describe, it } from "node:test";
 import { ConnectionLostError, StreamWriter } from "asyncio-streams";
 import { memoryPair } from "asyncio-streams/testing";
+import { MUCH } from "../support/much.js";
 import { kinds, openPair } from "../support/pairs.js";
 import { cannot } from "../support/runtime.js";
 import { tcpTls } from "../support/tls-kinds.js";
 import { isSettled, until } from "../support/turns.js";
-
-/** More than any socket's own buffers hold. */
-const MUCH = Buffer.alloc(16 * 1024 * 1024, "x");
 
 for (const kind of [...kinds, tcpTls]) {
   describe(`StreamWriter.flush after the end over ${kind.name}`, () => {

@@ -1,25 +1,15 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { ConnectionLostError, StreamReader, StreamReaderProtocol, StreamWriter } from "asyncio-streams";
-import { FakeTransport } from "../support/fake-transport.js";
+import { ConnectionLostError, StreamWriter } from "asyncio-streams";
+import { connectedStreams } from "../support/readers.js";
 import { isSettled } from "../support/turns.js";
 import { warningsOf } from "../support/warnings-of.js";
 import { watchedController } from "../support/watched-signal.js";
 
-/** A writer on a transport that notes what it is told. */
-function connectedWriter(): { reader: StreamReader; writer: StreamWriter; protocol: StreamReaderProtocol; transport: FakeTransport } {
-  const reader = new StreamReader();
-  const protocol = new StreamReaderProtocol(reader);
-  const transport = new FakeTransport();
-  transport.setProtocol(protocol);
-  protocol.connectionMade(transport);
-  return { reader, writer: new StreamWriter(transport, protocol, reader), protocol, transport };
-}
-
 describe("StreamWriter and its transport", () => {
   it("hands everything on", () => {
-    const { writer, transport } = connectedWriter();
+    const { writer, transport } = connectedStreams();
     assert.equal(writer.transport, transport);
     assert.equal(writer.isClosing(), false);
     assert.equal(writer.canWriteEof(), true);
@@ -33,14 +23,14 @@ describe("StreamWriter and its transport", () => {
   });
 
   it("passes any iterable to writelines", () => {
-    const { writer, transport } = connectedWriter();
+    const { writer, transport } = connectedStreams();
     writer.writelines(["a", "b"].values());
     writer.writelines(new Set(["c"]));
     assert.deepEqual(transport.calls, ["write a", "write b", "write c"]);
   });
 
   it("asks it for extra info, with null as default", () => {
-    const { writer, transport } = connectedWriter();
+    const { writer, transport } = connectedStreams();
     transport.extraInfo["peername"] = "/run/app.sock";
     assert.equal(writer.getExtraInfo("peername"), "/run/app.sock");
     assert.equal(writer.getExtraInfo("sockname"), null);
@@ -49,7 +39,7 @@ describe("StreamWriter and its transport", () => {
   });
 
   it("needs no reader", async () => {
-    const { protocol, transport } = connectedWriter();
+    const { protocol, transport } = connectedStreams();
     const writer = new StreamWriter(transport, protocol);
     await writer.drain();
     writer.write("a");
@@ -59,11 +49,11 @@ describe("StreamWriter and its transport", () => {
 
 describe("StreamWriter.drain", () => {
   it("does not wait while writing is not paused", async () => {
-    await connectedWriter().writer.drain();
+    await connectedStreams().writer.drain();
   });
 
   it("waits while writing is paused, in any number of callers", async () => {
-    const { writer, protocol } = connectedWriter();
+    const { writer, protocol } = connectedStreams();
     protocol.pauseWriting();
     const drains = Array.from({ length: 100 }, () => writer.drain());
     assert.equal(await isSettled(Promise.race(drains)), false);
@@ -73,7 +63,7 @@ describe("StreamWriter.drain", () => {
   });
 
   it("waits again each time that writing is paused", async () => {
-    const { writer, protocol } = connectedWriter();
+    const { writer, protocol } = connectedStreams();
     for (let time = 0; time < 3; time += 1) {
       protocol.pauseWriting();
       const drain = writer.drain();
@@ -84,7 +74,7 @@ describe("StreamWriter.drain", () => {
   });
 
   it("throws the reader's explicit exception, the same object each time", async () => {
-    const { reader, writer, protocol } = connectedWriter();
+    const { reader, writer, protocol } = connectedStreams();
     const error = new Error("set");
     reader.setException(error);
     await assert.rejects(writer.drain(), (thrown) => thrown === error);
@@ -95,7 +85,7 @@ describe("StreamWriter.drain", () => {
   });
 
   it("throws ConnectionLostError after a loss, with the error as cause", async () => {
-    const { writer, protocol } = connectedWriter();
+    const { writer, protocol } = connectedStreams();
     const lost = new Error("read ECONNRESET");
     protocol.connectionLost(lost);
     for (let time = 0; time < 2; time += 1) {
@@ -110,14 +100,14 @@ describe("StreamWriter.drain", () => {
   });
 
   it("throws ConnectionLostError without a cause after an orderly end", async () => {
-    const { writer, protocol } = connectedWriter();
+    const { writer, protocol } = connectedStreams();
     protocol.connectionLost(null);
     await assert.rejects(writer.drain(), (error: unknown) => error instanceof ConnectionLostError && !Object.hasOwn(error, "cause"));
   });
 
   it("rejects all who wait when the connection is lost", async () => {
     for (const lost of [new Error("lost"), null]) {
-      const { writer, protocol } = connectedWriter();
+      const { writer, protocol } = connectedStreams();
       protocol.pauseWriting();
       const drains = Array.from({ length: 10 }, () => writer.drain());
       protocol.connectionLost(lost);
@@ -129,7 +119,7 @@ describe("StreamWriter.drain", () => {
   });
 
   it("after close with nothing left to send waits for the loss, and rejects", async () => {
-    const { writer, protocol } = connectedWriter();
+    const { writer, protocol } = connectedStreams();
     writer.close();
     const drain = writer.drain();
     assert.equal(await isSettled(drain), false);
@@ -139,7 +129,7 @@ describe("StreamWriter.drain", () => {
   });
 
   it("after close with something left to send still waits for the buffer only", async () => {
-    const { writer, protocol, transport } = connectedWriter();
+    const { writer, protocol, transport } = connectedStreams();
     transport.bufferSize = 10;
     writer.close();
     await writer.drain();
@@ -151,7 +141,7 @@ describe("StreamWriter.drain", () => {
   });
 
   it("aborted ends only its own wait, with the signal's reason", async () => {
-    const { writer, protocol } = connectedWriter();
+    const { writer, protocol } = connectedStreams();
     protocol.pauseWriting();
     const controller = watchedController();
     const aborted = writer.drain({ signal: controller.signal });
@@ -166,7 +156,7 @@ describe("StreamWriter.drain", () => {
   });
 
   it("aborted after close ends its wait for the loss", async () => {
-    const { writer, protocol } = connectedWriter();
+    const { writer, protocol } = connectedStreams();
     writer.close();
     const controller = watchedController();
     const drain = writer.drain({ signal: controller.signal });
@@ -176,7 +166,7 @@ describe("StreamWriter.drain", () => {
   });
 
   it("leaves no listener on a long-lived signal, of 10,000 calls that waited", async () => {
-    const { writer, protocol } = connectedWriter();
+    const { writer, protocol } = connectedStreams();
     const controller = watchedController();
     const { signal } = controller;
     for (let index = 0; index < 10_000; index += 1) {
@@ -192,7 +182,7 @@ describe("StreamWriter.drain", () => {
 
   // Node 20 warns of the eleventh listener on a signal.
   it("lets many wait on one signal without a warning", async () => {
-    const { writer, protocol } = connectedWriter();
+    const { writer, protocol } = connectedStreams();
     const controller = watchedController();
     protocol.pauseWriting();
     const drains = Array.from({ length: 100 }, () => writer.drain({ signal: controller.signal }));
@@ -202,7 +192,7 @@ describe("StreamWriter.drain", () => {
   });
 
   it("refuses options that are none", async () => {
-    const { writer } = connectedWriter();
+    const { writer } = connectedStreams();
     await assert.rejects(writer.drain(5 as never), { code: "ERR_INVALID_ARG_TYPE" });
     await assert.rejects(writer.drain({ signal: {} as never }), { code: "ERR_INVALID_ARG_TYPE" });
   });
@@ -210,7 +200,7 @@ describe("StreamWriter.drain", () => {
 
 describe("StreamWriter.waitClosed", () => {
   it("waits for the end of the connection, in any number of callers", async () => {
-    const { writer, protocol } = connectedWriter();
+    const { writer, protocol } = connectedStreams();
     const waits = Array.from({ length: 100 }, () => writer.waitClosed());
     writer.close();
     assert.equal(await isSettled(Promise.race(waits)), false);
@@ -220,7 +210,7 @@ describe("StreamWriter.waitClosed", () => {
   });
 
   it("rejects with the error that ended the connection, before and after", async () => {
-    const { writer, protocol } = connectedWriter();
+    const { writer, protocol } = connectedStreams();
     const lost = new Error("lost");
     const wait = writer.waitClosed();
     protocol.connectionLost(lost);
@@ -229,7 +219,7 @@ describe("StreamWriter.waitClosed", () => {
   });
 
   it("aborted ends only its own wait, and leaves no listener", async () => {
-    const { writer, protocol } = connectedWriter();
+    const { writer, protocol } = connectedStreams();
     const controller = watchedController();
     const other = writer.waitClosed({ signal: watchedController().signal });
     const aborted = writer.waitClosed({ signal: controller.signal });
@@ -244,7 +234,7 @@ describe("StreamWriter.waitClosed", () => {
 
 describe("await using a StreamWriter", () => {
   it("closes it and waits for the end", async () => {
-    const { writer, protocol, transport } = connectedWriter();
+    const { writer, protocol, transport } = connectedStreams();
     const block = (async () => {
       await using used = writer;
       used.write("a");
@@ -256,7 +246,7 @@ describe("await using a StreamWriter", () => {
   });
 
   it("does not hide the block's error behind the one that ended the connection", async () => {
-    const { writer, protocol } = connectedWriter();
+    const { writer, protocol } = connectedStreams();
     const block = (async () => {
       await using used = writer;
       used.write("a");
@@ -267,7 +257,7 @@ describe("await using a StreamWriter", () => {
   });
 
   it("does not throw the error that ended the connection", async () => {
-    const { writer, protocol } = connectedWriter();
+    const { writer, protocol } = connectedStreams();
     protocol.connectionLost(new Error("lost"));
     await writer[Symbol.asyncDispose]();
   });

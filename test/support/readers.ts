@@ -1,5 +1,5 @@
-/** Readers for the tests of `StreamReader`, and what came of their calls. */
-import { StreamReader, type StreamReaderOptions, StreamReaderProtocol } from "asyncio-streams";
+/** Readers that are fed by hand, and what came of their calls. */
+import { StreamReader, type StreamReaderOptions, StreamReaderProtocol, StreamWriter } from "asyncio-streams";
 import { FakeTransport } from "./fake-transport.js";
 
 /** A reader that has been fed these pieces. */
@@ -16,17 +16,19 @@ export function endedReaderOf(pieces: readonly (string | Uint8Array)[], options?
   return reader;
 }
 
-/** A reader behind its protocol, on a transport that notes what it is told. */
-export function connectedReader(options?: StreamReaderOptions): {
+/** A reader and a writer behind their protocol, on a transport that notes what it is told. */
+export function connectedStreams(options?: StreamReaderOptions): {
   reader: StreamReader;
+  writer: StreamWriter;
   protocol: StreamReaderProtocol;
   transport: FakeTransport;
 } {
   const reader = new StreamReader(options);
   const protocol = new StreamReaderProtocol(reader);
   const transport = new FakeTransport();
+  transport.setProtocol(protocol);
   protocol.connectionMade(transport);
-  return { reader, protocol, transport };
+  return { reader, writer: new StreamWriter(transport, protocol, reader), protocol, transport };
 }
 
 /** What a call gave, as text. */

@@ -3,10 +3,9 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { RecordingProtocol } from "asyncio-streams/testing";
+import { MUCH_BYTES } from "../support/much.js";
 import { turns, until } from "../support/turns.js";
 import { openProtocols, openToBareSocket, protocolKinds } from "./protocol-pairs.js";
-
-const MUCH_BYTES = 16 * 1_048_576;
 
 for (const kind of protocolKinds) {
   describe(`pauseReading() over ${kind.name}`, () => {

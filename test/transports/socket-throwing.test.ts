@@ -4,10 +4,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type ProtocolHooks, RecordingProtocol } from "asyncio-streams/testing";
 import { expectWarnings } from "../support/leak-guard.js";
+import { MUCH } from "../support/much.js";
 import { turns, until } from "../support/turns.js";
 import { connectTo, openProtocols, protocolKinds } from "./protocol-pairs.js";
-
-const MUCH = Buffer.alloc(16 * 1_048_576, "x");
 
 /** A hook that throws `error`. */
 function thrower(error: unknown): () => never {

@@ -5,10 +5,9 @@ import { once } from "node:events";
 import type net from "node:net";
 import { describe, it } from "node:test";
 import { InvalidStateError } from "asyncio-streams";
+import { MUCH_BYTES } from "../support/much.js";
 import { turns, until } from "../support/turns.js";
 import { openToBareSocket, protocolKinds } from "./protocol-pairs.js";
-
-const MUCH_BYTES = 16 * 1_048_576;
 
 async function nextChunk(socket: net.Socket): Promise<string> {
   socket.resume();

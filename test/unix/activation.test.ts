@@ -5,12 +5,13 @@ import { spawnSync } from "node:child_process";
 import { lstatSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { describe, it } from "node:test";
-import { type ListenFd, openConnection, openUnixConnection, type SocketAddress } from "asyncio-streams";
+import { type ListenFd, openUnixConnection, type SocketAddress } from "asyncio-streams";
+import { openTo } from "../support/addresses.js";
 import { Child, scriptCommand } from "../support/child.js";
 import { type Need, needs, needsLinux, needsRoot } from "../support/needs.js";
 import { socketPath } from "../support/temporary.js";
 import { until } from "../support/turns.js";
-import { ask, filesBeside } from "./answering.js";
+import { ask, askOver, filesBeside } from "./answering.js";
 import { python, pythonCommand } from "./python.js";
 
 interface Told {
@@ -96,11 +97,7 @@ describe("a process that was passed sockets", needs(needsLinux, python), () => {
     );
     assert.deepEqual([names[0], names[2]], [one, two]);
     assert.deepEqual([await ask(one), await ask(two)], ["one who", "two who"]);
-    const [host, port] = names[1] as readonly [string, number];
-    const [reader, writer] = await openConnection(host, port);
-    writer.write("who\n");
-    assert.equal((await reader.readline()).toString(), "tcp who\n");
-    writer.close();
+    assert.equal(await askOver(await openTo(names[1] as SocketAddress)), "tcp who");
     assert.equal(await peer.ask("close"), "closed");
     await peer.ended;
     for (const path of [one, two]) unlinkSync(path);
@@ -138,11 +135,7 @@ describe("a process that was passed sockets", needs(needsLinux, python), () => {
     );
     const { names } = await peer.next<Told>();
     assert.equal(await ask(path), "unix who");
-    const [host, port] = names[1] as readonly [string, number];
-    const [reader, writer] = await openConnection(host, port);
-    writer.write("who\n");
-    assert.equal((await reader.readline()).toString(), "tcp who\n");
-    writer.close();
+    assert.equal(await askOver(await openTo(names[1] as SocketAddress)), "tcp who");
     assert.equal(await peer.ask("close"), "closed");
     await peer.ended;
     unlinkSync(path);

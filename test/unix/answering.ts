@@ -7,6 +7,8 @@ import {
   type PathLike,
   type Server,
   type StartUnixServerOptions,
+  type StreamReader,
+  type StreamWriter,
   startUnixServer,
 } from "asyncio-streams";
 
@@ -27,8 +29,12 @@ export function serve(name: string, path: PathLike | null, options?: StartUnixSe
 }
 
 /** Connects, asks once, and leaves; returns the answer without its newline. */
-export async function ask(path: PathLike, question: string = "who"): Promise<string> {
-  const [reader, writer] = await openUnixConnection(path);
+export async function ask(path: PathLike, question?: string): Promise<string> {
+  return askOver(await openUnixConnection(path), question);
+}
+
+/** The same over a connection that there is. */
+export async function askOver([reader, writer]: readonly [StreamReader, StreamWriter], question: string = "who"): Promise<string> {
   writer.write(`${question}\n`);
   const answer = await reader.readline();
   writer.close();
