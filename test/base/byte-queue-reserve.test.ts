@@ -123,20 +123,36 @@ describe("what was reserved in a ByteQueue", () => {
   it("does not bring back bytes in whose place others were put", () => {
     const queue = new ByteQueue();
     const arriving = reserved(queue, "old", "!");
-    queue.takeAll();
-    queue.unshift(Buffer.from("new"));
+    queue.take(2);
+    queue.unshift(Buffer.from("ne"));
     queue.push(arriving);
-    assert.equal(queue.takeAll().toString(), "new!");
+    assert.equal(queue.takeAll().toString(), "ned!");
   });
 
   it("does not put right the order in which bytes were put back", () => {
     const queue = new ByteQueue();
     const arriving = reserved(queue, "abcd", "!");
-    const [ab, cd] = [queue.take(2), queue.take(2)];
-    queue.unshift(ab);
-    queue.unshift(cd);
+    const [a, b] = [queue.take(1), queue.take(1)];
+    queue.unshift(a);
+    queue.unshift(b);
     queue.push(arriving);
-    assert.equal(queue.takeAll().toString(), "cdab!");
+    assert.equal(queue.takeAll().toString(), "bacd!");
+  });
+
+  it("does not take bytes from the middle of its memory for its beginning", () => {
+    const queue = new ByteQueue();
+    const memory = queue.reserve(COUNT) as Buffer;
+    memory.write("beginning, middle");
+    queue.push(memory.subarray(11, 17));
+    assert.equal(queue.takeAll().toString(), "middle");
+  });
+
+  it("leaves no trace when other bytes come first: they are taken as they are, not copied", () => {
+    const queue = new ByteQueue();
+    queue.reserve(COUNT);
+    const other = Buffer.from("other");
+    queue.push(other);
+    assert.equal(queue.takeAll(), other);
   });
 
   it("is other memory after a part was taken: what is left is not written over", () => {
@@ -150,14 +166,46 @@ describe("what was reserved in a ByteQueue", () => {
     assert.equal(queue.takeAll().toString(), "bcdxx");
   });
 
-  it("is other memory after a part was put back: that is not written over", () => {
-    const queue = new ByteQueue();
-    queue.push(reserved(queue, "ab", "cd"));
-    queue.take(2);
-    queue.unshift(queue.take(2));
-    const again = queue.reserve(COUNT) as Buffer;
-    again.fill("x");
-    queue.push(again.subarray(0, 1));
-    assert.equal(queue.takeAll().toString(), "cdx");
-  });
+  /** What has come of "abcd", with something taken or put back that leaves `left`; each leaves another trace of the memory at the front of the queue. */
+  const meddlings: readonly (readonly [what: string, left: string, meddle: (queue: ByteQueue) => void])[] = [
+    [
+      "a part was taken behind other bytes that were put back",
+      "cd",
+      (queue) => {
+        queue.take(2);
+        queue.unshift(Buffer.from("other"));
+        queue.take(5);
+      },
+    ],
+    [
+      "its beginning was put back, and taken in part",
+      "bd",
+      (queue) => {
+        const ab = queue.take(2);
+        queue.take(1);
+        queue.unshift(ab);
+        queue.take(1);
+      },
+    ],
+    [
+      "its beginning was put back without what came behind it",
+      "acd",
+      (queue) => {
+        const a = queue.take(1);
+        queue.take(1);
+        queue.unshift(a);
+      },
+    ],
+  ];
+  for (const [what, left, meddle] of meddlings) {
+    it(`is other memory after ${what}: what is left is not written over`, () => {
+      const queue = new ByteQueue();
+      queue.push(reserved(queue, "ab", "cd"));
+      meddle(queue);
+      const again = queue.reserve(COUNT) as Buffer;
+      again.fill("x");
+      queue.push(again.subarray(0, 1));
+      assert.equal(queue.takeAll().toString(), `${left}x`);
+    });
+  }
 });
