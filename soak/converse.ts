@@ -1,6 +1,7 @@
 /** The client's side of a conversation. */
 import net from "node:net";
 import type { StreamReader, StreamWriter } from "asyncio-streams";
+import { dial } from "../test/support/addresses.js";
 import type { Conversation, Ledger } from "./ledger.js";
 import { pause } from "./pauses.js";
 import { type Exchange, isRude, makePlan, type Order, type Plan, writeOrder } from "./plan.js";
@@ -138,7 +139,7 @@ async function reset({ writer }: End, random: Random): Promise<void> {
 
 /** Says what no server here understands, and goes. */
 async function talkNonsense({ address }: Route, random: Random): Promise<void> {
-  const socket = typeof address === "string" ? net.connect(address) : net.connect(address[1], address[0]);
+  const socket = net.connect(dial(address));
   socket.on("error", () => {}).resume();
   const closed = new Promise((resolve) => socket.once("close", resolve));
   const words = Buffer.alloc(random.chance(0.2) ? 0 : random.size(100_000), random.int(1, 255));

@@ -4,8 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   type OpenConnectionOptions,
-  openConnection,
-  openUnixConnection,
   type Server,
   type ShutdownResult,
   type SocketAddress,
@@ -15,6 +13,7 @@ import {
   startServer,
   startUnixServer,
 } from "asyncio-streams";
+import { addressOf, openTo } from "../test/support/addresses.js";
 import { identity, trust } from "../test/support/certificates.js";
 import type { Ledger } from "./ledger.js";
 import type { Random } from "./random.js";
@@ -58,17 +57,14 @@ export class Route {
 
   /** Where the server listens. */
   get address(): SocketAddress {
-    return (this.#server as Server).sockets[0]!.getsockname();
+    return addressOf(this.#server as Server);
   }
 
   /** Connects, and secures the connection. `onConnected` is told of it before it is secured. */
   async connect(limit: number, signal: AbortSignal | undefined, onConnected: (writer: StreamWriter) => void): Promise<Pair> {
-    const { address } = this;
     const tls = this.#security === "TLS" ? { ssl: trust, serverHostname: "localhost" } : {};
     const options: OpenConnectionOptions = { limit, signal, ...tls };
-    const [reader, writer] = await (typeof address === "string"
-      ? openUnixConnection(address, options)
-      : openConnection(address[0], address[1], options));
+    const [reader, writer] = await openTo(this.address, options);
     onConnected(writer);
     if (this.#security === "STARTTLS") {
       writer.write("STARTTLS\n");

@@ -5,14 +5,13 @@ import { describe, it } from "node:test";
 import { ConnectionLostError, openConnection, openUnixConnection, type StreamReader, type StreamWriter } from "asyncio-streams";
 import { type BareServer, bareServer } from "../support/bare-sockets.js";
 import { MUCH_BYTES } from "../support/much.js";
+import type { End } from "../support/pairs.js";
 import { cannot } from "../support/runtime.js";
 import { socketPath } from "../support/temporary.js";
 import { isSettled, turns, until } from "../support/turns.js";
 
 /** A connection of ours to a bare socket, and how to reset it. */
-interface Doomed extends AsyncDisposable {
-  readonly reader: StreamReader;
-  readonly writer: StreamWriter;
+interface Doomed extends End, AsyncDisposable {
   readonly peer: Awaited<ReturnType<BareServer["accepted"]>>;
   readonly reset: () => Promise<void>;
 }

@@ -15,15 +15,13 @@ import {
 } from "asyncio-streams";
 import { Child, scriptCommand } from "../support/child.js";
 import { MUCH_BYTES } from "../support/much.js";
-import { type Kind, kinds } from "../support/pairs.js";
+import { type End, type Kind, kinds } from "../support/pairs.js";
 import { socketPath } from "../support/temporary.js";
 import { tcpTls, unixTls } from "../support/tls-kinds.js";
 import { isSettled, turns } from "../support/turns.js";
 import { pattern } from "./pattern.js";
 
-interface Victim extends AsyncDisposable {
-  readonly reader: StreamReader;
-  readonly writer: StreamWriter;
+interface Victim extends End, AsyncDisposable {
   readonly server: Server;
   readonly kill: () => void;
 }
