@@ -2,10 +2,10 @@
 import net from "node:net";
 import type { StreamReader, StreamWriter } from "asyncio-streams";
 import { dial } from "../test/support/addresses.js";
+import { Random } from "../test/support/random.js";
 import type { Conversation, Ledger } from "./ledger.js";
 import { pause } from "./pauses.js";
 import { type Exchange, isRude, makePlan, type Order, type Plan, writeOrder } from "./plan.js";
-import { Random } from "./random.js";
 import type { Route } from "./routes.js";
 import { type End, randomStretch, receive, send } from "./transfer.js";
 

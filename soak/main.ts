@@ -4,12 +4,13 @@
  * options -> rounds of conversations (converse.ts with serve.ts, as plan.ts throws them) over all routes (routes.ts), a rest with a look at the memory after each
  * -> everything closed -> what is left, what was found (ledger.ts), the verdict.
  */
+
+import { Random } from "../test/support/random.js";
 import { converse } from "./converse.js";
 import { handlesLeft } from "./handles.js";
 import { Ledger } from "./ledger.js";
 import { growth, mebibytes, type Sample, takeSample } from "./memory.js";
 import { parseOptions, USAGE } from "./options.js";
-import { Random } from "./random.js";
 import { Routes } from "./routes.js";
 import { summary } from "./summary.js";
 

@@ -1,5 +1,5 @@
 /** Pauses of every length that matters to an event loop. */
-import type { Random } from "./random.js";
+import type { Random } from "../test/support/random.js";
 
 /** Nothing, some microtasks, some turns of the event loop, or some milliseconds. */
 export async function pause(random: Random, mostMs: number): Promise<void> {

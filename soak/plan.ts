@@ -1,5 +1,5 @@
 /** What a client does, thrown with dice. */
-import type { Random } from "./random.js";
+import type { Random } from "../test/support/random.js";
 import { randomStretch, type Stretch } from "./transfer.js";
 
 /** How the end of a conversation comes about. The ones that are rude may come at any moment before. */

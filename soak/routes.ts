@@ -15,8 +15,8 @@ import {
 } from "asyncio-streams";
 import { addressOf, openTo } from "../test/support/addresses.js";
 import { identity, trust } from "../test/support/certificates.js";
+import type { Random } from "../test/support/random.js";
 import type { Ledger } from "./ledger.js";
-import type { Random } from "./random.js";
 import { serve } from "./serve.js";
 
 type Pair = [StreamReader, StreamWriter];

@@ -1,9 +1,9 @@
 /** The server's side of a conversation. */
 import type { StreamReader, StreamWriter } from "asyncio-streams";
+import { Random } from "../test/support/random.js";
 import type { Conversation, Ledger } from "./ledger.js";
 import { pause } from "./pauses.js";
 import { type Order, parseOrder } from "./plan.js";
-import { Random } from "./random.js";
 import { type End, receive, send } from "./transfer.js";
 
 /** Serves one client until it goes. */

@@ -4,9 +4,9 @@
  * What is sent is a stretch of a random block that both ends know, so each byte that comes is compared with the one that was sent.
  */
 import type { IncompleteReadError, SignalOptions, StreamReader, StreamWriter } from "asyncio-streams";
+import { Random } from "../test/support/random.js";
 import { type Conversation, Cut, type Ledger } from "./ledger.js";
 import { pause } from "./pauses.js";
-import { Random } from "./random.js";
 
 /** The longest stretch that is sent in one piece of a conversation. */
 export const LONGEST_BYTES = 1_048_576;

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { before, describe } from "node:test";
 import { type Server, startUnixServer } from "asyncio-streams";
 import { serveHttp } from "../../examples/http-backend.js";
@@ -15,12 +16,6 @@ import type { Program } from "./program.js";
 
 const MIB = 1024 * 1024;
 const backendSocket = ({ directory }: Program): string => join(directory, "backend.sock");
-
-async function text(body: AsyncIterable<Buffer>): Promise<string> {
-  let all = "";
-  for await (const piece of body) all += piece.toString();
-  return all;
-}
 
 describe("a back end behind nginx", () => {
   const nginx = nginxServer(

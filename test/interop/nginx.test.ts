@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { createReadStream, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { before, describe } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { HttpClient } from "../../examples/http-client.js";
@@ -11,13 +12,6 @@ import { exampleOutput } from "./example.js";
 import { nginxServer } from "./nginx-server.js";
 
 const MIB = 1024 * 1024;
-
-/** All of a body. */
-async function whole(body: AsyncIterable<Buffer>): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  for await (const piece of body) pieces.push(piece);
-  return Buffer.concat(pieces);
-}
 
 async function sha256(pieces: AsyncIterable<Buffer>): Promise<string> {
   const hash = createHash("sha256");
@@ -60,7 +54,7 @@ describe("nginx", () => {
       const { status, headers, body } = await another.request("GET", "/hello.txt");
       assert.equal(status, 200);
       assert.equal(headers.get("x-request"), `${number}`);
-      assert.equal(String(await whole(body)), "hello\n");
+      assert.equal(String(await buffer(body)), "hello\n");
     }
     await another.close();
   });
@@ -74,7 +68,7 @@ describe("nginx", () => {
   it("sends chunks when it does not know the length beforehand", async () => {
     const { headers, body } = await client.request("GET", "/zipped/lines.txt", { "accept-encoding": "gzip" });
     assert.equal(headers.get("transfer-encoding"), "chunked");
-    const text = String(gunzipSync(await whole(body)));
+    const text = String(gunzipSync(await buffer(body)));
     assert.equal(text.split("\n").length, 100_001);
     assert.ok(text.endsWith("line 99999\n"));
   });
@@ -95,18 +89,18 @@ describe("nginx", () => {
   it("gives part of a file, nothing of an empty one, and no body to HEAD", async () => {
     const part = await client.request("GET", "/lines.txt", { range: "bytes=7-13" });
     assert.equal(part.status, 206);
-    assert.equal(String(await whole(part.body)), "line 1\n");
-    assert.equal((await whole((await client.request("GET", "/empty.txt")).body)).length, 0);
+    assert.equal(String(await buffer(part.body)), "line 1\n");
+    assert.equal((await buffer((await client.request("GET", "/empty.txt")).body)).length, 0);
     const head = await client.request("HEAD", "/large");
     assert.equal(head.headers.get("content-length"), `${100 * MIB}`);
-    assert.equal((await whole(head.body)).length, 0);
+    assert.equal((await buffer(head.body)).length, 0);
   });
 
   it("goes on after an answer that nobody has read", async () => {
     await client.request("GET", "/lines.txt");
     const { status } = await client.request("GET", "/nothing");
     assert.equal(status, 404);
-    assert.equal(String(await whole((await client.request("GET", "/hello.txt")).body)), "hello\n");
+    assert.equal(String(await buffer((await client.request("GET", "/hello.txt")).body)), "hello\n");
   });
 
   it("refuses what is no HTTP, and closes the connection", async () => {
@@ -114,7 +108,7 @@ describe("nginx", () => {
     const { status, headers, body } = await another.request("GET", "/hello.txt", { "bad header": "x\0y" });
     assert.equal(status, 400);
     assert.equal(headers.get("connection"), "close");
-    assert.match(String(await whole(body)), /400 Bad Request/);
+    assert.match(String(await buffer(body)), /400 Bad Request/);
     await assert.rejects(another.request("GET", "/hello.txt"), /closed the connection|Connection lost|EPIPE|ECONNRESET/);
     await another.close().catch(() => {});
   });

@@ -4,8 +4,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Postgres } from "../../examples/postgres.js";
 import type { Address } from "../../examples/postgres-connection.js";
+import { freePort } from "../support/bare-sockets.js";
 import { certificateFile, keyFile } from "../support/certificates.js";
-import { commandAs, findProgram, freePort, type Program, program, runToEnd } from "./program.js";
+import { commandAs, findProgram, type Program, program, runToEnd } from "./program.js";
 
 const PACKAGE = "postgresql";
 /** PostgreSQL does not run as root. The package makes this user. */

@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { after, before, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { openUnixConnection, startServer } from "asyncio-streams";
+import { openUnixConnection } from "asyncio-streams";
 
 /** What to start, and how. */
 export interface ProgramSpec {
@@ -71,15 +71,6 @@ export function findProgram(name: string, debianPackage: string): string {
     } catch {}
   }
   throw new Error(`${name} is not installed: Debian package ${debianPackage}; scripts/install-interop-servers.sh installs all`);
-}
-
-/** A TCP port that nobody listens on, for a program that cannot choose one by itself. */
-export async function freePort(): Promise<number> {
-  const server = await startServer(() => {}, "127.0.0.1", 0);
-  const port = Number(server.sockets[0]?.getsockname()[1]);
-  server.close();
-  await server.waitClosed();
-  return port;
 }
 
 const isRoot = process.getuid?.() === 0;

@@ -9,6 +9,7 @@
  *     ["setException", message]   after a turn
  *     ["connectionLost", message] after a turn
  */
+import { Random } from "../support/random.js";
 import type { Data } from "./transcript.js";
 
 /** A step of a script. */
@@ -18,27 +19,6 @@ export type ScriptStep = readonly [string, ...unknown[]];
 export interface Script {
   readonly limit: number;
   readonly steps: readonly ScriptStep[];
-}
-
-/** A generator of our own (mulberry32), so that a number means the same script whatever the runtime and the libraries. */
-class Dice {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed | 0;
-  }
-
-  /** An integer from 0 up to, not including, `n`. */
-  below(n: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * n);
-  }
-
-  pick<T>(choices: readonly T[]): T {
-    return choices[this.below(choices.length)] as T;
-  }
 }
 
 /** What a script may have. */
@@ -62,14 +42,14 @@ const SEVERAL = [
 
 /** The script of this number. */
 export function makeScript(seed: number, number: number, options: ScriptOptions): Script {
-  const dice = new Dice(Math.imul(seed, 0x9e3779b1) + Math.imul(number, 0x85ebca6b));
+  const dice = new Random(Math.imul(seed, 0x9e3779b1) + Math.imul(number, 0x85ebca6b));
   const limit = dice.below(20) === 0 ? dice.pick(LARGE_LIMITS) : dice.pick(SMALL_LIMITS);
   const steps: ScriptStep[] = [];
   for (let left = 6 + dice.below(20); left > 0; left -= 1) steps.push(...someSteps(dice, limit, options));
   return { limit, steps };
 }
 
-function someSteps(dice: Dice, limit: number, options: ScriptOptions): ScriptStep[] {
+function someSteps(dice: Random, limit: number, options: ScriptOptions): ScriptStep[] {
   const roll = dice.below(100);
   if (roll < 36) return Array.from({ length: 1 + dice.below(3) }, () => ["feed", someData(dice, limit)]);
   if (roll < 46) return [["turn"]];
@@ -79,7 +59,7 @@ function someSteps(dice: Dice, limit: number, options: ScriptOptions): ScriptSte
   return [["call", ...someCall(dice, limit, options)]];
 }
 
-function someData(dice: Dice, limit: number): Data {
+function someData(dice: Random, limit: number): Data {
   const size = Math.min(dice.pick([1, 1, 1, 2, 3, 5, 8, limit, 2 * limit + 1, 3 * limit]), 70_000);
   const fill = size > 100 ? size - 10 : 0;
   const text = Array.from({ length: size - fill }, () =>
@@ -88,7 +68,7 @@ function someData(dice: Dice, limit: number): Data {
   return fill === 0 ? text : [[dice.pick(["a", "ab", "x"]), fill], text];
 }
 
-function someCall(dice: Dice, limit: number, { severalSeparators }: ScriptOptions): readonly [string, ...unknown[]] {
+function someCall(dice: Random, limit: number, { severalSeparators }: ScriptOptions): readonly [string, ...unknown[]] {
   const size = (): number => dice.pick([0, 1, 1 + dice.below(2 * limit), 1 + dice.below(4 * limit), 3]);
   switch (dice.below(8)) {
     case 0:

@@ -1,5 +1,4 @@
-/** Chance that can be repeated: all of it comes from one seed. */
-
+/** Chance that can be repeated: all of it comes from one seed, whatever the runtime. */
 export class Random {
   #state: number;
 
@@ -15,9 +14,14 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
 
+  /** A whole number from 0 up to, and without, `n`. */
+  below(n: number): number {
+    return Math.floor(this.next() * n);
+  }
+
   /** A whole number, both ends included. */
   int(low: number, high: number): number {
-    return low + Math.floor(this.next() * (high - low + 1));
+    return low + this.below(high - low + 1);
   }
 
   chance(probability: number): boolean {
@@ -25,7 +29,7 @@ export class Random {
   }
 
   pick<T>(list: readonly T[]): T {
-    return list[this.int(0, list.length - 1)] as T;
+    return list[this.below(list.length)] as T;
   }
 
   /** A size from 1 to `most`: every order of magnitude is as likely as the others. */
