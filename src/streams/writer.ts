@@ -246,7 +246,7 @@ export class StreamWriter implements AsyncDisposable {
    * server, otherwise the client.
    *
    * What was written before is sent first. What the peer sent ahead, unread in the reader, is the beginning of its handshake and goes there. Do not write while this
-   * runs. A failure closes the connection.
+   * runs. A handshake that fails closes the connection. Wrong arguments, and a state that does not allow it, leave it as it was: open, and in the clear if it was.
    *
    * @param ssl for a client `true`, a `SecureContext` or `tls.ConnectionOptions`; for a server a `SecureContext` or `tls.TlsOptions`
    * @param options `serverHostname`: whose certificate a client expects; default the host it is connected to, `""` for anybody's. `sslHandshakeTimeout`: ms,

@@ -98,6 +98,7 @@ async function checkStartTls(kind: Kind, role: "client" | "peer", cases: readonl
     const { ssl, ...options } = given as { ssl: Parameters<StreamWriter["startTls"]>[0] };
     await assert.rejects(writer.startTls(ssl, options), error, what);
   }
+  assert.deepEqual([writer.isClosing(), writer.getExtraInfo("ssl_object")], [false, null]);
   pair.client.writer.write("still here\n");
   pair.peer.writer.write("so am I\n");
   assert.equal((await pair.peer.reader.readline()).toString(), "still here\n");
