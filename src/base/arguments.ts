@@ -20,10 +20,23 @@ export interface SignalOptions {
   readonly timeout?: number | undefined;
 }
 
-/** A value as it is shown in a message: on one line, cut where it would be long. */
+/** As much of a value as a message shows. */
+const MAX_SHOWN_CHARACTERS = 80;
+
+/** A value as it is shown in a message: on one line and cut where it would be long, an object of a class by the name of that. */
 export function show(value: unknown): string {
-  const text = inspect(value, { depth: 0, breakLength: Infinity, maxStringLength: 60, maxArrayLength: 5 });
-  return typeof value === "object" || typeof value === "function" || value === undefined ? text : `${typeof value} ${text}`;
+  const name = classOf(value);
+  if (name !== null) return `an instance of ${name}`;
+  const text = inspect(value, { depth: 0, breakLength: Infinity, maxStringLength: 40, maxArrayLength: 5 });
+  const shown = text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}...` : text;
+  return typeof value === "object" || typeof value === "function" || value === undefined ? shown : `${typeof value} ${shown}`;
+}
+
+/** The class of an object whose insides would tell less than its name: not of plain objects, arrays and bytes. */
+function classOf(value: unknown): string | null {
+  if (typeof value !== "object" || value === null || Array.isArray(value) || ArrayBuffer.isView(value)) return null;
+  const name: unknown = (value.constructor as { readonly name?: unknown } | undefined)?.name;
+  return typeof name === "string" && name !== "" && name !== "Object" ? name : null;
 }
 
 /** A number outside what is allowed. */

@@ -1,5 +1,6 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
+import net from "node:net";
 import { describe, it } from "node:test";
 import {
   asBuffer,
@@ -38,6 +39,12 @@ describe("outOfRange, invalidType and invalidValue", () => {
     [null, "null"],
     [{ a: 1 }, "{ a: 1 }"],
     [[1, 2], "[ 1, 2 ]"],
+    [new Uint8Array(2), "Uint8Array(2) [ 0, 0 ]"],
+    [new Date(), "an instance of Date"],
+    [new RangeError("on\nlines"), "an instance of RangeError"],
+    [new net.Socket(), "an instance of Socket"],
+    [Object.create(null), "[Object: null prototype] {}"],
+    [{ constructor: "text" }, "{ constructor: 'text' }"],
   ] as const) {
     it(`shows ${shown} in the message`, () => {
       assert.equal(outOfRange("n", "at least 0", value).message, `n must be at least 0, not ${shown}`);
@@ -51,9 +58,11 @@ describe("outOfRange, invalidType and invalidValue", () => {
       Array.from({ length: 10_000 }, () => "a\nb"),
       Buffer.alloc(100_000),
       { deep: { deeper: { deepest: 1 } } },
+      Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`key${index}`, index])),
+      function withALongName() {},
     ]) {
       const { message } = invalidType("n", "a number", value);
-      assert.ok(message.length < 300, `${message.length} characters`);
+      assert.ok(message.length < 120, `${message.length} characters`);
       assert.equal(message.includes("\n"), false);
     }
   });
