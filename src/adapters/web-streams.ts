@@ -1,5 +1,6 @@
 /** Reader and writer as the streams of the web platform. What `StreamReader.toWeb()` and `StreamWriter.toWeb()` are made of. */
 import type { Data } from "../base/arguments.js";
+import { ConnectionLostError } from "../base/errors.js";
 import type { ReadingEnd, WritingEnd } from "./ends.js";
 import { CHUNK_BYTES } from "./readable.js";
 import { abortReason, endWriting } from "./writable.js";
@@ -49,7 +50,7 @@ export function writableStreamOf(writer: WritingEnd): WritableStream<Data> {
         const { signal } = controller;
         signal?.addEventListener("abort", () => fail(signal.reason), { once: true });
         const onClosed = (): void => {
-          if (!ending) controller.error(new TypeError("the connection was closed before the stream"));
+          if (!ending) controller.error(new ConnectionLostError("the connection was closed before the stream"));
         };
         writer.waitClosed().then(onClosed, (error: unknown) => controller.error(error));
       },

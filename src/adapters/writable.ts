@@ -1,6 +1,6 @@
 /** `writableOf()`: a writer as a Writable of `node:stream`; `StreamWriter.toWritable()` is made of it. And what the adapters of writers share. */
 import { Writable, type WritableOptions } from "node:stream";
-import { show } from "../base/arguments.js";
+import { asError } from "../base/thrown.js";
 import type { WritingEnd } from "./ends.js";
 import { type NodeStreamOptions, nodeStreamOptions } from "./readable.js";
 
@@ -59,8 +59,7 @@ export function writingMethods(writer: WritingEnd): Required<Pick<WritableOption
 
 /** An error to abort with; what was thrown may be anything. */
 export function abortReason(reason: unknown): Error | undefined {
-  if (reason === undefined || reason === null) return undefined;
-  return reason instanceof Error ? reason : new Error(`aborted with ${show(reason)}`, { cause: reason });
+  return reason === undefined || reason === null ? undefined : asError(reason, "aborted with");
 }
 
 /** Makes the Writable. */

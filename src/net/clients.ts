@@ -209,6 +209,6 @@ function requestShutdown(transport: Transport): void {
   try {
     transport.getProtocol().shutdownRequested?.();
   } catch (error) {
-    transport.abort(asError(error, "a protocol"));
+    transport.abort(asError(error, "a protocol threw"));
   }
 }

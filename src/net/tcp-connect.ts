@@ -37,7 +37,7 @@ export async function connectTcp(target: TcpTarget, signal: AbortSignal | undefi
   const attempts = ordered.map((address) => (whenDone: (result: net.Socket | Error) => void) => {
     const local = localAddresses?.find(({ family }) => family === address.family);
     if (target.localAddr !== undefined && local === undefined) {
-      whenDone(new Error(`localAddr ${target.localAddr[0]} has no address of the family of ${address.address}`));
+      whenDone(noLocalAddress(target.localAddr[0], address.address));
       return undefined;
     }
     return connectOne(
@@ -120,10 +120,18 @@ function staggered(attempts: readonly Attempt[], target: TcpTarget, signal: Abor
 /** CPython: all of them if asked for; the only one, or the first if all say the same; else one that quotes them all. */
 function joinErrors(errors: readonly Error[], { host, port, allErrors }: TcpTarget): Error {
   const first = errors[0] as Error;
-  if (allErrors) return new AggregateError(errors, `could not connect to ${host}:${port}: ${errors.length} addresses failed`);
+  const codes = systemErrorCodes(first);
+  // With the first one's code, as Node's own.
+  const all = Object.assign(new AggregateError(errors, `could not connect to ${host}:${port}: ${errors.length} addresses failed`), codes);
+  if (allErrors) return all;
   if (errors.every(({ message }) => message === first.message)) return first;
   const message = `could not connect to ${host}:${port}: ${errors.map((error) => error.message).join("; ")}`;
-  return Object.assign(new Error(message, { cause: new AggregateError(errors) }), systemErrorCodes(first));
+  return Object.assign(new Error(message, { cause: all }), codes);
+}
+
+function noLocalAddress(local: string, remote: string): Error {
+  const error = new Error(`EAI_ADDRFAMILY: localAddr ${local} has no address of the family of ${remote}`);
+  return Object.assign(error, { code: "EAI_ADDRFAMILY", syscall: "connect", address: remote });
 }
 
 /** The families in turn, after `firstCount` of the family that comes first. */

@@ -67,7 +67,7 @@ class Puller implements Pick<Transport, "pauseReading" | "resumeReading"> {
   }
 
   #fail(error: unknown): void {
-    this.#incoming.failAfterData(asError(error, "the source of a StreamReader"));
+    this.#incoming.failAfterData(asError(error, "the source of a StreamReader threw"));
   }
 
   /** Lets the source clean up; whatever that brings, the reader has its error already. */

@@ -5,10 +5,11 @@
  * The protocol hears of the end in a microtask, never from within its own call.
  */
 import { finished, type Writable } from "node:stream";
-import { checkError, checkProtocol, invalidType, show, toBytes, toPieces } from "../base/arguments.js";
+import { checkError, checkProtocol, invalidType, toBytes, toPieces } from "../base/arguments.js";
 import { InvalidStateError, notSentError } from "../base/errors.js";
 import { FlowControl } from "../base/flow-control.js";
 import { HIGH_WATER_BYTES } from "../base/limits.js";
+import { asError } from "../base/thrown.js";
 import { DONE, type WaitEnd, Waiters } from "../base/waiting.js";
 import type { Protocol, Transport, WriteBufferLimits, WriteData } from "../contracts/connection.js";
 import { WriterFlow } from "./writer-flow.js";
@@ -125,8 +126,7 @@ export class SinkTransport implements Transport {
     if (this.#state === "lost") return;
     this.#state = "lost";
     if (this.#pendingBytes > 0) this.#dropped = true;
-    this.#error =
-      reason === null || reason instanceof Error ? reason : new Error(`the sink failed with ${show(reason)}`, { cause: reason });
+    this.#error = reason === null ? null : asError(reason, "the sink failed with");
     const tell = (): void => {
       this.#written.fail(() => notSentError(this.#error));
       this.#protocol.connectionLost(this.#error);

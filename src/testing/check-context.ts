@@ -1,4 +1,5 @@
 /** What the checks of `checkTransport()` stand on: connected pairs that are taken down after each, and what is sent over them. */
+import assert from "node:assert/strict";
 import type { Protocol } from "../contracts/connection.js";
 import { type ProtocolHooks, RecordingProtocol } from "./recording-protocol.js";
 import { turns } from "./turns.js";
@@ -124,8 +125,7 @@ export function cloggingBy(makePair: MakePair): MakePair {
       }
       await turns();
       if (isPaused(writing)) quietTurns += 1;
-      else if (sent >= CLOG_BYTES)
-        throw new Error(`${CLOG_BYTES} bytes were written to a peer that does not read, and writing is not paused`);
+      else if (sent >= CLOG_BYTES) assert.fail(`${CLOG_BYTES} bytes were written to a peer that does not read, and writing is not paused`);
     }
     return cleanUp;
   };

@@ -227,7 +227,7 @@ export class MemoryTransport implements Transport {
 
   /** Ends the connection with an error. */
   #fail(error: unknown): void {
-    this.abort(asError(error, "a protocol"));
+    this.abort(asError(error, "a protocol threw"));
   }
 
   #loseSoon(): void {

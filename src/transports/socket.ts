@@ -313,7 +313,7 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
 
   /** Ends the connection with an error of ours. */
   #fail(error: unknown): void {
-    this.abort(asError(error, "a protocol"));
+    this.abort(asError(error, "a protocol threw"));
   }
 
   #lose(during: "connection" | "tls-upgrade" = "connection"): void {

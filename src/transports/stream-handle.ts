@@ -176,7 +176,7 @@ function findParts(): StreamHandles | null {
         onread.call(handle);
         return listener.result;
       },
-      readError: () => listener.error ?? new Error("reading failed"),
+      readError: () => listener.error ?? Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET", syscall: "read" }),
     };
     /* c8 ignore next 3 -- a Node whose handles are others */
   } catch {

@@ -152,7 +152,11 @@ for (const kind of kinds) {
     it("aborted with something that is no Error, has it as the cause", async () => {
       await using pair = await openPair(kind);
       await pair.client.writer.toWeb().abort("just text");
-      await assert.rejects(pair.client.writer.waitClosed(), { message: "aborted with string 'just text'", cause: "just text" });
+      await assert.rejects(pair.client.writer.waitClosed(), {
+        code: "ERR_NOT_AN_ERROR",
+        message: "aborted with string 'just text'",
+        cause: "just text",
+      });
     });
 
     it("aborts the connection for a chunk that is neither bytes nor text", async () => {
@@ -179,7 +183,7 @@ for (const kind of kinds) {
       await using pair = await openPair(kind);
       const stream = pair.client.writer.toWeb().getWriter();
       pair.client.writer.close();
-      await assert.rejects(stream.closed, { message: "the connection was closed before the stream" });
+      await assert.rejects(stream.closed, { code: "ECONNRESET", message: "the connection was closed before the stream" });
     });
   });
 }

@@ -31,9 +31,31 @@ const classes = Object.values(api as Record<string, unknown>)
   })
   .map((ErrorClass) => new ErrorClass(Buffer.alloc(0) as never, 0 as never));
 
+/** Errors made of a class of JavaScript's, with what stands before and behind; not those in examples, nor what the conformance suite throws on purpose. */
+const bare = sources
+  .filter(({ name }) => !/\bchecks-\w+\.ts$/.test(name))
+  .flatMap(({ name, text }) =>
+    [...text.matchAll(/^(?! *\*).*\bnew (?:Aggregate|Range|Type)?Error\(/gm)].map(({ 0: line, index }) => ({
+      name,
+      line: line.trim(),
+      before: text.slice(0, index) + line.replace(/\bnew \w*Error\($/, ""),
+      behind: text.slice(index, index + 500),
+    })),
+  );
+
+describe("an error that is made of a class of JavaScript's", () => {
+  for (const { name, line, before, behind } of bare) {
+    it(`is given a code: ${name}: ${line}`, () => {
+      const isGivenOne =
+        before.trimEnd().endsWith("Object.assign(") || (before.endsWith("const error = ") && behind.includes("Object.assign(error, "));
+      assert.ok(isGivenOne, "Object.assign() is how it gets one");
+    });
+  }
+});
+
 describe("docs/errors.md", () => {
   it("is held against the source", () => {
-    assert.ok(classes.length >= 7);
+    assert.ok(classes.length >= 7 && bare.length >= 7);
     assert.ok(made.some(({ name, code }) => name.endsWith("arguments.ts") && code === "ERR_OUT_OF_RANGE"));
     assert.ok(made.some(({ code }) => code === "EADDRINUSE"));
   });

@@ -143,7 +143,11 @@ describe("StreamReader.from", () => {
         yield await Promise.reject("just text");
       })(),
     );
-    await assert.rejects(reader.read(), { message: "the source of a StreamReader threw string 'just text'", cause: "just text" });
+    await assert.rejects(reader.read(), {
+      code: "ERR_NOT_AN_ERROR",
+      message: "the source of a StreamReader threw string 'just text'",
+      cause: "just text",
+    });
   });
 
   it("fails at a piece that is neither bytes nor text, and lets the source go", async () => {

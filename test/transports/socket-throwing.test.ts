@@ -89,6 +89,7 @@ for (const kind of protocolKinds) {
       assert.ok(error instanceof Error);
       assert.match(error.message, /just text/);
       assert.equal(error.cause, "just text");
+      assert.equal((error as NodeJS.ErrnoException).code, "ERR_NOT_AN_ERROR");
     });
 
     it("in connectionLost is a process warning, and the server still ends", async () => {
