@@ -1,5 +1,6 @@
 /** What the process holds of the system. */
 import { readdirSync, readlinkSync } from "node:fs";
+import { runtime } from "../test/support/runtime.js";
 
 const CONNECTIONS = new Set(["PipeWrap", "PipeServerWrap", "TCPWrap", "TCPSocketWrap", "TCPServerWrap", "Timeout"]);
 const TURNS = 500;
@@ -30,9 +31,7 @@ function linkOf(descriptor: string): string {
 
 /** Bun and Deno do not tell. */
 function toldHandles(): string[] {
-  return process.versions["bun"] === undefined && process.versions["deno"] === undefined
-    ? process.getActiveResourcesInfo().filter((name) => CONNECTIONS.has(name))
-    : [];
+  return runtime === "node" ? process.getActiveResourcesInfo().filter((name) => CONNECTIONS.has(name)) : [];
 }
 
 const before = (() => {

@@ -7,6 +7,7 @@ import net from "node:net";
 import { networkInterfaces } from "node:os";
 import { describe, it } from "node:test";
 import { openConnection, type Server, type StartServerOptions, type StreamReader, type StreamWriter, startServer } from "asyncio-streams";
+import { needsLinux } from "../support/needs.js";
 import { cannot, nodeMajor, runtime } from "../support/runtime.js";
 import { until } from "../support/turns.js";
 
@@ -150,7 +151,7 @@ describe("startServer()", () => {
     assert.equal(noDelay, true);
   });
 
-  it("keepAlive arms the probes of accepted connections", { skip: process.platform === "linux" ? false : "only Linux tells" }, async () => {
+  it("keepAlive arms the probes of accepted connections", needsLinux, async () => {
     for (const keepAlive of [true, false]) {
       await using server = await startServer(
         async (reader, writer) => {

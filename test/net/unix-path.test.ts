@@ -6,6 +6,7 @@ import { describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
 import { openUnixConnection, type PathLike, startUnixServer } from "asyncio-streams";
 import { parseUnixPath } from "#src/net/unix-path.js";
+import { needsLinux } from "../support/needs.js";
 import { cannot, nodeMajor, runtime } from "../support/runtime.js";
 import { socketPath, temporaryDirectory } from "../support/temporary.js";
 
@@ -114,7 +115,7 @@ describe("PathLike", () => {
 
 const shortName = (): string => `\0asyncio-streams-${process.pid}-${Math.random().toString(36).slice(2)}`;
 
-describe("an abstract name", { skip: process.platform === "linux" ? false : "only Linux has them" }, () => {
+describe("an abstract name", needsLinux, () => {
   const padded = runtime === "node" && nodeMajor < 22;
   /** A name as the runtime can have it: Node 20 pads those that do not fill `sun_path`. */
   const name = (): string => (padded ? shortName().padEnd(108, "-") : shortName());

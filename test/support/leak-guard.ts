@@ -11,6 +11,7 @@ import assert from "node:assert/strict";
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after } from "node:test";
+import { runtime } from "./runtime.js";
 import { temporaryDirectories } from "./temporary.js";
 
 const TURNS = 200;
@@ -48,8 +49,7 @@ function count(names: readonly string[]): Map<string, number> {
 }
 
 /** Bun and Deno do not tell of their handles. */
-const handlesAreTold =
-  typeof process.getActiveResourcesInfo === "function" && process.versions["bun"] === undefined && process.versions["deno"] === undefined;
+const handlesAreTold = runtime === "node";
 const before = handlesAreTold ? count(process.getActiveResourcesInfo()) : new Map<string, number>();
 
 function* leftovers(directory: string): Generator<string> {

@@ -9,6 +9,7 @@ import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { streamHandles } from "#src/transports/stream-handle.js";
+import { runtime } from "../support/runtime.js";
 
 const SUITES = [
   "conformance/streams",
@@ -17,18 +18,17 @@ const SUITES = [
   "transports/socket-throwing",
   "transports/socket-writing",
 ];
-const isNode = process.versions["bun"] === undefined && process.versions["deno"] === undefined;
 
 const fileOf = (suite: string): string => fileURLToPath(new URL(`../${suite}.test.js`, import.meta.url));
 
 describe("connections on libuv's handles", () => {
   it("are made on Node, and nowhere else", () => {
-    assert.equal(streamHandles() !== null, isNode);
+    assert.equal(streamHandles() !== null, runtime === "node");
   });
 });
 
 describe("connections on net.Socket", () => {
-  for (const suite of isNode ? SUITES : []) {
+  for (const suite of runtime === "node" ? SUITES : []) {
     it(`behave the same: ${suite}`, async () => {
       // NODE_TEST_CONTEXT would make the child speak the runner's own language.
       const { NODE_TEST_CONTEXT: _, ...env } = process.env;
