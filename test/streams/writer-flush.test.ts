@@ -87,20 +87,27 @@ for (const kind of [...kinds, tcpTls]) {
   });
 }
 
-describe("StreamWriter.flush after the end of a connection in memory", () => {
-  it("is done when the line took everything, and rejects for what came later", async () => {
-    const [{ writer }] = memoryPair();
-    writer.write("sent");
-    writer.close();
-    await writer.flush();
-    await writer.waitClosed();
-    await writer.flush();
-    writer.write("");
-    await writer.flush();
-    writer.write("late");
-    await assert.rejects(writer.flush(), ConnectionLostError);
+for (const [what, makeWriter] of [
+  ["a connection in memory", () => memoryPair()[0].writer],
+  ["a sink", () => StreamWriter.from(new PassThrough())],
+] as const) {
+  describe(`StreamWriter.flush after the end of ${what}`, () => {
+    it("is done when everything was taken, and rejects for what came later", async () => {
+      const writer = makeWriter();
+      writer.write("sent");
+      writer.close();
+      await writer.flush();
+      await writer.waitClosed();
+      await writer.flush();
+      writer.write("");
+      await writer.flush();
+      writer.write("late");
+      await assert.rejects(writer.flush(), ConnectionLostError);
+    });
   });
+}
 
+describe("StreamWriter.flush after the end of a connection in memory", () => {
   it("is done after abort(), when nothing was left to send, and rejects when something was", async () => {
     for (const [text, isSent] of [
       ["", true],
@@ -119,19 +126,6 @@ describe("StreamWriter.flush after the end of a connection in memory", () => {
 });
 
 describe("StreamWriter.flush after the end of a sink", () => {
-  it("is done when the sink took everything, and rejects for what came later", async () => {
-    const writer = StreamWriter.from(new PassThrough());
-    writer.write("sent");
-    writer.close();
-    await writer.flush();
-    await writer.waitClosed();
-    await writer.flush();
-    writer.write("");
-    await writer.flush();
-    writer.write("late");
-    await assert.rejects(writer.flush(), ConnectionLostError);
-  });
-
   it("is done after abort(), when nothing was left to send, and rejects when something was", async () => {
     const [idle, busy] = [StreamWriter.from(new PassThrough()), StreamWriter.from(new PassThrough({ highWaterMark: 1 }))];
     busy.writelines(["more than", " it takes"]);
