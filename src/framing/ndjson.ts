@@ -1,5 +1,5 @@
 /** `ndjson()`: a JSON value on each line. See https://github.com/ndjson/ndjson-spec. */
-import { invalidType, type SignalOptions } from "../base/arguments.js";
+import { invalidType, invalidValue, type SignalOptions } from "../base/arguments.js";
 import type { Attempt, Incoming } from "../streams/incoming.js";
 import type { StreamReader } from "../streams/reader.js";
 import type { StreamWriter } from "../streams/writer.js";
@@ -52,11 +52,37 @@ export function ndjson<T = unknown>(options?: FrameOptions): FrameCodec<T> {
     },
     writeFrame(writer: StreamWriter, frame: T): void {
       checkWriter(writer);
-      const text = JSON.stringify(frame) as string | undefined;
+      const text = jsonOf(frame);
       if (text === undefined || text === "null") throw invalidType("frame", "a value that JSON has, other than null", frame);
       writer.writelines([frameBytes(text, maximum), NEWLINE]);
     },
   };
+}
+
+/** `undefined` for what is not a value at all. */
+function jsonOf(frame: unknown): string | undefined {
+  try {
+    return JSON.stringify(frame);
+  } catch (error) {
+    const bigint = findBigint(frame); // a toJSON() that throws does so again
+    if (bigint !== null) throw invalidType(bigint.place, "a value that JSON has", bigint.value);
+    throw Object.assign(invalidValue(`frame cannot be written as JSON: ${(error as Error).message}`), { cause: error });
+  }
+}
+
+/** The first number in a value that JSON has no form for, and its place, such as `frame.list[2]`. */
+function findBigint(frame: unknown): { readonly place: string; readonly value: bigint } | null {
+  let found: { place: string; value: bigint } | null = null;
+  const places = new Map<unknown, string>();
+  JSON.stringify(frame, function (this: unknown, key: string, value: unknown) {
+    const holder = places.get(this);
+    const place = holder === undefined ? "frame" : `${holder}[${Array.isArray(this) ? key : JSON.stringify(key)}]`;
+    if (typeof value === "bigint") found ??= { place, value };
+    if (typeof value !== "object" || value === null || places.has(value)) return null; // once is enough, also of what contains itself
+    places.set(value, place);
+    return value;
+  });
+  return found;
 }
 
 function valueAttempt<T>(incoming: Incoming, maximum: number, count: LineCount): Attempt<T | null> {

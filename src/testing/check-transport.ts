@@ -1,5 +1,5 @@
 /** `checkTransport()`: the `Transport` contract as a suite of checks, for every transport there is and for yours. */
-import { checkFunction, checkInteger, checkOptions } from "../base/arguments.js";
+import { checkFunction, checkInteger, checkOptions, invalidType } from "../base/arguments.js";
 import { cloggingBy, type MakePair, type TransportCheck } from "./check-context.js";
 import { endingChecks } from "./checks-ending.js";
 import { readingChecks } from "./checks-reading.js";
@@ -68,6 +68,7 @@ export interface CheckResult {
  *
  * @param checks as `checkTransport()` makes them
  * @returns what came of each; it does not reject for a check that fails
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` if `checks` are none
  *
  * @example
  * ```ts
@@ -78,12 +79,19 @@ export interface CheckResult {
  * ```
  */
 export async function runChecks(checks: Iterable<TransportCheck>): Promise<CheckResult[]> {
+  if (typeof (checks as Partial<Iterable<TransportCheck>> | null | undefined)?.[Symbol.iterator] !== "function")
+    throw invalidType("checks", "an iterable of checks", checks);
+  const all = [...checks];
+  for (const [index, check] of all.entries())
+    checkFunction(`checks[${index}].run`, (check as Partial<TransportCheck> | null | undefined)?.run);
   const results: CheckResult[] = [];
-  for (const check of checks) {
-    const error = await check.run().then(
-      () => null,
-      (reason: unknown) => reason,
-    );
+  for (const check of all) {
+    let error: unknown = null;
+    try {
+      await check.run();
+    } catch (reason) {
+      error = reason;
+    }
     results.push({ name: check.name, error });
   }
   return results;

@@ -103,9 +103,41 @@ describe("ndjson", () => {
     const { writer, written } = collectingWriter();
     const cycle: unknown[] = [];
     cycle.push(cycle);
-    for (const value of [undefined, () => 1, Symbol("a"), 1n, cycle]) {
-      assert.throws(() => ndjson().writeFrame(writer, value), TypeError);
+    for (const value of [undefined, () => 1, Symbol("a"), 1n, { deep: [1n] }]) {
+      assert.throws(() => ndjson().writeFrame(writer, value), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });
     }
+    assert.throws(
+      () => ndjson().writeFrame(writer, cycle),
+      (error: Error & { code?: string }) => {
+        assert.equal(error.code, "ERR_INVALID_ARG_VALUE");
+        assert.match(error.message, /^frame cannot be written as JSON: ./);
+        assert.ok(error.cause instanceof TypeError);
+        return true;
+      },
+    );
     assert.equal(written().length, 0);
+  });
+
+  it("says where a bigint is, for which JSON has no form", () => {
+    const shared = [null, "text"];
+    const frame: Record<string, unknown> = { id: 1, shared, again: shared, list: [{}, [], { "a key": 7n }, 8n] };
+    frame["self"] = frame;
+    for (const [value, message] of [
+      [5n, "frame must be a value that JSON has, not bigint 5n"],
+      [frame, 'frame["list"][2]["a key"] must be a value that JSON has, not bigint 7n'],
+    ] as const) {
+      assert.throws(() => encode(ndjson(), value), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE", message });
+    }
+  });
+
+  it("throws what a toJSON() throws", () => {
+    const failure = new RangeError("on purpose");
+    const toJSON = (): never => {
+      throw failure;
+    };
+    assert.throws(
+      () => encode(ndjson(), { toJSON }),
+      (error) => error === failure,
+    );
   });
 });

@@ -174,6 +174,24 @@ describe("a check", () => {
 });
 
 describe("runChecks()", () => {
+  for (const [wrong, message] of [
+    [5n, "checks must be an iterable of checks, not bigint 5n"],
+    [null, "checks must be an iterable of checks, not null"],
+    [[{ name: "no run()" }], "checks[0].run must be a function, not undefined"],
+    [[null], "checks[0].run must be a function, not undefined"],
+  ] as const) {
+    it(`refuses what is none: ${message}`, () =>
+      assert.rejects(runChecks(wrong as never), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE", message }));
+  }
+
+  it("tells of a check that throws at once, as of one that rejects", async () => {
+    const failure = new Error("on purpose");
+    const run = (): never => {
+      throw failure;
+    };
+    assert.deepEqual(await runChecks([{ name: "throws", clogged: false, run }]), [{ name: "throws", error: failure }]);
+  });
+
   const check = (name: string, run: () => Promise<void>): { name: string; clogged: boolean; run: () => Promise<void> } => ({
     name,
     clogged: false,
