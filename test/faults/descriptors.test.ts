@@ -83,9 +83,10 @@ for (const [name, newPath] of [
       let served = 0;
       for (const client of clients) if (client !== null) void say(client, "hello\n").then((answer) => (served += answer === "" ? 0 : 1));
       await until(() => served === 20);
-      const { active, waiting, refused } = await poor.child.ask<ServerStats>("stats");
-      assert.deepEqual([active, waiting], [20, 20]);
-      assert.ok(refused > 0);
+      let stats = await poor.child.ask<ServerStats>("stats");
+      // Those who are served may be so before the last has been accepted.
+      while (stats.refused === 0) stats = await poor.child.ask<ServerStats>("stats");
+      assert.deepEqual([stats.active, stats.waiting], [20, 20]);
     });
   });
 }
