@@ -200,7 +200,7 @@ export class Incoming {
   }
 
   /** Whether there is neither a byte, nor an end, nor anybody else: no attempt at a message could succeed or fail. */
-  get #hasNothing(): boolean {
+  #hasNothing(): boolean {
     return this.queue.length === 0 && !this.#eof && this.#parked === null && this.#exception === null && this.#lossError === null;
   }
 
@@ -216,7 +216,7 @@ export class Incoming {
 
   /** The same. */
   performReading<T>(method: string, reading: Reading<T>, options?: SignalOptions): Promise<T> {
-    if (options === undefined && reading.takesNothing !== true && this.#hasNothing) return this.#park(reading, undefined);
+    if (options === undefined && reading.takesNothing !== true && this.#hasNothing()) return this.#park(reading, undefined);
     try {
       checkOptions("options", options);
       const signal = waitEnd(options);

@@ -14,12 +14,12 @@
  * is that of a `net.Socket`.
  */
 import net from "node:net";
-import { getSystemErrorName } from "node:util";
 import { makeView } from "../base/views.js";
 import { BULK_BYTES, copyOut, newBlock, SCRATCH } from "./read-memory.js";
 import {
   type HandleAddress,
   type HandleRequest,
+  handleError,
   READ_END,
   READ_NOTHING,
   type StreamHandle,
@@ -93,7 +93,7 @@ export class HandleWire implements Wire {
       this.#handle.useUserBuffer(SCRATCH);
     }
     const error = this.#handle.readStart();
-    if (error < 0) this.#fail(systemError(error, "read"));
+    if (error < 0) this.#fail(handleError(error, "read"));
   }
 
   pause(): void {
@@ -134,7 +134,7 @@ export class HandleWire implements Wire {
     const error = data instanceof Uint8Array ? handle.writeBuffer(request, data) : handle.writev(request, data, true);
     if (error !== 0) {
       this.#dropped = true;
-      this.#fail(systemError(error, "write"));
+      this.#fail(handleError(error, "write"));
       return false;
     }
     if (request.getAsyncId() === UNUSED) return true;
@@ -151,7 +151,7 @@ export class HandleWire implements Wire {
     if (this.#destroyed) return;
     if (status < 0) {
       this.#dropped = true;
-      this.#fail(systemError(status, "write"));
+      this.#fail(handleError(status, "write"));
     } else {
       this.#events?.handleWritten();
       if (this.#closeWhenSent && this.#inFlight === 0) this.destroy();
@@ -252,12 +252,6 @@ class HandleFacts implements SocketFacts {
   setKeepAlive(enable: boolean, initialDelay: number): void {
     this.#handle.setKeepAlive?.(enable, Math.trunc(initialDelay / 1000));
   }
-}
-
-/** A system error as Node makes them. */
-function systemError(errno: number, syscall: string): Error {
-  const code = getSystemErrorName(errno);
-  return Object.assign(new Error(`${syscall} ${code}`), { errno, code, syscall });
 }
 
 /* c8 ignore next -- only where an error comes in the few turns before the real listener is there */

@@ -1,6 +1,6 @@
 /**
- * `SocketTransport`: asyncio's transport over a connected socket. Python's `_SelectorSocketTransport`. The socket itself is driven by a *wire*: `HandleWire`, the fast one, or
- * `NodeWire`, the documented one.
+ * `SocketTransport`: asyncio's transport over a connected socket. Python's `_SelectorSocketTransport`. The socket itself is driven by a *wire*: `HandleWire` or `TlsHandleWire`, the fast
+ * ones, or `NodeWire`, the documented one.
  *
  * Theory of operation
  *
@@ -34,9 +34,9 @@ import type { Protocol, TlsUpgrade, Transport, WriteBufferLimits, WriteData } fr
 import type { ExtraInfo } from "../contracts/extra-info.js";
 import type { ByteCounts, TransportOwner } from "../contracts/transport-owner.js";
 import { now, tellClosed, tellPaused, tellResumed, tellSecured } from "./diagnostics.js";
-import { NodeWire } from "./node-wire.js";
 import { Sending } from "./sending.js";
 import type { ConnectedSocket } from "./socket-info.js";
+import { securedWire } from "./tls-handle-wire.js";
 import { tlsExtraInfo } from "./tls-info.js";
 import { TlsChange } from "./tls-upgrade.js";
 import type { Wire, WireEvents } from "./wire.js";
@@ -63,6 +63,7 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
   readonly #owner: TransportOwner | undefined;
   readonly #host: string | undefined;
   readonly #tlsShutdownTimeout: number | undefined;
+  readonly #isTls: boolean;
   /** Made when the buffer first grows beyond the default, or its marks are asked for: by few connections. */
   #flowIfAny: FlowControl | null = null;
   #protocol: Protocol;
@@ -90,14 +91,11 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
     this.#owner = options.owner;
     this.#host = options.host;
     this.#tlsShutdownTimeout = options.tlsShutdownTimeout;
+    this.#isTls = options.tlsShutdownTimeout !== undefined;
   }
 
   get #flow(): FlowControl {
     return (this.#flowIfAny ??= new FlowControl(this.#isTls ? TLS_HIGH_WATER_BYTES : HIGH_WATER_BYTES));
-  }
-
-  get #isTls(): boolean {
-    return this.#tlsShutdownTimeout !== undefined;
   }
 
   /** Tells the protocol that the connection stands, then begins to read. */
@@ -373,7 +371,7 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
   }
 
   #handOver(secured: TLSSocket, upgrade: TlsUpgrade): Transport {
-    const successor = new SocketTransport(new NodeWire(secured), {
+    const successor = new SocketTransport(securedWire(secured), {
       protocol: this.#protocol,
       info: this.#info,
       tlsInfo: tlsExtraInfo(secured, upgrade.ssl),

@@ -10,6 +10,7 @@
  *     Node's function is called for a socket that is none, `Listener`, and passes on what it makes of it.
  */
 import net from "node:net";
+import { getSystemErrorName } from "node:util";
 
 /** A write, or the end of our side, while it is under way. */
 export interface HandleRequest {
@@ -63,6 +64,12 @@ export interface StreamHandles {
   readResult(): number;
   /** The error that went with READ_ERROR. */
   readError(): Error;
+}
+
+/** A system error as Node makes them. @param detail what else is known of it */
+export function handleError(errno: number, syscall: string, detail?: string): Error {
+  const code = getSystemErrorName(errno);
+  return Object.assign(new Error(`${syscall} ${code}${detail ? ` ${detail}` : ""}`), { errno, code, syscall });
 }
 
 const METHODS = ["readStart", "readStop", "useUserBuffer", "writeBuffer", "writev", "shutdown", "close"] as const;

@@ -1,4 +1,4 @@
-/** `Wire`: what a `SocketTransport` needs of a connected socket. There are two, `NodeWire` and `HandleWire`. */
+/** `Wire`: what a `SocketTransport` needs of a connected socket. There are three: `HandleWire`, `TlsHandleWire`, and `NodeWire` where those cannot be. */
 import type net from "node:net";
 
 /** Hears of a wire's events: the transport. */

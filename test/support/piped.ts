@@ -16,6 +16,8 @@ export class Piped implements AsyncDisposable {
   output = "";
   /** What it has said of errors. */
   complaints = "";
+  /** Hears what it puts out. */
+  onOutput: (chunk: Buffer) => void = () => {};
 
   constructor([program, ...args]: readonly string[]) {
     this.#child = spawn(program as string, args, { stdio: "pipe" });
@@ -23,6 +25,7 @@ export class Piped implements AsyncDisposable {
     this.#child.stdout.on("data", (chunk: Buffer) => {
       this.#hash.update(chunk);
       this.bytes += chunk.length;
+      this.onOutput(chunk);
       if (this.bytes < MUCH_BYTES) this.output += chunk.toString();
     });
     this.#child.stderr.setEncoding("utf8").on("data", (text: string) => {

@@ -1,0 +1,343 @@
+/** A wire over a socket that Node's TLS has secured. On Node it drives the engine itself; with `ASYNCIO_STREAMS_PLAIN_SOCKETS` all of this holds for a `NodeWire`, too. */
+import "../support/leak-guard.js";
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import net from "node:net";
+import { describe, it } from "node:test";
+import tls from "node:tls";
+import { NodeWire } from "#src/transports/node-wire.js";
+import { streamHandles } from "#src/transports/stream-handle.js";
+import { TlsCarrier } from "#src/transports/tls-carrier.js";
+import { securedWire, TlsHandleWire } from "#src/transports/tls-handle-wire.js";
+import type { Wire, WireEvents } from "#src/transports/wire.js";
+import { identity, trust } from "../support/certificates.js";
+import { payload } from "../support/payload.js";
+import { runtime } from "../support/runtime.js";
+import { socketPath } from "../support/temporary.js";
+import { turns, until } from "../support/turns.js";
+
+const BYTES = 1_000_000;
+
+/** Notes what a wire tells. */
+class Notes implements WireEvents {
+  readonly calls: string[] = [];
+  readonly chunks: Buffer[] = [];
+  length = 0;
+  onData: (chunk: Buffer) => void = () => {};
+  memory: () => Buffer | null = () => null;
+
+  handleData(chunk: Buffer): void {
+    if (this.calls.at(-1) !== "data") this.calls.push("data");
+    this.chunks.push(chunk);
+    this.length += chunk.length;
+    this.onData(chunk);
+  }
+  nextMemory(): Buffer | null {
+    return this.memory();
+  }
+  handleEnd(): void {
+    this.calls.push("end");
+  }
+  handleError(): void {
+    this.calls.push("error");
+  }
+  handleClose(): void {
+    this.calls.push("close");
+  }
+  handleWritten(): void {
+    if (this.calls.at(-1) !== "written") this.calls.push("written");
+  }
+
+  get bytes(): Buffer {
+    return Buffer.concat(this.chunks);
+  }
+  get isClosed(): boolean {
+    return this.calls.includes("close");
+  }
+}
+
+interface Ends extends AsyncDisposable {
+  /** The server's, not yet a wire. */
+  readonly near: tls.TLSSocket;
+  readonly far: tls.TLSSocket;
+}
+
+/** Two secured sockets with an open end each. */
+async function openEnds(options: tls.TlsOptions = {}): Promise<Ends> {
+  const server = tls.createServer({ ...identity("server"), ...options });
+  const path = socketPath();
+  server.listen(path);
+  await once(server, "listening");
+  const far = tls.connect({ path, ...trust, servername: "localhost" });
+  far.on("error", () => {});
+  const [[near]] = (await Promise.all([once(server, "secureConnection"), once(far, "secureConnect")])) as unknown as [[tls.TLSSocket]];
+  return {
+    near,
+    far,
+    async [Symbol.asyncDispose]() {
+      near.destroy();
+      far.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function makeWire(near: tls.TLSSocket): { wire: Wire; notes: Notes } {
+  const wire = securedWire(near);
+  const notes = new Notes();
+  wire.listen(notes);
+  return { wire, notes };
+}
+
+/** What comes, up to so many bytes. */
+async function receive(far: tls.TLSSocket, count: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  far.on("data", (chunk: Buffer) => {
+    chunks.push(chunk);
+    length += chunk.length;
+  });
+  await until(() => length >= count);
+  far.removeAllListeners("data");
+  return Buffer.concat(chunks);
+}
+
+describe("securedWire()", { skip: runtime !== "node" && "Node only" }, () => {
+  it("drives the engine itself, where that is to be had", async () => {
+    await using ends = await openEnds();
+    assert.equal(securedWire(ends.near) instanceof TlsHandleWire, streamHandles() !== null);
+    assert.equal(securedWire(ends.far) instanceof TlsHandleWire, streamHandles() !== null);
+  });
+
+  it("takes the documented way for a socket over a stream that is none of the system's", async () => {
+    await using ends = await openEnds();
+    const server = tls.createServer(identity("server"));
+    const path = socketPath();
+    server.listen(path);
+    await once(server, "listening");
+    const carrier = new TlsCarrier(net.connect(path));
+    const secured = tls.connect({ socket: carrier, ...trust, servername: "localhost" });
+    await once(secured, "secureConnect");
+    assert.ok(securedWire(secured) instanceof NodeWire);
+    assert.ok(ends.near.encrypted);
+    secured.destroy();
+    carrier.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  it("takes the documented way for a socket that is closed, or has something to write", async () => {
+    await using ends = await openEnds();
+    ends.near.write(payload(BYTES));
+    assert.ok(securedWire(ends.near) instanceof NodeWire);
+    ends.far.destroy();
+    assert.ok(securedWire(ends.far) instanceof NodeWire);
+  });
+});
+
+describe("reading from a secured wire", { skip: runtime !== "node" && "Node only" }, () => {
+  it("begins with what came before there was a wire", async () => {
+    await using ends = await openEnds();
+    ends.far.write("early ");
+    await until(() => ends.near.readableLength > 0);
+    const { wire, notes } = makeWire(ends.near);
+    ends.far.write("late");
+    await turns(20);
+    assert.deepEqual(notes.calls, []);
+    wire.resume();
+    await until(() => notes.length === 10);
+    assert.equal(notes.bytes.toString(), "early late");
+  });
+
+  it("hears of an end that came before there was a wire", async () => {
+    await using ends = await openEnds();
+    ends.far.end("last words");
+    await until(() => ends.near.readableLength > 0);
+    await turns(20);
+    const { wire, notes } = makeWire(ends.near);
+    wire.resume();
+    await until(() => notes.isClosed);
+    assert.deepEqual(notes.calls, ["data", "end", "close"]);
+    assert.equal(notes.bytes.toString(), "last words");
+  });
+
+  it("hands nothing on while it is paused, and then everything, the end last", async () => {
+    await using ends = await openEnds();
+    const { wire, notes } = makeWire(ends.near);
+    let paused = false;
+    notes.onData = () => {
+      assert.equal(paused, false);
+      paused = true;
+      wire.pause();
+    };
+    ends.far.end(payload(BYTES));
+    wire.resume();
+    let pauses = 0;
+    while (!notes.isClosed) {
+      await turns(2);
+      if (!paused) continue;
+      assert.ok(notes.length === BYTES || !notes.calls.includes("end"));
+      pauses += 1;
+      paused = false;
+      wire.resume();
+    }
+    assert.ok(pauses > 10);
+    assert.ok(notes.bytes.equals(payload(BYTES)));
+    assert.deepEqual(notes.calls, ["data", "end", "close"]);
+  });
+
+  it("gives memory that nobody writes to afterwards, 64 KiB at a time at most", async () => {
+    await using ends = await openEnds();
+    const { wire, notes } = makeWire(ends.near);
+    wire.resume();
+    let sent = 0;
+    for (const size of [5, 70_000, 1, 4_095, 4_096, 16_384, 16_385, 3, 300_000, 2, 2, 9_000, 200_000, 1]) {
+      ends.far.write(payload(size, sent));
+      sent += size;
+      if (size < 10_000) await until(() => notes.length === sent);
+    }
+    await until(() => notes.length === sent);
+    assert.ok(notes.bytes.equals(payload(sent)));
+    for (const chunk of notes.chunks) assert.ok(chunk.buffer.byteLength <= 65_536, `${chunk.buffer.byteLength} bytes`);
+  });
+
+  it("reads to where its reader wants it", { skip: streamHandles() === null && "a NodeWire cannot" }, async () => {
+    await using ends = await openEnds();
+    const { wire, notes } = makeWire(ends.near);
+    const memory = Buffer.alloc(BYTES);
+    const first = 7;
+    notes.memory = () => (notes.length < first + BYTES ? memory.subarray(notes.length - first) : null);
+    wire.resume();
+    ends.far.write(payload(first));
+    await until(() => notes.length === first);
+    ends.far.write(payload(BYTES, first));
+    await until(() => notes.length === first + BYTES);
+    ends.far.write("more");
+    await until(() => notes.length === first + BYTES + 4);
+    assert.ok(memory.equals(payload(BYTES, first)));
+    assert.equal(notes.bytes.subarray(first + BYTES).toString(), "more");
+  });
+});
+
+describe("writing to a secured wire", { skip: runtime !== "node" && "Node only" }, () => {
+  it("keeps the order of what is written while a write is under way, and counts it", async () => {
+    await using ends = await openEnds();
+    const { wire, notes } = makeWire(ends.near);
+    let sent = 0;
+    const next = (size: number): Buffer => payload(size, (sent += size) - size);
+    for (let round = 0; round < 5; round += 1) {
+      wire.write(next(10));
+      wire.write(next(700_000));
+      wire.write([next(65_536), next(4_096), next(5)]);
+      wire.write([next(300_000)]);
+    }
+    assert.equal(wire.unsent, sent);
+    const received = await receive(ends.far, sent);
+    assert.ok(received.subarray(0, BYTES).equals(payload(BYTES)));
+    assert.equal(received.length, sent);
+    await until(() => wire.unsent === 0);
+    assert.ok(notes.calls.includes("written"));
+    for (let at = 0; at < sent; at += BYTES) assert.ok(received.subarray(at, at + BYTES).equals(payload(Math.min(BYTES, sent - at), at)));
+  });
+
+  it("takes turns with what somebody writes to the socket of extra info", async () => {
+    await using ends = await openEnds();
+    const { wire } = makeWire(ends.near);
+    wire.write(payload(BYTES));
+    let called = 0;
+    for (const text of ["one", "two", "", "three"]) ends.near.write(text, () => (called += 1));
+    wire.write(Buffer.from("four"));
+    const received = (await receive(ends.far, BYTES + 15)).subarray(BYTES - 1_000).toString("latin1");
+    for (const text of ["one", "two", "three", "four"]) assert.ok(received.includes(text), text);
+    await until(() => called === 4);
+  });
+
+  it("goes on after a renegotiation", async () => {
+    await using ends = await openEnds({ maxVersion: "TLSv1.2" });
+    const { wire, notes } = makeWire(ends.near);
+    const far = makeWire(ends.far);
+    wire.resume();
+    far.wire.resume();
+    far.wire.write(Buffer.from("before"));
+    const renegotiated = new Promise((resolve) => ends.far.renegotiate({}, resolve));
+    await until(() => notes.length === 6);
+    assert.equal(await renegotiated, null);
+    wire.write(payload(BYTES));
+    far.wire.write(payload(BYTES));
+    await until(() => far.notes.length === BYTES && notes.length === 6 + BYTES);
+    assert.ok(far.notes.bytes.equals(payload(BYTES)));
+  });
+
+  it("of much in both directions during a renegotiation, which OpenSSL does not stand, breaks nothing but the connection", async () => {
+    await using ends = await openEnds({ maxVersion: "TLSv1.2" });
+    const near = makeWire(ends.near);
+    const far = makeWire(ends.far);
+    for (const { wire } of [near, far]) {
+      wire.resume();
+      wire.write(payload(BYTES));
+    }
+    ends.far.renegotiate({}, () => {});
+    near.wire.write(payload(BYTES));
+    for (const { wire, notes } of [near, far]) {
+      notes.handleError = () => wire.destroy();
+      await until(() => notes.isClosed || notes.length >= BYTES);
+    }
+  });
+});
+
+describe("the end of a secured wire", { skip: runtime !== "node" && "Node only" }, () => {
+  it("comes after everything that was written, and takes the peer's with it", async () => {
+    await using ends = await openEnds();
+    const { wire, notes } = makeWire(ends.near);
+    wire.resume();
+    for (let count = 0; count < 5; count += 1) wire.write(payload(BYTES));
+    wire.endSecured();
+    const end = once(ends.far, "end");
+    const received = await receive(ends.far, 5 * BYTES);
+    await end;
+    assert.ok(received.subarray(4 * BYTES).equals(payload(BYTES)));
+    await until(() => notes.isClosed);
+    assert.deepEqual(
+      notes.calls.filter((call) => call !== "written"),
+      ["end", "close"],
+    );
+    assert.equal(wire.errored, null);
+  });
+
+  it("comes by itself after the peer's, and after what was written by then", async () => {
+    await using ends = await openEnds();
+    ends.far.allowHalfOpen = true;
+    const { wire, notes } = makeWire(ends.near);
+    wire.resume();
+    wire.write(payload(BYTES));
+    wire.write(payload(BYTES));
+    ends.far.end();
+    await until(() => notes.calls.includes("end"));
+    const received = await receive(ends.far, 2 * BYTES);
+    assert.ok(received.subarray(BYTES).equals(payload(BYTES)));
+    await until(() => notes.isClosed);
+    assert.equal(notes.calls.includes("error"), false);
+  });
+
+  it("may come in the midst of a write", async () => {
+    await using ends = await openEnds();
+    const { wire, notes } = makeWire(ends.near);
+    wire.resume();
+    for (let count = 0; count < 20; count += 1) wire.write(payload(BYTES));
+    wire.destroy();
+    assert.equal(wire.write(Buffer.from("late")), false);
+    await until(() => notes.isClosed);
+    assert.deepEqual(notes.calls, ["close"]);
+  });
+
+  it("is told where the peer vanishes in the midst of a write", async () => {
+    await using ends = await openEnds();
+    const { wire, notes } = makeWire(ends.near);
+    wire.resume();
+    for (let count = 0; count < 20; count += 1) wire.write(payload(BYTES));
+    await turns(5);
+    ends.far.destroy();
+    await until(() => notes.isClosed);
+    assert.ok(notes.calls.includes("error"));
+    assert.match(String((wire.errored as { code?: string } | null)?.code), /^(EPIPE|ECONNRESET)$/);
+  });
+});
