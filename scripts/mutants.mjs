@@ -15,14 +15,14 @@ import { fileURLToPath } from "node:url";
 /** Pinned, like every development dependency. */
 const PACKAGES = ["@stryker-mutator/core@9.6.1", "@stryker-mutator/tap-runner@9.6.1"];
 
-const MUTATED = ["base/byte-queue", "base/separator-search", "transports/flow-control", "streams/writer-flow"];
+const MUTATED = ["base/byte-queue", "base/separator-search", "base/flow-control", "streams/writer-flow"];
 const TESTS = [
   "base/byte-queue",
   "base/byte-queue-search",
   "base/byte-queue-reserve",
   "base/separator-search",
   "property/byte-queue",
-  "transports/flow-control",
+  "base/flow-control",
   "streams/writer-flow",
 ];
 
@@ -59,6 +59,9 @@ function install() {
 function makeCopy() {
   rmSync(copy, { recursive: true, force: true });
   for (const name of ["package.json", "dist", "build/test"]) cpSync(join(root, name), join(copy, name), { recursive: true });
+  // Stryker passes over what it does not find.
+  const needed = [...MUTATED.map((name) => `dist/${name}.js`), ...TESTS.map((name) => `build/test/${name}.test.js`)];
+  for (const name of needed) if (!existsSync(join(copy, name))) throw new Error(`${name} is not there: has it moved?`);
   const config = {
     testRunner: "tap",
     plugins: ["@stryker-mutator/tap-runner"],

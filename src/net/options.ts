@@ -53,7 +53,7 @@ export interface ServerOptions {
 export function checkClientTls(options: ClientTlsOptions | undefined, host: string | undefined): ClientTls | null {
   const given: unknown = options?.ssl;
   // CPython takes False for None here.
-  if (given === undefined || given === null || given === false) {
+  if (given === undefined || given === false) {
     refuseWithoutSsl(options);
     return null;
   }
@@ -65,7 +65,7 @@ export function checkClientTls(options: ClientTlsOptions | undefined, host: stri
 
 /** Checks the TLS of a server, down to its certificate. */
 function checkServerTls(options: (ServerTlsOptions & { readonly serverHostname?: unknown }) | undefined): ServerTls | null {
-  if (options?.ssl === undefined || options.ssl === null) {
+  if (options?.ssl === undefined) {
     refuseWithoutSsl(options);
     return null;
   }
