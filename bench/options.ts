@@ -51,7 +51,7 @@ export function parseOptions(args: readonly string[]): Options {
     runtime: values.runtime,
     python: values.python,
     growth: values.growth,
-    warmUpCpuMs: quick ? 50 : 700,
+    warmUpCpuMs: quick ? 50 : 1_500,
     measureMs: quick ? 100 : 1_200,
     idleConnections: quick ? 1_000 : 10_000,
   };

@@ -4,6 +4,14 @@ import { lineAttempt } from "./message-attempts.js";
 
 const NEWLINE = 0x0a;
 
+/** The next line, if it is there and nothing is in the way: the answer without a wait, which most lines of a busy connection get. */
+export function lineAtHand(incoming: Incoming, limit: number): Buffer | undefined {
+  if (!incoming.isFree) return undefined;
+  const line = incoming.queue.takeThroughByte(NEWLINE, limit);
+  if (line !== undefined) incoming.taken();
+  return line;
+}
+
 /** Lines, each with its newline; at EOF what is left. */
 export class LineReading implements Reading<Buffer> {
   readonly #incoming: Incoming;
@@ -25,28 +33,22 @@ export class LineReading implements Reading<Buffer> {
   early(): Buffer | undefined {
     return this.#incoming.queue.takeThroughByte(NEWLINE, this.#limit);
   }
-
-  /** The next line, if it is there and nothing is in the way: the answer without a wait, which most lines of a busy connection get. */
-  atHand(): Buffer | undefined {
-    if (!this.#incoming.isFree) return undefined;
-    const line = this.early();
-    if (line !== undefined) this.#incoming.taken();
-    return line;
-  }
 }
 
 /** The same as the steps of an iteration. An empty line is its end. */
 export class LineIterator implements AsyncIterator<Buffer, undefined>, Reading<IteratorResult<Buffer, undefined>> {
   readonly #incoming: Incoming;
+  readonly #limit: number;
   readonly #lines: LineReading;
 
-  constructor(incoming: Incoming, lines: LineReading) {
+  constructor(incoming: Incoming, limit: number, lines: LineReading) {
     this.#incoming = incoming;
+    this.#limit = limit;
     this.#lines = lines;
   }
 
   next(): Promise<IteratorResult<Buffer, undefined>> {
-    const line = this.#lines.atHand();
+    const line = lineAtHand(this.#incoming, this.#limit);
     if (line !== undefined) return Promise.resolve({ done: false, value: line });
     return this.#incoming.performReading("next", this);
   }

@@ -24,7 +24,7 @@ import { parseSeparators } from "../base/separator-search.js";
 import type { Transport } from "../contracts/connection.js";
 import { type Attempt, Incoming } from "./incoming.js";
 import { iterate, withoutNewline } from "./iteration.js";
-import { LineIterator, LineReading } from "./line-readings.js";
+import { LineIterator, LineReading, lineAtHand } from "./line-readings.js";
 import { lineAttempt, type MessageTraits, messageAttempt } from "./message-attempts.js";
 import { pullFrom } from "./pulled-source.js";
 import { exactAttempt, intoAttempt, peekAttempt, restAttempt, skipAttempt, someAttempt, takeNothing } from "./read-attempts.js";
@@ -140,7 +140,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
    */
   readline(options?: ReadlineOptions): Promise<Buffer> {
     if (options === undefined) {
-      const line = this.#lines.atHand();
+      const line = lineAtHand(this.#incoming, this.#limit);
       if (line !== undefined) return Promise.resolve(line);
       return this.#incoming.performReading("readline", this.#lines);
     }
@@ -215,7 +215,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
 
   /** Iterates over the lines, each with its newline (the last may lack it), until EOF. Leaving the loop takes nothing with it. */
   [Symbol.asyncIterator](): AsyncIterator<Buffer, undefined> {
-    return new LineIterator(this.#incoming, this.#lines);
+    return new LineIterator(this.#incoming, this.#limit, this.#lines);
   }
 
   /** True if the stream has ended and everything has been read. */

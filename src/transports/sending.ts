@@ -51,7 +51,10 @@ export class Sending {
 
   /** Sends, now or at the end of the turn. */
   write(bytes: Uint8Array): void {
-    if (this.#answersAtOnce()) this.#send(bytes, bytes.length);
+    if (this.#gathered !== null) {
+      this.#singleAnswers = -1;
+      this.#push(this.#gathered, bytes);
+    } else if (this.#answersAtOnce()) this.#send(bytes, bytes.length);
     else this.#gather(bytes);
   }
 
@@ -59,21 +62,25 @@ export class Sending {
   #answersAtOnce(): boolean {
     if (!this.#answered) {
       this.#answered = true;
-      return this.#singleAnswers > SINGLE_ANSWERS && this.#gathered === null && this.#wire.unsent === 0;
+      return this.#singleAnswers > SINGLE_ANSWERS && this.#wire.unsent === 0;
     }
     this.#singleAnswers = -1;
     return false;
   }
 
   #gather(bytes: Uint8Array): void {
-    this.#gathered ??= new Outbox();
-    this.#gathered.push(bytes);
-    if (this.#gathered.length >= FLUSH_BYTES) this.flush();
-    else if (!this.#flushScheduled) {
+    this.#gathered = new Outbox();
+    this.#push(this.#gathered, bytes);
+    if (this.#gathered !== null && !this.#flushScheduled) {
       this.#flushScheduled = true;
       // A tick that is asked for while promises run comes after the last of them.
       process.nextTick(flushGathered, this);
     }
+  }
+
+  #push(gathered: Outbox, bytes: Uint8Array): void {
+    gathered.push(bytes);
+    if (gathered.length >= FLUSH_BYTES) this.flush();
   }
 
   /** @internal */

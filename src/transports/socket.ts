@@ -95,7 +95,12 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
   }
 
   get #flow(): FlowControl {
-    return (this.#flowIfAny ??= new FlowControl(this.#isTls ? TLS_HIGH_WATER_BYTES : HIGH_WATER_BYTES));
+    return (this.#flowIfAny ??= new FlowControl(this.#defaultHigh()));
+  }
+
+  /** A method and no getter, as each write asks for it: for a private getter V8 calls into C++. */
+  #defaultHigh(): number {
+    return this.#isTls ? TLS_HIGH_WATER_BYTES : HIGH_WATER_BYTES;
   }
 
   /** Tells the protocol that the connection stands, then begins to read. */
@@ -200,9 +205,8 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
 
   #regulate(): void {
     const flow = this.#flowIfAny;
-    const high = flow?.high ?? (this.#isTls ? TLS_HIGH_WATER_BYTES : HIGH_WATER_BYTES);
     if (flow === null || !flow.paused) {
-      if (this.getWriteBufferSize() <= high) return;
+      if (this.getWriteBufferSize() <= (flow?.high ?? this.#defaultHigh())) return;
       this.#sending.flush();
     }
     this.#call(() => this.#flow.check(this.getWriteBufferSize(), this));
