@@ -34,9 +34,6 @@ export interface Place extends Surroundings {
 const WARM_UP_CONNECTIONS = 100;
 const SETTLE_MS = 300;
 
-/** A warm-up takes at most this many times as long as the CPU time that it asks for: a server that waits most of the time never gets there. */
-const MAX_WARM_UP = 4;
-
 let sockets = 0;
 
 export async function measure(work: Work, contestant: Contestant, place: Place, options: Options): Promise<Figures> {
@@ -65,9 +62,9 @@ async function run(driver: Child, milliseconds: number): Promise<Run> {
 }
 
 /** Drives the server until it has worked for a while: what counts for its compiler is its own time, which on a busy machine is less than the clock's. */
-async function warmUp(server: Child, driver: Child, { warmUpCpuMs }: Options): Promise<void> {
+async function warmUp(server: Child, driver: Child, { warmUpCpuMs, warmUpMaxMs }: Options): Promise<void> {
   const before = readCpu(server.pid);
-  const end = performance.now() + MAX_WARM_UP * warmUpCpuMs;
+  const end = performance.now() + warmUpMaxMs;
   do await run(driver, warmUpCpuMs / 2);
   while (cpuBetween(before, readCpu(server.pid)) * 1e3 < warmUpCpuMs && performance.now() < end);
 }

@@ -26,7 +26,8 @@ export class TlsMemory {
   /** After a record of `count` bytes: where the next one goes, if that changes. @param wanted where its reader wants it, if anywhere */
   next(count: number, wanted: Buffer | null): Buffer | undefined {
     const last = this.current;
-    this.current = wanted ?? (count < LONG_BYTES ? this.#shared() : this.#ownPart());
+    const isWanted = wanted !== null && wanted.length > 0; // the engine would turn in circles for room in nothing
+    this.current = isWanted ? wanted : count < LONG_BYTES ? this.#shared() : this.#ownPart();
     return this.current === last ? undefined : this.current;
   }
 

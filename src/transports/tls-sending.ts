@@ -37,13 +37,13 @@ type GatedSocket = TLSSocket & { readonly [SENDING]: TlsSending };
 /** Node's methods. */
 const nodeOf = (socket: TLSSocket): TLSSocket => Object.getPrototypeOf(socket) as TLSSocket;
 
-/** What a stream calls to write and to end, in place of Node's. */
+/** What a stream calls to write and to end, in place of Node's. A write comes later, since an empty one makes the engine read, too, which it must not do again within a read. */
 const GATES: ThisType<GatedSocket> & Pick<TLSSocket, "_write" | "_writev" | "_final"> = {
   _write(chunk: unknown, encoding: BufferEncoding, done: Done) {
-    this[SENDING].letNode((finished) => nodeOf(this)._write.call(this, chunk, encoding, finished), done);
+    setImmediate(() => this[SENDING].letNode((finished) => nodeOf(this)._write.call(this, chunk, encoding, finished), done));
   },
   _writev(chunks: Chunks, done: Done) {
-    this[SENDING].letNode((finished) => nodeOf(this)._writev?.call(this, chunks, finished), done);
+    setImmediate(() => this[SENDING].letNode((finished) => nodeOf(this)._writev?.call(this, chunks, finished), done));
   },
   _final(done: Done) {
     this[SENDING].letNode((finished) => nodeOf(this)._final.call(this, finished), done);
@@ -87,7 +87,7 @@ export class TlsSending {
     return this.#requestBytes + this.#queuedBytes;
   }
 
-  /** Sends, in order; the memory must not be changed before it is sent. */
+  /** Sends, in order; the memory must not be changed before it is sent. There has to be something. */
   write(data: Uint8Array | readonly Uint8Array[]): void {
     if (!(data instanceof Uint8Array)) for (const piece of data) this.#enqueue(piece);
     else if (data.length > WRITE_BYTES || this.#isTaken() || this.#queue.length > 0) this.#enqueue(data);

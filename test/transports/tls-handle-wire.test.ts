@@ -218,6 +218,18 @@ describe("reading from a secured wire", { skip: runtime !== "node" && "Node only
   });
 });
 
+describe("an empty write within a read", { skip: runtime !== "node" && "Node only" }, () => {
+  it("does not make the engine overwrite what it has just read", async () => {
+    await using ends = await openEnds();
+    const { wire, notes } = makeWire(ends.near);
+    notes.onData = () => ends.near.write("");
+    wire.resume();
+    ends.far.write(payload(BYTES));
+    await until(() => notes.length === BYTES);
+    assert.ok(notes.bytes.equals(payload(BYTES)));
+  });
+});
+
 describe("writing to a secured wire", { skip: runtime !== "node" && "Node only" }, () => {
   it("keeps the order of what is written while a write is under way, and counts it", async () => {
     await using ends = await openEnds();

@@ -106,17 +106,19 @@ describe("TlsSending", () => {
     );
   });
 
-  it("lets Node write and end when its own is done", () => {
+  it("lets Node write and end when its own is done", async () => {
     const { engine, socket, sending } = make();
     sending.write(text("one"));
     socket.write("node's");
     socket.end();
     sending.write(text("two"));
+    await turns(3);
     engine.finish();
     assert.deepEqual([socket.nodes, socket.finals], [[], 0]);
     engine.finish();
     assert.deepEqual(engine.written, ["one", "two"]);
     assert.deepEqual(socket.nodes, ["node's"]);
+    await until(() => socket.finals === 1);
   });
 
   it("ends an idle socket at once", async () => {
