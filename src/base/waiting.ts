@@ -55,10 +55,6 @@ export class Deadline {
     return new DOMException(`the call took longer than its time-out of ${this.#timeoutMs} ms`, "TimeoutError");
   }
 
-  throwIfAborted(): void {
-    this.#signal?.throwIfAborted();
-  }
-
   begin(callback: () => void): void {
     this.#timer = setTimeout(() => {
       this.#passed = true;

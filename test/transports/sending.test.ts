@@ -1,0 +1,40 @@
+/** `Sending` over a wire that has broken: what is written is lost, and that is told. */
+import "../support/leak-guard.js";
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Sending } from "#src/transports/sending.js";
+import type { Wire } from "#src/transports/wire.js";
+
+/** A wire that notes what it is to send. */
+function fakeWire(destroyed: boolean): { readonly wire: Wire; readonly written: string[] } {
+  const written: string[] = [];
+  const wire = {
+    unsent: 0,
+    dropped: false,
+    destroyed,
+    write(data: Uint8Array) {
+      written.push(Buffer.from(data).toString());
+      return true;
+    },
+  };
+  return { wire: wire as unknown as Wire, written };
+}
+
+describe("Sending", () => {
+  it("gives a wire that stands what was gathered, and has dropped nothing", () => {
+    const { wire, written } = fakeWire(false);
+    const sending = new Sending(wire);
+    sending.write(Buffer.from("sent"));
+    sending.flush();
+    assert.deepEqual([written, sending.sentBytes, sending.dropped], [["sent"], 4, false]);
+  });
+
+  it("drops what a wire that has broken in the same turn cannot send, and tells so", () => {
+    const { wire, written } = fakeWire(true);
+    const sending = new Sending(wire);
+    sending.write(Buffer.from("too late"));
+    assert.equal(sending.dropped, false);
+    sending.flush();
+    assert.deepEqual([written, sending.sentBytes, sending.dropped], [[], 0, true]);
+  });
+});
