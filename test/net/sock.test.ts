@@ -56,6 +56,23 @@ for (const [family, name, open, start] of families) {
       await writer.waitClosed();
     });
 
+    it("is asked after its end whether everything had gone", async () => {
+      for (const [size, hasGone] of [
+        [1, true],
+        [16 * 1024 * 1024, false],
+      ] as const) {
+        const { far, socket } = await bareConnection(family);
+        await using _ = far;
+        const [, writer] = await open({ sock: socket });
+        writer.write(Buffer.alloc(size));
+        if (hasGone) await writer.flush();
+        else await turns();
+        writer.abort();
+        await (hasGone ? writer.flush() : assert.rejects(writer.flush(), { code: "ECONNRESET" }));
+        await writer.waitClosed();
+      }
+    });
+
     it("tells its addresses", async () => {
       const { far, socket } = await bareConnection(family);
       await using _ = far;

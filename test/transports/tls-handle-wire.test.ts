@@ -109,6 +109,11 @@ describe("securedWire()", { skip: runtime !== "node" && "Node only" }, () => {
     assert.equal(securedWire(ends.far) instanceof TlsHandleWire, streamHandles() !== null);
   });
 
+  it("tells what its socket does of itself", async () => {
+    await using ends = await openEnds();
+    assert.equal(securedWire(ends.near).facts, ends.near);
+  });
+
   it("takes the documented way for a socket over a stream that is none of the system's", async () => {
     await using ends = await openEnds();
     const server = tls.createServer(identity("server"));
