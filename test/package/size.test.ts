@@ -16,9 +16,9 @@ import { installed, installedFiles, newProject, tarball } from "./under-test.js"
 const BOUNDS = {
   packed: 166_000,
   unpacked: 608_000,
-  files: 200,
-  "minimal bundle": 59_800,
-  "minimal bundle, gzip": 19_800,
+  files: 208,
+  "minimal bundle": 62_500,
+  "minimal bundle, gzip": 20_400,
 };
 
 /** What is of no use to a client; a sample. */
