@@ -7,7 +7,13 @@ export function asError(thrown: unknown, whence: string): Error {
   return Object.assign(new Error(`${whence} ${show(thrown)}`, { cause: thrown }), { code: "ERR_NOT_AN_ERROR" as const });
 }
 
+/** It as text for a warning: the stack of an error, or what else it is. */
+export function describe(thrown: unknown): string {
+  return isError(thrown) ? (thrown.stack ?? `${thrown.name}: ${thrown.message}`) : show(thrown);
+}
+
 /** Tells of it where nobody is left to be told. */
 export function warnOf(thrown: unknown): void {
-  process.emitWarning(isError(thrown) ? thrown : String(thrown));
+  // Node: takes errors of its own realm only.
+  process.emitWarning(thrown instanceof Error ? thrown : describe(thrown));
 }

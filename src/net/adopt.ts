@@ -8,7 +8,7 @@ import { closeSync } from "node:fs";
 import net from "node:net";
 import { TLSSocket } from "node:tls";
 import { invalidType, invalidValue } from "../base/arguments.js";
-import { type DescribedSocket, describeDescriptor, isSocket } from "./descriptor.js";
+import { type DescribedSocket, describeDescriptor, isSocket, socketIdentity } from "./descriptor.js";
 
 /** The family that a call is about. */
 export type Family = Exclude<DescribedSocket["family"], "unknown">;
@@ -18,25 +18,48 @@ const FAMILY_NAME: Readonly<Record<Family, string>> = { unix: "a Unix", tcp: "a 
 /** What belongs to a connection or a server of ours. */
 const owned = new WeakSet<object>();
 
+/** Their descriptors, each with which socket it was then: a number is used again, for another. Where the system does not tell, there are none. */
+const ownedDescriptors = new Map<number, string>();
+
 /** Notes that it belongs to one from now on. */
-export function own(sock: net.Socket | net.Server): void {
-  owned.add(sock);
+export function own(sock: net.Socket | net.Server | number): void {
+  if (typeof sock === "object") owned.add(sock);
+  // Not documented, but Node's only way from a socket to its number.
+  const fd = typeof sock === "number" ? sock : (sock as { readonly _handle?: { readonly fd?: unknown } | null })._handle?.fd;
+  const identity = typeof fd === "number" ? socketIdentity(fd) : null;
+  if (identity !== null) ownedDescriptors.set(fd as number, identity);
 }
 
-function checkNotOwned(sock: net.Socket | net.Server): void {
-  if (owned.has(sock)) throw invalidValue("sock cannot be given twice: this one belongs to an earlier call");
+/** Takes that back for a descriptor. */
+export function disown(fd: number | undefined): void {
+  if (fd !== undefined) ownedDescriptors.delete(fd);
+}
+
+function isOwned(sock: net.Socket | net.Server | number): boolean {
+  if (typeof sock === "object") return owned.has(sock);
+  const identity = ownedDescriptors.get(sock);
+  return identity !== undefined && identity === socketIdentity(sock);
+}
+
+function checkNotOwned(sock: net.Socket | net.Server | number): void {
+  if (isOwned(sock)) throw invalidValue("sock cannot be given twice: this one belongs to an earlier call");
 }
 
 /** Adopts a connected socket. */
 export async function adoptConnection(sock: net.Socket | number, family: Family): Promise<net.Socket> {
   if (typeof sock === "number") {
+    checkNotOwned(sock);
     const described = describeDescriptor(sock);
     if (described?.family === "unknown")
       throw invalidValue(`sock must be a connected Unix or TCP socket: file descriptor ${sock} is neither`);
     checkDescribed(described, family, "connected", `file descriptor ${sock}`);
     // Bun: a socket made from a descriptor is closed at once; one "connected" to it is open at once, and says no more about that.
-    if (process.versions["bun"] !== undefined) return net.connect({ fd: sock, allowHalfOpen: true } as unknown as net.NetConnectOpts);
-    return new net.Socket({ fd: sock, readable: true, writable: true, allowHalfOpen: true });
+    const socket =
+      process.versions["bun"] === undefined
+        ? new net.Socket({ fd: sock, readable: true, writable: true, allowHalfOpen: true })
+        : net.connect({ fd: sock, allowHalfOpen: true } as unknown as net.NetConnectOpts);
+    own(sock);
+    return socket;
   }
   if (!(sock instanceof net.Socket)) throw invalidType("sock", "a connected net.Socket or its file descriptor", sock);
   checkNotOwned(sock);
@@ -66,6 +89,7 @@ export interface AdoptedServer {
 /** Adopts a listening server. */
 export function adoptServer(sock: net.Server | number, family: Family): AdoptedServer {
   if (typeof sock === "number") {
+    checkNotOwned(sock);
     const described = describeDescriptor(sock);
     // What cannot be told now is seen when it is listened on.
     if (described?.family !== "unknown") checkDescribed(described, family, "listening", `file descriptor ${sock}`);
@@ -88,10 +112,10 @@ const LAST_STANDARD_STREAM = 2;
 /** Closes what was handed over, if it is a socket or a server, and nobody's yet. Any other number is a slip, and may be a file of somebody else. */
 export function discardSock(sock: unknown): void {
   if (sock instanceof net.Socket) {
-    if (!owned.has(sock)) sock.on("error", ignore).destroy();
+    if (!isOwned(sock)) sock.on("error", ignore).destroy();
   } else if (sock instanceof net.Server) {
-    if (sock.listening && !owned.has(sock)) sock.close(ignore);
-  } else if (typeof sock === "number" && sock > LAST_STANDARD_STREAM && isSocket(sock)) {
+    if (sock.listening && !isOwned(sock)) sock.close(ignore);
+  } else if (typeof sock === "number" && sock > LAST_STANDARD_STREAM && isSocket(sock) && !isOwned(sock)) {
     /* c8 ignore next -- Deno */
     if (process.versions["deno"] !== undefined) closeInDeno(sock);
     else closeSync(sock);

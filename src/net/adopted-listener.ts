@@ -10,7 +10,7 @@ import { invalidValue } from "../base/arguments.js";
 import type { SocketAddress, TransportSocket } from "../contracts/extra-info.js";
 import { NodeWire } from "../transports/node-wire.js";
 import { ipAddress, type UnixNames } from "../transports/socket-info.js";
-import { type AdoptedServer, discardSock, type Family, own } from "./adopt.js";
+import { type AdoptedServer, discardSock, disown, type Family, own } from "./adopt.js";
 import { socketIdentity } from "./descriptor.js";
 import { HiddenName, isSameFile, unlinkIfThere } from "./hidden-name.js";
 import type { AcceptHandler, Listener } from "./listener.js";
@@ -49,7 +49,7 @@ export class AdoptedListener implements Listener {
     this.#unixNames = family === "unix" ? { sockname: name, peername: "" } : null;
     const stats = family === "unix" && name !== "" && !name.startsWith("\0") ? lookAt(name) : null;
     this.#file = stats?.isSocket() === true ? { path: name, stats } : null;
-    own(this.#server); // last: what fails before is closed by the caller
+    own(sock); // last: what fails before is closed by the caller
   }
 
   /** Node tells the address of TCP once it listens, and forgets it when it closes. */
@@ -80,6 +80,7 @@ export class AdoptedListener implements Listener {
     try {
       await listenOn(this.#server, { fd, backlog: this.#backlog, exclusive: true });
     } catch (error) {
+      disown(fd);
       // Node: closes it in some cases.
       if (identity !== null && socketIdentity(fd) === identity) discardSock(fd);
       throw error;
@@ -96,6 +97,7 @@ export class AdoptedListener implements Listener {
 
   close(): void {
     for (const socket of this.#early.splice(0)) socket.destroy();
+    disown(this.#fd);
     discardSock(this.#fd);
     this.#fd = undefined;
     const now = this.#file === null ? null : lookAt(this.#file.path);

@@ -5,6 +5,7 @@
  */
 import type net from "node:net";
 import { checkBoolean, checkInteger, checkOptions, invalidType, invalidValue } from "../base/arguments.js";
+import { describe } from "../base/thrown.js";
 import type { ProtocolFactory } from "../contracts/connection.js";
 import { adoptServer, discardSock } from "./adopt.js";
 import { AdoptedListener } from "./adopted-listener.js";
@@ -253,6 +254,8 @@ function reportServerError(handler: ServerOptions["onError"], error: unknown): v
 }
 
 function warnOfServerError(error: unknown): void {
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  process.emitWarning(`a server could not accept a client: ${text}`, { type: "ServerErrorWarning", code: "ASYNCIO_STREAMS_SERVER_ERROR" });
+  process.emitWarning(`a server could not accept a client: ${describe(error)}`, {
+    type: "ServerErrorWarning",
+    code: "ASYNCIO_STREAMS_SERVER_ERROR",
+  });
 }

@@ -1,5 +1,6 @@
 /** Errors in the form of Node's own system errors, where we find out before the system does, or know better what was meant. */
 import { constants } from "node:os";
+import { isError } from "../base/arguments.js";
 
 /** A system error as Node makes them. */
 export interface SystemError extends Error {
@@ -30,7 +31,7 @@ export function isSystemCode(code: string): boolean {
 
 /** The code of a system error; `undefined` for anything else. */
 export function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+  return isError(error) && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
 /** The fields by which programs tell system errors apart, to be carried over to an error that says more. */

@@ -5,6 +5,7 @@
  * Promises: at most one socket comes out, the others are closed; when all fail, the error tells of each.
  */
 import type net from "node:net";
+import { isError } from "../base/arguments.js";
 import { forgetAborted, onceAborted } from "../base/waiting.js";
 import { makeSocket } from "./make-socket.js";
 import type { IpFamily } from "./options.js";
@@ -95,7 +96,7 @@ function staggered(attempts: readonly Attempt[], target: TcpTarget, signal: Abor
       const whenDone = (result: net.Socket | Error): void => {
         if (over) return;
         if (socket !== undefined) trying.delete(socket);
-        if (!(result instanceof Error)) {
+        if (!isError(result)) {
           finish();
           resolveSocket(result);
           return;

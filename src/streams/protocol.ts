@@ -4,7 +4,8 @@
  *
  * It is where a stream pair meets a transport. On a server it also starts the callback and answers for what the callback throws.
  */
-import { checkFunction, show } from "../base/arguments.js";
+import { checkFunction } from "../base/arguments.js";
+import { describe } from "../base/thrown.js";
 import type { Protocol, Transport } from "../contracts/connection.js";
 import type { StreamReader } from "./reader.js";
 import { StreamWriter } from "./writer.js";
@@ -30,8 +31,10 @@ export interface StreamReaderProtocolOptions {
 
 /** The default for `onClientError`: a process warning, which Node prints with the stack. */
 function warnOfClientError(error: unknown): void {
-  const text = error instanceof Error ? (error.stack ?? `${error.name}: ${error.message}`) : show(error);
-  process.emitWarning(`a client's connection failed: ${text}`, { type: "ClientErrorWarning", code: "ASYNCIO_STREAMS_CLIENT_ERROR" });
+  process.emitWarning(`a client's connection failed: ${describe(error)}`, {
+    type: "ClientErrorWarning",
+    code: "ASYNCIO_STREAMS_CLIENT_ERROR",
+  });
 }
 
 /** Reports an error of one client; a handler that throws is itself reported, and harms nobody. */

@@ -120,6 +120,42 @@ export const readingChecks: readonly CheckDefinition[] = [
     },
   },
   {
+    name: "goes on where connectionMade() pauses reading and resumes it",
+    run: ({ makePair }) => {
+      const restart = (transport: Transport): void => {
+        transport.pauseReading();
+        transport.resumeReading();
+      };
+      const hooks = { connectionMade: restart };
+      return withPair(makePair, { first: hooks, second: hooks }, async ({ first, second, until }) => {
+        for (const end of [first, second]) end.transport.write("hello");
+        await until(() => first.receivedBytes === 5 && second.receivedBytes === 5);
+      });
+    },
+  },
+  {
+    name: "goes on where dataReceived() pauses reading and resumes it, also with data that was held back",
+    run: ({ makePair }) => {
+      let transport: Transport | undefined;
+      let chunks = 0;
+      const restart = (): void => {
+        chunks += 1;
+        transport?.pauseReading();
+        if (chunks > 1) transport?.resumeReading();
+      };
+      const hooks = { connectionMade: (made: Transport) => (transport = made), dataReceived: restart };
+      return withPair(makePair, { second: hooks }, async ({ first, second, until }) => {
+        const total = 128_000;
+        for (let sent = 0; sent < total; sent += 16_000) first.transport.write(payload(16_000, sent));
+        await until(() => chunks === 1);
+        await turns(WATCHED_TURNS);
+        second.transport.resumeReading();
+        await until(() => second.receivedBytes >= total);
+        assert.ok(second.received.equals(payload(total)));
+      });
+    },
+  },
+  {
     name: "setProtocol() gives the data to another protocol, which does not hear connectionMade()",
     run: ({ makePair }) =>
       withPair(makePair, {}, async ({ first, second, until }) => {

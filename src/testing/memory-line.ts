@@ -4,6 +4,7 @@
  * It takes bytes up to its capacity, and delivers them in later turns of the event loop, in order, one chunk a turn, while the receiver reads. Then it tells of the end, or
  * of the error that ended it. What a `Hostile` does, is done here.
  */
+import { isError } from "../base/arguments.js";
 import { ByteQueue } from "../base/byte-queue.js";
 import { checkCut, type Hostile } from "./hostile.js";
 import { nextTurn } from "./turns.js";
@@ -105,7 +106,7 @@ export class MemoryLine {
 
   /** A receiver that closes takes no data any more, but still hears of a reset. */
   get #endsClosing(): boolean {
-    return this.#end instanceof Error && this.receiver.isClosing();
+    return isError(this.#end) && this.receiver.isClosing();
   }
 
   readonly #deliver = (): void => {

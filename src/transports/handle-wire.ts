@@ -19,7 +19,7 @@ import { BULK_BYTES, copyOut, newBlock, SCRATCH } from "./read-memory.js";
 import {
   type HandleAddress,
   type HandleRequest,
-  handleError,
+  libuvError,
   READ_END,
   READ_NOTHING,
   type StreamHandle,
@@ -45,6 +45,8 @@ export class HandleWire implements Wire {
   /** Where the handle reads into; `null` before the first read. */
   #block: Buffer | null = null;
   #inFlight = 0;
+  /** libuv refuses to start what reads. */
+  #reading = false;
   #readEnded = false;
   #writeEnded = false;
   #closeWhenSent = false;
@@ -87,17 +89,20 @@ export class HandleWire implements Wire {
   // ---- reading -----------------------------------------------------------------------------------------------------------------
 
   resume(): void {
-    if (this.#destroyed || this.#readEnded) return;
+    if (this.#reading || this.#destroyed || this.#readEnded) return;
+    this.#reading = true;
     if (this.#block === null) {
       this.#block = SCRATCH;
       this.#handle.useUserBuffer(SCRATCH);
     }
     const error = this.#handle.readStart();
-    if (error < 0) this.#fail(handleError(error, "read"));
+    if (error < 0) this.#fail(libuvError(error, "read"));
   }
 
   pause(): void {
-    if (!this.#destroyed) this.#handle.readStop();
+    if (!this.#reading || this.#destroyed) return;
+    this.#reading = false;
+    this.#handle.readStop();
   }
 
   /** After a read; returns where the next one goes, if that changes. */
@@ -134,7 +139,7 @@ export class HandleWire implements Wire {
     const error = data instanceof Uint8Array ? handle.writeBuffer(request, data) : handle.writev(request, data, true);
     if (error !== 0) {
       this.#dropped = true;
-      this.#fail(handleError(error, "write"));
+      this.#fail(libuvError(error, "write"));
       return false;
     }
     if (request.getAsyncId() === UNUSED) return true;
@@ -151,7 +156,7 @@ export class HandleWire implements Wire {
     if (this.#destroyed) return;
     if (status < 0) {
       this.#dropped = true;
-      this.#fail(handleError(status, "write"));
+      this.#fail(libuvError(status, "write"));
     } else {
       this.#events?.handleWritten();
       if (this.#closeWhenSent && this.#inFlight === 0) this.destroy();

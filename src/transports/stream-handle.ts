@@ -67,7 +67,7 @@ export interface StreamHandles {
 }
 
 /** A system error as Node makes them. @param detail what else is known of it */
-export function handleError(errno: number, syscall: string, detail?: string): Error {
+export function libuvError(errno: number, syscall: string, detail?: string): Error {
   const code = getSystemErrorName(errno);
   return Object.assign(new Error(`${syscall} ${code}${detail ? ` ${detail}` : ""}`), { errno, code, syscall });
 }

@@ -15,8 +15,8 @@ import type net from "node:net";
 import type { TLSSocket } from "node:tls";
 import { NodeWire } from "./node-wire.js";
 import {
-  handleError,
   isStreamHandle,
+  libuvError,
   READ_END,
   READ_NOTHING,
   type StreamHandle,
@@ -57,6 +57,8 @@ export class TlsHandleWire implements Wire {
   readonly #sending: TlsSending;
   #events: WireEvents | null = null;
   #reading = false;
+  /** Whether the engine reads, which it refuses to start twice. */
+  #started = false;
   /** What came while the wire did not read. */
   #held: Buffer[] = [];
   #isEndHeld = false;
@@ -132,13 +134,15 @@ export class TlsHandleWire implements Wire {
   }
 
   #startReading(): void {
+    if (this.#started) return;
+    this.#started = true;
     const error = this.#handle.readStart();
-    if (error < 0) this.#socket.destroy(handleError(error, "read"));
+    if (error < 0) this.#socket.destroy(libuvError(error, "read"));
   }
 
   pause(): void {
     if (!this.#reading || this.#socket.destroyed) return;
-    this.#reading = false;
+    this.#reading = this.#started = false;
     this.#handle.readStop();
   }
 

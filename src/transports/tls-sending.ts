@@ -14,7 +14,7 @@
  * writes. Once the peer has ended nothing can come to its help any more, so from then on a write is watched: it is given up if it stays while the system has nothing left to send.
  */
 import type { TLSSocket } from "node:tls";
-import { type HandleRequest, handleError, type StreamHandle, type StreamHandles, UNUSED } from "./stream-handle.js";
+import { type HandleRequest, libuvError, type StreamHandle, type StreamHandles, UNUSED } from "./stream-handle.js";
 
 /** What is encrypted at once: enough for a system call that pays, little enough not to hold up everybody else. */
 const WRITE_BYTES = 262_144;
@@ -153,7 +153,7 @@ export class TlsSending {
     this.#request = request;
     this.#requestBytes = bytes;
     const error = data instanceof Uint8Array ? this.#engine.writeBuffer(request, data) : this.#engine.writev(request, data, true);
-    if (error !== 0) this.#fail(handleError(error, "write", request.error));
+    if (error !== 0) this.#fail(libuvError(error, "write", request.error));
     // A failure may have been told already. Done already: not with any Node so far, and nothing would tell of it.
     else if (request.getAsyncId() === UNUSED && request[SENDING] !== undefined) this.#setDone();
     else if (this.#peerEnded) this.#watchWrite();
@@ -167,7 +167,7 @@ export class TlsSending {
   /** @internal */
   handleSent(status: number, detail: string | undefined): void {
     if (status < 0) {
-      this.#fail(handleError(status, "write", detail)); // of no effect if it is destroyed already
+      this.#fail(libuvError(status, "write", detail)); // of no effect if it is destroyed already
       return;
     }
     this.#setDone();

@@ -36,9 +36,17 @@ async function serveOne(
   await server.shutdown();
 }
 
+/** Makes the call twice, and uses what the first has given. */
+async function openTwice(open: () => Promise<[StreamReader, StreamWriter]>): Promise<void> {
+  const streams = await open();
+  tell({ refused: await outcome(open) });
+  await converse(streams);
+}
+
 const calls: Record<string, () => Promise<void>> = {
   openUnixConnection: async () => converse(await openUnixConnection(path, options)),
   openConnection: async () => converse(await openConnection(host, null, options)),
+  openUnixConnectionTwice: () => openTwice(() => openUnixConnection(path, options)),
   startUnixServer: () => serveOne((callback) => startUnixServer(callback, path, options)),
   startServer: () => serveOne((callback) => startServer(callback, host, null, options)),
 };

@@ -47,6 +47,19 @@ describe("the descriptor of a connected Unix socket", () => {
     assert.deepEqual(await child.next(), { error: null, closed: true });
   });
 
+  it("is refused when it is given again, and stays the first connection's", async () => {
+    await using child = childWith("pipe", "openUnixConnectionTwice");
+    const far = farEnd(child);
+    const { refused } = await child.next<{ readonly refused: Outcome }>();
+    assert.equal(refused.code, "ERR_INVALID_ARG_VALUE", refused.message);
+    assert.match(refused.message, /twice/);
+    far.write("hello from the parent\n");
+    const [data] = (await once(far, "data")) as [Buffer];
+    assert.equal(data.toString(), "hello from the child\n");
+    assert.deepEqual(await child.next(), { line: "hello from the parent\n" });
+    assert.deepEqual(await child.next(), { error: null, closed: true });
+  });
+
   for (const [what, call, options, code, message] of [
     ["for another family", "openConnection", {}, "ERR_INVALID_ARG_VALUE", /TCP/],
     ["for a server, which has to listen", "startUnixServer", {}, "ERR_INVALID_ARG_VALUE", /listening/],

@@ -103,6 +103,44 @@ async function receive(far: tls.TLSSocket, count: number): Promise<Buffer> {
 }
 
 describe("securedWire()", { skip: runtime !== "node" && "Node only" }, () => {
+  it("delivers what it held back, also where each chunk pauses it and lets it go on", async () => {
+    await using ends = await openEnds();
+    const { wire, notes } = makeWire(ends.near);
+    notes.onData = () => {
+      wire.pause();
+      if (notes.length > 1_000) wire.resume();
+    };
+    wire.resume();
+    ends.far.cork();
+    for (let at = 0; at < 40_000; at += 1_000) ends.far.write(payload(1_000, at));
+    ends.far.uncork();
+    await until(() => notes.length > 0);
+    await turns(20); // the engine decrypts what it has, paused or not
+    wire.resume();
+    await until(() => notes.length === 40_000);
+    ends.far.write(payload(1_000, 40_000));
+    await until(() => notes.length === 41_000 || notes.isClosed);
+    assert.deepEqual([notes.calls, notes.bytes.equals(payload(41_000))], [["data"], true]);
+  });
+
+  it("ends in order where it is let go on, paused and ended in one turn, with something held back", async () => {
+    await using ends = await openEnds();
+    const { wire, notes } = makeWire(ends.near);
+    notes.onData = () => wire.pause();
+    wire.resume();
+    ends.far.cork();
+    for (let at = 0; at < 40_000; at += 1_000) ends.far.write(payload(1_000, at));
+    ends.far.uncork();
+    await until(() => notes.length > 0);
+    await turns(20);
+    wire.resume();
+    wire.pause();
+    wire.endSecured();
+    await until(() => notes.isClosed);
+    assert.ok(!notes.calls.includes("error"), notes.calls.join());
+    assert.equal(wire.errored, null);
+  });
+
   it("drives the engine itself, where that is to be had", async () => {
     await using ends = await openEnds();
     assert.equal(securedWire(ends.near) instanceof TlsHandleWire, streamHandles() !== null);
