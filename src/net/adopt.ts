@@ -25,7 +25,7 @@ const ownedDescriptors = new Map<number, string>();
 export function own(sock: net.Socket | net.Server | number): void {
   if (typeof sock === "object") owned.add(sock);
   // Not documented, but Node's only way from a socket to its number.
-  const fd = typeof sock === "number" ? sock : (sock as { readonly _handle?: { readonly fd?: unknown } | null })._handle?.fd;
+  const fd = typeof sock === "number" ? sock : (sock as { _handle?: { fd?: unknown } | null })._handle?.fd;
   const identity = typeof fd === "number" ? socketIdentity(fd) : null;
   if (identity !== null) ownedDescriptors.set(fd as number, identity);
 }
