@@ -8,7 +8,9 @@
  * the front of the queue.
  *
  * Small chunks that join others are copied together into blocks that this queue owns, so that a message that trickles in byte by byte costs
- * a copied byte each and not a `Buffer` each. A block is only ever written behind the bytes that are in use, so views of it stay valid.
+ * a copied byte each and not a `Buffer` each. A block is only ever written behind the bytes that are in use, so views of it stay valid. The same is done with longer ones that are
+ * small parts of their memory, or a peer could choose its pieces so that each keeps a whole block alive. So the queue of what a socket brought holds on to four times its length at
+ * most, and to 128 KiB more: the memory of the first chunk, and the room in the last block.
  *
  * For a message whose length is known memory can be reserved, into which the system reads it: what is pushed then lies where it belongs already. Only the system writes there, so that
  * whatever becomes of the message, no two write to the same place.
@@ -26,7 +28,11 @@ import { makeView, Viewer } from "./views.js";
 
 /** Chunks below this are worth copying: at 1 KiB a copy costs less than the object that a chunk of its own needs. */
 const SMALL_CHUNK_BYTES = 1024;
-/** The first block is small, since most queues stay so; each further one doubles. */
+/** From here on a chunk is not copied, whatever it keeps alive: sockets read into 64 KiB. */
+const LARGE_CHUNK_BYTES = 16_384;
+/** How many times its length a chunk may keep alive. */
+const MAX_KEPT_ALIVE = 4;
+/** The first block is small, since most queues stay so; each further one doubles, until a chunk is kept. */
 const MIN_BLOCK_BYTES = 1024;
 /** As large as a read from a socket gets. */
 const MAX_BLOCK_BYTES = 65_536;
@@ -68,14 +74,15 @@ export class ByteQueue {
     return this.#putBack;
   }
 
-  /** Adds bytes at the end. They are kept, not copied, unless they are few: the caller must not change them afterwards. */
+  /** Adds bytes at the end. They are kept, not copied, unless they are few, or few of what they keep alive: the caller must not change them afterwards. */
   push(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     if (this.#reserved !== null && this.#pushReserved(this.#reserved, bytes)) return;
-    if (bytes.length < SMALL_CHUNK_BYTES && this.#length > 0) this.#pushCopy(bytes);
+    if (this.#length > 0 && isWorthCopying(bytes)) this.#pushCopy(bytes);
     else {
       this.#chunks.push(asBuffer(bytes));
       this.#block = null;
+      this.#blockSize = MIN_BLOCK_BYTES;
     }
     this.#length += bytes.length;
   }
@@ -119,6 +126,7 @@ export class ByteQueue {
 
   #pushCopy(bytes: Uint8Array): void {
     if (this.#block === null || this.#block.length - this.#blockUsed < bytes.length) {
+      while (this.#blockSize < bytes.length) this.#blockSize *= 2;
       this.#block = Buffer.allocUnsafeSlow(this.#blockSize);
       this.#blockSize = Math.min(2 * this.#blockSize, MAX_BLOCK_BYTES);
       this.#blockUsed = 0;
@@ -301,4 +309,9 @@ export class ByteQueue {
     } while (start > position);
     return { index, start };
   }
+}
+
+function isWorthCopying(bytes: Uint8Array): boolean {
+  if (bytes.length < SMALL_CHUNK_BYTES) return true;
+  return bytes.length < LARGE_CHUNK_BYTES && bytes.length * MAX_KEPT_ALIVE < bytes.buffer.byteLength;
 }

@@ -161,7 +161,66 @@ describe("ByteQueue skip and clear", () => {
   });
 });
 
+/** How many bytes of memory are behind what is in the queue. Takes it all. */
+function keptAlive(queue: ByteQueue): number {
+  const memories = new Set<ArrayBufferLike>();
+  while (queue.length > 0) memories.add(queue.take(1).buffer);
+  return [...memories].reduce((sum, memory) => sum + memory.byteLength, 0);
+}
+
+/** So many bytes out of a block as sockets read into. */
+function partOfBlock(length: number): Buffer {
+  return Buffer.allocUnsafeSlow(65_536).subarray(100, 100 + length);
+}
+
 describe("ByteQueue memory", () => {
+  it("copies what is less than a quarter of its memory, up to 16 KiB, and keeps the rest", () => {
+    const cases: [length: number, memory: number, isKept: boolean][] = [
+      [16_384, 65_536, true],
+      [16_384, 1_000_000, true],
+      [16_383, 65_536, false],
+      [2_000, 8_000, true],
+      [2_000, 8_001, false],
+      [1_024, 4_096, true],
+      [1_024, 4_097, false],
+    ];
+    for (const [length, memory, isKept] of cases) {
+      const chunk = Buffer.allocUnsafeSlow(memory)
+        .fill("x")
+        .subarray(memory - length);
+      const queue = queueOf("first", chunk, "last");
+      queue.skip(5);
+      const taken = queue.take(length);
+      assert.equal(taken.buffer === chunk.buffer, isKept, `${length} of ${memory}`);
+      assert.ok(taken.equals(chunk));
+      assert.equal(queue.takeAll().toString(), "last");
+    }
+  });
+
+  it("keeps alive four times its length at most, and 128 KiB, whatever the pieces are that a peer chose", () => {
+    for (const long of [1, 1_000, 1_024, 4_096, 16_383, 16_384, 30_000]) {
+      for (const short of [1, 500, 1_023, 1_024, 1_500, 8_000]) {
+        const queue = new ByteQueue();
+        while (queue.length < 200_000) {
+          queue.push(partOfBlock(long));
+          queue.push(partOfBlock(short));
+        }
+        const { length } = queue;
+        const kept = keptAlive(queue);
+        assert.ok(kept <= 4 * length + 131_072, `${kept} bytes for ${length}, in pieces of ${long} and ${short}`);
+      }
+    }
+  });
+
+  it("begins with small blocks again behind a chunk that was kept", () => {
+    const queue = new ByteQueue();
+    while (queue.length < 100_000) queue.push(Buffer.from("trickles in"));
+    queue.push(large("a"));
+    queue.push(Buffer.from("b"));
+    queue.skip(queue.length - 1);
+    assert.ok(queue.take(1).buffer.byteLength <= 1024);
+  });
+
   it("lets go of chunks that are used up while others are left", async () => {
     const queue = new ByteQueue();
     const chunks: WeakRef<ArrayBufferLike>[] = [];

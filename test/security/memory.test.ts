@@ -5,6 +5,7 @@ import { describe, it } from "node:test";
 import { type End, kinds, openPair, type Pair } from "../support/pairs.js";
 import { runtime } from "../support/runtime.js";
 import { tcpTls } from "../support/tls-kinds.js";
+import { until } from "../support/turns.js";
 
 const CONNECTIONS = 12;
 const LINES = 60;
@@ -24,7 +25,36 @@ async function exchange({ client, peer }: { client: End; peer: End }, connection
   return received;
 }
 
+/** Pieces of which the one makes a connection expect much, and the other then brings little. */
+const PIECES: readonly [long: number, short: number][] = [
+  [20_000, 1_500],
+  [4_096, 1_024],
+  [16_384, 1],
+];
+const PIECES_BYTES = 200_000;
+
 for (const kind of [...kinds, tcpTls]) {
+  for (const [long, short] of PIECES) {
+    describe(`what a reader over ${kind.name} holds, in pieces of ${long} and ${short} bytes`, () => {
+      it("keeps alive four times as much memory at most, and 128 KiB", async () => {
+        await using pair = await openPair(kind, { client: { limit: PIECES_BYTES } });
+        const { reader } = pair.client;
+        let sent = 0;
+        while (sent < PIECES_BYTES) {
+          for (const size of [long, short]) {
+            pair.peer.writer.write(Buffer.alloc(size));
+            sent += size;
+            await until(() => reader.bufferedLength === sent);
+          }
+        }
+        const memories = new Set<ArrayBufferLike>();
+        for (let taken = 0; taken < sent; taken += 1) memories.add((await reader.read(1)).buffer);
+        const kept = [...memories].reduce((sum, memory) => sum + memory.byteLength, 0);
+        assert.ok(kept <= 4 * sent + 131_072, `${kept} bytes for ${sent}`);
+      });
+    });
+  }
+
   describe(`a Buffer that was read over ${kind.name}`, () => {
     it("shows nothing of other connections, and stays as it was", async () => {
       const pairs: Pair[] = [];
