@@ -156,7 +156,8 @@ export class StreamWriter implements AsyncDisposable {
 
   /**
    * Waits until the system has taken everything that was written: what `drain()` is often taken for. That the peer has received it is another matter, which only its
-   * answer tells. After the end of the connection it still tells which of the two it was: all had gone, or not. Only here.
+   * answer tells. After the end of the connection it still tells which of the two it was: all had gone, or not. Only here. Over TLS, what was written in the turn in which
+   * `abort()` cuts the connection counts as not sent, though some of it may have gone.
    *
    * **If aborted**, only the wait ends: what was written is still sent.
    *

@@ -155,22 +155,18 @@ export class TlsSending {
     const error = data instanceof Uint8Array ? this.#engine.writeBuffer(request, data) : this.#engine.writev(request, data, true);
     if (error !== 0) this.#fail(libuvError(error, "write", request.error));
     // A failure may have been told already. Done already: not with any Node so far, and nothing would tell of it.
-    else if (request.getAsyncId() === UNUSED && request[SENDING] !== undefined) this.#setDone();
+    else if (request.getAsyncId() === UNUSED && request[SENDING] !== undefined) process.nextTick(tellSent, this);
     else if (this.#peerEnded) this.#watchWrite();
   }
 
-  #setDone(): void {
-    this.#request = null;
-    this.#requestBytes = 0;
-  }
-
   /** @internal */
-  handleSent(status: number, detail: string | undefined): void {
+  handleSent(status: number, detail?: string): void {
     if (status < 0) {
       this.#fail(libuvError(status, "write", detail)); // of no effect if it is destroyed already
       return;
     }
-    this.#setDone();
+    this.#request = null;
+    this.#requestBytes = 0;
     this.#goOn();
     this.#onSent();
   }
@@ -210,6 +206,10 @@ function onWriteComplete(this: WiredRequest, status: number): void {
   const { [SENDING]: sending } = this;
   this[SENDING] = undefined;
   sending?.handleSent(status, this.error);
+}
+
+function tellSent(sending: TlsSending): void {
+  sending.handleSent(0);
 }
 
 function destroySocket(socket: TLSSocket, error: Error): void {

@@ -117,6 +117,11 @@ describe("source files", () => {
     );
   });
 
+  it("ask isError() what is an error: one of another realm is no instanceof Error", () => {
+    const asking = files.filter(([, { text }]) => /\binstanceof Error\b/.test(text)).map(([file]) => file);
+    assert.deepEqual(asking.sort(), ["base/arguments.ts", "base/thrown.ts"]);
+  });
+
   it("keep their privacy without leading underscores", () => {
     const underscored = /\b(?:this|private|protected|public|readonly)[. ]_[a-z]/;
     assert.deepEqual(

@@ -127,14 +127,16 @@ describe("TlsSending", () => {
     await until(() => socket.finals === 1);
   });
 
-  it("goes on where a write is done when the call returns", () => {
-    const { engine, sending } = make();
+  it("goes on where a write is done when the call returns, and tells of it", async () => {
+    const { engine, sending, sent } = make();
     engine.onWrite = (request) => {
       request.asyncId = -1;
       return 0;
     };
     sending.write(text("one"));
     sending.write([text("two"), text("three")]);
+    assert.equal(sent(), 0); // not from within write()
+    await until(() => sent() === 2);
     assert.deepEqual([engine.written, sending.unsent], [["one", "twothree"], 0]);
   });
 
