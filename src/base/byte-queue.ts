@@ -8,12 +8,14 @@
  * the front of the queue.
  *
  * Small chunks that join others are copied together into blocks that this queue owns, so that a message that trickles in byte by byte costs
- * a copied byte each and not a `Buffer` each. A block is only ever written behind the bytes that are in use, so views of it stay valid. The same is done with longer ones that are
- * small parts of their memory, or a peer could choose its pieces so that each keeps a whole block alive. So the queue of what a socket brought holds on to four times its length at
- * most, and to 128 KiB more: the memory of the first chunk, and the room in the last block.
+ * a copied byte each and not a `Buffer` each. A block is only ever written behind the bytes that are in use, so views of it stay valid.
+ * Longer chunks are copied, too, where they are less than a quarter of the memory they were read into: else a peer could choose its pieces so
+ * that each keeps a whole block alive. So the queue of a connection keeps five times its length alive at most, and 128 KiB: four times for
+ * chunks that are kept, and the short block behind each; and what was taken in part, the first chunk and the block behind it.
  *
- * For a message whose length is known memory can be reserved, into which the system reads it: what is pushed then lies where it belongs already. Only the system writes there, so that
- * whatever becomes of the message, no two write to the same place.
+ * For a message whose length is known memory can be reserved, into which the system reads it: what is pushed then lies where it belongs already.
+ * Only the system writes there, so that whatever becomes of the message, no two write to the same place. Where nobody waits for the message any
+ * more, the little that has come of it is copied out of there, and so is what the system still reads into it.
  *
  * What a view keeps alive: the chunk (or block) it was cut from, at most MAX_BLOCK_BYTES or what was pushed in one piece. Results that were
  * copied have memory of their own, never a share of Node's pool, so that no `.buffer` leads to somebody else's bytes.
@@ -21,17 +23,17 @@
  * Invariants
  *   - `length` is the sum of what is left of the chunks; no chunk in the list is empty.
  *   - `#offset` is inside the first chunk (`chunks[head]`), and 0 if there is none.
- *   - If `#block` is set, the last chunk is `block[0 .. blockUsed)`.
+ *   - If `#block` is set, the last chunk is `block[blockStart .. blockUsed)`.
  */
 import { asBuffer } from "./arguments.js";
 import { makeView, Viewer } from "./views.js";
 
 /** Chunks below this are worth copying: at 1 KiB a copy costs less than the object that a chunk of its own needs. */
 const SMALL_CHUNK_BYTES = 1024;
-/** From here on a chunk is not copied, whatever it keeps alive: sockets read into 64 KiB. */
-const LARGE_CHUNK_BYTES = 16_384;
 /** How many times its length a chunk may keep alive. */
-const MAX_KEPT_ALIVE = 4;
+const MAX_KEPT_ALIVE_FACTOR = 4;
+/** From here on a chunk is kept: it is a quarter of the 64 KiB that sockets read into. */
+const LARGE_CHUNK_BYTES = 16_384;
 /** The first block is small, since most queues stay so; each further one doubles, until a chunk is kept. */
 const MIN_BLOCK_BYTES = 1024;
 /** As large as a read from a socket gets. */
@@ -55,7 +57,10 @@ export class ByteQueue {
   #viewer: Viewer | null = null;
   /** What was reserved; the last chunk is its beginning, if nothing else has been pushed. */
   #reserved: Buffer | null = null;
+  /** What was reserved for a message that nobody waits for: the system may read into it once more. */
+  #released: Buffer | null = null;
   #block: Buffer | null = null;
+  #blockStart = 0;
   #blockUsed = 0;
   #blockSize: number = MIN_BLOCK_BYTES;
 
@@ -74,10 +79,11 @@ export class ByteQueue {
     return this.#putBack;
   }
 
-  /** Adds bytes at the end. They are kept, not copied, unless they are few, or few of what they keep alive: the caller must not change them afterwards. */
+  /** Adds bytes at the end. They are kept where a copy would cost more: the caller must not change them afterwards. */
   push(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     if (this.#reserved !== null && this.#pushReserved(this.#reserved, bytes)) return;
+    if (this.#released !== null) bytes = this.#outOfReleased(this.#released, bytes);
     if (this.#length > 0 && isWorthCopying(bytes)) this.#pushCopy(bytes);
     else {
       this.#chunks.push(asBuffer(bytes));
@@ -108,7 +114,7 @@ export class ByteQueue {
   #pushReserved(reserved: Buffer, bytes: Uint8Array): boolean {
     const isNext = bytes.buffer === reserved.buffer && bytes.byteOffset === this.#length;
     if (!isNext || (this.#length > 0 && !this.#isBeginningOf(reserved))) {
-      this.#reserved = null;
+      this.#giveUp(reserved);
       return false;
     }
     this.#length += bytes.length;
@@ -116,6 +122,28 @@ export class ByteQueue {
     this.#head = 0;
     if (this.#length === reserved.length) this.#reserved = null;
     return true;
+  }
+
+  /** Nobody waits any more for the message for which memory was reserved, if any was. */
+  release(): void {
+    if (this.#reserved === null) return;
+    this.#released = this.#reserved;
+    this.#giveUp(this.#reserved);
+  }
+
+  #giveUp(reserved: Buffer): void {
+    this.#reserved = null;
+    if (!isSmallPart(this.#length, reserved) || !this.#isBeginningOf(reserved)) return;
+    this.#chunks = [this.copy(0, this.#length)];
+    this.#head = 0;
+  }
+
+  #outOfReleased(released: Buffer, bytes: Uint8Array): Uint8Array {
+    this.#released = null;
+    if (bytes.buffer !== released.buffer || !isSmallPart(bytes.length, released)) return bytes;
+    const copied = Buffer.allocUnsafeSlow(bytes.length);
+    copied.set(bytes);
+    return copied;
   }
 
   /** Whether the queue holds something, and just the beginning of what was reserved: not what is left of it, nor a part of it that was put back. */
@@ -129,12 +157,12 @@ export class ByteQueue {
       while (this.#blockSize < bytes.length) this.#blockSize *= 2;
       this.#block = Buffer.allocUnsafeSlow(this.#blockSize);
       this.#blockSize = Math.min(2 * this.#blockSize, MAX_BLOCK_BYTES);
-      this.#blockUsed = 0;
+      this.#blockStart = this.#blockUsed = 0;
       this.#chunks.push(EMPTY); // replaced two lines on
     }
     this.#block.set(bytes, this.#blockUsed);
     this.#blockUsed += bytes.length;
-    this.#chunks[this.#chunks.length - 1] = this.#block.subarray(0, this.#blockUsed);
+    this.#chunks[this.#chunks.length - 1] = this.#block.subarray(this.#blockStart, this.#blockUsed);
   }
 
   /** Takes the first `count` bytes, 0 <= count <= length. */
@@ -169,10 +197,8 @@ export class ByteQueue {
       this.#viewer = new Viewer(first);
     }
     const viewer = this.#viewer;
-    if (found + 1 === viewer.length) {
-      this.skip(count);
-      this.#viewer = null;
-    } else {
+    if (found + 1 === viewer.length) this.skip(count);
+    else {
       this.#offset = found + 1;
       this.#length -= count;
       this.#taken += count;
@@ -199,6 +225,7 @@ export class ByteQueue {
       if (end < size) break;
       end -= size;
       this.#chunks[this.#head] = EMPTY; // lets go of the memory
+      this.#viewer = null;
       this.#head += 1;
     }
     this.#offset = end;
@@ -215,8 +242,8 @@ export class ByteQueue {
     this.#putBack += 1;
     const first = this.#chunks[this.#head];
     if (first !== undefined) this.#chunks[this.#head] = first.subarray(this.#offset);
+    if (this.#head === this.#chunks.length - 1) this.#blockStart += this.#offset; // it is the block's, if there is one
     this.#offset = 0;
-    this.#block = null; // it may be the chunk that was just cut
     if (this.#head > 0) this.#chunks[--this.#head] = asBuffer(bytes);
     else this.#chunks.unshift(asBuffer(bytes));
   }
@@ -232,6 +259,7 @@ export class ByteQueue {
     if (this.#chunks.length === 1) this.#chunks.pop();
     else this.#chunks = [];
     this.#head = this.#offset = 0;
+    this.#viewer = null;
     this.#block = null;
     this.#reserved = null;
     this.#blockSize = MIN_BLOCK_BYTES;
@@ -313,5 +341,10 @@ export class ByteQueue {
 
 function isWorthCopying(bytes: Uint8Array): boolean {
   if (bytes.length < SMALL_CHUNK_BYTES) return true;
-  return bytes.length < LARGE_CHUNK_BYTES && bytes.length * MAX_KEPT_ALIVE < bytes.buffer.byteLength;
+  return bytes.length < LARGE_CHUNK_BYTES && isSmallPart(bytes.length, bytes);
+}
+
+/** Whether so many bytes are not worth keeping the memory of `bytes` alive. */
+function isSmallPart(length: number, bytes: Uint8Array): boolean {
+  return length * MAX_KEPT_ALIVE_FACTOR < bytes.buffer.byteLength;
 }

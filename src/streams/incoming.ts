@@ -121,6 +121,7 @@ export class Incoming {
 
   feedEof(): void {
     this.#eof = true;
+    this.queue.release();
     this.#changed();
   }
 
@@ -263,6 +264,7 @@ export class Incoming {
   #unpark(): Parked {
     const parked = this.#parked as Parked;
     this.#parked = null;
+    this.queue.release();
     if (parked.signal !== undefined) forgetAborted(parked.signal, parked.onAbort);
     return parked;
   }

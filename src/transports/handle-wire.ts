@@ -15,7 +15,7 @@
  */
 import net from "node:net";
 import { makeView } from "../base/views.js";
-import { BULK_BYTES, copyOut, newBlock, SCRATCH } from "./read-memory.js";
+import { BULK_BYTES, copyOut, holdBlocks, newBlock, SCRATCH } from "./read-memory.js";
 import {
   type HandleAddress,
   type HandleRequest,
@@ -44,6 +44,7 @@ export class HandleWire implements Wire {
   #events: WireEvents | null = null;
   /** Where the handle reads into; `null` before the first read. */
   #block: Buffer | null = null;
+  #holdsBlocks = false;
   #inFlight = 0;
   /** libuv refuses to start what reads. */
   #reading = false;
@@ -119,15 +120,14 @@ export class HandleWire implements Wire {
   }
 
   #deliver(count: number): Buffer | undefined {
+    if (this.#destroyed || this.#events === null) return undefined;
     const block = this.#block as Buffer;
-    let memory: Buffer | null = null;
-    if (!this.#destroyed && this.#events !== null) {
-      this.#events.handleData(block === SCRATCH ? copyOut(count) : makeView(block, 0, count));
-      memory = this.#events.nextMemory();
-    }
-    const next = memory ?? (count < BULK_BYTES ? SCRATCH : newBlock());
-    this.#block = next;
-    return next === block ? undefined : next;
+    this.#events.handleData(block === SCRATCH ? copyOut(count) : makeView(block, 0, count));
+    if (this.#destroyed) return undefined;
+    const memory = this.#events.nextMemory();
+    this.#holdsBlocks = holdBlocks(this.#holdsBlocks, memory === null && count >= BULK_BYTES);
+    this.#block = memory ?? (this.#holdsBlocks ? newBlock() : SCRATCH);
+    return this.#block === block ? undefined : this.#block;
   }
 
   // ---- writing -----------------------------------------------------------------------------------------------------------------
@@ -204,9 +204,14 @@ export class HandleWire implements Wire {
 
   destroy(): void {
     if (this.#destroyed) return;
-    this.#destroyed = true;
+    this.#setDestroyed();
     if (this.#inFlight > 0) this.#dropped = true;
     this.#handle.close(onHandleClose);
+  }
+
+  #setDestroyed(): void {
+    this.#destroyed = true;
+    this.#holdsBlocks = holdBlocks(this.#holdsBlocks, false);
   }
 
   handleClose(): void {
@@ -216,7 +221,7 @@ export class HandleWire implements Wire {
   release(): net.Socket {
     this.pause();
     this.#events = null;
-    this.#destroyed = true; // for us
+    this.#setDestroyed(); // for us
     this.#handle[WIRE] = null;
     this.#handle.reading = false; // as Node's own code notes it
     return new net.Socket({ handle: this.#handle, allowHalfOpen: true, manualStart: true } as net.SocketConstructorOpts)

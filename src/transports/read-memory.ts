@@ -7,7 +7,7 @@
  * an idle connection holds no memory for reading, and a short message costs a short copy instead of the 64 KiB that Node allocates for each read.
  *
  * Where a connection brings much at a time, a copy would cost more than memory: after a read of at least BULK_BYTES it reads into blocks of its own, which are handed on as
- * they are, until a read brings little again.
+ * they are, until a read brings little again. As nobody can tell when that will be, no more than MAX_HOLDERS connections have such blocks at a time: idle ones would hold them, too.
  *
  * What a chunk keeps alive: the arena it lies in, or its block, 64 KiB at most. A chunk's `buffer` (the `ArrayBuffer` behind it) may hold bytes that other connections of the process have
  * received, as Node's own pooled buffers may; the chunk itself shows none of them.
@@ -18,6 +18,9 @@ import { makeView } from "../base/views.js";
 const BLOCK_BYTES = 65_536;
 /** From here on a block of its own is cheaper than a copy. */
 export const BULK_BYTES = 16_384;
+
+/** 16 MiB of blocks. From there on the copies are made, which cost the server a fifth more at worst. */
+const MAX_HOLDERS = 256;
 
 /** Where reads go that are expected to bring little. */
 export const SCRATCH: Buffer = Buffer.allocUnsafeSlow(BLOCK_BYTES);
@@ -50,4 +53,14 @@ export function copyOut(count: number): Buffer {
 /** A block for a read that is expected to bring much. */
 export function newBlock(): Buffer {
   return Buffer.allocUnsafeSlow(BLOCK_BYTES);
+}
+
+let holders = 0;
+
+/** Begins or ends that a connection has blocks of its own. @param holds whether it has them so far. Returns whether it may have them from now on. */
+export function holdBlocks(holds: boolean, wants: boolean): boolean {
+  if (holds === wants) return holds;
+  if (wants && holders === MAX_HOLDERS) return false;
+  holders += wants ? 1 : -1;
+  return wants;
 }

@@ -237,6 +237,7 @@ export class TlsHandleWire implements Wire {
   /** @internal */
   handleClose(): void {
     this.#sending.stop();
+    this.#memory.stop();
     this.#events?.handleClose();
   }
 

@@ -5,7 +5,7 @@
  * copied out. After a long one it goes into a part of a block of the connection's own, and is handed on as it is; a block has room for four.
  */
 import { makeView } from "../base/views.js";
-import { copyOut, newBlock, SCRATCH } from "./read-memory.js";
+import { copyOut, holdBlocks, newBlock, SCRATCH } from "./read-memory.js";
 
 /** The longest record, decrypted. */
 const RECORD_BYTES = 16_384;
@@ -17,6 +17,7 @@ export class TlsMemory {
   current: Buffer = SCRATCH;
   #block: Buffer | null = null;
   #blockUsed = 0;
+  #holdsBlocks = false;
 
   /** What was read: the first `count` bytes. Nobody writes there any more, if `next()` is called next. */
   take(count: number): Buffer {
@@ -27,8 +28,17 @@ export class TlsMemory {
   next(count: number, wanted: Buffer | null): Buffer | undefined {
     const last = this.current;
     const isWanted = wanted !== null && wanted.length > 0; // the engine would turn in circles for room in nothing
-    this.current = isWanted ? wanted : count < LONG_BYTES ? this.#shared() : this.#ownPart();
+    if (isWanted) this.current = wanted;
+    else {
+      this.#holdsBlocks = holdBlocks(this.#holdsBlocks, count >= LONG_BYTES);
+      this.current = this.#holdsBlocks ? this.#ownPart() : this.#shared();
+    }
     return this.current === last ? undefined : this.current;
+  }
+
+  /** Nothing is read any more. */
+  stop(): void {
+    this.#holdsBlocks = holdBlocks(this.#holdsBlocks, false);
   }
 
   #shared(): Buffer {

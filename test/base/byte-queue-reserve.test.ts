@@ -209,3 +209,109 @@ describe("what was reserved in a ByteQueue", () => {
     });
   }
 });
+
+describe("ByteQueue.release", () => {
+  const isIn = (memory: Buffer, bytes: Buffer): boolean => bytes.buffer === memory.buffer;
+
+  it("copies the little that has come, and what the system reads there once more", () => {
+    const queue = new ByteQueue();
+    const memory = reserved(queue);
+    read(queue, memory, 1, 24_999);
+    queue.release();
+    const first = queue.takeAll();
+    read(queue, memory.subarray(24_999), 2, 24_999);
+    const second = queue.takeAll();
+    assert.deepEqual([isIn(memory, first), isIn(memory, second)], [false, false]);
+    assert.deepEqual([first, second], [Buffer.alloc(24_999, 1), Buffer.alloc(24_999, 2)]);
+    assert.deepEqual([first.buffer.byteLength, second.buffer.byteLength], [24_999, 24_999]);
+  });
+
+  it("keeps what is a quarter of the memory, or more", () => {
+    const queue = new ByteQueue();
+    const memory = reserved(queue);
+    read(queue, memory, 1, 25_000);
+    queue.release();
+    assert.ok(isIn(memory, queue.takeAll()));
+    read(queue, memory.subarray(25_000), 2, 25_000);
+    assert.ok(isIn(memory, queue.takeAll()));
+  });
+
+  it("copies what the system reads there behind other bytes", () => {
+    const queue = new ByteQueue();
+    const memory = reserved(queue);
+    read(queue, memory, 1, 10);
+    queue.release();
+    read(queue, memory.subarray(10), 2, 20_000);
+    queue.skip(10);
+    const second = queue.takeAll();
+    assert.equal(second.buffer.byteLength, 20_000);
+    assert.deepEqual(second, Buffer.alloc(20_000, 2));
+  });
+
+  it("looks at the next bytes only, wherever they are from", () => {
+    for (const size of [1, 2000]) {
+      const queue = new ByteQueue();
+      const memory = reserved(queue);
+      read(queue, memory, 1, 10);
+      queue.release();
+      const other = Buffer.alloc(size);
+      queue.push(other);
+      queue.skip(10);
+      assert.equal(queue.takeAll().length, size);
+      queue.push(memory.subarray(10, 20));
+      assert.ok(isIn(memory, queue.takeAll()));
+    }
+  });
+
+  it("leaves other bytes of much memory as they are", () => {
+    const queue = new ByteQueue();
+    const memory = reserved(queue);
+    read(queue, memory, 1, 10);
+    queue.release();
+    queue.clear();
+    const other = Buffer.alloc(MESSAGE_BYTES).subarray(0, 10);
+    queue.push(other);
+    assert.equal(queue.takeAll(), other);
+  });
+
+  it("does nothing where nothing was reserved, or all of it has come", () => {
+    const queue = new ByteQueue();
+    queue.release();
+    const memory = reserved(queue);
+    read(queue, memory, 1, MESSAGE_BYTES);
+    queue.release();
+    assert.ok(isIn(memory, queue.takeAll()));
+    queue.push(memory.subarray(0, 1));
+    assert.ok(isIn(memory, queue.takeAll()));
+  });
+
+  it("finds what has come where something was put back before it, and taken again", () => {
+    const queue = new ByteQueue();
+    const memory = reserved(queue);
+    read(queue, memory, 1, 1000);
+    queue.unshift(Buffer.from("put back"));
+    queue.skip(8);
+    queue.release();
+    const left = queue.takeAll();
+    assert.deepEqual(left, Buffer.alloc(1000, 1));
+    assert.equal(left.buffer.byteLength, 1000);
+  });
+
+  it("does not take for the beginning of the message what is not", () => {
+    const queue = new ByteQueue();
+    const memory = reserved(queue);
+    read(queue, memory, 1, 1000);
+    queue.take(500);
+    queue.release();
+    assert.deepEqual(queue.takeAll(), Buffer.alloc(500, 1));
+  });
+
+  it("is done, too, where other bytes come than those that were reserved for", () => {
+    const queue = new ByteQueue();
+    const memory = reserved(queue);
+    read(queue, memory, 1, 1000);
+    queue.push(Buffer.alloc(2000, 2));
+    assert.equal(isIn(memory, queue.take(1000)), false);
+    assert.deepEqual(queue.takeAll(), Buffer.alloc(2000, 2));
+  });
+});

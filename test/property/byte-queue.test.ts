@@ -12,7 +12,7 @@ type Operation =
   | { readonly name: "reserve"; readonly count: number }
   | { readonly name: "arrive"; readonly part: number; readonly text: string }
   | { readonly name: "takeThroughByte"; readonly byte: number; readonly limit: number }
-  | { readonly name: "takeAll" | "clear" }
+  | { readonly name: "takeAll" | "clear" | "release" }
   | { readonly name: "copy"; readonly from: number; readonly to: number }
   | { readonly name: "indexOf"; readonly needle: Buffer; readonly from: number; readonly to: number }
   | { readonly name: "matches"; readonly needle: Buffer; readonly from: number };
@@ -24,12 +24,17 @@ const needle = fc.string({ unit: fc.constantFrom("a", "b"), minLength: 1, maxLen
 // On both sides of 1 KiB, where small chunks end, and of 64 KiB, where blocks do.
 const large = fc.constantFrom(1019, 1023, 1024, 1030, 70_000).chain((size) => letters.map((text) => Buffer.alloc(size, text)));
 
+// Parts of what sockets read into, on both sides of a quarter of it.
+const partOfBlock = fc
+  .constantFrom(1023, 1024, 5000, 16_383, 16_384, 40_000)
+  .chain((size) => letters.map((text) => Buffer.alloc(65_536, text).subarray(65_536 - size)));
+
 const anyOperation: fc.Arbitrary<Operation> = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.record({
       name: fc.constantFrom("push" as const, "push" as const, "push" as const, "unshift" as const),
-      bytes: fc.oneof({ weight: 5, arbitrary: letters }, { weight: 2, arbitrary: large }),
+      bytes: fc.oneof({ weight: 5, arbitrary: letters }, { weight: 2, arbitrary: large }, { weight: 1, arbitrary: partOfBlock }),
     }),
   },
   { weight: 4, arbitrary: fc.record({ name: fc.constantFrom("take" as const, "skip" as const), part }) },
@@ -44,7 +49,7 @@ const anyOperation: fc.Arbitrary<Operation> = fc.oneof(
       limit: fc.integer({ min: 0, max: 20 }),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ name: fc.constantFrom("takeAll" as const, "clear" as const) }) },
+  { weight: 1, arbitrary: fc.record({ name: fc.constantFrom("takeAll" as const, "clear" as const, "release" as const) }) },
   { weight: 1, arbitrary: fc.record({ name: fc.constant("copy" as const), from: part, to: part }) },
   { weight: 4, arbitrary: fc.record({ name: fc.constant("indexOf" as const), needle, from: part, to: part }) },
   { weight: 2, arbitrary: fc.record({ name: fc.constant("matches" as const), needle, from: part }) },
@@ -111,6 +116,9 @@ function apply(queue: ByteQueue, model: Buffer, operation: Operation, surroundin
     case "skip":
       queue.skip(at(operation.part));
       return model.subarray(at(operation.part));
+    case "release":
+      queue.release();
+      return model;
     case "clear":
       queue.clear();
       return Buffer.alloc(0);

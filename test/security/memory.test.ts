@@ -2,6 +2,8 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { IncompleteReadError, StreamReader } from "asyncio-streams";
+import { collectGarbage } from "../support/garbage.js";
 import { type End, kinds, openPair, type Pair } from "../support/pairs.js";
 import { runtime } from "../support/runtime.js";
 import { tcpTls } from "../support/tls-kinds.js";
@@ -30,13 +32,31 @@ const PIECES: readonly [long: number, short: number][] = [
   [20_000, 1_500],
   [4_096, 1_024],
   [16_384, 1],
+  [1_024, 1],
 ];
 const PIECES_BYTES = 200_000;
+
+/** So many bytes come, are read and leave an idle connection: the last read has brought much, over TLS too. */
+const LONG_BYTES = 32_768;
+/** More than may hold memory for such reads: 256 blocks of 64 KiB. */
+const LONG_CONNECTIONS = 400;
+const MOST_BLOCK_BYTES = 256 * 65_536;
+
+/** What is behind all that is in the reader. Reads it. */
+async function memoryBehind(reader: StreamReader): Promise<number> {
+  const memories = new Set<ArrayBufferLike>();
+  while (reader.bufferedLength > 0) memories.add((await reader.read(1)).buffer);
+  return [...memories].reduce((sum, memory) => sum + memory.byteLength, 0);
+}
+
+function checkMemory(memory: number, buffered: number): void {
+  assert.ok(memory <= 5 * buffered + 131_072, `${memory} bytes for ${buffered}`);
+}
 
 for (const kind of [...kinds, tcpTls]) {
   for (const [long, short] of PIECES) {
     describe(`what a reader over ${kind.name} holds, in pieces of ${long} and ${short} bytes`, () => {
-      it("keeps alive four times as much memory at most, and 128 KiB", async () => {
+      it("keeps alive five times as much memory at most, and 128 KiB", async () => {
         await using pair = await openPair(kind, { client: { limit: PIECES_BYTES } });
         const { reader } = pair.client;
         let sent = 0;
@@ -47,13 +67,47 @@ for (const kind of [...kinds, tcpTls]) {
             await until(() => reader.bufferedLength === sent);
           }
         }
-        const memories = new Set<ArrayBufferLike>();
-        for (let taken = 0; taken < sent; taken += 1) memories.add((await reader.read(1)).buffer);
-        const kept = [...memories].reduce((sum, memory) => sum + memory.byteLength, 0);
-        assert.ok(kept <= 4 * sent + 131_072, `${kept} bytes for ${sent}`);
+        checkMemory(await memoryBehind(reader), sent);
       });
     });
   }
+
+  describe(`what a reader over ${kind.name} holds`, () => {
+    it("keeps no more alive where the program puts back what comes, piece by piece", async () => {
+      await using pair = await openPair(kind);
+      const { reader } = pair.client;
+      for (let sent = 1; sent <= 500; sent += 1) {
+        pair.peer.writer.write("x");
+        await until(() => reader.bufferedLength === sent);
+        reader.unread(await reader.read(1));
+      }
+      checkMemory(await memoryBehind(reader), 500);
+    });
+
+    it("keeps no more alive after a readexactly() of much that was given up", async () => {
+      await using pair = await openPair(kind);
+      const { reader } = pair.client;
+      const given = new AbortController();
+      const reading = reader.readexactly(16_000_000, { signal: given.signal });
+      pair.peer.writer.write("first\n");
+      await until(() => reader.bufferedLength === 6);
+      given.abort();
+      await assert.rejects(reading, { name: "AbortError" });
+      for (const line of ["first\n", "second\n", "third\n"]) {
+        if (line !== "first\n") pair.peer.writer.write(line);
+        const read = await reader.readline();
+        assert.equal(read.toString(), line);
+        assert.ok(read.buffer.byteLength <= 65_536, `${read.buffer.byteLength} bytes behind ${line}`);
+      }
+      const last = reader.readexactly(16_000_000);
+      pair.peer.writer.write("last");
+      pair.peer.writer.close();
+      await assert.rejects(
+        last,
+        ({ partial }: IncompleteReadError) => partial.toString() === "last" && partial.buffer.byteLength <= 65_536,
+      );
+    });
+  });
 
   describe(`a Buffer that was read over ${kind.name}`, () => {
     it("shows nothing of other connections, and stays as it was", async () => {
@@ -67,21 +121,30 @@ for (const kind of [...kinds, tcpTls]) {
   });
 
   describe(`connections over ${kind.name}`, () => {
-    it("keeps no memory for connections that are idle", { skip: runtime !== "node" ? "only Node tells of it" : false }, async () => {
-      const pairs: Pair[] = [];
-      pairs.push(await openPair(kind));
-      await exchange(pairs[0] as Pair, 0);
-      const before = process.memoryUsage().arrayBuffers;
-      for (let index = 0; index < 40; index += 1) {
-        const pair = await openPair(kind);
-        pair.peer.writer.write("hello\n");
-        await pair.client.reader.readline();
-        pairs.push(pair);
-      }
-      // A block for each end would be 5 MiB.
-      const more = process.memoryUsage().arrayBuffers - before;
-      if (kind !== tcpTls) assert.ok(more < 40 * 32_768, `${more} bytes`);
-      for (const pair of pairs) await pair[Symbol.asyncDispose]();
-    });
+    for (const [what, connections, length, most] of [
+      ["none for connections that are idle", 40, 6, 0],
+      ["16 MiB at most for connections that are idle after long messages", LONG_CONNECTIONS, LONG_BYTES, MOST_BLOCK_BYTES],
+    ] as const) {
+      it(`keep ${what}`, { skip: runtime !== "node" && "only Node tells of it" }, async () => {
+        const message = Buffer.alloc(length);
+        const pairs: Pair[] = [];
+        const add = async (): Promise<void> => {
+          const pair = await openPair(kind);
+          pair.peer.writer.write(message);
+          await pair.client.reader.readexactly(length);
+          pairs.push(pair);
+        };
+        await add();
+        await collectGarbage();
+        const before = process.memoryUsage().arrayBuffers;
+        for (let index = 0; index < connections; index += 1) await add();
+        await collectGarbage();
+        const more = process.memoryUsage().arrayBuffers - before;
+        assert.ok(more < most + 400_000, `${more} bytes`);
+        // Those that are gone do not count.
+        assert.ok(more > most - 2 * 65_536, `${more} bytes`);
+        for (const pair of pairs) await pair[Symbol.asyncDispose]();
+      });
+    }
   });
 }
