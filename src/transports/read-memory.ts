@@ -7,7 +7,7 @@
  * an idle connection holds no memory for reading, and a short message costs a short copy instead of the 64 KiB that Node allocates for each read.
  *
  * Where a connection brings much at a time, a copy would cost more than memory: after a read of at least BULK_BYTES it reads into blocks of its own, which are handed on as
- * they are, until a read brings little again. As nobody can tell when that will be, no more than MAX_HOLDERS connections have such blocks at a time: idle ones would hold them, too.
+ * they are, until a read brings little again. Nobody can tell when that will be, and idle ones hold theirs until then, so no more than MAX_HOLDERS have such blocks at a time.
  *
  * What a chunk keeps alive: the arena it lies in, or its block, 64 KiB at most. A chunk's `buffer` (the `ArrayBuffer` behind it) may hold bytes that other connections of the process have
  * received, as Node's own pooled buffers may; the chunk itself shows none of them.
@@ -19,7 +19,7 @@ const BLOCK_BYTES = 65_536;
 /** From here on a block of its own is cheaper than a copy. */
 export const BULK_BYTES = 16_384;
 
-/** 16 MiB of blocks. From there on the copies are made, which cost the server a fifth more at worst. */
+/** Connections that may have blocks of their own at a time: 16 MiB in all. What others read is copied. */
 const MAX_HOLDERS = 256;
 
 /** Where reads go that are expected to bring little. */

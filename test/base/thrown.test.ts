@@ -1,5 +1,5 @@
 /** What becomes of what is thrown: errors of this realm and of others, and what is no error at all. */
-
+import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { runInNewContext } from "node:vm";
