@@ -212,6 +212,14 @@ describe("ByteQueue memory", () => {
     }
   });
 
+  it("takes a block that is just long enough", () => {
+    for (const size of [1024, 2048]) {
+      const queue = queueOf("first", partOfBlock(size));
+      queue.skip(5);
+      assert.equal(queue.take(size).buffer.byteLength, size);
+    }
+  });
+
   it("keeps alive no more where pieces are put back between others", () => {
     const queue = new ByteQueue();
     for (let index = 0; index < 3_000; index += 1) {
