@@ -23,13 +23,21 @@ export interface SignalOptions {
 /** As much of a value as a message shows. */
 const MAX_SHOWN_CHARACTERS = 80;
 
-/** A value as it is shown in a message: on one line and cut where it would be long, an object of a class by the name of that. */
+/** A value as it is shown in a message: on one line and cut where it would be long, an object of a class by the name of that. Never throws. */
 export function show(value: unknown): string {
+  try {
+    return shown(value);
+  } catch {
+    return "a value that throws when it is looked at";
+  }
+}
+
+function shown(value: unknown): string {
   const name = classOf(value);
   if (name !== null) return `an instance of ${name}`;
   const text = inspect(value, { depth: 0, breakLength: Infinity, maxStringLength: 40, maxArrayLength: 5 });
-  const shown = text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}...` : text;
-  return typeof value === "object" || typeof value === "function" || value === undefined ? shown : `${typeof value} ${shown}`;
+  const short = text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}...` : text;
+  return typeof value === "object" || typeof value === "function" || value === undefined ? short : `${typeof value} ${short}`;
 }
 
 /** The class of an object whose insides would tell less than its name: not of plain objects, arrays and bytes. */
@@ -39,6 +47,8 @@ function classOf(value: unknown): string | null {
   return typeof name === "string" && name !== "" && name !== "Object" ? name : null;
 }
 
+const INVALID_TYPE = { code: "ERR_INVALID_ARG_TYPE" } as const;
+
 /** A number outside what is allowed. */
 export function outOfRange(name: string, allowed: string, value: unknown): RangeError {
   return Object.assign(new RangeError(`${name} must be ${allowed}, not ${show(value)}`), { code: "ERR_OUT_OF_RANGE" as const });
@@ -46,7 +56,7 @@ export function outOfRange(name: string, allowed: string, value: unknown): Range
 
 /** A value of a type that is not allowed. */
 export function invalidType(name: string, allowed: string, value: unknown): TypeError {
-  return Object.assign(new TypeError(`${name} must be ${allowed}, not ${show(value)}`), { code: "ERR_INVALID_ARG_TYPE" as const });
+  return Object.assign(new TypeError(`${name} must be ${allowed}, not ${show(value)}`), INVALID_TYPE);
 }
 
 /** A value, or a combination of options, that cannot be meant. */
@@ -81,7 +91,11 @@ export function checkFunction(name: string, value: unknown): void {
 
 /** Whether it is an error, also one of another realm, which is no `instanceof Error`: a test runner may have one for each file. */
 export function isError(value: unknown): value is Error {
-  return value instanceof Error || types.isNativeError(value);
+  try {
+    return value instanceof Error || types.isNativeError(value);
+  } catch {
+    return false; // a proxy that throws when it is asked
+  }
 }
 
 /** Checks an error. */
@@ -89,10 +103,17 @@ export function checkError(name: string, value: unknown): void {
   if (!isError(value)) throw invalidType(name, "an Error", value);
 }
 
-/** Checks a protocol: whatever can receive is one. */
+/** The methods that a protocol may lack, as `BaseProtocol` has them: they do nothing. */
+const OPTIONAL_METHODS = ["connectionMade", "eofReceived", "connectionLost", "pauseWriting", "resumeWriting", "shutdownRequested"] as const;
+
+/** Checks a protocol: whatever can receive is one. A method that is there, and is no function, is a slip. */
 export function checkProtocol(name: string, value: unknown): void {
-  const { dataReceived } = (value ?? {}) as { readonly dataReceived?: unknown };
-  if (typeof dataReceived !== "function") throw invalidType(name, "a Protocol, which has at least dataReceived()", value);
+  const protocol = (value ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof protocol["dataReceived"] !== "function") throw invalidType(name, "a Protocol, which has at least dataReceived()", value);
+  for (const method of OPTIONAL_METHODS) {
+    const found = protocol[method];
+    if (found !== undefined && typeof found !== "function") throw invalidType(`${method} of ${name}`, "a function", found);
+  }
 }
 
 /** Checks an options object: a number or a string in its place is a slip that would otherwise pass silently. */
@@ -109,11 +130,29 @@ export function checkSignal(value: AbortSignal | undefined): AbortSignal | undef
   return value;
 }
 
+/** Of every typed array. Taken once: an object may have properties of these names that say something else. */
+const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
+const lengthOf = getter(typedArray, "length");
+const byteOffsetOf = getter(typedArray, "byteOffset");
+const bufferOf = getter(typedArray, "buffer") as (this: unknown) => ArrayBufferLike;
+
+function getter(prototype: object, name: string): (this: unknown) => unknown {
+  return Object.getOwnPropertyDescriptor(prototype, name)?.get as (this: unknown) => unknown;
+}
+
+/**
+ * Whether it is a `Uint8Array`, of whatever realm. Its internal slot decides: an object with the prototype is none, nor is a proxy, nor is one that says it has another length
+ * than it has, because the system would send that many bytes of memory.
+ */
+export function isBytes(value: unknown): value is Uint8Array {
+  return types.isUint8Array(value) && value.length === lengthOf.call(value);
+}
+
 /** Bytes or text as bytes, without a copy where they are bytes already. */
 export function toBytes(name: string, data: Data): Uint8Array {
   if (typeof data === "string") return Buffer.from(data);
-  if (data instanceof Uint8Array) {
-    if (data.length === 0 && isDetached(data)) throw invalidType(name, "bytes whose memory was not given away (detached)", data);
+  if (isBytes(data)) {
+    if (data.length === 0) refuseLostMemory(name, data);
     return data;
   }
   throw invalidType(name, "a Uint8Array or a string", data);
@@ -121,17 +160,36 @@ export function toBytes(name: string, data: Data): Uint8Array {
 
 /** Checks several pieces; returns the bytes of each, or throws before any is used. One piece is a list, too. */
 export function toPieces(list: Iterable<Data>): Uint8Array[] {
-  if (typeof list === "string" || list instanceof Uint8Array) return [toBytes("list", list)];
-  if (typeof (list as Partial<Iterable<Data>> | null | undefined)?.[Symbol.iterator] !== "function") {
+  if (typeof list === "string" || isBytes(list)) return [toBytes("list", list)];
+  if (types.isUint8Array(list) || typeof (list as Partial<Iterable<Data>> | null | undefined)?.[Symbol.iterator] !== "function") {
     throw invalidType("list", "an iterable of Uint8Arrays and strings", list);
   }
-  return Array.from(list, (data, index) => toBytes(`list[${index}]`, data));
+  const pieces: Uint8Array[] = [];
+  for (const data of list) pieces.push(toBytes(`list[${pieces.length}]`, data));
+  return pieces;
 }
 
-/** A view of memory that was given away has no bytes, and would silently be nothing. */
-function isDetached({ buffer }: Uint8Array): boolean {
+/** Checks that a view without bytes was made so: one whose memory is gone has none either, and would silently be nothing. */
+function refuseLostMemory(name: string, view: Uint8Array): void {
+  const lost = lostMemory(view);
+  if (lost !== null) throw Object.assign(new TypeError(`${name} must be bytes whose memory is there, not ${lost}`), INVALID_TYPE);
+}
+
+/** What has become of the memory of a view without bytes; `null`: it is there. */
+export function lostMemory(view: Uint8Array): string | null {
   try {
-    return new Uint8Array(buffer).length < 0; // Node 20 has no `detached`, but refuses the view
+    keysOf.call(view); // Node 20 has no `detached`, but every method refuses a view whose memory is gone
+    return null;
+  } catch {
+    return isDetached(bufferOf.call(view)) ? "0 bytes in a detached buffer" : "0 bytes in a buffer that was made smaller";
+  }
+}
+
+const keysOf = Uint8Array.prototype.keys as (this: unknown) => unknown;
+
+function isDetached(buffer: ArrayBufferLike): boolean {
+  try {
+    return new Uint8Array(buffer).length < 0;
   } catch {
     return true;
   }
@@ -139,5 +197,6 @@ function isDetached({ buffer }: Uint8Array): boolean {
 
 /** The same memory as a `Buffer`. */
 export function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (Buffer.isBuffer(bytes)) return bytes;
+  return Buffer.from(bufferOf.call(bytes), byteOffsetOf.call(bytes) as number, lengthOf.call(bytes) as number);
 }

@@ -4,7 +4,7 @@
  * Promises: finds the match that ends first, and of those that end together the shortest separator; remembers how far it has looked, so
  * that data that comes in small pieces is looked at once (but for a separator's length). CPython: `StreamReader.readuntil`.
  */
-import { type Data, invalidType, invalidValue, toBytes } from "./arguments.js";
+import { type Data, invalidType, invalidValue, isBytes, toBytes } from "./arguments.js";
 import type { ByteQueue } from "./byte-queue.js";
 
 /**
@@ -22,16 +22,23 @@ export interface Match {
 /** The separators of a `readuntil()` as bytes, shortest first. */
 export function parseSeparators(separator: Data | readonly Data[]): Uint8Array[] {
   if (!Array.isArray(separator)) {
-    if (typeof separator !== "string" && !(separator instanceof Uint8Array)) {
+    if (typeof separator !== "string" && !isBytes(separator)) {
       throw invalidType("separator", "a Uint8Array, a string or an array of these", separator);
     }
-    if (separator.length === 0) throw invalidValue("separator must be at least one byte, not empty");
-    return [toBytes("separator", separator)];
+    const bytes = ownBytes("separator", separator);
+    if (bytes.length === 0) throw invalidValue("separator must be at least one byte, not empty");
+    return [bytes];
   }
   if (separator.length === 0) throw invalidValue("separator must contain at least one element, not be an empty array");
-  const separators = separator.map((one: Data, index) => toBytes(`separator[${index}]`, one));
+  const separators = separator.map((one: Data, index) => ownBytes(`separator[${index}]`, one));
   if (separators.some((one) => one.length === 0)) throw invalidValue("every separator must be at least one byte, not empty");
   return separators.sort((a, b) => a.length - b.length);
+}
+
+/** Copies bytes: the search goes on while the program may change them, or give their memory away. */
+function ownBytes(name: string, data: Data): Uint8Array {
+  const bytes = toBytes(name, data);
+  return typeof data === "string" ? bytes : Buffer.from(bytes);
 }
 
 export class SeparatorSearch {

@@ -1,19 +1,51 @@
-/** What to do with a value that code of the user's has thrown, which need not be an error. */
+/** What to do with a value that code of the program's has thrown, which need not be an error; and with the promise that such code has returned. */
 import { isError, show } from "./arguments.js";
 
-/** It as an error: as it is, or as the `cause` of one that says where it came from, such as "a protocol threw". */
+/** Converts any thrown value to an error: as it is, or as the `cause` of one that says where it came from, such as "a protocol threw". */
 export function asError(thrown: unknown, whence: string): Error {
   if (isError(thrown)) return thrown;
   return Object.assign(new Error(`${whence} ${show(thrown)}`, { cause: thrown }), { code: "ERR_NOT_AN_ERROR" as const });
 }
 
-/** It as text for a warning: the stack of an error, or what else it is. */
+/** Describes a thrown value for a warning: the stack of an error, or the value as text. Never throws. */
 export function describe(thrown: unknown): string {
-  return isError(thrown) ? (thrown.stack ?? `${thrown.name}: ${thrown.message}`) : show(thrown);
+  if (!isError(thrown)) return show(thrown);
+  try {
+    return String(thrown.stack ?? `${thrown.name}: ${thrown.message}`);
+  } catch {
+    return show(thrown);
+  }
 }
 
-/** Tells of it where nobody is left to be told. */
+/** Last resort: emits a process warning. */
 export function warnOf(thrown: unknown): void {
-  // Node: takes errors of its own realm only.
-  process.emitWarning(thrown instanceof Error ? thrown : describe(thrown));
+  try {
+    process.emitWarning(thrown as Error);
+  } catch {
+    process.emitWarning(describe(thrown)); // Node: takes errors of its own realm only
+  }
+}
+
+/**
+ * Calls a function of the program's, and tells what comes of it: of a promise, when it settles.
+ *
+ * Takes a promise of another realm and any other thenable for what they are. Whatever throws, the function or a `then` of its result, is a failure.
+ *
+ * @param onFailure called with what was thrown, or with what the promise was rejected with; must not throw
+ * @param onSettled called when a promise was fulfilled, and not for any other result
+ */
+export function callForeign(call: () => unknown, onFailure: (error: unknown) => void, onSettled?: () => void): void {
+  try {
+    const result = call();
+    if (!isThenable(result)) return;
+    // In a job of its own, which takes care of a `then` that throws, or calls back twice.
+    new Promise((resolve) => resolve(result)).then(onSettled, onFailure);
+  } catch (error) {
+    onFailure(error);
+  }
+}
+
+function isThenable(value: unknown): boolean {
+  if ((typeof value !== "object" && typeof value !== "function") || value === null) return false;
+  return typeof (value as { readonly then?: unknown }).then === "function";
 }

@@ -5,6 +5,8 @@
  * for any number of waits, and any number of aborted waits may pass while the thing waited for is still to come.
  */
 import { checkInteger, checkOptions, checkSignal, type SignalOptions } from "./arguments.js";
+import { nameCallers, rejectionNamingCallers } from "./async-stacks.js";
+import { clearTimeout, setTimeout } from "./scheduling.js";
 
 /** Already fulfilled, and shared: calls that need not wait return it without making a promise. */
 export const DONE: Promise<void> = Promise.resolve();
@@ -28,8 +30,29 @@ export function waitEnd(options: SignalOptions | undefined): WaitEnd | undefined
   const signal = checkSignal(options.signal);
   const { timeout } = options;
   if (timeout !== undefined) checkInteger("timeout", timeout, 0, MAX_TIMEOUT_MS);
-  signal?.throwIfAborted();
+  throwIfAborted(signal);
   return timeout === undefined ? signal : new Deadline(timeout, signal);
+}
+
+/** Why a signal was aborted. One of a polyfill may have no `reason`, and a getter of its own may throw: then that is the reason. */
+export function abortReason(signal: AbortSignal | undefined): unknown {
+  try {
+    const reason: unknown = signal?.reason;
+    return reason === undefined ? new DOMException("this operation was aborted", "AbortError") : reason;
+  } catch (error) {
+    return error;
+  }
+}
+
+/** Throws a signal's reason if it has been aborted. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw abortReason(signal);
+}
+
+/** Rejects a wait that has been ended, with the reason. An error that is made here names who has waited; a signal's is the program's own. */
+export function rejectEnded(end: WaitEnd, resolve: (rejection: Promise<never>) => void, reject: (reason: unknown) => void): void {
+  if (end instanceof Deadline && end.passed) resolve(rejectionNamingCallers(end.reason));
+  else reject(end instanceof Deadline ? end.reason : abortReason(end));
 }
 
 /**
@@ -49,18 +72,23 @@ export class Deadline {
     this.#signal = signal;
   }
 
+  /** Whether the time has passed; otherwise it is the signal that ends the wait. */
+  get passed(): boolean {
+    return this.#passed;
+  }
+
   /** Why the wait has ended. */
   get reason(): unknown {
-    if (!this.#passed) return this.#signal?.reason;
+    if (!this.#passed) return abortReason(this.#signal);
     return new DOMException(`the call took longer than its time-out of ${this.#timeoutMs} ms`, "TimeoutError");
   }
 
   begin(callback: () => void): void {
+    onceAborted(this.#signal, callback); // first, since it throws if the signal does
     this.#timer = setTimeout(() => {
       this.#passed = true;
       callback();
     }, this.#timeoutMs);
-    onceAborted(this.#signal, callback);
   }
 
   end(callback: () => void): void {
@@ -76,10 +104,18 @@ export async function waitThroughout(end: WaitEnd | undefined, call: (signal: Ab
     return;
   }
   const controller = new AbortController();
-  const onEnd = (): void => controller.abort(end.reason);
+  let reason: unknown;
+  const onEnd = (): void => {
+    reason = end.reason;
+    controller.abort(reason);
+  };
   end.begin(onEnd);
   try {
     await call(controller.signal);
+  } catch (error) {
+    if (!controller.signal.aborted) throw error;
+    if (end.passed) nameCallers(reason);
+    throw error === controller.signal.reason ? reason : error; // the controller of an old polyfill takes no reason
   } finally {
     end.end(onEnd);
   }
@@ -108,13 +144,13 @@ export function onceAborted(signal: WaitEnd | undefined, callback: () => void): 
       for (const one of callbacks) one();
     };
     watch = { callbacks, listener };
+    signal.addEventListener("abort", listener, { once: true }); // may throw, and then nothing is watched
     watches.set(signal, watch);
-    signal.addEventListener("abort", listener, { once: true });
   }
   watch.callbacks.add(callback);
 }
 
-/** Takes that back. */
+/** Stops watching for that. */
 export function forgetAborted(signal: WaitEnd | undefined, callback: () => void): void {
   if (signal === undefined) return;
   if (signal instanceof Deadline) {
@@ -126,13 +162,15 @@ export function forgetAborted(signal: WaitEnd | undefined, callback: () => void)
   watch.callbacks.delete(callback);
   if (watch.callbacks.size > 0) return;
   watches.delete(signal);
-  signal.removeEventListener("abort", watch.listener);
+  try {
+    signal.removeEventListener("abort", watch.listener);
+  } catch {
+    // A signal that does not let go; nobody is called any more.
+  }
 }
 
-interface Waiter {
-  resolve(): void;
-  reject(reason: unknown): void;
-}
+/** Ends one wait: with nothing, or with a rejection. */
+type Waiter = (rejection?: Promise<never>) => void;
 
 /** Those who wait for one event. Most events are never waited for, so the list is made when the first one comes. */
 export class Waiters {
@@ -143,40 +181,33 @@ export class Waiters {
     const waiting = (this.#waiting ??= new Set());
     return new Promise<void>((resolve, reject) => {
       if (signal === undefined) {
-        waiting.add({ resolve, reject });
+        waiting.add(resolve);
         return;
       }
       const onAbort = (): void => {
         waiting.delete(waiter);
-        const { reason } = signal;
         forgetAborted(signal, onAbort);
-        reject(reason);
+        rejectEnded(signal, resolve, reject);
       };
-      const waiter: Waiter = {
-        resolve() {
-          forgetAborted(signal, onAbort);
-          resolve();
-        },
-        reject(reason) {
-          forgetAborted(signal, onAbort);
-          reject(reason);
-        },
+      const waiter: Waiter = (rejection) => {
+        forgetAborted(signal, onAbort);
+        resolve(rejection);
       };
+      onceAborted(signal, onAbort); // throws if the signal does
       waiting.add(waiter);
-      onceAborted(signal, onAbort);
     });
   }
 
   /** The event has come: all go on. */
   wake(): void {
-    for (const waiter of this.#takeAll()) waiter.resolve();
+    for (const waiter of this.#takeAll()) waiter();
   }
 
   /** The event will never come: all fail. The reason is only made if somebody waits: an error costs a stack trace. */
   fail(makeReason: () => unknown): void {
     if (this.#waiting === null) return;
     const reason = makeReason();
-    for (const waiter of this.#takeAll()) waiter.reject(reason);
+    for (const waiter of this.#takeAll()) waiter(rejectionNamingCallers(reason));
   }
 
   #takeAll(): Iterable<Waiter> {

@@ -89,10 +89,10 @@ export function readInOneAttempt<T>(
 ): Promise<T | null> {
   try {
     checkReader(reader);
+    return reader.incoming.perform("readFrame", makeAttempt(reader.incoming), options, WAITS_ALONE);
   } catch (error) {
     return Promise.reject(error);
   }
-  return reader.incoming.perform("readFrame", makeAttempt(reader.incoming), options, WAITS_ALONE);
 }
 
 /** Checks where a frame is to be written. */

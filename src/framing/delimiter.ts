@@ -1,5 +1,5 @@
 /** `delimited()`: frames that end in a delimiter. */
-import { type Data, invalidValue, type SignalOptions, toBytes } from "../base/arguments.js";
+import { asBuffer, type Data, invalidValue, type SignalOptions, toBytes } from "../base/arguments.js";
 import { LimitOverrunError } from "../base/errors.js";
 import type { Attempt, Incoming } from "../streams/incoming.js";
 import { messageAttempt } from "../streams/message-attempts.js";
@@ -59,7 +59,7 @@ export function delimited(delimiter: Data, options?: FrameOptions): FrameCodec<B
 
 /** Whether the first delimiter that the peer finds is another than the one we put at the end. */
 function wouldEndEarly(body: Uint8Array, delimiter: Buffer): boolean {
-  if (Buffer.from(body.buffer, body.byteOffset, body.length).includes(delimiter)) return true;
+  if (asBuffer(body).includes(delimiter)) return true;
   const seam = body.subarray(Math.max(0, body.length - delimiter.length + 1));
   return Buffer.concat([seam, delimiter]).indexOf(delimiter) !== seam.length;
 }

@@ -7,6 +7,7 @@
  * read from it. So it waits, is in its handshake, or is served; each of the three can be cut off, and all of them count as connected.
  */
 import type net from "node:net";
+import { queueMicrotask } from "../base/scheduling.js";
 import { asError } from "../base/thrown.js";
 import type { ProtocolFactory, Transport } from "../contracts/connection.js";
 import type { ByteCounts, TransportOwner } from "../contracts/transport-owner.js";

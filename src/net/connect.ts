@@ -5,6 +5,7 @@
  */
 import type net from "node:net";
 import { checkBoolean, checkFunction, checkInteger, checkOptions, checkSignal, invalidType, invalidValue } from "../base/arguments.js";
+import { throwIfAborted } from "../base/waiting.js";
 import type { Protocol, ProtocolFactory, Transport } from "../contracts/connection.js";
 import { now, tellError } from "../transports/diagnostics.js";
 import { adoptConnection, discardSock } from "./adopt.js";
@@ -72,7 +73,7 @@ export async function createUnixConnection<P extends Protocol>(
     if (parsed === undefined && sock === undefined) throw invalidValue("neither path nor sock was given");
     if (parsed !== undefined && sock !== undefined) throw invalidValue("path and sock cannot be given at the same time");
     const tls = checkClientTls(options, undefined);
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     begunAt = now();
     const socket = sock === undefined ? await connectUnix(parsed as UnixPath, signal) : await adoptConnection(sock, "unix");
     orphan = undefined;
@@ -119,7 +120,7 @@ export async function createConnection<P extends Protocol>(
     if (given && sock !== undefined) throw invalidValue("host or port and sock cannot be given at the same time");
     const target = sock === undefined ? checkTarget(host, port, options) : undefined;
     const tls = checkClientTls(options, target?.host);
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     begunAt = now();
     const socket =
       sock === undefined ? await connectTcp(target as TcpTarget, signal) : (await adoptConnection(sock, "tcp")).setNoDelay(true);

@@ -5,7 +5,8 @@
  */
 import type net from "node:net";
 import { checkBoolean, checkInteger, checkOptions, invalidType, invalidValue } from "../base/arguments.js";
-import { describe } from "../base/thrown.js";
+import { callForeign, describe } from "../base/thrown.js";
+import { abortReason, throwIfAborted } from "../base/waiting.js";
 import type { ProtocolFactory } from "../contracts/connection.js";
 import { adoptServer, discardSock } from "./adopt.js";
 import { AdoptedListener } from "./adopted-listener.js";
@@ -113,7 +114,7 @@ export async function createUnixServer(
       if (given !== undefined && !hasFile) throw invalidValue(`${name} is only meaningful with a path in the file system`);
     }
     const cleanupSocket = checkBoolean("cleanupSocket", options?.cleanupSocket) ?? sock === undefined;
-    options?.signal?.throwIfAborted();
+    throwIfAborted(options?.signal);
     if (parsed === undefined) {
       const listener = new AdoptedListener(adoptServer(sock as net.Server | number, "unix"), backlog, cleanupSocket);
       orphan = undefined;
@@ -168,7 +169,7 @@ export async function createServer(
     const reusePort = checkBoolean("reusePort", options?.reusePort) ?? false;
     if (reusePort) checkReusePort();
     const keepAlive = checkBoolean("keepAlive", options?.keepAlive) ?? false;
-    options?.signal?.throwIfAborted();
+    throwIfAborted(options?.signal);
     if (sock !== undefined) {
       const listener = new AdoptedListener(adoptServer(sock, "tcp"), backlog, false);
       orphan = undefined;
@@ -229,13 +230,13 @@ async function openServer(
   const onError = (error: unknown): void => reportServerError(options?.onError, error);
   const server = new Server(listeners, { protocolFactory, tls: config.tls, maxConnections, maxWaiting: config.backlog, onError }, signal);
   try {
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     if (config.startServing) await server.startServing();
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     return server;
   } catch (error) {
     server.close();
-    throw signal?.aborted === true ? signal.reason : error;
+    throw signal?.aborted === true ? abortReason(signal) : error;
   }
 }
 
@@ -245,12 +246,7 @@ function reportServerError(handler: ServerOptions["onError"], error: unknown): v
     warnOfServerError(error);
     return;
   }
-  try {
-    const result: unknown = handler(error);
-    if (result instanceof Promise) result.catch(warnOfServerError);
-  } catch (handlerError) {
-    warnOfServerError(handlerError);
-  }
+  callForeign(() => handler(error), warnOfServerError);
 }
 
 function warnOfServerError(error: unknown): void {

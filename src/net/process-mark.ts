@@ -6,6 +6,7 @@
  * these (elsewhere than on Linux), there are none, and the process id is all.
  */
 import { readFileSync, readlinkSync } from "node:fs";
+import { wallClockMs } from "../base/scheduling.js";
 import { codeOf } from "./system-error.js";
 
 /** What another namespace's process has left is only known by its age: well over what a start can take. */
@@ -21,7 +22,7 @@ export function processMark(): string {
 /** Whether a mark is that of a process that is gone. */
 export function isOfDeadProcess(mark: string, madeMs: number): boolean {
   const [pid = "", rest = ""] = mark.split("-");
-  if (rest.slice(0, 3) !== namespace()) return Date.now() - madeMs > FOREIGN_AGE_MS;
+  if (rest.slice(0, 3) !== namespace()) return wallClockMs() - madeMs > FOREIGN_AGE_MS;
   const id = Number.parseInt(pid, 36);
   if (!isAlive(id)) return true;
   const started = rest.slice(3);

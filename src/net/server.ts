@@ -1,7 +1,8 @@
 /** `Server`: how it listens, and how it ends. Python's `asyncio.Server`, as of 3.13. Where clients come from is told in `listener.ts`, what becomes of them in `clients.ts`. */
 import { checkInteger, checkOptions, checkSignal, type SignalOptions } from "../base/arguments.js";
 import { InvalidStateError } from "../base/errors.js";
-import { checkWaitOptions, forgetAborted, onceAborted, Waiters, waitEnd, waitThroughout } from "../base/waiting.js";
+import { clearTimeout, setTimeout } from "../base/scheduling.js";
+import { checkWaitOptions, forgetAborted, onceAborted, throwIfAborted, Waiters, waitEnd, waitThroughout } from "../base/waiting.js";
 import type { TransportSocket } from "../contracts/extra-info.js";
 import { Clients, type ClientsPolicy, type ServerStats } from "./clients.js";
 import type { Listener } from "./listener.js";
@@ -122,7 +123,7 @@ export class Server implements AsyncDisposable {
           (error: unknown) => started.fail(() => error),
         );
         await started.wait(signal);
-        signal?.throwIfAborted();
+        throwIfAborted(signal);
         if (!this.#closed) await this.#foreverWaiters.wait(signal);
       });
     } catch (error) {
@@ -224,31 +225,22 @@ export class Server implements AsyncDisposable {
     checkOptions("options", options);
     const graceMs = options?.graceMs === undefined ? DEFAULT_GRACE_MS : checkInteger("graceMs", options.graceMs, 0, 2 ** 31 - 1);
     const signal = checkSignal(options?.signal);
+    const deadline = new AbortController();
+    const onDeadline = (): void => deadline.abort();
+    if (signal?.aborted === true) onDeadline();
+    onceAborted(signal, onDeadline); // first, since it throws if the signal does
     this.close();
     const goneBefore = this.#clients.gone;
     this.#clients.requestShutdown();
-    const aborted = await this.#endOfGrace(graceMs, signal);
+    const timer = setTimeout(onDeadline, graceMs);
+    await this.waitClosed({ signal: deadline.signal }).catch(() => {}); // at the deadline
+    clearTimeout(timer);
+    forgetAborted(signal, onDeadline);
+    const aborted = this.#clients.connected;
     this.abortClients();
     await this.waitClosed();
     // Those count, too, who had connected but were only accepted after the call.
     return { finished: this.#clients.gone - goneBefore - aborted, aborted };
-  }
-
-  /** Waits for the clients or the deadline; returns how many are left. */
-  async #endOfGrace(graceMs: number, signal: AbortSignal | undefined): Promise<number> {
-    const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(), graceMs);
-    const onAbort = (): void => deadline.abort();
-    onceAborted(signal, onAbort);
-    try {
-      if (signal?.aborted !== true) await this.waitClosed({ signal: deadline.signal });
-    } catch {
-      // the deadline
-    } finally {
-      clearTimeout(timer);
-      forgetAborted(signal, onAbort);
-    }
-    return this.#clients.connected;
   }
 
   /** For `await using`: `shutdown()` with its default grace period. */

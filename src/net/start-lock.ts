@@ -12,7 +12,7 @@ import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import net from "node:net";
 import { basename, dirname } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
+import { delay } from "../base/scheduling.js";
 import { closeServer, listenOn } from "./net-server.js";
 import { codeOf } from "./system-error.js";
 

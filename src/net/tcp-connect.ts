@@ -6,7 +6,8 @@
  */
 import type net from "node:net";
 import { isError } from "../base/arguments.js";
-import { forgetAborted, onceAborted } from "../base/waiting.js";
+import { clearTimeout, setTimeout } from "../base/scheduling.js";
+import { abortReason, forgetAborted, onceAborted } from "../base/waiting.js";
 import { makeSocket } from "./make-socket.js";
 import type { IpFamily } from "./options.js";
 import { type IpAddress, resolve } from "./resolve.js";
@@ -85,7 +86,7 @@ function staggered(attempts: readonly Attempt[], target: TcpTarget, signal: Abor
     };
     const onAbort = (): void => {
       finish();
-      reject(signal?.reason);
+      reject(abortReason(signal));
     };
     const tryNext = (): void => {
       clearTimeout(timer);
@@ -150,9 +151,9 @@ function interleaved(addresses: readonly IpAddress[], firstCount: number): IpAdd
 function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((resolvePromise, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    onceAborted(signal, onAbort);
+    const onAbort = (): void => reject(abortReason(signal));
     promise.then(resolvePromise, reject).finally(() => forgetAborted(signal, onAbort));
+    onceAborted(signal, onAbort);
   });
 }
 

@@ -1,6 +1,6 @@
 /** Connecting to a Unix socket. */
 import type net from "node:net";
-import { forgetAborted, onceAborted } from "../base/waiting.js";
+import { abortReason, forgetAborted, onceAborted } from "../base/waiting.js";
 import { makeSocket } from "./make-socket.js";
 import type { UnixPath } from "./unix-path.js";
 
@@ -8,13 +8,13 @@ import type { UnixPath } from "./unix-path.js";
 export function connectUnix(path: UnixPath, signal: AbortSignal | undefined): Promise<net.Socket> {
   return new Promise((resolve, reject) => {
     // The signal is not given to Node, which would destroy the connection with it later on.
-    const socket = makeSocket().connect({ path: path.name });
+    const socket = makeSocket();
     const stopWatching = (): void => forgetAborted(signal, onAbort);
     const onAbort = (): void => {
       socket.destroy();
-      reject(signal?.reason);
+      reject(abortReason(signal));
     };
-    onceAborted(signal, onAbort);
+    onceAborted(signal, onAbort); // throws if the signal does
     socket.on("error", (error) => {
       stopWatching();
       reject(error);
@@ -23,5 +23,6 @@ export function connectUnix(path: UnixPath, signal: AbortSignal | undefined): Pr
       stopWatching();
       resolve(socket);
     });
+    socket.connect({ path: path.name });
   });
 }

@@ -27,8 +27,8 @@
  */
 import { chmodSync, chownSync, type Stats } from "node:fs";
 import net from "node:net";
-import { setTimeout as delay } from "node:timers/promises";
 import { InvalidStateError } from "../base/errors.js";
+import { delay, nextTurn } from "../base/scheduling.js";
 import type { TransportSocket } from "../contracts/extra-info.js";
 import type { Wire } from "../transports/wire.js";
 import { HiddenName, isSameFile, unlinkIfThere } from "./hidden-name.js";
@@ -44,7 +44,7 @@ import { checkStale, lookAt, type PublicName, publish } from "./unix-publish.js"
 async function oneLook(): Promise<void> {
   // Deno: accepts in a thread of its own, and turns do not wait for it.
   if (process.versions["deno"] !== undefined) await delay(DENO_ACCEPT_MS);
-  for (let turn = 0; turn < 2; turn += 1) await new Promise((done) => setImmediate(done));
+  for (let turn = 0; turn < 2; turn += 1) await nextTurn();
 }
 
 /** Deno hands over a connection that is there within a millisecond when it is idle; under load it has taken more than twenty. */

@@ -6,7 +6,7 @@
  */
 import { isAbsolute } from "node:path";
 import { fileURLToPath } from "node:url";
-import { invalidType, invalidValue } from "../base/arguments.js";
+import { asBuffer, invalidType, invalidValue, isBytes, toBytes } from "../base/arguments.js";
 import { systemError } from "./system-error.js";
 
 /** The path of a Unix socket: text, bytes, or a `file:` URL. A leading `"\0"` is a name in Linux's abstract namespace. */
@@ -76,20 +76,27 @@ export function fitsSunPath(path: string): boolean {
   return Buffer.byteLength(path) <= MAX_PATH_BYTES;
 }
 
+/** Whether it is a URL, also one of another realm: jsdom has a class of its own. */
+function isUrl(path: Exclude<PathLike, string>): path is URL {
+  return typeof path === "object" && path !== null && "href" in path && typeof path.href === "string";
+}
+
 function toText(path: PathLike): string {
   if (typeof path === "string") {
     if (Buffer.from(path).toString() !== path)
       throw invalidValue(`path must be well-formed text, without half of a surrogate pair: ${JSON.stringify(path)}`);
     return path;
   }
-  if (path instanceof URL) {
-    if (path.protocol !== "file:") throw invalidValue(`path must be a file: URL, not ${path.href}`);
-    return fileURLToPath(path);
+  if (isUrl(path)) {
+    const { href } = path;
+    if (!href.startsWith("file:")) throw invalidValue(`path must be a file: URL, not ${href}`);
+    return fileURLToPath(href);
   }
-  if (!(path instanceof Uint8Array)) throw invalidType("path", "a string, a Uint8Array or a file: URL", path);
+  if (!isBytes(path)) throw invalidType("path", "a string, a Uint8Array or a file: URL", path);
+  const bytes = asBuffer(toBytes("path", path));
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(path);
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
-    throw Object.assign(invalidValue(`path must be UTF-8, which these bytes are not: ${Buffer.from(path).toString("latin1")}`), { cause });
+    throw Object.assign(invalidValue(`path must be UTF-8, which these bytes are not: ${bytes.toString("latin1")}`), { cause });
   }
 }

@@ -18,9 +18,10 @@
  * as that is enough for them; the one that would need more gets the error, and the bytes stay.
  */
 import { asBuffer, checkOptions, type Data, invalidType, type SignalOptions, toBytes } from "../base/arguments.js";
+import { rejectionNamingCallers } from "../base/async-stacks.js";
 import { ByteQueue } from "../base/byte-queue.js";
 import { ConcurrentReadError, InvalidStateError } from "../base/errors.js";
-import { DONE, forgetAborted, onceAborted, type WaitEnd, waitEnd } from "../base/waiting.js";
+import { DONE, forgetAborted, onceAborted, rejectEnded, type WaitEnd, waitEnd } from "../base/waiting.js";
 import type { Transport } from "../contracts/connection.js";
 
 /** Takes its result from the queue and returns it, or returns `undefined` if more data is needed. May throw. */
@@ -51,7 +52,6 @@ const NEVER_CALLED = (): void => {};
 interface Parked {
   readonly reading: Reading<unknown>;
   readonly resolve: (result: never) => void;
-  readonly reject: (reason: unknown) => void;
   readonly signal: WaitEnd | undefined;
   readonly onAbort: () => void;
 }
@@ -136,7 +136,7 @@ export class Incoming {
   fail(error: Error): void {
     if (this.#retryScheduled) this.#retryParked();
     this.#exception = error;
-    if (this.#parked !== null) this.#unpark().reject(error);
+    if (this.#parked !== null) this.#failParked(error);
   }
 
   /** Makes reads throw `error` once the data no longer suffices for them. */
@@ -249,13 +249,14 @@ export class Incoming {
       let onAbort = NEVER_CALLED;
       if (signal !== undefined) {
         onAbort = () => {
+          if (this.#parked?.onAbort !== onAbort) return; // a signal that calls back too often
           this.#unpark();
           this.#regulate();
-          reject(signal.reason);
+          rejectEnded(signal, resolve as never, reject);
         };
-        onceAborted(signal, onAbort);
+        onceAborted(signal, onAbort); // throws if the signal does
       }
-      this.#parked = { reading, resolve, reject, signal, onAbort };
+      this.#parked = { reading, resolve, signal, onAbort };
       this.#regulate();
       this.#endIfIdle();
     });
@@ -269,6 +270,10 @@ export class Incoming {
     return parked;
   }
 
+  #failParked(error: unknown): void {
+    this.#unpark().resolve(rejectionNamingCallers(error) as never);
+  }
+
   #retryParked(): void {
     this.#retryScheduled = false;
     if (this.#parked === null) return;
@@ -277,7 +282,7 @@ export class Incoming {
       if (result !== undefined) this.#unpark().resolve(result as never);
       else if (this.#lossError !== null) throw this.#lossError;
     } catch (error) {
-      this.#unpark().reject(error);
+      this.#failParked(error);
     }
     this.#regulate();
   }

@@ -5,7 +5,7 @@
  * It is where a stream pair meets a transport. On a server it also starts the callback and answers for what the callback throws.
  */
 import { checkFunction } from "../base/arguments.js";
-import { describe } from "../base/thrown.js";
+import { callForeign, describe } from "../base/thrown.js";
 import type { Protocol, Transport } from "../contracts/connection.js";
 import type { StreamReader } from "./reader.js";
 import { StreamWriter } from "./writer.js";
@@ -43,12 +43,7 @@ export function reportClientError(handler: ClientErrorHandler | undefined, error
     warnOfClientError(error);
     return;
   }
-  try {
-    const result: unknown = handler(error, writer);
-    if (result instanceof Promise) result.catch(warnOfClientError);
-  } catch (handlerError) {
-    warnOfClientError(handlerError);
-  }
+  callForeign(() => handler(error, writer), warnOfClientError);
 }
 
 /**
@@ -104,12 +99,7 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
       reportClientError(this.#options?.onClientError, error, writer);
       writer.close();
     };
-    try {
-      const result: unknown = clientConnected(this.#reader as StreamReader, writer, new CallbackContext(this));
-      if (isThenable(result)) result.then(onDone, onFailure);
-    } catch (error) {
-      onFailure(error);
-    }
+    callForeign(() => clientConnected(this.#reader as StreamReader, writer, new CallbackContext(this)), onFailure, onDone);
   }
 
   /**
@@ -200,8 +190,4 @@ class CallbackContext implements ClientContext {
   get signal(): AbortSignal {
     return this.#protocol.shutdownSignal;
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }

@@ -15,6 +15,7 @@ import {
   type Data,
   invalidType,
   invalidValue,
+  isBytes,
   type SignalOptions,
   toBytes,
 } from "../base/arguments.js";
@@ -278,7 +279,7 @@ export class StreamReader implements AsyncIterable<Buffer> {
    */
   readinto(view: Uint8Array, options?: SignalOptions): Promise<number> {
     const check = (): void => {
-      if (!(view instanceof Uint8Array) || view.length === 0)
+      if (!isBytes(view) || view.length === 0)
         throw invalidType("view", "a Uint8Array of at least one byte whose memory was not given away (detached)", view);
     };
     const error = refusal(check);

@@ -1,5 +1,6 @@
 /** What the checks of `checkTransport()` stand on: connected pairs that are taken down after each, and what is sent over them. */
 import assert from "node:assert/strict";
+import { clearTimeout, setTimeout } from "../base/scheduling.js";
 import type { Protocol } from "../contracts/connection.js";
 import { type ProtocolHooks, RecordingProtocol } from "./recording-protocol.js";
 import { turns } from "./turns.js";

@@ -1,11 +1,10 @@
 /** Turns of the event loop: the only clock of this folder. */
 
-/** Taken once, so that tests that replace the global with a fake do not stop us. */
-const immediately = setImmediate;
+import { setImmediate } from "../base/scheduling.js";
 
 /** Calls back in the next turn of the event loop. */
 export function nextTurn(callback: () => void): void {
-  immediately(callback);
+  setImmediate(callback);
 }
 
 /** Lets the event loop turn. */
