@@ -8,24 +8,32 @@
  * the front of the queue.
  *
  * Small chunks that join others are copied together into blocks that this queue owns, so that a message that trickles in byte by byte costs
- * a copied byte each and not a `Buffer` each. A block is only ever written behind the bytes that are in use, so views of it stay valid.
- * Longer chunks are copied, too, where they are less than a quarter of the memory they were read into: else a peer could choose its pieces so
- * that each keeps a whole block alive. So the queue of a connection keeps five times its length alive at most, and 128 KiB: four times for
- * chunks that are kept, and the short block behind each; and what was taken in part, the first chunk and the block behind it.
+ * a copied byte each and not a `Buffer` each. Longer chunks are copied, too, where they are less than a quarter of the memory they were read
+ * into: else a peer could choose its pieces so that each keeps a whole block alive. So the queue of a connection keeps five times its length
+ * alive at most, and 128 KiB: four times for chunks that are kept, and the short block behind each; and what was taken in part, the first chunk
+ * and the block behind it.
  *
- * For a message whose length is known memory can be reserved, into which the system reads it: what is pushed then lies where it belongs already.
- * Only the system writes there, so that whatever becomes of the message, no two write to the same place. Where nobody waits for the message any
- * more, the little that has come of it is copied out of there, and so is what the system still reads into it.
+ * For a long message memory can be reserved, into which the system reads the rest of it: what is pushed then lies where it belongs already. That
+ * is done when a quarter of the message is there, so that a peer cannot have memory allocated by a mere announcement.
  *
- * What a view keeps alive: the chunk (or block) it was cut from, at most MAX_BLOCK_BYTES or what was pushed in one piece. Results that were
- * copied have memory of their own, never a share of Node's pool, so that no `.buffer` leads to somebody else's bytes.
+ * What a view keeps alive: the chunk (or block) it was cut from, at most MAX_BLOCK_BYTES or what was pushed in one piece. Each chunk, block and
+ * copy has an `ArrayBuffer` of its own (`memory.ts`).
+ *
+ * The memory rules
+ *   - M1, M3. What is handed out is never written to again. A block that this queue still appends to is not handed out: its bytes are copied, or
+ *     the block is closed. Reserved memory is not handed out before the message is whole; where a part is wanted earlier, the queue's bytes are
+ *     copied out of it first, since the system may still read into it.
+ *   - M4. Memory that the program has given away is noticed where it is touched, as a `DetachedMemoryError`.
+ *   - M5. Where an allocation fails, nothing has changed. Without memory to reserve, the message is collected in chunks.
  *
  * Invariants
- *   - `length` is the sum of what is left of the chunks; no chunk in the list is empty.
+ *   - `length` is the sum of what is left of the chunks; no chunk in the list is empty, unless its memory was given away.
  *   - `#offset` is inside the first chunk (`chunks[head]`), and 0 if there is none.
  *   - If `#block` is set, the last chunk is `block[blockStart .. blockUsed)`.
+ *   - If `#reserved` is set, the queue holds just the beginning of it.
  */
 import { asBuffer } from "./arguments.js";
+import { allocate, intact, ownCopy } from "./memory.js";
 import { makeView, Viewer } from "./views.js";
 
 /** Chunks below this are worth copying: at 1 KiB a copy costs less than the object that a chunk of its own needs. */
@@ -44,6 +52,7 @@ const MAX_RESERVED_BYTES = 16_777_216;
 /** Used-up entries at the front of the list that are tolerated before it is moved up. */
 const MAX_DEAD_ENTRIES = 64;
 
+/** In the place of a chunk that is used up; never handed out. */
 const EMPTY: Buffer = Buffer.alloc(0);
 
 export class ByteQueue {
@@ -94,27 +103,37 @@ export class ByteQueue {
   }
 
   /**
-   * Memory for the system to read into: the rest of a message of `count` bytes that begins at the front of the queue. What it has read has to be pushed, as the first so many bytes of
-   * what it was given. `null` if that does not pay.
+   * Memory for the system to read into: the rest of a message of `count` bytes that begins at the front of the queue. What it has read has to be
+   * pushed, as the first so many bytes of what it was given. `null` if that does not pay, or there is no memory for it.
    */
   reserve(count: number): Buffer | null {
     if (count < MIN_RESERVED_BYTES || count > MAX_RESERVED_BYTES || count <= this.#length) return null;
-    if (this.#reserved?.length !== count || !this.#isBeginningOf(this.#reserved)) {
-      const reserved = Buffer.allocUnsafeSlow(count);
-      this.copyTo(reserved, this.#length);
-      this.#chunks = this.#length === 0 ? [] : [makeView(reserved, 0, this.#length)];
-      this.#head = this.#offset = 0;
-      this.#block = null;
-      this.#reserved = reserved;
+    if (this.#reserved?.length !== count) {
+      if (this.#length * MAX_KEPT_ALIVE_FACTOR < count || !this.#beginReserved(count)) return null;
     }
-    return makeView(this.#reserved, this.#length, count - this.#length);
+    return makeView(this.#reserved as Buffer, this.#length, count - this.#length);
+  }
+
+  #beginReserved(count: number): boolean {
+    let reserved: Buffer;
+    try {
+      reserved = allocate(count);
+    } catch {
+      return false;
+    }
+    this.copyTo(reserved, this.#length);
+    this.#chunks = [makeView(reserved, 0, this.#length)];
+    this.#head = this.#offset = 0;
+    this.#viewer = null;
+    this.#block = null;
+    this.#reserved = reserved;
+    return true;
   }
 
   /** Notes what has come where it belongs. Returns false, and gives the memory up, for anything else. */
   #pushReserved(reserved: Buffer, bytes: Uint8Array): boolean {
-    const isNext = bytes.buffer === reserved.buffer && bytes.byteOffset === this.#length;
-    if (!isNext || (this.#length > 0 && !this.#isBeginningOf(reserved))) {
-      this.#giveUp(reserved);
+    if (bytes.buffer !== reserved.buffer || bytes.byteOffset !== this.#length) {
+      this.#giveUpReserved();
       return false;
     }
     this.#length += bytes.length;
@@ -124,53 +143,73 @@ export class ByteQueue {
     return true;
   }
 
-  /** Nobody waits any more for the message for which memory was reserved, if any was. */
+  /** No caller waits any more for the message for which memory was reserved, if any was. */
   release(): void {
     if (this.#reserved === null) return;
-    this.#released = this.#reserved;
-    this.#giveUp(this.#reserved);
+    try {
+      this.#giveUpReserved();
+    } catch {
+      // No memory for a copy: whoever takes the bytes hears of it, if there is none then, either.
+    }
   }
 
-  #giveUp(reserved: Buffer): void {
+  /** Nothing is read any more: lets go of memory that the system might have read into. */
+  endReading(): void {
+    this.release();
+    this.#released = null;
+  }
+
+  #giveUpReserved(): void {
+    const copied = ownCopy(this.#chunks[this.#head] as Buffer);
+    this.#released = this.#reserved;
     this.#reserved = null;
-    if (!isSmallPart(this.#length, reserved) || !this.#isBeginningOf(reserved)) return;
-    this.#chunks = [this.copy(0, this.#length)];
+    this.#chunks = [copied];
     this.#head = 0;
   }
 
   #outOfReleased(released: Buffer, bytes: Uint8Array): Uint8Array {
     this.#released = null;
-    if (bytes.buffer !== released.buffer || !isSmallPart(bytes.length, released)) return bytes;
-    const copied = Buffer.allocUnsafeSlow(bytes.length);
-    copied.set(bytes);
-    return copied;
-  }
-
-  /** Whether the queue holds something, and just the beginning of what was reserved: not what is left of it, nor a part of it that was put back. */
-  #isBeginningOf(reserved: Buffer): boolean {
-    const first = this.#chunks[this.#head];
-    return first?.buffer === reserved.buffer && first.byteOffset === 0 && this.#offset === 0 && first.length === this.#length;
+    if (bytes.buffer !== released.buffer || !isSmallPart(bytes.length, bytes)) return bytes;
+    return ownCopy(bytes);
   }
 
   #pushCopy(bytes: Uint8Array): void {
-    if (this.#block === null || this.#block.length - this.#blockUsed < bytes.length) {
-      while (this.#blockSize < bytes.length) this.#blockSize *= 2;
-      this.#block = Buffer.allocUnsafeSlow(this.#blockSize);
-      this.#blockSize = Math.min(2 * this.#blockSize, MAX_BLOCK_BYTES);
-      this.#blockStart = this.#blockUsed = 0;
-      this.#chunks.push(EMPTY); // replaced two lines on
-    }
-    this.#block.set(bytes, this.#blockUsed);
+    if (this.#block === null || this.#block.length - this.#blockUsed < bytes.length) this.#beginBlock(bytes.length);
+    const block = this.#block as Buffer;
+    block.set(bytes, this.#blockUsed);
     this.#blockUsed += bytes.length;
-    this.#chunks[this.#chunks.length - 1] = this.#block.subarray(this.#blockStart, this.#blockUsed);
+    this.#chunks[this.#chunks.length - 1] = makeView(block, this.#blockStart, this.#blockUsed - this.#blockStart);
+  }
+
+  #beginBlock(atLeast: number): void {
+    let size = this.#blockSize;
+    while (size < atLeast) size *= 2;
+    this.#block = allocate(size);
+    this.#blockSize = Math.min(2 * size, MAX_BLOCK_BYTES);
+    this.#blockStart = this.#blockUsed = 0;
+    this.#chunks.push(EMPTY); // replaced at once
+  }
+
+  /**
+   * Makes sure that nothing is written any more behind the first `count` bytes, so that a view of them may be handed out; returns false if they
+   * have to be copied. A block that is little used stays open: taking and pushing in turn would need one each time.
+   */
+  #mayShow(count: number): boolean {
+    if (this.#reserved !== null) this.#giveUpReserved();
+    const block = this.#block;
+    if (block === null || this.#head < this.#chunks.length - 1 || count === this.#length) return true;
+    if (this.#blockUsed * MAX_KEPT_ALIVE_FACTOR < block.length) return false;
+    this.#block = null;
+    return true;
   }
 
   /** Takes the first `count` bytes, 0 <= count <= length. */
   take(count: number): Buffer {
-    if (count === 0) return EMPTY;
+    if (count === 0) return allocate(0);
+    const mayShow = this.#mayShow(count);
     const first = this.#chunks[this.#head] as Buffer;
     const end = this.#offset + count;
-    if (end > first.length) {
+    if (end > first.length || !mayShow) {
       const joined = this.copy(0, count);
       this.skip(count);
       return joined;
@@ -181,8 +220,8 @@ export class ByteQueue {
   }
 
   /**
-   * Takes the bytes through the first `byte`, if it comes after at most `limit` others and within the first chunk: the common case, made short. Returns
-   * `undefined` otherwise, which says nothing.
+   * Optional fast path: takes the bytes through the first `byte`, if it comes after at most `limit` others and within the first chunk. Returns
+   * `undefined` when the fast path does not apply, not when the byte is absent.
    */
   takeThroughByte(byte: number, limit: number): Buffer | undefined {
     const first = this.#chunks[this.#head];
@@ -191,6 +230,7 @@ export class ByteQueue {
     const found = first.indexOf(byte, start);
     if (found === -1 || found - start > limit) return undefined;
     const count = found + 1 - start;
+    if (this.#block !== null || this.#reserved !== null) return this.take(count);
     if (this.#viewer === null || !this.#viewer.isOf(first)) {
       // The only message of its chunk, as often as not.
       if (found + 1 === first.length) return this.take(count);
@@ -213,21 +253,22 @@ export class ByteQueue {
 
   /** Drops the first `count` bytes, 0 <= count <= length. */
   skip(count: number): void {
-    this.#length -= count;
-    this.#taken += count;
-    if (this.#length === 0) {
-      this.#reset();
+    if (this.#reserved !== null) this.#giveUpReserved();
+    if (count === this.#length) {
+      this.clear();
       return;
     }
     let end = this.#offset + count;
     for (;;) {
-      const size = (this.#chunks[this.#head] as Buffer).length;
+      const size = intact(this.#chunks[this.#head]).length;
       if (end < size) break;
       end -= size;
       this.#chunks[this.#head] = EMPTY; // lets go of the memory
       this.#viewer = null;
       this.#head += 1;
     }
+    this.#length -= count;
+    this.#taken += count;
     this.#offset = end;
     if (this.#head > MAX_DEAD_ENTRIES && this.#head * 2 > this.#chunks.length) {
       this.#chunks.splice(0, this.#head);
@@ -238,6 +279,7 @@ export class ByteQueue {
   /** Puts bytes back at the front. They are kept, not copied: the caller must not change them afterwards. */
   unshift(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
+    if (this.#reserved !== null) this.#giveUpReserved();
     this.#length += bytes.length;
     this.#putBack += 1;
     const first = this.#chunks[this.#head];
@@ -248,8 +290,9 @@ export class ByteQueue {
     else this.#chunks.unshift(asBuffer(bytes));
   }
 
-  /** Drops everything. */
+  /** Drops everything, also what was given away. */
   clear(): void {
+    if (this.#reserved !== null) this.#released = this.#reserved;
     this.#taken += this.#length;
     this.#length = 0;
     this.#reset();
@@ -270,16 +313,16 @@ export class ByteQueue {
     let index = this.#head;
     let start = this.#offset;
     for (let filled = 0; filled < count; index += 1, start = 0) {
-      filled += (this.#chunks[index] as Buffer).copy(target, filled, start, start + count - filled);
+      filled += intact(this.#chunks[index]).copy(target, filled, start, start + count - filled);
     }
   }
 
   /** A copy of the bytes from `from` up to, not including, `to`. Nothing is taken. */
   copy(from: number, to: number): Buffer {
-    const copied = Buffer.allocUnsafeSlow(to - from);
+    const copied = allocate(to - from);
     let { index, start } = this.#locate(from);
     for (let filled = 0; filled < copied.length; index += 1) {
-      const chunk = this.#chunks[index] as Buffer;
+      const chunk = intact(this.#chunks[index]);
       filled += chunk.copy(copied, filled, Math.max(0, from - start), Math.min(chunk.length, to - start));
       start += chunk.length;
     }
@@ -292,7 +335,7 @@ export class ByteQueue {
     if (to - from <= seam) return -1;
     let { index, start } = this.#locate(from);
     for (; start < to; index += 1) {
-      const chunk = this.#chunks[index] as Buffer;
+      const chunk = intact(this.#chunks[index]);
       const end = start + chunk.length;
       const within = to < end ? chunk.subarray(0, to - start) : chunk;
       const found =
@@ -323,7 +366,7 @@ export class ByteQueue {
       let index = this.#head;
       let start = -this.#offset;
       for (;;) {
-        const size = (this.#chunks[index] as Buffer).length;
+        const size = intact(this.#chunks[index]).length;
         if (position < start + size) return { index, start };
         start += size;
         index += 1;
@@ -333,7 +376,7 @@ export class ByteQueue {
     let start = this.#length;
     do {
       index -= 1;
-      start -= (this.#chunks[index] as Buffer).length;
+      start -= intact(this.#chunks[index]).length;
     } while (start > position);
     return { index, start };
   }

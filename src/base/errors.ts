@@ -130,6 +130,23 @@ export class ConnectionLostError extends Error {
 }
 nameOnPrototype(ConnectionLostError, "ConnectionLostError");
 
+/**
+ * Memory was given away (detached) or shrunk while the library still needed it: bytes that were written and not sent yet, or unread bytes that
+ * share their memory with a chunk that the program was handed. Only here: Python's `bytes` cannot be taken away.
+ */
+export class DetachedMemoryError extends Error {
+  /** Always `"ERR_MEMORY_DETACHED"`. */
+  readonly code = "ERR_MEMORY_DETACHED";
+}
+nameOnPrototype(DetachedMemoryError, "DetachedMemoryError");
+
+/** The system has no memory left for what a connection received. Python raises `MemoryError`. */
+export class ConnectionMemoryError extends Error {
+  /** Always `"ENOMEM"`. */
+  readonly code = "ENOMEM";
+}
+nameOnPrototype(ConnectionMemoryError, "ConnectionMemoryError");
+
 /** What was written is lost with its connection, which `cause` ended, if anything did. */
 export function notSentError(cause: Error | null): ConnectionLostError {
   const why = cause === null ? "is closed" : `is lost: ${cause.message}`;

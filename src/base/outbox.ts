@@ -3,21 +3,25 @@
  *
  * Theory of operation
  *
- * Short pieces are copied behind one another into a block that all connections share; a piece of at least COPY_BYTES stays where it is. So a hundred short answers are one
- * piece of memory and one system call, and large ones are never copied.
+ * Short pieces are copied behind one another, when they are written, into a block that all connections share; a piece of at least COPY_BYTES
+ * stays where it is. So a hundred short answers are one piece of memory and one system call, and large ones are never copied. The program never
+ * sees the block.
  *
- * A piece that is alone is not copied, whatever its length: it is only kept, until a second one shows that there is something to join.
+ * What stays where it is belongs to the program, which may give it away before it is sent. `take()` refuses it then.
  *
- * The block belongs to one outbox at a time, the one that is written to. When another comes, the first gets what it has so far as a view, and goes on with a new run behind
- * it. Memory that the system has taken at once is free again (`release()`), so that a server that answers its clients one after the other uses the beginning of the block for ever.
+ * The block belongs to one outbox at a time, the one that is written to. When another comes, the first gets what it has so far as a view, and
+ * goes on with a new run behind it. Memory that the system has taken at once is free again (`release()`), so that a server that answers its
+ * clients one after the other uses the beginning of the block for ever.
  */
+import { DetachedMemoryError } from "./errors.js";
+import { allocate } from "./memory.js";
 import { makeView } from "./views.js";
 
 /** From here on a piece costs less in a list of pieces, which the system joins, than copied. */
-const COPY_BYTES = 4096;
+export const COPY_BYTES = 4096;
 const BLOCK_BYTES = 65_536;
 
-let block: Buffer = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+let block: Buffer = allocate(BLOCK_BYTES);
 let blockUsed = 0;
 /** Whose run is open: from its `runStart` up to `blockUsed`. */
 let writing: Outbox | null = null;
@@ -28,21 +32,12 @@ let lastTakenStart = 0;
 export class Outbox {
   /** Bytes in it. */
   length: number = 0;
-  /** The only piece so far. */
-  #only: Uint8Array | null = null;
   #pieces: Uint8Array[] | null = null;
   #runStart = 0;
 
-  /** Adds bytes at the end. They are kept or copied: the caller must not change them before they are taken and sent. */
+  /** Adds bytes at the end. From COPY_BYTES on they are kept: the caller must not change them before they are taken and sent. */
   push(bytes: Uint8Array): void {
-    if (this.length === 0) this.#only = bytes;
-    else {
-      if (this.#only !== null) {
-        this.#append(this.#only);
-        this.#only = null;
-      }
-      this.#append(bytes);
-    }
+    this.#append(bytes);
     this.length += bytes.length;
   }
 
@@ -61,7 +56,7 @@ export class Outbox {
   #beginRun(length: number): void {
     if (writing !== null) writing.#endRun();
     if (blockUsed + length > BLOCK_BYTES) {
-      block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+      block = allocate(BLOCK_BYTES);
       blockUsed = 0;
     }
     writing = this; // oxlint-disable-line typescript/no-this-alias -- it is whose run is open, not another name for it
@@ -73,20 +68,19 @@ export class Outbox {
     if (blockUsed > this.#runStart) (this.#pieces ??= []).push(makeView(block, this.#runStart, blockUsed - this.#runStart));
   }
 
-  /** Takes everything; there has to be something. */
+  /**
+   * Takes everything; there has to be something.
+   *
+   * @throws DetachedMemoryError if the memory of a piece was given away, or shrunk; the outbox is empty then, too
+   */
   take(): Uint8Array | readonly Uint8Array[] {
-    if (this.#only !== null) return this.#takeOnly(this.#only);
     if (writing === this && this.#pieces === null) return this.#takeRun();
     if (writing === this) this.#endRun();
+    const { length } = this;
     const pieces = this.#pieces as Uint8Array[];
     this.clear();
+    checkPieces(pieces, length);
     return pieces.length === 1 ? (pieces[0] as Uint8Array) : pieces;
-  }
-
-  #takeOnly(only: Uint8Array): Uint8Array {
-    this.#only = null;
-    this.length = 0;
-    return only;
   }
 
   /** One run and nothing else: most of what is joined. */
@@ -102,9 +96,25 @@ export class Outbox {
   clear(): void {
     if (writing === this) writing = null;
     this.length = 0;
-    this.#only = null;
     this.#pieces = null;
   }
+}
+
+/** Checks that pieces which were `length` bytes when they were written still are. */
+export function checkPieces(data: Uint8Array | readonly Uint8Array[], length: number): void {
+  let found = 0;
+  if (isList(data)) for (const piece of data) found += piece.length;
+  else found = data.length;
+  if (found !== length) {
+    throw new DetachedMemoryError(
+      `cannot send ${length} written bytes: the memory of ${length - found} of them was given away (detached) or shrunk before they were sent`,
+    );
+  }
+}
+
+/** Pieces, and not one piece. Not by `instanceof`: bytes may come from another realm. */
+export function isList(data: Uint8Array | readonly Uint8Array[]): data is readonly Uint8Array[] {
+  return Array.isArray(data);
 }
 
 /** What was taken is used up, and its memory free for the next run; does nothing if others have come behind it. */

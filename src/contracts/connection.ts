@@ -107,7 +107,7 @@ export interface TlsUpgrade {
 export interface Protocol {
   /** The connection stands. Called once, before any other method. */
   connectionMade(transport: Transport): void;
-  /** Bytes came in; never empty. The protocol may keep them: nobody changes them afterwards. */
+  /** Bytes came in; never empty. The protocol may keep them: they never change, and their memory is its own. */
   dataReceived(data: Buffer): void;
   /** The peer has ended its side. Return `true` to keep ours open; otherwise the transport closes itself. */
   eofReceived(): boolean | void;
@@ -124,6 +124,13 @@ export interface Protocol {
    * @internal
    */
   nextMemory?(): Buffer | null;
+  /**
+   * Nothing can be sent any more, because of `error`; `connectionLost()` will follow, perhaps `muchLater`. Called as soon as it is known, which may be
+   * within a call that writes.
+   *
+   * @internal
+   */
+  writingFailed?(error: Error, muchLater: boolean): void;
   /** The server is shutting down: finish what is at hand. Protocols without it are cut off at the end of the grace period. */
   shutdownRequested?(): void;
 }

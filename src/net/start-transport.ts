@@ -5,9 +5,9 @@ import { checkProtocol } from "../base/arguments.js";
 import type { Protocol, ProtocolFactory, Transport } from "../contracts/connection.js";
 import type { TransportOwner } from "../contracts/transport-owner.js";
 import { tellStarted } from "../transports/diagnostics.js";
+import { NodeWire } from "../transports/node-wire.js";
 import { SocketTransport } from "../transports/socket.js";
 import { ConnectedSocket, type UnixNames } from "../transports/socket-info.js";
-import { securedWire } from "../transports/tls-handle-wire.js";
 import { tlsExtraInfo } from "../transports/tls-info.js";
 import type { Wire } from "../transports/wire.js";
 import { wireOf } from "./make-socket.js";
@@ -63,7 +63,7 @@ function startSecured<P extends Protocol>(
   tls: ClientTls | ServerTls,
 ): [Transport, P] {
   const info = new ConnectedSocket({ facts: socket }, facts.unixNames);
-  return start(securedWire(secured), protocolFactory, facts, info, { secured, ...tls });
+  return start(new NodeWire(secured), protocolFactory, facts, info, { secured, ...tls });
 }
 
 function start<P extends Protocol>(

@@ -121,7 +121,7 @@ export class Incoming {
 
   feedEof(): void {
     this.#eof = true;
-    this.queue.release();
+    this.queue.endReading();
     this.#changed();
   }
 

@@ -153,6 +153,7 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
 
   /** Feeds the reader. */
   dataReceived(data: Buffer): void {
+    this.turned();
     if (!this.lost) this.#reader?.feedData(data);
   }
 

@@ -1,17 +1,20 @@
 /**
  * `SinkTransport`: writes to a Writable of Node or a `WritableStream`. What `StreamWriter.from()` is made of.
  *
- * The sink does the buffering. What it has been given and is not done with is the write buffer, which has the water marks of any transport; nothing is ever received.
- * The protocol hears of the end in a microtask, never from within its own call.
+ * The sink does the buffering. What it has been given and is not done with is the write buffer, which has the water marks of any transport; nothing
+ * is ever received. The protocol hears of the end in a microtask. The states are `TransportCore`'s.
+ *
+ * A sink may be over without an event that tells of it yet, such as the standard input of a child that has just exited. So it is asked whenever
+ * that matters: a sink that is over is a connection that is lost.
  */
 import { finished, type Writable } from "node:stream";
-import { checkError, checkProtocol, invalidType, toBytes, toPieces } from "../base/arguments.js";
-import { InvalidStateError, notSentError } from "../base/errors.js";
-import { FlowControl } from "../base/flow-control.js";
+import { checkError, invalidType, toBytes, toPieces } from "../base/arguments.js";
+import { DetachedMemoryError, InvalidStateError } from "../base/errors.js";
 import { HIGH_WATER_BYTES } from "../base/limits.js";
 import { asError } from "../base/thrown.js";
-import { DONE, type WaitEnd, Waiters } from "../base/waiting.js";
-import type { Protocol, Transport, WriteBufferLimits, WriteData } from "../contracts/connection.js";
+import { DONE } from "../base/waiting.js";
+import type { Transport, WriteData } from "../contracts/connection.js";
+import { TransportCore } from "../core/transport-core.js";
 import { WriterFlow } from "./writer-flow.js";
 
 /** Either kind of sink, as far as it is used. */
@@ -19,73 +22,85 @@ interface Sink {
   write(bytes: Uint8Array): Promise<void>;
   end(): Promise<void>;
   abort(reason: Error | null): void;
+  /** Whether it is over, though `over` may not tell of it yet; with the error that ended it, if there is one. */
+  look(): { readonly isOver: boolean; readonly error: unknown };
   /** Resolves, or rejects with the error, when the sink is over. */
   readonly over: Promise<void>;
 }
 
 /** The protocol of a connection on which nothing is received. */
-class SinkFlow extends WriterFlow implements Protocol {
-  connectionMade(): void {}
+class SinkFlow extends WriterFlow {
   dataReceived(): void {}
+  connectionMade(): void {}
   eofReceived(): void {}
 }
 
-export class SinkTransport implements Transport {
+export class SinkTransport extends TransportCore implements Transport {
   /** The protocol that the writer asks. */
   readonly flow: WriterFlow;
   readonly #sink: Sink;
-  readonly #marks = new FlowControl(HIGH_WATER_BYTES);
-  readonly #written = new Waiters();
-  #protocol: Protocol;
   #pendingBytes = 0;
   /** Whether something was written that never reached the end of the sink. */
   #dropped = false;
   #ending: Promise<void> | null = null;
-  #state: "open" | "closing" | "lost" = "open";
-  #error: Error | null = null;
 
   constructor(sink: Writable | WritableStream<Uint8Array>) {
-    this.#sink = sinkOf(sink);
     const flow = new SinkFlow();
+    super(flow, HIGH_WATER_BYTES);
     this.flow = flow;
-    this.#protocol = flow;
+    this.#sink = sinkOf(sink);
     this.#sink.over.then(
       // After writeEof() the connection stands until it is closed, as others do.
-      () => this.#ending === null && this.#loseSoon(null),
-      (error: unknown) => this.#loseSoon(error),
+      () => this.#ending === null && this.#break(null),
+      (error: unknown) => this.#break(error),
     );
   }
 
   write(data: WriteData): void {
     const bytes = toBytes("data", data);
-    if (this.#ending !== null && this.#state === "open") throw new InvalidStateError("cannot write() after writeEof()");
+    this.#look();
+    if (this.#ending !== null && this.state === "open") throw new InvalidStateError("cannot write() after writeEof()");
     if (bytes.length === 0) return;
-    if (this.#state !== "open") {
+    if (this.state !== "open") {
       this.#dropped = true;
       return;
     }
-    this.#pendingBytes += bytes.length;
+    const { length } = bytes;
+    this.#pendingBytes += length;
     this.#sink.write(bytes).then(
-      () => this.#onWritten(bytes.length),
-      (error: unknown) => this.#loseSoon(error),
+      () => this.#onWritten(bytes, length),
+      (error: unknown) => this.#break(error),
     );
-    this.#marks.check(this.#pendingBytes, this.#protocol);
+    this.regulate();
   }
 
   writelines(list: Iterable<WriteData>): void {
     for (const piece of toPieces(list)) this.write(piece);
   }
 
-  #onWritten(count: number): void {
-    this.#pendingBytes -= count;
-    if (this.#state === "lost") return;
-    if (this.#pendingBytes === 0) this.#written.wake();
-    this.#marks.check(this.#pendingBytes, this.#protocol);
+  #onWritten(bytes: Uint8Array, length: number): void {
+    this.#pendingBytes -= length;
+    if (this.state !== "open" && this.state !== "closing") return;
+    if (bytes.length !== length) {
+      this.#dropped = true;
+      this.abort(new DetachedMemoryError(`the memory of ${length} written bytes was given away (detached) or shrunk before the sink had them`));
+      return;
+    }
+    if (this.#pendingBytes === 0) this.wakeFlushed();
+    this.regulate();
   }
 
-  flushed(signal: WaitEnd | undefined): Promise<void> {
-    if (this.#dropped) return Promise.reject(notSentError(this.#error));
-    return this.#pendingBytes === 0 ? DONE : this.#written.wait(signal);
+  /** Nothing is held back. */
+  protected override flush(): void {
+    this.#look();
+  }
+
+  protected override get dropped(): boolean {
+    return this.#dropped;
+  }
+
+  getWriteBufferSize(): number {
+    return this.state === "lost" ? 0 : this.#pendingBytes;
   }
 
   canWriteEof(): boolean {
@@ -93,7 +108,7 @@ export class SinkTransport implements Transport {
   }
 
   writeEof(): void {
-    if (this.#state === "open") this.#end().catch(() => {}); // the sink's own end tells of it, too
+    if (this.state === "open") this.#end().catch(() => {}); // the sink's own end tells of it, too
   }
 
   #end(): Promise<void> {
@@ -103,36 +118,45 @@ export class SinkTransport implements Transport {
   // ---- ending ------------------------------------------------------------------------------------------------------------------
 
   close(): void {
-    if (this.#state !== "open") return;
-    this.#state = "closing";
+    this.#look();
+    if (!this.moveTo("closing")) return;
     this.#end().then(
-      () => this.#loseSoon(null),
-      (error: unknown) => this.#loseSoon(error),
+      () => this.#break(null),
+      (error: unknown) => this.#break(error),
     );
   }
 
   abort(reason?: Error): void {
     if (reason !== undefined) checkError("reason", reason);
-    if (this.#state === "lost") return;
+    if (this.state === "lost") return;
     this.#sink.abort(reason ?? null);
-    this.#loseSoon(reason ?? null);
+    this.#break(reason ?? null);
   }
 
-  isClosing(): boolean {
-    return this.#state !== "open";
+  override isClosing(): boolean {
+    this.#look();
+    return super.isClosing();
   }
 
-  #loseSoon(reason: unknown): void {
-    if (this.#state === "lost") return;
-    this.#state = "lost";
+  /** Notices a sink that is over. */
+  #look(): void {
+    if (this.state !== "open" || this.#ending !== null) return;
+    const { isOver, error } = this.#sink.look();
+    if (isOver) this.#break(error);
+  }
+
+  #break(reason: unknown): void {
+    if (this.state === "lost") return;
     if (this.#pendingBytes > 0) this.#dropped = true;
-    this.#error = reason === null ? null : asError(reason, "the sink failed with");
-    const tell = (): void => {
-      this.#written.fail(() => notSentError(this.#error));
-      this.#protocol.connectionLost(this.#error);
-    };
-    void DONE.then(tell);
+    if (reason !== null) this.breakOff(asError(reason, "the sink failed with"));
+    this.loseSoon();
   }
+
+  protected override defer(callback: () => void): void {
+    void DONE.then(callback);
+  }
+
+  protected override onLost(): void {}
 
   // ---- what every transport has ------------------------------------------------------------------------------------------------
 
@@ -142,35 +166,12 @@ export class SinkTransport implements Transport {
   /** Nothing is received. */
   resumeReading(): void {}
 
-  isReading(): boolean {
+  override isReading(): boolean {
     return false;
-  }
-
-  setWriteBufferLimits(limits?: WriteBufferLimits): void {
-    this.#marks.setLimits(limits);
-    this.#marks.check(this.#pendingBytes, this.#protocol);
-  }
-
-  getWriteBufferLimits(): [low: number, high: number] {
-    return this.#marks.limits;
-  }
-
-  getWriteBufferSize(): number {
-    return this.#state === "lost" ? 0 : this.#pendingBytes;
   }
 
   getExtraInfo(_name: string, defaultValue: unknown = null): never {
     return defaultValue as never; // nothing is known
-  }
-
-  setProtocol(protocol: Protocol): void {
-    checkProtocol("protocol", protocol);
-    this.#protocol = protocol;
-    if (this.#marks.paused) protocol.pauseWriting();
-  }
-
-  getProtocol(): Protocol {
-    return this.#protocol;
   }
 }
 
@@ -191,6 +192,8 @@ function webSink(stream: WritableStream<Uint8Array>): Sink {
     write: (bytes) => writer.write(bytes),
     end: () => writer.close(),
     abort: (reason) => void writer.abort(reason ?? undefined).catch(() => {}),
+    // A stream that has failed wants nothing for ever, and says so by `null`; why, `closed` tells.
+    look: () => ({ isOver: writer.desiredSize === null, error: null }),
     over: writer.closed,
   };
 }
@@ -204,6 +207,7 @@ function nodeSink(writable: Writable): Sink {
     write: (bytes) => called((done) => writable.write(bytes, done)),
     end: () => called((done) => writable.end(done)),
     abort: (reason) => void writable.destroy(reason ?? undefined),
+    look: () => ({ isOver: writable.destroyed || writable.writableFinished, error: writable.errored ?? null }),
     over: called((done) => finished(writable, { readable: false }, done)),
   };
 }

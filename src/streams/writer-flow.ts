@@ -4,6 +4,7 @@
  * Promises: any number of callers may wait in each call, and every wait ends with the connection at the latest.
  */
 import { ConnectionLostError } from "../base/errors.js";
+import { TurnBudget } from "../base/turn-budget.js";
 import { DONE, type WaitEnd, Waiters } from "../base/waiting.js";
 import type { Transport } from "../contracts/connection.js";
 
@@ -12,6 +13,10 @@ export class WriterFlow {
   #writingPaused = false;
   #lost = false;
   #lossError: Error | null = null;
+  /** Why nothing can be sent any more, once that is known; the loss follows. */
+  #writeError: Error | null = null;
+  /** Made when it is first drained. */
+  #budget: TurnBudget | null = null;
   // Lists that most connections never need.
   #drainWaiters: Waiters | null = null;
   #closeWaiters: Waiters | null = null;
@@ -44,12 +49,38 @@ export class WriterFlow {
   }
 
   /**
-   * Whether nobody has to wait.
+   * Nothing can be sent any more: every `drain()` from now on rejects, and those that wait do, unless the loss of the connection is about to end them.
+   *
+   * @internal
+   */
+  writingFailed(error: Error, muchLater: boolean): void {
+    if (this.#lost || this.#writeError !== null) return;
+    this.#writeError = error;
+    if (muchLater) this.#drainWaiters?.fail(() => this.#connectionLostError());
+  }
+
+  /**
+   * Whether `drain()` need not wait.
    *
    * @internal
    */
   get isFlowing(): boolean {
-    return !this.#writingPaused && !this.#lost;
+    return !this.#writingPaused && !this.#lost && this.#writeError === null;
+  }
+
+  /**
+   * For a call that need not wait: fulfilled already, but for the call that has used up what may be done in a turn of the event loop.
+   *
+   * @param written bytes written so far
+   * @internal
+   */
+  passed(written: number): Promise<void> {
+    return (this.#budget ??= new TurnBudget()).pass(written);
+  }
+
+  /** The event loop has turned. */
+  protected turned(): void {
+    this.#budget?.renew();
   }
 
   /** Whether the connection is gone. */
@@ -72,7 +103,7 @@ export class WriterFlow {
    * @internal
    */
   drained(signal: WaitEnd | undefined): Promise<void> {
-    if (this.#lost) return Promise.reject(this.#connectionLostError());
+    if (this.#lost || this.#writeError !== null) return Promise.reject(this.#connectionLostError());
     return this.#writingPaused ? (this.#drainWaiters ??= new Waiters()).wait(signal) : DONE;
   }
 
@@ -82,7 +113,7 @@ export class WriterFlow {
    * @internal
    */
   async drainedNever(signal: WaitEnd | undefined): Promise<void> {
-    if (!this.#lost) await (this.#lossWaiters ??= new Waiters()).wait(signal);
+    if (!this.#lost && this.#writeError === null) await (this.#lossWaiters ??= new Waiters()).wait(signal);
     throw this.#connectionLostError();
   }
 
@@ -113,7 +144,7 @@ export class WriterFlow {
   replaceTransport(_transport: Transport): void {}
 
   #connectionLostError(): ConnectionLostError {
-    const error = this.#lossError;
+    const error = this.#lossError ?? this.#writeError;
     return error === null
       ? new ConnectionLostError("cannot drain: the connection is closed")
       : new ConnectionLostError(`cannot drain: the connection is lost: ${error.message}`, { cause: error });

@@ -10,6 +10,7 @@ import { writableStreamOf } from "../adapters/web-streams.js";
 import { writableOf } from "../adapters/writable.js";
 import { checkError, checkOptions, type Data, type SignalOptions, toBytes, toPieces } from "../base/arguments.js";
 import { InvalidStateError } from "../base/errors.js";
+import { nextTurn } from "../base/scheduling.js";
 import { checkClientSsl, checkServerHostname, checkServerSsl, tlsTimeouts } from "../base/tls-arguments.js";
 import { DONE, waitEnd, waitThroughout } from "../base/waiting.js";
 import type { Transport, WriteData } from "../contracts/connection.js";
@@ -127,18 +128,24 @@ export class StreamWriter implements AsyncDisposable {
   drain(options?: SignalOptions): Promise<void> {
     // What most calls find.
     if (options === undefined && this.#protocol.isFlowing && !this.#transport.isClosing() && (this.#reader?.exception() ?? null) === null) {
-      return DONE;
+      return this.#protocol.passed(this.#bytesWritten);
     }
     try {
       checkOptions("options", options);
       const signal = waitEnd(options);
       const exception = this.#reader?.exception() ?? null;
       if (exception !== null && exception !== this.#protocol.lossError) throw exception;
-      if (this.#transport.isClosing()) return waitThroughout(signal, (whole) => this.#drainWhileClosing(whole));
-      return this.#protocol.drained(signal);
+      const isClosing = this.#transport.isClosing(); // first: a transport may notice only then that it is lost
+      if (this.#protocol.isFlowing && isClosing) return waitThroughout(signal, (whole) => this.#drainWhileClosing(whole));
+      return this.#passed(this.#protocol.drained(signal));
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** What need not wait gives way to the event loop now and then; see `TurnBudget`. */
+  #passed(wait: Promise<void>): Promise<void> {
+    return wait === DONE ? this.#protocol.passed(this.#bytesWritten) : wait;
   }
 
   /**
@@ -147,7 +154,7 @@ export class StreamWriter implements AsyncDisposable {
    */
   async #drainWhileClosing(signal: AbortSignal | undefined): Promise<void> {
     for (let turn = 0; turn < CLOSING_TURNS && this.#transport.getWriteBufferSize() > 0; turn += 1) {
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
       signal?.throwIfAborted();
     }
     if (this.#transport.getWriteBufferSize() === 0) await this.#protocol.drainedNever(signal);
@@ -174,7 +181,7 @@ export class StreamWriter implements AsyncDisposable {
     try {
       checkOptions("options", options);
       const signal = waitEnd(options);
-      return this.#transport.flushed === undefined ? this.#protocol.drained(signal) : this.#transport.flushed(signal);
+      return this.#passed(this.#transport.flushed === undefined ? this.#protocol.drained(signal) : this.#transport.flushed(signal));
     } catch (error) {
       return Promise.reject(error);
     }

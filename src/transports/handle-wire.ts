@@ -1,27 +1,30 @@
 /**
- * `HandleWire`: a wire over libuv's handle itself, without the `net.Socket` that Node puts around it. A `net.Socket` is two streams with their queues and events, for programs that
- * want streams; a transport needs none of that, and pays for it with every line and every connection. What is undocumented here, and what is used in its place where that is not to be
- * had, is told in `stream-handle.ts`; how much it brings, in docs/performance.md.
+ * `HandleWire`: a wire over libuv's handle itself, without the `net.Socket` that Node puts around it. A `net.Socket` is two streams with their
+ * queues and events, for programs that want streams; a transport needs none of that, and pays for it with every line and every connection. See
+ * `stream-handle.ts` for the undocumented APIs used and the fallback, docs/performance.md for what it brings.
  *
  * Theory of operation
  *
- * Reading. The handle reads into memory of ours (`read-memory.ts`) and calls `onHandleRead`.
+ * Reading. The handle reads into memory of ours (`read-memory.ts`) and calls `onHandleRead`, which returns where the next read goes. So what was
+ * handed on is not read into again, whatever happens meanwhile.
  *
- * Writing. The system takes what fits at once, and then the write is done when the call returns: the request that stands for it was not used, and is kept for the next
- * write of any connection. What does not fit is in flight, with its request and its memory, until the request's `oncomplete`.
+ * Writing. The system takes what fits at once, and then the write is done when the call returns: the request that stands for it was not used, and
+ * is kept for the next write of any connection. What does not fit is in flight, with its request and its memory, until the request's
+ * `oncomplete`. A write that fails ends writing; reading goes on.
  *
- * Ending. `end()` shuts our side down after what is in flight. When both sides have ended, or with `destroy()`, the handle is closed, and the last event comes from a later turn of the event loop. The order of the events
- * is that of a `net.Socket`.
+ * Ending. `end()` shuts our side down after what is in flight. When both sides have ended, or with `destroy()`, the handle is closed, and the
+ * last event comes from a later turn of the event loop. The order of the events is that of a `net.Socket`.
  */
 import net from "node:net";
+import { checkPieces, isList } from "../base/outbox.js";
+import { nextTick } from "../base/scheduling.js";
 import { makeView } from "../base/views.js";
+import { hiddenReset } from "./hidden-reset.js";
 import { BULK_BYTES, copyOut, holdBlocks, newBlock, SCRATCH } from "./read-memory.js";
 import {
   type HandleAddress,
   type HandleRequest,
   libuvError,
-  READ_END,
-  READ_NOTHING,
   type StreamHandle,
   type StreamHandles,
   UNUSED,
@@ -33,10 +36,16 @@ const WIRE: unique symbol = Symbol("wire");
 type WiredHandle = StreamHandle & { [WIRE]?: HandleWire | null };
 
 /** A request with what belongs to it, so that the handlers can be shared by all connections. */
-type WiredRequest = HandleRequest & { [WIRE]?: HandleWire; data?: unknown };
+type WiredRequest = HandleRequest & { [WIRE]?: HandleWire; data?: Uint8Array | readonly Uint8Array[]; length?: number };
 
 /** The request of the next write. */
 let spareWrite: WiredRequest | null = null;
+
+/** `ended`: the peer has ended its side, or the wire is closed. */
+type ReadState = "paused" | "reading" | "ended";
+
+/** `open`; `ended`: by `end()`; `closing`: the wire closes after the last byte; `failed`: a write failed, nothing more can be sent. */
+type WriteState = "open" | "ended" | "closing" | "failed";
 
 export class HandleWire implements Wire {
   readonly #handle: WiredHandle;
@@ -46,11 +55,9 @@ export class HandleWire implements Wire {
   #block: Buffer | null = null;
   #holdsBlocks = false;
   #inFlight = 0;
-  /** libuv refuses to start what reads. */
-  #reading = false;
-  #readEnded = false;
-  #writeEnded = false;
-  #closeWhenSent = false;
+  #readState: ReadState = "paused";
+  #writeState: WriteState = "open";
+  #shutDown = false;
   #destroyed = false;
   #dropped = false;
   #errored: Error | null = null;
@@ -64,7 +71,7 @@ export class HandleWire implements Wire {
   }
 
   get unsent(): number {
-    return this.#inFlight === 0 || this.#destroyed ? 0 : this.#handle.writeQueueSize;
+    return this.#inFlight === 0 || this.#destroyed || this.#writeState === "failed" ? 0 : this.#handle.writeQueueSize;
   }
 
   get dropped(): boolean {
@@ -90,116 +97,147 @@ export class HandleWire implements Wire {
   // ---- reading -----------------------------------------------------------------------------------------------------------------
 
   resume(): void {
-    if (this.#reading || this.#destroyed || this.#readEnded) return;
-    this.#reading = true;
+    if (this.#readState !== "paused") return; // libuv refuses to start what reads
+    this.#readState = "reading";
     if (this.#block === null) {
       this.#block = SCRATCH;
       this.#handle.useUserBuffer(SCRATCH);
     }
     const error = this.#handle.readStart();
-    if (error < 0) this.#fail(libuvError(error, "read"));
+    if (error < 0) this.#break(libuvError(error, "read"));
   }
 
   pause(): void {
-    if (!this.#reading || this.#destroyed) return;
-    this.#reading = false;
+    if (this.#readState !== "reading") return;
+    this.#readState = "paused";
     this.#handle.readStop();
   }
 
   /** After a read; returns where the next one goes, if that changes. */
   handleRead(): Buffer | undefined {
-    const count = this.#parts.readResult();
-    if (count > 0) return this.#deliver(count);
-    if (count === READ_NOTHING || this.#destroyed) return undefined;
-    if (count === READ_END) {
-      this.#readEnded = true;
-      this.#events?.handleEnd();
-      this.#closeIfEnded();
-    } else this.#fail(this.#parts.readError());
+    const result = this.#parts.readResult();
+    if (result.kind === "nothing") return undefined;
+    if (result.kind === "data") return this.#takeData(result.count);
+    if (this.#destroyed) return undefined;
+    if (result.kind === "error") this.#break(this.#parts.readError());
+    else this.#endReading();
     return undefined;
   }
 
-  #deliver(count: number): Buffer | undefined {
-    if (this.#destroyed || this.#events === null) return undefined;
+  #takeData(count: number): Buffer {
     const block = this.#block as Buffer;
-    this.#events.handleData(block === SCRATCH ? copyOut(count) : makeView(block, 0, count));
-    if (this.#destroyed) return undefined;
-    const memory = this.#events.nextMemory();
+    try {
+      const chunk = block === SCRATCH ? copyOut(count) : makeView(block, 0, count);
+      if (!this.#destroyed) this.#events?.handleData(chunk);
+    } catch (error) {
+      this.#break(error as Error); // no memory for a copy
+    }
+    this.#block = this.#nextBlock(count);
+    return this.#block;
+  }
+
+  /** Never the last one, unless that is SCRATCH: what lay there was handed on. */
+  #nextBlock(count: number): Buffer {
+    if (this.#destroyed) return SCRATCH;
+    const memory = this.#events?.nextMemory() ?? null;
     this.#holdsBlocks = holdBlocks(this.#holdsBlocks, memory === null && count >= BULK_BYTES);
-    this.#block = memory ?? (this.#holdsBlocks ? newBlock() : SCRATCH);
-    return this.#block === block ? undefined : this.#block;
+    return memory ?? (this.#holdsBlocks ? newBlock() : SCRATCH);
+  }
+
+  #endReading(): void {
+    const error = hiddenReset(this.#handle.fd);
+    if (error !== null) {
+      this.#break(error);
+      return;
+    }
+    this.#readState = "ended";
+    this.#events?.handleEnd();
+    this.#closeIfEnded();
   }
 
   // ---- writing -----------------------------------------------------------------------------------------------------------------
 
   write(data: Uint8Array | readonly Uint8Array[]): boolean {
-    if (this.#destroyed) return false;
+    if (this.#destroyed || this.#writeState === "failed") {
+      this.#dropped = true;
+      return false;
+    }
     const handle = this.#handle;
     const request: WiredRequest = (spareWrite ??= new this.#parts.WriteWrap());
-    const error = data instanceof Uint8Array ? handle.writeBuffer(request, data) : handle.writev(request, data, true);
+    const isMany = isList(data);
+    const error = isMany ? handle.writev(request, data, true) : handle.writeBuffer(request, data);
     if (error !== 0) {
-      this.#dropped = true;
-      this.#fail(libuvError(error, "write"));
+      this.#failWriting(libuvError(error, "write"));
       return false;
     }
     if (request.getAsyncId() === UNUSED) return true;
     spareWrite = null;
     request[WIRE] = this;
     request.data = data;
+    request.length = isMany ? lengthOf(data) : data.length;
     request.oncomplete = onWriteComplete;
     this.#inFlight += 1;
     return false;
   }
 
-  handleSent(status: number): void {
+  handleSent(status: number, data: Uint8Array | readonly Uint8Array[], length: number): void {
     this.#inFlight -= 1;
-    if (this.#destroyed) return;
+    if (this.#destroyed || this.#writeState === "failed") return;
     if (status < 0) {
-      this.#dropped = true;
-      this.#fail(libuvError(status, "write"));
-    } else {
-      this.#events?.handleWritten();
-      if (this.#closeWhenSent && this.#inFlight === 0) this.destroy();
+      this.#failWriting(libuvError(status, "write"));
+      return;
     }
+    try {
+      checkPieces(data, length);
+    } catch (error) {
+      this.#failWriting(error as Error);
+      return;
+    }
+    this.#events?.handleWritten();
+    if (this.#writeState === "closing" && this.#inFlight === 0) this.destroy();
+  }
+
+  #failWriting(error: Error): void {
+    this.#writeState = "failed";
+    this.#dropped = true;
+    this.#errored ??= error;
+    this.#events?.handleWriteError(error);
   }
 
   end(): void {
-    if (this.#destroyed) return;
+    if (this.#destroyed || this.#writeState !== "open") return;
+    this.#writeState = "ended";
     const request: WiredRequest = new this.#parts.ShutdownWrap();
     request[WIRE] = this;
     request.oncomplete = onShutdownComplete;
     const error = this.#handle.shutdown(request);
     // Done already; or the peer has gone, and a read or a write is going to tell of it.
-    if (error !== 0) process.nextTick(() => this.handleShutdown());
+    if (error !== 0) nextTick(() => this.handleShutdown());
   }
 
   handleShutdown(): void {
-    this.#writeEnded = true;
+    this.#shutDown = true;
     this.#closeIfEnded();
-  }
-
-  /* c8 ignore next 3 -- asked only of what carries TLS */
-  endSecured(): void {
-    this.destroySoon(); // there is no TLS here
   }
 
   // ---- ending ------------------------------------------------------------------------------------------------------------------
 
   #closeIfEnded(): void {
-    if (this.#readEnded && this.#writeEnded) this.destroy();
+    if (this.#readState === "ended" && this.#shutDown) this.destroy();
   }
 
-  #fail(error: Error): void {
+  /** Reading failed, and with it the connection. */
+  #break(error: Error): void {
     if (this.#destroyed) return;
-    this.#errored = error;
+    this.#errored ??= error;
     this.destroy();
-    process.nextTick(tellError, this.#events, error);
+    this.#events?.handleError(error);
   }
 
-  destroySoon(): void {
+  close(): void {
     this.pause();
-    if (this.#inFlight === 0) this.destroy();
-    else this.#closeWhenSent = true;
+    if (this.#inFlight === 0 || this.#writeState === "failed") this.destroy();
+    else this.#writeState = "closing";
   }
 
   destroy(): void {
@@ -211,6 +249,7 @@ export class HandleWire implements Wire {
 
   #setDestroyed(): void {
     this.#destroyed = true;
+    this.#readState = "ended";
     this.#holdsBlocks = holdBlocks(this.#holdsBlocks, false);
   }
 
@@ -267,8 +306,10 @@ class HandleFacts implements SocketFacts {
 /* c8 ignore next -- only where an error comes in the few turns before the real listener is there */
 function ignore(): void {}
 
-function tellError(events: WireEvents | null, error: Error): void {
-  events?.handleError(error);
+function lengthOf(pieces: readonly Uint8Array[]): number {
+  let length = 0;
+  for (const piece of pieces) length += piece.length;
+  return length;
 }
 
 function onHandleRead(this: WiredHandle): Buffer | undefined {
@@ -280,7 +321,7 @@ function onHandleClose(this: WiredHandle): void {
 }
 
 function onWriteComplete(this: WiredRequest, status: number): void {
-  this[WIRE]?.handleSent(status);
+  this[WIRE]?.handleSent(status, this.data as Uint8Array, this.length as number);
 }
 
 function onShutdownComplete(this: WiredRequest): void {

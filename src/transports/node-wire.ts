@@ -1,37 +1,63 @@
-/** `NodeWire`: a wire over a `net.Socket` or a `tls.TLSSocket`, by what Node documents. Works on every runtime, and with any socket. */
+/**
+ * `NodeWire`: a wire over a `net.Socket` or a `tls.TLSSocket`, by what Node documents. Works on every runtime, and with any socket.
+ *
+ * Theory of operation
+ *
+ * Reading. The socket's 'data' events; `pause()` stops its reads from the system. Their chunks have memory of their own.
+ *
+ * Writing. The socket takes a write at once (`writableLength` is 0 afterwards), or calls back when it has. A write that fails would destroy the
+ * socket, with all that it has received. So `_write()` and `_writev()`, through which every write of a stream goes, are wrapped for this socket: a
+ * failure is reported and not passed on. The socket takes its write to be under way for ever, and reading goes on.
+ *
+ * Ending. `close()` closes a plain socket after its last byte. Over TLS it ends our side, which sends close_notify, and goes on reading until the
+ * peer's end.
+ */
 import type net from "node:net";
+import { checkPieces, isList } from "../base/outbox.js";
+import { hiddenReset } from "./hidden-reset.js";
 import type { SocketFacts, Wire, WireEvents } from "./wire.js";
 
 const WIRE: unique symbol = Symbol("wire");
 
 /** A socket with its wire, so that the handlers can be shared by all connections. */
-type WiredSocket = net.Socket & { [WIRE]?: NodeWire };
+type WiredSocket = net.Socket & { [WIRE]?: NodeWire | undefined };
+
+/** What was written and may not have been sent yet. */
+interface Pending {
+  readonly data: Uint8Array | readonly Uint8Array[];
+  readonly length: number;
+}
+
+type Done = (error?: Error | null) => void;
 
 export class NodeWire implements Wire {
   readonly #socket: WiredSocket;
+  readonly #isTls: boolean;
   #events: WireEvents | null = null;
-  #reading = false;
-  /** Writes that the socket is not done with. */
-  #pending = 0;
+  #listensForData = false;
+  /** What the system, as far as is known, has not taken. */
+  #pending: Pending[] = [];
+  #failed = false;
+  #dropped = false;
   readonly #onWritten = (error?: Error | null): void => {
-    // A socket that is destroyed reports its writes as done, too: they were dropped. Deno: reports the error before it destroys the socket.
-    if (error || this.#socket.destroyed) return;
-    this.#pending -= 1;
-    this.#events?.handleWritten();
+    // Deno: reports the error before it destroys the socket. A socket that is destroyed reports its writes as done, too: they were dropped.
+    if (!error && !this.#socket.destroyed) this.#setWritten();
   };
 
   /** @param socket connected; it belongs to the wire from now on */
   constructor(socket: net.Socket) {
     this.#socket = socket;
+    this.#isTls = (socket as { readonly encrypted?: boolean }).encrypted === true;
     socket.on("error", ignore);
+    wrapWriting(socket, (error) => this.#failWriting(error));
   }
 
   get unsent(): number {
-    return this.#socket.writableLength;
+    return this.#pending.length === 0 || this.#failed ? 0 : this.#socket.writableLength;
   }
 
   get dropped(): boolean {
-    return this.#pending > 0 && this.#socket.destroyed;
+    return this.#dropped || (this.#pending.length > 0 && this.#socket.destroyed);
   }
 
   get destroyed(): boolean {
@@ -57,12 +83,14 @@ export class NodeWire implements Wire {
     return this.#events;
   }
 
+  // ---- reading -----------------------------------------------------------------------------------------------------------------
+
   resume(): void {
     const socket = this.#socket;
-    if (!this.#reading) {
-      this.#reading = true;
+    if (!this.#listensForData) {
+      this.#listensForData = true;
       socket.on("end", onSocketEnd).on("data", onSocketData);
-      if (socket.readableEnded) this.#events?.handleEnd();
+      if (socket.readableEnded) this.handleEnd();
     }
     if (socket.isPaused()) socket.resume();
   }
@@ -71,42 +99,102 @@ export class NodeWire implements Wire {
     this.#socket.pause();
   }
 
+  /** @internal */
+  handleEnd(): void {
+    const error = this.#isTls ? null : hiddenReset((this.#socket as { _handle?: { fd?: unknown } | null })._handle?.fd);
+    if (error === null) this.#events?.handleEnd();
+    else this.#events?.handleError(error);
+  }
+
+  // ---- writing -----------------------------------------------------------------------------------------------------------------
+
   write(data: Uint8Array | readonly Uint8Array[]): boolean {
     const socket = this.#socket;
-    this.#pending += data instanceof Uint8Array ? 1 : data.length;
-    if (data instanceof Uint8Array) socket.write(data, this.#onWritten);
-    else {
-      socket.cork();
-      for (const piece of data) socket.write(piece, this.#onWritten);
-      socket.uncork();
+    if (this.#failed || socket.destroyed) {
+      this.#dropped = true;
+      return false;
     }
-    return false; // when Node lets go of the memory, nobody knows
+    const length = isList(data) ? this.#writeList(data) : this.#writeOne(data);
+    // What the system takes at once is counted off at once. Over TLS that never happens.
+    if (socket.writableLength > 0 || this.#pending.length > 0) this.#pending.push({ data, length });
+    return false; // it is not documented when Node lets go of the memory
+  }
+
+  #writeOne(bytes: Uint8Array): number {
+    this.#socket.write(bytes, this.#onWritten);
+    return bytes.length;
+  }
+
+  /** One system call, and one callback. */
+  #writeList(pieces: readonly Uint8Array[]): number {
+    const socket = this.#socket;
+    let length = 0;
+    socket.cork();
+    pieces.forEach((piece, index) => {
+      length += piece.length;
+      if (index < pieces.length - 1) socket.write(piece);
+      else socket.write(piece, this.#onWritten);
+    });
+    socket.uncork();
+    return length;
+  }
+
+  #setWritten(): void {
+    if (this.#pending.length === 0) return;
+    if (this.#socket.writableLength === 0 && !this.#arePendingIntact()) return;
+    this.#events?.handleWritten();
+  }
+
+  /** Whether what was sent is what was written; else the wire has failed. */
+  #arePendingIntact(): boolean {
+    const pending = this.#pending;
+    this.#pending = [];
+    try {
+      for (const { data, length } of pending) checkPieces(data, length);
+      return true;
+    } catch (error) {
+      this.#failWriting(error as Error);
+      return false;
+    }
+  }
+
+  #failWriting(error: Error): void {
+    if (this.#failed) return;
+    this.#failed = this.#dropped = true;
+    this.#events?.handleWriteError(error);
   }
 
   end(): void {
     this.#socket.end();
   }
 
-  endSecured(): void {
-    this.resume();
-    this.#socket.end();
-  }
+  // ---- ending ------------------------------------------------------------------------------------------------------------------
 
-  destroySoon(): void {
-    this.#socket.pause();
-    this.#socket.destroySoon();
+  close(): void {
+    const socket = this.#socket;
+    if (this.#failed) socket.destroy();
+    else if (this.#isTls) {
+      this.resume(); // until the peer's end
+      socket.end();
+    } else {
+      socket.pause();
+      socket.destroySoon();
+    }
   }
 
   destroy(): void {
+    const socket = this.#socket;
     // Bun, Deno: tell of a write some turns after the system has taken it.
-    if (!this.#socket.destroyed && this.#socket.writableLength === 0) this.#pending = 0;
-    this.#socket.destroy();
+    if (!socket.destroyed && socket.writableLength === 0) this.#pending = [];
+    socket.destroy();
   }
 
   /* c8 ignore start -- Bun and Deno: on Node what is secured later is a HandleWire */
   release(): net.Socket {
+    const socket = this.#socket;
     this.#events = null;
-    return this.#socket
+    unwrapWriting(socket);
+    return socket
       .off("data", onSocketData)
       .off("end", onSocketEnd)
       .off("error", onSocketError)
@@ -116,14 +204,30 @@ export class NodeWire implements Wire {
 }
 
 function ignore(): void {}
+
+function unwrapWriting(socket: net.Socket): void {
+  for (const method of ["_write", "_writev"] as const) delete (socket as Partial<net.Socket>)[method];
+}
 /* c8 ignore stop */
+
+/** Reports a write that fails to `onFailure` in place of the stream, which would destroy the socket. */
+function wrapWriting(socket: net.Socket, onFailure: (error: Error) => void): void {
+  const { _write, _writev } = socket;
+  const unlessFailed =
+    (done: Done): Done =>
+    (error) =>
+      error ? onFailure(error) : done();
+  socket._write = (chunk: unknown, encoding, done) => _write.call(socket, chunk, encoding, unlessFailed(done));
+  // Not on every runtime.
+  if (typeof _writev === "function") socket._writev = (chunks, done) => _writev.call(socket, chunks, unlessFailed(done));
+}
 
 function onSocketData(this: WiredSocket, chunk: Buffer): void {
   this[WIRE]?.events?.handleData(chunk);
 }
 
 function onSocketEnd(this: WiredSocket): void {
-  this[WIRE]?.events?.handleEnd();
+  this[WIRE]?.handleEnd();
 }
 
 function onSocketError(this: WiredSocket, error: Error): void {

@@ -3,13 +3,18 @@
  *
  * Theory of operation
  *
- * What is written in one turn of the event loop is gathered and given to the wire together when the turn's promises have run: with pipelined messages one system call
- * carries dozens of answers. Whatever reaches FLUSH_BYTES goes at once. While the wire has something that the system did not take, the gathering goes on.
+ * What is written in one turn of the event loop is gathered and given to the wire together when the turn's promises have run: with pipelined
+ * messages one system call carries dozens of answers. Whatever reaches FLUSH_BYTES goes at once, and so does a long piece, whose memory is the
+ * program's. While the wire has something that the system did not take, the gathering goes on.
  *
- * Where each message that comes has been answered by one write, the next answer is not gathered, which saves the tick; a second write shows that this has changed.
+ * Where each message that comes has been answered by one write, the next answer is not gathered, which saves the tick; a second write shows that
+ * this has changed.
+ *
+ * A process that exits has no further turn: what is gathered then is sent from an 'exit' listener, and nothing is gathered any more.
  */
-import { Outbox, release } from "../base/outbox.js";
-import type { Wire } from "./wire.js";
+import { COPY_BYTES, Outbox, release } from "../base/outbox.js";
+import { nextTick } from "../base/scheduling.js";
+import type { Wire, WireEvents } from "./wire.js";
 
 /** What is gathered in a turn goes to the socket at this size: as much as a pipe or a socket takes at once, and little enough to join by copying. */
 const FLUSH_BYTES = 65_536;
@@ -19,6 +24,7 @@ const SINGLE_ANSWERS = 8;
 
 export class Sending {
   readonly #wire: Wire;
+  readonly #events: Pick<WireEvents, "handleWriteError">;
   /** `null`: nothing. */
   #gathered: Outbox | null = null;
   /** Whether something was written since something was received. */
@@ -30,8 +36,11 @@ export class Sending {
   sentBytes = 0;
   #dropped = false;
 
-  constructor(wire: Wire) {
+  /** @param events told of bytes that cannot be sent, since their memory was given away */
+  constructor(wire: Wire, events: Pick<WireEvents, "handleWriteError">) {
     this.#wire = wire;
+    this.#events = events;
+    listenForExit();
   }
 
   /** Bytes that the system has not taken: what is gathered here and what the wire has. */
@@ -51,58 +60,64 @@ export class Sending {
 
   /** Sends, now or at the end of the turn. */
   write(bytes: Uint8Array): void {
-    if (this.#gathered !== null) {
-      this.#singleAnswers = -1;
-      this.#push(this.#gathered, bytes);
-    } else if (this.#answersAtOnce()) this.#send(bytes, bytes.length);
-    else this.#gather(bytes);
+    if (this.#gathered !== null) this.#singleAnswers = -1;
+    else this.#gathered = takeOutbox();
+    this.#gathered.push(bytes);
+    if (this.#goesAtOnce(bytes.length)) this.flush();
+    else this.#scheduleFlush();
   }
 
-  /** Whether this write is, by all experience, the only one for what was received last. */
-  #answersAtOnce(): boolean {
+  #goesAtOnce(length: number): boolean {
+    const isSingle = this.#isSingleAnswer();
+    return isSingle || length >= COPY_BYTES || (this.#gathered as Outbox).length >= FLUSH_BYTES || isExiting;
+  }
+
+  /** Whether this write is likely to be the only one for what was received last. */
+  #isSingleAnswer(): boolean {
     if (!this.#answered) {
       this.#answered = true;
-      return this.#singleAnswers > SINGLE_ANSWERS && this.#wire.unsent === 0;
+      return this.#singleAnswers > SINGLE_ANSWERS;
     }
     this.#singleAnswers = -1;
     return false;
   }
 
-  #gather(bytes: Uint8Array): void {
-    this.#gathered = new Outbox();
-    this.#push(this.#gathered, bytes);
-    if (this.#gathered !== null && !this.#flushScheduled) {
-      this.#flushScheduled = true;
-      // A tick that is asked for while promises run comes after the last of them.
-      process.nextTick(flushGathered, this);
-    }
-  }
-
-  #push(gathered: Outbox, bytes: Uint8Array): void {
-    gathered.push(bytes);
-    if (gathered.length >= FLUSH_BYTES) this.flush();
+  #scheduleFlush(): void {
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    schedule(this);
   }
 
   /** @internal */
   endTurn(): void {
     this.#flushScheduled = false;
     this.#singleAnswers += 1; // after more than one it was -1
-    // What the wire still has goes first; then the transport flushes this.
-    if (this.#wire.unsent === 0) this.flush();
+    this.flush();
   }
 
-  /** Gives the wire what is gathered. */
+  /** Gives the wire what is gathered, unless it has something that the system did not take: that goes first. */
   flush(): void {
-    if (this.#gathered === null) return;
-    const { length } = this.#gathered;
-    const data = this.#gathered.take();
-    this.#gathered = null;
-    this.#send(data, length);
+    if (this.#gathered !== null && this.#wire.unsent === 0) this.flushAll();
   }
 
-  #send(data: Uint8Array | readonly Uint8Array[], length: number): void {
+  /** Gives the wire what is gathered, behind what it has: the last bytes before an end. */
+  flushAll(): void {
+    const gathered = this.#gathered;
+    if (gathered === null) return;
+    this.#gathered = null;
     if (this.#wire.destroyed) {
+      gathered.clear();
       this.#dropped = true;
+      return;
+    }
+    const { length } = gathered;
+    let data: Uint8Array | readonly Uint8Array[];
+    try {
+      data = gathered.take();
+      spare = gathered;
+    } catch (error) {
+      this.#dropped = true;
+      this.#events.handleWriteError(error as Error);
       return;
     }
     this.sentBytes += length;
@@ -122,6 +137,43 @@ export class Sending {
   }
 }
 
-function flushGathered(sending: Sending): void {
-  sending.endTurn();
+/** An empty outbox: most are used for one write and then again. */
+let spare: Outbox | null = null;
+
+function takeOutbox(): Outbox {
+  if (spare === null) return new Outbox();
+  const outbox = spare;
+  spare = null;
+  return outbox;
+}
+
+/** Those with something to send at the end of this turn. */
+let scheduled: Sending[] = [];
+let isExiting = false;
+let listensForExit = false;
+
+/** Once, with the first connection: a listener that is added during 'exit' would not be called. */
+function listenForExit(): void {
+  if (listensForExit) return;
+  listensForExit = true;
+  process.prependListener("exit", onExit);
+}
+
+function schedule(sending: Sending): void {
+  if (scheduled.push(sending) > 1) return;
+  // A tick that is asked for while promises run comes after the last of them.
+  nextTick(endTurn);
+}
+
+/** One that fails leaves the others alone: `flush()` does not throw. */
+function endTurn(): void {
+  const turn = scheduled;
+  scheduled = [];
+  for (const sending of turn) sending.endTurn();
+}
+
+function onExit(): void {
+  isExiting = true;
+  for (const sending of scheduled) sending.flushAll();
+  scheduled = [];
 }

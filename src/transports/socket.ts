@@ -1,42 +1,45 @@
 /**
- * `SocketTransport`: asyncio's transport over a connected socket. Python's `_SelectorSocketTransport`. The socket itself is driven by a *wire*: `HandleWire` or `TlsHandleWire`, the fast
- * ones, or `NodeWire`, the documented one.
+ * `SocketTransport`: asyncio's transport over a connected socket. Python's `_SelectorSocketTransport`. The socket itself is driven by a *wire*:
+ * `HandleWire`, the fast one, or `NodeWire`, the documented one.
  *
  * Theory of operation
  *
- * Reading. What the wire reads goes to the protocol as it is. `pauseReading()` stops its reads from the system, so that nothing piles up on the way.
+ * The states of the connection and the calls of the protocol are `TransportCore`'s (`core/transport-core.ts`).
  *
- * Writing. What is written in one turn is gathered (`sending.ts`). Everything goes to the wire before the size of the buffer is judged, because a socket that can send takes it
- * all and nobody has to wait. The buffer's size is what is gathered and what the wire has.
+ * Reading. What the wire reads goes to the protocol as it is. `pauseReading()` stops its reads from the system, so that nothing piles up on the
+ * way.
  *
- * Ending. The life of a connection goes one way: open -> closing -> lost. `closing` means that nothing more is read or accepted for writing; `lost`, that the
- * socket is gone and `connectionLost()` has been called, exactly once, never from within a call of the protocol.
+ * Writing. What is written in one turn is gathered (`sending.ts`). Everything goes to the wire before the size of the buffer is judged, because
+ * a socket that can send takes it all and nobody has to wait. The buffer's size is what is gathered and what the wire has.
+ *
+ * Ending.
  *   - `close()` flushes and lets the wire close itself after its last byte.
  *   - `abort()` closes the wire.
  *   - the wire's error, or a protocol method that throws, closes it with that error.
+ *   - a write that fails leaves the wire open for reading (state `failing`) until the peer's end, an error or `close()`.
  *   - the peer's EOF asks the protocol; unless it wants to keep our side open, that is a `close()`.
  * Over TLS, `close()` sends close_notify and waits for the peer's, at most for the shutdown time-out. A side cannot be ended alone.
  *
- * Changing over to TLS. `startTls()` empties the wire, turns it into a `net.Socket`, puts what was read ahead back into it, and makes the handshake (`tls-upgrade.ts`). A new
- * transport then drives the secured socket, for the same protocol; this one is lost, without the protocol being told.
+ * Changing over to TLS. `startTls()` empties the wire, turns it into a `net.Socket`, puts what was read ahead back into it, and makes the
+ * handshake (`tls-upgrade.ts`). A new transport then drives the secured socket, for the same protocol; this one is `replaced`.
  *
  * Node: destroys a socket by itself once both sides have ended. asyncio keeps the connection until it is closed, and programs rely on that (they
- * `drain()` after `writeEof()`), so such a connection is *released*, but not lost before `close()` or `abort()`.
+ * `drain()` after `writeEof()`), so such a connection is `released`, but not lost before `close()` or `abort()`.
  */
 import type { TLSSocket } from "node:tls";
-import { checkError, checkProtocol, toBytes, toPieces } from "../base/arguments.js";
+import { checkError, toBytes, toPieces } from "../base/arguments.js";
 import { ConnectionLostError, ConnectionTimeoutError, InvalidStateError, notSentError } from "../base/errors.js";
-import { FlowControl } from "../base/flow-control.js";
 import { HIGH_WATER_BYTES, TLS_HIGH_WATER_BYTES } from "../base/limits.js";
-import { asError, warnOf } from "../base/thrown.js";
-import { DONE, type WaitEnd, Waiters } from "../base/waiting.js";
-import type { Protocol, TlsUpgrade, Transport, WriteBufferLimits, WriteData } from "../contracts/connection.js";
+import { ownCopy } from "../base/memory.js";
+import { clearTimeout, nextTick, setTimeout } from "../base/scheduling.js";
+import type { Protocol, TlsUpgrade, Transport, WriteData } from "../contracts/connection.js";
 import type { ExtraInfo } from "../contracts/extra-info.js";
 import type { ByteCounts, TransportOwner } from "../contracts/transport-owner.js";
+import { TransportCore } from "../core/transport-core.js";
 import { now, tellClosed, tellPaused, tellResumed, tellSecured } from "./diagnostics.js";
+import { NodeWire } from "./node-wire.js";
 import { Sending } from "./sending.js";
 import type { ConnectedSocket } from "./socket-info.js";
-import { securedWire } from "./tls-handle-wire.js";
 import { tlsExtraInfo } from "./tls-info.js";
 import { TlsChange } from "./tls-upgrade.js";
 import type { Wire, WireEvents } from "./wire.js";
@@ -55,58 +58,45 @@ export interface SocketTransportOptions {
   readonly tlsShutdownTimeout?: number | undefined;
 }
 
-export class SocketTransport implements Transport, ByteCounts, WireEvents {
+export class SocketTransport extends TransportCore implements Transport, ByteCounts, WireEvents {
   readonly #wire: Wire;
   readonly #sending: Sending;
   readonly #info: ConnectedSocket;
   readonly #tlsInfo: Readonly<Record<string, unknown>> | undefined;
-  readonly #owner: TransportOwner | undefined;
+  #owner: TransportOwner | undefined;
   readonly #host: string | undefined;
   readonly #tlsShutdownTimeout: number | undefined;
   readonly #isTls: boolean;
-  /** Made when the buffer first grows beyond the default, or its marks are asked for: by few connections. */
-  #flowIfAny: FlowControl | null = null;
-  #protocol: Protocol;
-  #readingPaused = false;
   #eofReceived = false;
   #eofWritten = false;
-  #state: "open" | "closing" | "lost" = "open";
-  #released = false;
-  #error: Error | null = null;
   /** Set while the connection changes over to TLS. */
   #upgrade: TlsChange | null = null;
   #shutdownTimer: NodeJS.Timeout | undefined;
   #begunAt = now();
   #bytesRead = 0;
-  /** Those who wait for the system to have taken everything. */
-  #written: Waiters | null = null;
+  /** The protocol whose memory the wire reads into, if it is any. */
+  #memoryOwner: Protocol | null = null;
+  /** What the connection was lost in. */
+  #lostDuring: "connection" | "tls-upgrade" = "connection";
 
   /** @param wire connected; it belongs to the transport from now on. Nothing happens before `start()`. */
   constructor(wire: Wire, options: SocketTransportOptions) {
+    const isTls = options.tlsShutdownTimeout !== undefined;
+    super(options.protocol, isTls ? TLS_HIGH_WATER_BYTES : HIGH_WATER_BYTES);
     this.#wire = wire;
-    this.#sending = new Sending(wire);
-    this.#protocol = options.protocol;
+    this.#sending = new Sending(wire, this);
     this.#info = options.info;
     this.#tlsInfo = options.tlsInfo;
     this.#owner = options.owner;
     this.#host = options.host;
     this.#tlsShutdownTimeout = options.tlsShutdownTimeout;
-    this.#isTls = options.tlsShutdownTimeout !== undefined;
-  }
-
-  get #flow(): FlowControl {
-    return (this.#flowIfAny ??= new FlowControl(this.#defaultHigh()));
-  }
-
-  /** A method and no getter, as each write asks for it: for a private getter V8 calls into C++. */
-  #defaultHigh(): number {
-    return this.#isTls ? TLS_HIGH_WATER_BYTES : HIGH_WATER_BYTES;
+    this.#isTls = isTls;
   }
 
   /** Tells the protocol that the connection stands, then begins to read. */
   start(): void {
     this.#attach();
-    this.#call(() => this.#protocol.connectionMade(this));
+    this.call((protocol) => protocol.connectionMade?.(this));
     this.#beginReading();
   }
 
@@ -119,12 +109,12 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
     const wire = this.#wire;
     if (wire.destroyed) {
       // It ended before it came to us, and its events may be gone.
-      this.#error ??= wire.errored;
-      process.nextTick(() => this.#lose());
+      if (wire.errored !== null) this.noteError(wire.errored);
+      this.loseSoon();
       return;
     }
-    if (this.#state !== "open") return;
-    if (this.#readingPaused) wire.pause();
+    if (!this.delivers) return;
+    if (this.readingPaused) wire.pause();
     else wire.resume();
   }
 
@@ -132,46 +122,45 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
 
   /** @internal */
   handleData(chunk: Buffer): void {
-    if (this.#state !== "open") return;
+    if (!this.delivers) return;
     this.#bytesRead += chunk.length;
     this.#sending.received();
-    try {
-      this.#protocol.dataReceived(chunk);
-    } catch (error) {
-      this.#fail(error);
-    }
+    this.deliver(this.#memoryOwner === null ? chunk : this.#ownChunk(chunk, this.#memoryOwner));
+  }
+
+  /** What was read into memory of a protocol that no longer has the connection is copied out of there. */
+  #ownChunk(chunk: Buffer, memoryOwner: Protocol): Buffer {
+    this.#memoryOwner = null;
+    return memoryOwner === this.getProtocol() ? chunk : ownCopy(chunk);
   }
 
   /** @internal */
   nextMemory(): Buffer | null {
-    return this.#state === "open" ? (this.#protocol.nextMemory?.() ?? null) : null;
+    if (this.state !== "open") return null;
+    const protocol = this.getProtocol();
+    const memory = protocol.nextMemory?.() ?? null;
+    this.#memoryOwner = memory === null ? null : protocol;
+    return memory;
   }
 
   /** @internal */
   handleEnd(): void {
-    if (this.#state !== "open" || this.#eofReceived) return;
+    if (this.state === "failing") this.#wire.destroy(); // all that was received has been delivered
+    if (this.state !== "open" || this.#eofReceived) return;
     this.#eofReceived = true;
-    this.#call(() => {
-      if (this.#protocol.eofReceived() !== true) this.close();
-    });
+    if (!this.deliverEnd()) this.close();
   }
 
   pauseReading(): void {
-    if (!this.isReading()) return;
-    this.#readingPaused = true;
+    if (!this.markPaused()) return;
     this.#wire.pause();
     tellPaused(this, "reading");
   }
 
   resumeReading(): void {
-    if (!this.#readingPaused || this.#state !== "open") return;
-    this.#readingPaused = false;
+    if (!this.markResumed()) return;
     this.#wire.resume();
     tellResumed(this, "reading");
-  }
-
-  isReading(): boolean {
-    return this.#state === "open" && !this.#readingPaused;
   }
 
   // ---- writing -----------------------------------------------------------------------------------------------------------------
@@ -181,12 +170,12 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
     if (this.#eofWritten) throw new InvalidStateError("cannot write() after writeEof()");
     if (this.#upgrade !== null) throw new InvalidStateError("cannot write() during startTls()");
     if (bytes.length === 0) return;
-    if (this.#state !== "open") {
+    if (this.state !== "open") {
       this.#sending.refuse();
       return;
     }
     this.#sending.write(bytes);
-    this.#regulate();
+    this.regulate();
   }
 
   writelines(list: Iterable<WriteData>): void {
@@ -197,51 +186,42 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
 
   /** @internal */
   handleWritten(): void {
-    if (this.#state === "lost" || this.#wire.destroyed) return;
+    if (this.state === "lost" || this.state === "failing" || this.#wire.destroyed) return;
+    this.flush();
+    if (this.#sending.unsent === 0) this.wakeFlushed();
+    this.regulate();
+  }
+
+  /** @internal */
+  handleWriteError(error: Error): void {
+    if (this.state === "open") {
+      this.#sending.drop();
+      this.failWriting(error);
+    } else this.noteError(error);
+    // Nothing is left to be delivered after the peer's end, before the handshake of startTls(), and while close() waits for its last byte.
+    if (this.state !== "failing" || this.#eofReceived) this.#wire.destroy();
+  }
+
+  protected override flush(): void {
     this.#sending.flush();
-    if (this.#wire.unsent === 0) this.#written?.wake();
-    this.#regulate();
   }
 
-  #regulate(): void {
-    const flow = this.#flowIfAny;
-    if (flow === null || !flow.paused) {
-      if (this.getWriteBufferSize() <= (flow?.high ?? this.#defaultHigh())) return;
-      this.#sending.flush();
-    }
-    this.#call(() => this.#flow.check(this.getWriteBufferSize(), this));
+  protected override get dropped(): boolean {
+    return this.#sending.dropped;
   }
 
-  /** @internal */
-  pauseWriting(): void {
+  override pauseWriting(): void {
     tellPaused(this, "writing");
-    this.#protocol.pauseWriting();
+    super.pauseWriting();
   }
 
-  /** @internal */
-  resumeWriting(): void {
+  override resumeWriting(): void {
     tellResumed(this, "writing");
-    this.#protocol.resumeWriting();
-  }
-
-  setWriteBufferLimits(limits?: WriteBufferLimits): void {
-    this.#flow.setLimits(limits);
-    this.#regulate();
-  }
-
-  getWriteBufferLimits(): [low: number, high: number] {
-    return this.#flow.limits;
+    super.resumeWriting();
   }
 
   getWriteBufferSize(): number {
-    return this.#state === "lost" ? 0 : this.#sending.unsent;
-  }
-
-  /** @internal */
-  flushed(signal: WaitEnd | undefined): Promise<void> {
-    this.#sending.flush();
-    if (this.#sending.dropped) return Promise.reject(notSentError(this.#error));
-    return this.#wire.destroyed || this.#wire.unsent === 0 ? DONE : (this.#written ??= new Waiters()).wait(signal);
+    return this.state === "lost" || this.state === "failing" ? 0 : this.#sending.unsent;
   }
 
   canWriteEof(): boolean {
@@ -250,96 +230,80 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
 
   writeEof(): void {
     if (this.#isTls) throw new InvalidStateError("cannot writeEof(): over TLS a side cannot be ended alone");
-    if (this.#state !== "open" || this.#eofWritten) return;
-    this.#sending.flush();
+    if (this.state !== "open" || this.#eofWritten) return;
     this.#eofWritten = true;
+    this.#sending.flushAll();
     this.#wire.end();
   }
 
   // ---- ending ------------------------------------------------------------------------------------------------------------------
 
   close(): void {
-    if (this.#state !== "open") return;
-    this.#state = "closing";
-    if (this.#released) process.nextTick(() => this.#lose());
-    else if (this.#upgrade !== null) this.#upgrade.giveUp(this.#wire);
-    else {
-      this.#sending.flush();
-      if (this.#isTls) this.#shutDownTls();
-      else this.#wire.destroySoon();
+    if (this.state === "open") this.#sending.flushAll(); // which may fail
+    switch (this.state) {
+      case "open":
+        this.moveTo("closing");
+        if (this.#isTls) this.#limitShutdown();
+        this.#wire.close();
+        break;
+      case "securing":
+      case "failing": // nothing can be sent any more
+      case "released":
+        this.abort();
     }
   }
 
-  /** Sends close_notify after what was written, and waits for the peer's, which ends the socket; what comes before it is dropped. */
-  #shutDownTls(): void {
+  /** Cuts the connection if the peer does not answer close_notify in time. */
+  #limitShutdown(): void {
     const timeoutMs = this.#tlsShutdownTimeout as number;
     this.#shutdownTimer = setTimeout(() => {
       this.abort(new ConnectionTimeoutError(`the TLS shutdown took longer than ${timeoutMs} ms: the connection was cut`));
     }, timeoutMs);
-    this.#wire.endSecured();
   }
 
   abort(reason?: Error): void {
     if (reason !== undefined) checkError("reason", reason);
-    if (this.#state === "lost") return;
-    if (reason !== undefined) this.#error ??= reason;
+    const { state } = this;
+    if (state === "lost" || state === "replaced") return;
+    if (reason !== undefined) this.noteError(reason);
     this.#sending.drop();
-    if (this.#released) {
-      this.close();
-      return;
-    }
-    this.#state = "closing";
-    if (this.#upgrade !== null) this.#upgrade.giveUp(this.#wire);
+    this.moveTo("closing");
+    if (state === "released") this.loseSoon();
+    else if (this.#upgrade !== null) this.#upgrade.giveUp(this.#wire);
     else this.#wire.destroy();
-  }
-
-  isClosing(): boolean {
-    return this.#state !== "open";
   }
 
   /** @internal */
   handleError(error: Error): void {
-    this.#error ??= error;
-    if (this.#state === "open") this.#state = "closing";
+    this.breakOff(error);
     // Node: leaves a socket open whose TLS breaks after the handshake.
     this.#wire.destroy();
   }
 
   /** @internal */
   handleClose(): void {
-    if (this.#state === "open" && this.#eofReceived && this.#eofWritten) {
-      this.#released = true;
-      this.#owner?.detach(this);
-    } else this.#lose();
+    if (this.state === "open" && this.#eofReceived && this.#eofWritten) {
+      this.moveTo("released");
+      this.#detach();
+    } else if (this.state !== "released") this.loseConnection();
   }
 
-  /** Ends the connection with an error of ours. */
-  #fail(error: unknown): void {
-    this.abort(asError(error, "a protocol threw"));
+  /** The server does not count it any more. */
+  #detach(): void {
+    const owner = this.#owner;
+    this.#owner = undefined;
+    owner?.detach(this);
   }
 
-  #lose(during: "connection" | "tls-upgrade" = "connection"): void {
-    if (this.#state === "lost") return;
-    this.#state = "lost";
+  protected override defer(callback: () => void): void {
+    nextTick(callback);
+  }
+
+  protected override onLost(): void {
     this.#sending.drop();
     clearTimeout(this.#shutdownTimer);
-    this.#written?.fail(() => notSentError(this.#error));
-    if (!this.#released) this.#owner?.detach(this);
-    tellClosed(this, this.#error, during, this.#begunAt);
-    try {
-      this.#protocol.connectionLost(this.#error);
-    } catch (error) {
-      warnOf(error);
-    }
-  }
-
-  /** Calls the protocol; what it throws ends the connection. */
-  #call(callProtocol: () => void): void {
-    try {
-      callProtocol();
-    } catch (error) {
-      this.#fail(error);
-    }
+    this.#detach();
+    tellClosed(this, this.error, this.#lostDuring, this.#begunAt);
   }
 
   // ---- changing over to TLS ----------------------------------------------------------------------------------------------------
@@ -349,17 +313,19 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
     if (this.#isTls) throw new InvalidStateError("cannot startTls(): the connection is secured by TLS already");
     if (this.#upgrade !== null) throw new InvalidStateError("cannot startTls(): it is under way already");
     if (this.#eofReceived || this.#eofWritten) throw new InvalidStateError("cannot startTls(): one side of the connection has ended");
-    if (this.#state !== "open") throw new ConnectionLostError("cannot startTls(): the connection is closed");
+    if (this.state !== "open") throw new ConnectionLostError("cannot startTls(): the connection is closed");
     const change = new TlsChange(upgrade, this.#host);
-    this.#upgrade = change;
     const begunAt = now();
     const wire = this.#wire;
     wire.pause();
-    this.#sending.flush();
-    // The TLS engine writes past what the wire still has, so that has to be empty first.
+    this.#sending.flushAll(); // which may fail
+    this.#upgrade = change;
+    this.#lostDuring = "tls-upgrade";
     try {
-      if (wire.unsent > 0) await (this.#written ??= new Waiters()).wait();
-      if (this.#state !== "open" || wire.destroyed) throw notSentError(this.#error);
+      if (!this.moveTo("securing")) throw notSentError(this.error);
+      // The TLS engine writes past what the wire still has, so that has to be empty first.
+      if (wire.unsent > 0) await this.waitFlushed();
+      if (this.isClosing() || wire.destroyed) throw notSentError(this.error);
       const readAhead = upgrade.takeReadAhead();
       this.#bytesRead -= readAhead.length;
       const successor = this.#handOver(await change.secure(wire, readAhead), upgrade);
@@ -368,15 +334,15 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
     } catch (error) {
       this.#upgrade = null;
       change.destroy(wire);
-      if (!change.givenUp) this.#error ??= error as Error;
-      this.#lose("tls-upgrade");
+      if (!change.givenUp) this.noteError(error as Error);
+      this.loseConnection();
       throw change.givenUp ? new ConnectionLostError("cannot startTls(): the connection was closed meanwhile") : error;
     }
   }
 
   #handOver(secured: TLSSocket, upgrade: TlsUpgrade): Transport {
-    const successor = new SocketTransport(securedWire(secured), {
-      protocol: this.#protocol,
+    const successor = new SocketTransport(new NodeWire(secured), {
+      protocol: this.getProtocol(),
       info: this.#info,
       tlsInfo: tlsExtraInfo(secured, upgrade.ssl),
       owner: this.#owner,
@@ -390,10 +356,10 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
     this.#bytesRead = this.#sending.sentBytes = 0;
     successor.#attach();
     this.#upgrade = null;
-    this.#state = "lost";
-    this.#owner?.detach(this);
+    this.moveTo("replaced");
+    this.#detach();
     upgrade.onSecured(successor);
-    if (this.#flowIfAny?.paused === true) this.#call(() => this.resumeWriting());
+    if (this.writingPaused) this.call(() => this.resumeWriting());
     successor.#beginReading();
     return successor;
   }
@@ -421,16 +387,5 @@ export class SocketTransport implements Transport, ByteCounts, WireEvents {
     if (name === "sockname") return this.#info.getsockname();
     const tlsInfo = this.#tlsInfo;
     return tlsInfo !== undefined && Object.hasOwn(tlsInfo, name) ? tlsInfo[name] : defaultValue;
-  }
-
-  setProtocol(protocol: Protocol): void {
-    checkProtocol("protocol", protocol);
-    this.#protocol = protocol;
-    // CPython leaves a paused transport's new protocol in the dark, which then fills the buffer without end.
-    if (this.#flowIfAny?.paused === true) this.#call(() => protocol.pauseWriting());
-  }
-
-  getProtocol(): Protocol {
-    return this.#protocol;
   }
 }

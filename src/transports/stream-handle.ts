@@ -38,6 +38,8 @@ export interface StreamHandle {
   close(onClosed: () => void): void;
   /** Bytes given to writes that are not done. */
   readonly writeQueueSize: number;
+  /** The descriptor; negative once it is closed, and where there is none. */
+  readonly fd?: number;
   /** TCP only. */
   getsockname?(address: HandleAddress): number;
   getpeername?(address: HandleAddress): number;
@@ -51,18 +53,20 @@ export interface HandleAddress {
   port?: number;
 }
 
-/** What a read has brought. */
-export const READ_NOTHING = 0;
-export const READ_END: number = -1;
-export const READ_ERROR: number = -2;
+/** What a read has brought: the error itself is `readError()`. One object for all reads, valid until the next. */
+export interface ReadResult {
+  readonly kind: "nothing" | "data" | "end" | "error";
+  /** Bytes read, with `data`. */
+  readonly count: number;
+}
 
 /** What is needed to drive handles. */
 export interface StreamHandles {
   readonly WriteWrap: new () => HandleRequest;
   readonly ShutdownWrap: new () => HandleRequest;
-  /** To be asked within `onread`: how many bytes were read, or one of the constants above. */
-  readResult(): number;
-  /** The error that went with READ_ERROR. */
+  /** To be asked within `onread`. */
+  readResult(): ReadResult;
+  /** The error that went with the kind `error`. */
   readError(): Error;
 }
 
@@ -131,22 +135,23 @@ const socketOn = (handle: MadeUpHandle, options?: object): net.Socket =>
 
 /** The socket that Node takes every read to be for. */
 class Listener extends net.Socket {
-  result: number = READ_NOTHING;
+  readonly result: { kind: ReadResult["kind"]; count: number } = { kind: "nothing", count: 0 };
   error: Error | null = null;
 
   constructor(handle: MadeUpHandle) {
-    const onread = { buffer: Buffer.alloc(1), callback: (count: number) => this.#setResult(count) };
+    const onread = { buffer: Buffer.alloc(1), callback: (count: number) => this.#setResult("data", count) };
     super({ handle, manualStart: true, onread } as unknown as net.SocketConstructorOpts);
   }
 
-  #setResult(result: number): boolean {
-    this.result = result;
+  #setResult(kind: ReadResult["kind"], count: number = 0): boolean {
+    this.result.kind = kind;
+    this.result.count = count;
     return true;
   }
 
   /** Node: what it does at the end. */
   override push(): boolean {
-    return this.#setResult(READ_END);
+    return this.#setResult("end");
   }
 
   override read(): null {
@@ -156,7 +161,7 @@ class Listener extends net.Socket {
   /** Node: what it does after an error. */
   override destroy(error?: Error): this {
     this.error = error ?? null;
-    this.#setResult(READ_ERROR);
+    this.#setResult("error");
     return this;
   }
 }
@@ -179,7 +184,7 @@ function findParts(): StreamHandles | null {
       WriteWrap: WriteWrap as StreamHandles["WriteWrap"],
       ShutdownWrap: ShutdownWrap as StreamHandles["ShutdownWrap"],
       readResult() {
-        listener.result = READ_NOTHING;
+        listener.result.kind = "nothing";
         onread.call(handle);
         return listener.result;
       },

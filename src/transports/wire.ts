@@ -1,17 +1,19 @@
-/** `Wire`: what a `SocketTransport` needs of a connected socket. There are three: `HandleWire`, `TlsHandleWire`, and `NodeWire` where those cannot be. */
+/** `Wire`: what a `SocketTransport` needs of a connected socket. There are two: `HandleWire`, and `NodeWire` where that one is not possible. */
 import type net from "node:net";
 
-/** Hears of a wire's events: the transport. */
+/** Receives the events of a wire: the transport. */
 export interface WireEvents {
-  /** Bytes came in; nobody changes them afterwards. */
+  /** Bytes were received. Their memory belongs to the receiver. */
   handleData(chunk: Buffer): void;
-  /** Where the next bytes should be read to, by a wire that can; `null`: anywhere. Asked after `handleData()`. */
+  /** Where to read the next bytes to, for a wire that can; `null`: anywhere. Asked after `handleData()`. */
   nextMemory(): Buffer | null;
   /** The peer has ended its side. */
   handleEnd(): void;
-  /** The wire broke; `handleClose()` follows. */
+  /** A write failed: nothing more can be sent, but reading goes on. May come from within `write()`. */
+  handleWriteError(error: Error): void;
+  /** The wire broke; `handleClose()` follows. May come from within `resume()`. */
   handleError(error: Error): void;
-  /** It is closed: the last event. */
+  /** The wire is closed: the last event. */
   handleClose(): void;
   /** The system has taken some of what it had not taken at once. */
   handleWritten(): void;
@@ -31,7 +33,7 @@ export interface SocketFacts {
 export interface Wire {
   /** Bytes written that the system has not taken. */
   readonly unsent: number;
-  /** Whether it was closed before the system had taken everything that was written. */
+  /** Whether something was written that the system will never take. */
   readonly dropped: boolean;
   /** Closed, or about to be. */
   readonly destroyed: boolean;
@@ -39,20 +41,20 @@ export interface Wire {
   readonly errored: Error | null;
   /** What extra info can be asked for. */
   readonly facts: SocketFacts;
-  /** Tells `events` from now on. */
+  /** Reports to `events` from now on. */
   listen(events: WireEvents): void;
   /** Begins to read, or goes on. */
   resume(): void;
   /** Stops reading from the system. */
   pause(): void;
-  /** Sends, in order. The memory must not be changed before it is sent; returns whether that was done at once. */
+  /**
+   * Sends, in order. There has to be at least one byte. The memory must not be changed before it is sent; returns whether it was sent at once.
+   */
   write(data: Uint8Array | readonly Uint8Array[]): boolean;
   /** Ends our side after what was written. The wire closes by itself when the peer has ended its side, too. */
   end(): void;
-  /** Ends our side as TLS has it: what still comes is dropped until the peer's end. */
-  endSecured(): void;
-  /** Closes after what was written. */
-  destroySoon(): void;
+  /** Closes after what was written; nothing more is delivered. Over TLS it first exchanges close_notify with the peer. */
+  close(): void;
   /** Closes at once. */
   destroy(): void;
   /** Gives up the wire for a `net.Socket` that is paused and has no listeners of ours. */

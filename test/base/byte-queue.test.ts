@@ -49,7 +49,8 @@ describe("ByteQueue push", () => {
     for (let index = 0; index < 200_000; index += 1) {
       const byte = queue.take(1);
       assert.equal(byte[0], index % 251);
-      if (index > 0) blocks.add(byte.buffer); // the first byte came when the queue was empty: a chunk of its own
+      // The first byte came when the queue was empty: a chunk of its own. From the last block, which is still appended to, bytes are copied.
+      if (byte.buffer.byteLength > 1) blocks.add(byte.buffer);
     }
     assert.ok(blocks.size < 12, `${blocks.size} blocks`);
     assert.ok([...blocks].every((block) => block.byteLength <= 65_536));
@@ -231,14 +232,12 @@ describe("ByteQueue memory", () => {
     assert.ok(kept <= 8_192, `${kept} bytes`);
   });
 
-  it("goes on in the same block behind a part of it that was taken and put back", () => {
+  it("goes on in order behind a part of a block that was taken and put back", () => {
     const queue = queueOf("first", "abc");
     queue.skip(5);
     queue.unshift(queue.take(2));
     queue.push(Buffer.from("d"));
-    const taken = [queue.take(2), queue.take(1), queue.take(1)];
-    assert.equal(taken.join(" "), "ab c d");
-    assert.equal(new Set(taken.map(({ buffer }) => buffer)).size, 1);
+    assert.equal([queue.take(2), queue.take(1), queue.take(1)].join(" "), "ab c d");
   });
 
   it("lets go of the chunk of the last line when it is empty, and when it goes on to the next", async () => {

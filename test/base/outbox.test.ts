@@ -16,11 +16,49 @@ function filled(...texts: string[]): Outbox {
 }
 
 describe("Outbox", () => {
-  it("gives back a piece that is alone as it is", () => {
+  it("copies a short piece at once: its memory may be changed or given away before it is sent", () => {
     const piece = Buffer.from("alone");
     const outbox = new Outbox();
     outbox.push(piece);
+    piece.fill("x");
+    assert.equal(textOf(outbox.take()), "alone");
+  });
+
+  it("gives back a long piece that is alone as it is", () => {
+    const piece = Buffer.alloc(4096);
+    const outbox = new Outbox();
+    outbox.push(piece);
     assert.equal(outbox.take(), piece);
+  });
+
+  it("refuses to give bytes whose memory was given away or shrunk, and is empty then", () => {
+    const lost = [
+      (): Uint8Array => {
+        const piece = new Uint8Array(5000);
+        pushed.push(piece);
+        structuredClone(piece, { transfer: [piece.buffer] });
+        return piece;
+      },
+      (): Uint8Array => {
+        const memory = new (ArrayBuffer as unknown as new (length: number, options: object) => ArrayBuffer & { resize(length: number): void })(
+          5000,
+          { maxByteLength: 5000 },
+        );
+        const piece = new Uint8Array(memory);
+        pushed.push(piece);
+        memory.resize(1000);
+        return piece;
+      },
+    ];
+    let pushed = new Outbox();
+    for (const lose of lost) {
+      pushed = new Outbox();
+      pushed.push(Buffer.from("before "));
+      lose();
+      assert.throws(() => pushed.take(), { name: "DetachedMemoryError", code: "ERR_MEMORY_DETACHED" });
+      pushed.push(Buffer.from("next"));
+      assert.equal(textOf(pushed.take()), "next");
+    }
   });
 
   it("joins short pieces into one", () => {

@@ -18,6 +18,7 @@ function noteEvents(wire: NodeWire): string[] {
     handleData: note("data"),
     nextMemory: () => null,
     handleEnd: note("end"),
+    handleWriteError: note("write error"),
     handleError: note("error"),
     handleClose: note("close"),
     handleWritten: note("written"),
@@ -37,12 +38,12 @@ async function openEnds(): Promise<{ near: tls.TLSSocket; far: tls.TLSSocket; se
 }
 
 describe("NodeWire over TLS", () => {
-  it("ends our side with endSecured(), and closes with the peer's end", async () => {
+  it("ends our side with close(), and closes with the peer's end", async () => {
     const { near, far, server } = await openEnds();
     const wire = new NodeWire(near);
     const calls = noteEvents(wire);
     far.on("end", () => far.end()).resume();
-    wire.endSecured();
+    wire.close();
     await until(() => calls.includes("close"));
     assert.deepEqual([wire.destroyed, wire.errored, calls.includes("error")], [true, null, false]);
     far.destroy();

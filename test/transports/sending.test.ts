@@ -20,10 +20,16 @@ function fakeWire(destroyed: boolean): { readonly wire: Wire; readonly written: 
   return { wire: wire as unknown as Wire, written };
 }
 
+const events = {
+  handleWriteError(error: Error): void {
+    throw error;
+  },
+};
+
 describe("Sending", () => {
   it("gives a wire that stands what was gathered, and has dropped nothing", () => {
     const { wire, written } = fakeWire(false);
-    const sending = new Sending(wire);
+    const sending = new Sending(wire, events);
     sending.write(Buffer.from("sent"));
     sending.flush();
     assert.deepEqual([written, sending.sentBytes, sending.dropped], [["sent"], 4, false]);
@@ -31,7 +37,7 @@ describe("Sending", () => {
 
   it("drops what a wire that has broken in the same turn cannot send, and tells so", () => {
     const { wire, written } = fakeWire(true);
-    const sending = new Sending(wire);
+    const sending = new Sending(wire, events);
     sending.write(Buffer.from("too late"));
     assert.equal(sending.dropped, false);
     sending.flush();
