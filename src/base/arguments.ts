@@ -161,7 +161,9 @@ export function toBytes(name: string, data: Data): Uint8Array {
 /** Checks several pieces; returns the bytes of each, or throws before any is used. One piece is a list, too. */
 export function toPieces(list: Iterable<Data>): Uint8Array[] {
   if (typeof list === "string" || isBytes(list)) return [toBytes("list", list)];
-  if (types.isUint8Array(list) || typeof (list as Partial<Iterable<Data>> | null | undefined)?.[Symbol.iterator] !== "function") {
+  const isList = typeof (list as Partial<Iterable<Data>> | null | undefined)?.[Symbol.iterator] === "function";
+  // Numbers in an array, or an object with the prototype of one
+  if (!isList || (typeof list === "object" && "BYTES_PER_ELEMENT" in list)) {
     throw invalidType("list", "an iterable of Uint8Arrays and strings", list);
   }
   const pieces: Uint8Array[] = [];

@@ -10,6 +10,7 @@ import { abortReason, throwIfAborted } from "../base/waiting.js";
 import type { ProtocolFactory } from "../contracts/connection.js";
 import { adoptServer, discardSock } from "./adopt.js";
 import { AdoptedListener } from "./adopted-listener.js";
+import type { ClientsPolicy } from "./clients.js";
 import type { Listener } from "./listener.js";
 import {
   checkIpFamily,
@@ -228,7 +229,8 @@ async function openServer(
 ): Promise<Server> {
   const { maxConnections = Infinity, signal } = options ?? {};
   const onError = (error: unknown): void => reportServerError(options?.onError, error);
-  const server = new Server(listeners, { protocolFactory, tls: config.tls, maxConnections, maxWaiting: config.backlog, onError }, signal);
+  const policy = { protocolFactory, tls: config.tls, maxConnections, maxWaiting: config.backlog, onError };
+  const server = makeServer(listeners, policy, signal);
   try {
     throwIfAborted(signal);
     if (config.startServing) await server.startServing();
@@ -237,6 +239,16 @@ async function openServer(
   } catch (error) {
     server.close();
     throw signal?.aborted === true ? abortReason(signal) : error;
+  }
+}
+
+/** Makes the server. A signal that throws when it is listened to leaves nothing behind. */
+function makeServer(listeners: readonly Listener[], policy: ClientsPolicy, signal: AbortSignal | undefined): Server {
+  try {
+    return new Server(listeners, policy, signal);
+  } catch (error) {
+    for (const listener of listeners) void listener.close();
+    throw error;
   }
 }
 

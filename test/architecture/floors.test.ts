@@ -35,11 +35,29 @@ const PLATFORM: Readonly<Record<string, readonly string[]>> = {
   streams: ["node:stream"],
   contracts: ["node:tls"],
   adapters: ["node:stream"],
-  base: ["node:util"],
+  base: ["node:timers", "node:util"],
 };
 
 /** The only files that may drive a socket, or make one. */
 const MAY_IMPORT_NET_AS_A_VALUE = ["net/", "transports/tls-handshake.ts", "transports/handle-wire.ts", "transports/stream-handle.ts"];
+
+/** Files that do not schedule by `base/scheduling.ts` yet. To be emptied. */
+const STILL_BY_GLOBALS = ["transports/", "streams/sink-transport.ts", "streams/writer.ts"];
+
+/** What `base/scheduling.ts` has under the name that it has elsewhere. */
+const SCHEDULERS = /\b(?<!\.)(setTimeout|clearTimeout|setImmediate|queueMicrotask|nextTick)\b/g;
+
+/** Ways past it. */
+const PAST = /\b(?:globalThis\.set\w+|set(?:Interval)\(|process\.nextTick|Date\.now|new Date\(|performance\.now)|"node:timers[^"]*"/g;
+
+function schedulingComplaints(file: string, text: string): string[] {
+  const code = text.replace(/\/\*[^]*?\*\/|\/\/.*/g, "");
+  const imported = /import \{([^}]*)\} from "[^"]*base\/scheduling\.js";|import \{([^}]*)\} from "\.\/scheduling\.js";/.exec(code);
+  const names = (imported?.[1] ?? imported?.[2] ?? "").split(",").map((name) => name.trim());
+  const past = [...code.matchAll(PAST)].map(([found]) => found);
+  const used = past.length > 0 ? [] : [...code.matchAll(SCHEDULERS)].map(([found]) => found).filter((name) => !names.includes(name));
+  return [...new Set([...past, ...used])].map((found) => `${file}: ${found}`);
+}
 
 function room(file: string): string {
   return file.includes("/") ? (file.split("/", 1)[0] as string) : file;
@@ -119,7 +137,42 @@ describe("source files", () => {
 
   it("ask isError() what is an error: one of another realm is no instanceof Error", () => {
     const asking = files.filter(([, { text }]) => /\binstanceof Error\b/.test(text)).map(([file]) => file);
-    assert.deepEqual(asking.sort(), ["base/arguments.ts", "base/thrown.ts"]);
+    assert.deepEqual(asking.sort(), ["base/arguments.ts"]);
+  });
+
+  it("ask for an internal slot or a method what is bytes, a promise or a URL: one of another realm is no instance of ours", () => {
+    const asking = files.filter(([, { text }]) => /\binstanceof (?:Uint8Array|ArrayBuffer|Promise|URL|Date|AbortSignal)\b/.test(text));
+    assert.deepEqual(
+      asking.map(([file]) => file).filter((file) => !file.startsWith("transports/")),
+      [],
+    );
+  });
+
+  it("schedule by base/scheduling.ts: the platform's own may be a test's fake", () => {
+    const complaints = files
+      .filter(([file]) => file !== "base/scheduling.ts" && !STILL_BY_GLOBALS.some((prefix) => file.startsWith(prefix)))
+      .flatMap(([file, { text }]) => schedulingComplaints(file, text));
+    assert.deepEqual(complaints, []);
+  });
+
+  it("complain of scheduling past base/scheduling.ts, however it is written", () => {
+    const imported = 'import { setTimeout } from "../base/scheduling.js";\n';
+    assert.deepEqual(schedulingComplaints("a.ts", `${imported}const timer = setTimeout(end, 5);`), []);
+    assert.deepEqual(schedulingComplaints("a.ts", "/** Not `setTimeout(end, 5)`. */\n// nor Date.now()"), []);
+    for (const code of [
+      "setTimeout(end, 5);",
+      `${imported}setImmediate(end);`,
+      `${imported}globalThis.setTimeout(end, 5);`,
+      "const later = queueMicrotask;",
+      "process.nextTick(end);",
+      "const { nextTick } = process;",
+      "const now = Date.now();",
+      "const now = new Date();",
+      "const now = performance.now();",
+      'import { setTimeout } from "node:timers/promises";',
+    ]) {
+      assert.equal(schedulingComplaints("a.ts", code).length, 1, code);
+    }
   });
 
   it("keep their privacy without leading underscores", () => {

@@ -2,19 +2,26 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import net from "node:net";
 import { describe, it } from "node:test";
+import { BaseProtocol } from "asyncio-streams";
 import {
   asBuffer,
   checkBoolean,
   checkFunction,
   checkInteger,
   checkOptions,
+  checkProtocol,
   checkSignal,
   invalidType,
   invalidValue,
+  isBytes,
+  isError,
   outOfRange,
+  show,
   toBytes,
+  toPieces,
 } from "#src/base/arguments.js";
 import { detachedView } from "../support/detached.js";
+import { fakes, foreignBytes } from "../support/foreign.js";
 
 describe("outOfRange, invalidType and invalidValue", () => {
   it("makes the error and the code that Node would", () => {
@@ -51,6 +58,14 @@ describe("outOfRange, invalidType and invalidValue", () => {
       assert.equal(invalidType("n", "a number", value).message, `n must be a number, not ${shown}`);
     });
   }
+
+  it("shows also what throws when it is looked at", () => {
+    const broken = (): never => {
+      throw new Error("do not look");
+    };
+    assert.equal(show(Object.defineProperty({}, "constructor", { get: broken })), "a value that throws when it is looked at");
+    assert.equal(isError(new Proxy({}, { getPrototypeOf: broken })), false);
+  });
 
   it("cuts a long value, and keeps the message on one line", () => {
     for (const value of [
@@ -117,6 +132,27 @@ describe("checkBoolean, checkFunction and checkOptions", () => {
   });
 });
 
+describe("checkProtocol", () => {
+  it("lets whatever can receive pass", () => {
+    checkProtocol("protocol", { dataReceived() {} });
+    checkProtocol("protocol", { dataReceived() {}, connectionLost: undefined });
+    checkProtocol("protocol", new BaseProtocol());
+  });
+
+  it("refuses by name what cannot receive, and a method that is no function", () => {
+    for (const value of [null, undefined, 5, {}, { dataReceived: true }]) {
+      assert.throws(() => checkProtocol("protocol", value), { code: "ERR_INVALID_ARG_TYPE", message: /dataReceived\(\)/ });
+    }
+    for (const method of ["connectionMade", "eofReceived", "connectionLost", "pauseWriting", "resumeWriting", "shutdownRequested"]) {
+      assert.throws(() => checkProtocol("protocol", { dataReceived() {}, [method]: null }), {
+        name: "TypeError",
+        code: "ERR_INVALID_ARG_TYPE",
+        message: `${method} of protocol must be a function, not null`,
+      });
+    }
+  });
+});
+
 describe("checkSignal", () => {
   it("returns the signal, or nothing for nothing", () => {
     const { signal } = new AbortController();
@@ -160,6 +196,38 @@ describe("toBytes and asBuffer", () => {
     for (const empty of [new Uint8Array(0), new Uint8Array(4).subarray(4), Buffer.alloc(0), new Uint8Array(new SharedArrayBuffer(0))]) {
       assert.equal(toBytes("data", empty), empty);
     }
+  });
+
+  it("refuses a view that lost its memory when a buffer was made smaller", () => {
+    const memory: ArrayBuffer & { resize?(length: number): void } = new (
+      ArrayBuffer as unknown as new (length: number, options: { maxByteLength: number }) => ArrayBuffer
+    )(8, { maxByteLength: 8 });
+    const view = new Uint8Array(memory, 4, 4);
+    assert.equal(toBytes("data", view), view);
+    memory.resize?.(2);
+    const message = "data must be bytes whose memory is there, not 0 bytes in a buffer that was made smaller";
+    assert.throws(() => toBytes("data", view), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE", message });
+    assert.throws(() => toPieces(view as unknown as Uint8Array[]), { code: "ERR_INVALID_ARG_TYPE", message: /made smaller/ });
+  });
+
+  it("says what has become of memory that was given away", () => {
+    assert.throws(() => toBytes("data", detachedView()), { message: /not 0 bytes in a detached buffer$/ });
+  });
+
+  for (const [what, fake] of Object.entries(fakes())) {
+    it(`refuses ${what}`, () => {
+      assert.equal(isBytes(fake), false);
+      for (const call of [() => toBytes("data", fake), () => toPieces(fake as unknown as Uint8Array[]), () => toPieces([fake])]) {
+        assert.throws(call, { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });
+      }
+    });
+  }
+
+  it("takes bytes of another realm, and makes a Buffer of the same memory", () => {
+    const bytes = foreignBytes("abc").subarray(1);
+    assert.equal(toBytes("data", bytes), bytes);
+    assert.equal(asBuffer(bytes).buffer, bytes.buffer);
+    assert.equal(String(asBuffer(bytes)), "bc");
   });
 
   it("refuses everything else by name", () => {

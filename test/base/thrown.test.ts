@@ -3,8 +3,9 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { runInNewContext } from "node:vm";
-import { asError, describe as describeThrown, warnOf } from "#src/base/thrown.js";
+import { asError, callForeign, describe as describeThrown, warnOf } from "#src/base/thrown.js";
 import { expectWarnings } from "../support/leak-guard.js";
+import { turns } from "../support/turns.js";
 import { warningsOf } from "../support/warnings-of.js";
 
 expectWarnings("Error");
@@ -69,4 +70,59 @@ describe("what is thrown, as a warning", () => {
       assert.match((warnings[0] as Error).message, message);
     });
   }
+});
+
+describe("what a function of the program's comes to", () => {
+  const failed = new Error("failed");
+  const broken = (): never => {
+    throw failed;
+  };
+  const fulfilled = Object.assign(() => {}, { then: (resolve: (value: unknown) => void) => resolve(5) });
+
+  /** What is told of it. */
+  async function told(call: () => unknown): Promise<unknown[]> {
+    const events: unknown[] = [];
+    const onFailure = (error: unknown): void => void events.push(error);
+    callForeign(call, onFailure, () => events.push("settled"));
+    await turns(2);
+    callForeign(call, onFailure);
+    await turns(2);
+    return events;
+  }
+
+  for (const [what, call] of Object.entries<() => unknown>({
+    "a function that throws": broken,
+    "a rejected promise": () => Promise.reject(failed),
+    "a rejected promise of another realm": () => (runInNewContext("(reason) => Promise.reject(reason)") as (reason: unknown) => unknown)(failed),
+    "a thenable that rejects": () => ({ then: (_resolve: unknown, reject: (reason: unknown) => void) => reject(failed) }),
+    "a thenable that throws": () => ({ then: broken }),
+    "a getter that throws": () => Object.defineProperty({}, "then", { get: broken }),
+    "a promise whose own then() throws": () => Object.assign(Promise.resolve(), { then: broken }),
+  })) {
+    it(`is a failure: ${what}`, async () => assert.deepEqual(await told(call), [failed, failed]));
+  }
+
+  for (const [what, call] of Object.entries<() => unknown>({
+    "a promise": async () => {},
+    "a promise of another realm": () => runInNewContext("(async () => {})()"),
+    "a function that is a thenable": () => fulfilled,
+  })) {
+    it(`is settled: ${what}`, async () => assert.deepEqual(await told(call), ["settled"]));
+  }
+
+  it("is nothing to wait for otherwise", async () => {
+    for (const result of [undefined, null, 5, "text", {}, { then: 5 }, () => {}]) assert.deepEqual(await told(() => result), []);
+  });
+});
+
+describe("what is thrown, with a stack that throws or is none", () => {
+  it("is shown all the same", () => {
+    const broken = Object.defineProperty(new Error("ours"), "stack", {
+      get() {
+        throw new Error("no stack");
+      },
+    });
+    assert.equal(typeof describeThrown(broken), "string");
+    assert.equal(describeThrown(Object.assign(new Error("ours"), { stack: 5 })), "5");
+  });
 });

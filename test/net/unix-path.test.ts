@@ -6,6 +6,7 @@ import { describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
 import { openUnixConnection, type PathLike, startUnixServer } from "asyncio-streams";
 import { parseUnixPath } from "#src/net/unix-path.js";
+import { fakes, foreignBytes } from "../support/foreign.js";
 import { needsLinux } from "../support/needs.js";
 import { cannot, nodeMajor, runtime } from "../support/runtime.js";
 import { socketPath, temporaryDirectory } from "../support/temporary.js";
@@ -44,6 +45,8 @@ describe("PathLike", () => {
     ["a Buffer", (path: string) => Buffer.from(path)],
     ["a Uint8Array", (path: string) => new TextEncoder().encode(path)],
     ["a file: URL", (path: string) => pathToFileURL(path)],
+    ["a Uint8Array of another realm", (path: string) => foreignBytes(path)],
+    ["a file: URL of another realm", (path: string) => ({ href: pathToFileURL(path).href }) as URL],
     ["relative", (path: string) => relative(process.cwd(), path)],
   ] as const) {
     it(`may be ${form}`, async () => {
@@ -52,6 +55,12 @@ describe("PathLike", () => {
       assert.equal(await talk(path, convert(path)), "hello");
     });
   }
+
+  it("is not what only looks like bytes", () => {
+    for (const fake of Object.values(fakes())) {
+      assert.throws(() => parseUnixPath("connect", fake), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });
+    }
+  });
 
   it("may have spaces, per cent signs and any script", async () => {
     const path = socketPath("a b%20ü€.sock");
