@@ -20,6 +20,7 @@ import { checkPieces, isList } from "../base/outbox.js";
 import { nextTick } from "../base/scheduling.js";
 import { makeView } from "../base/views.js";
 import { hiddenReset } from "./hidden-reset.js";
+import { isPeerGone } from "./peer-gone.js";
 import { BULK_BYTES, copyOut, holdBlocks, newBlock, SCRATCH } from "./read-memory.js";
 import {
   type HandleAddress,
@@ -80,6 +81,10 @@ export class HandleWire implements Wire {
 
   get destroyed(): boolean {
     return this.#destroyed;
+  }
+
+  isPeerGone(): boolean {
+    return this.#destroyed || isPeerGone(this.#handle);
   }
 
   get errored(): Error | null {

@@ -15,6 +15,7 @@
 import type net from "node:net";
 import { checkPieces, isList } from "../base/outbox.js";
 import { hiddenReset } from "./hidden-reset.js";
+import { isPeerGone } from "./peer-gone.js";
 import type { SocketFacts, Wire, WireEvents } from "./wire.js";
 
 const WIRE: unique symbol = Symbol("wire");
@@ -62,6 +63,10 @@ export class NodeWire implements Wire {
 
   get destroyed(): boolean {
     return this.#socket.destroyed;
+  }
+
+  isPeerGone(): boolean {
+    return this.#socket.destroyed || isPeerGone((this.#socket as { _handle?: unknown })._handle);
   }
 
   get errored(): Error | null {

@@ -37,6 +37,8 @@ export interface Wire {
   readonly dropped: boolean;
   /** Closed, or about to be. */
   readonly destroyed: boolean;
+  /** Whether it is closed, or the peer has gone (a reset; on a Unix socket also a close). Reads nothing. See `peer-gone.ts` for what cannot be told. */
+  isPeerGone(): boolean;
   /** The error that broke it. */
   readonly errored: Error | null;
   /** What extra info can be asked for. */

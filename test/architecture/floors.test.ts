@@ -31,7 +31,7 @@ const PLATFORM: Readonly<Record<string, readonly string[]>> = {
   framing: [],
   net: ["*"],
   testing: ["node:assert/strict"],
-  transports: ["node:crypto", "node:diagnostics_channel", "node:net", "node:stream", "node:tls", "node:util"],
+  transports: ["node:crypto", "node:diagnostics_channel", "node:fs", "node:net", "node:stream", "node:tls", "node:util"],
   streams: ["node:stream"],
   contracts: ["node:tls"],
   adapters: ["node:stream"],
