@@ -8,13 +8,13 @@ import { linkSync, renameSync, type Stats } from "node:fs";
 import net from "node:net";
 import { invalidValue } from "../base/arguments.js";
 import type { SocketAddress, TransportSocket } from "../contracts/extra-info.js";
-import { NodeWire } from "../transports/node-wire.js";
 import { ipAddress, type UnixNames } from "../transports/socket-info.js";
 import { type AdoptedServer, discardSock, disown, type Family, own } from "./adopt.js";
 import { socketIdentity } from "./descriptor.js";
 import { HiddenName, isSameFile, unlinkIfThere } from "./hidden-name.js";
 import type { AcceptHandler, Listener } from "./listener.js";
 import { ListeningSocket } from "./listening-socket.js";
+import { nodeWireOf } from "./make-socket.js";
 import { closeServer, listenOn } from "./net-server.js";
 import { lookAt } from "./unix-publish.js";
 
@@ -62,7 +62,7 @@ export class AdoptedListener implements Listener {
     // Node: ends our side with the peer's unless this is set, and the server that was handed over may not have set it.
     (socket as { allowHalfOpen: boolean }).allowHalfOpen = true;
     if (this.#accept === null) this.#early.push(socket.pause().on("error", ignore));
-    else this.#accept(new NodeWire(socket), this.#unixNames);
+    else this.#accept(() => nodeWireOf(socket), this.#unixNames);
   };
 
   async listen(accept: AcceptHandler, onError: (error: unknown) => void): Promise<void> {
@@ -72,7 +72,7 @@ export class AdoptedListener implements Listener {
     this.#lookUpAddress();
     this.#server.on("error", onError);
     this.#accept = accept;
-    for (const socket of this.#early.splice(0)) accept(new NodeWire(socket), this.#unixNames);
+    for (const socket of this.#early.splice(0)) accept(() => nodeWireOf(socket), this.#unixNames);
   }
 
   async #listenOnDescriptor(fd: number): Promise<void> {

@@ -5,7 +5,13 @@
  *
  * A client gets a transport and a protocol at once, after its TLS handshake if there is one, or when its turn comes: above `maxConnections` it has been accepted, but nothing is
  * read from it. So it waits, is in its handshake, or is served; each of the three can be cut off, and all of them count as connected.
+ *
+ * Waiting. Since nothing is read, a client that leaves is not noticed. `wire.isPeerGone()` tells, and is asked when its turn comes, and before a new client is refused because the queue is full.
+ *
+ * Context. The callbacks for every client run in the `AsyncLocalStorage` context of the program that started the server, as 'connection' listeners of `node:net` do. A client's turn comes when
+ * another one ends, in the context of that one; so each start of a client is run in the server's context explicitly.
  */
+import { AsyncResource } from "node:async_hooks";
 import type net from "node:net";
 import { queueMicrotask } from "../base/scheduling.js";
 import { asError } from "../base/thrown.js";
@@ -17,6 +23,9 @@ import type { Wire } from "../transports/wire.js";
 import type { AcceptHandler } from "./listener.js";
 import type { ServerTls } from "./options.js";
 import { acceptSecured, type ConnectionFacts, startTransport } from "./start-transport.js";
+
+/** The most waiting clients that are looked at to find room for a new one: each costs a call to the system. */
+const MAX_PROBES = 128;
 
 /** What the server does with its clients. */
 export interface ClientsPolicy {
@@ -59,6 +68,10 @@ export class Clients {
   /** Clients that have no protocol yet: their TLS handshake is under way. Aborting one ends it. */
   readonly #handshakes: Set<AbortController> = new Set();
   readonly #waiting: Accepted[] = [];
+  /** The waiting client that is looked at next. */
+  #nextProbe = 0;
+  /** The context of the program that started the server; before that, of the one that made it. */
+  #context = new AsyncResource("asyncio-streams.Server");
   readonly #owner: TransportOwner = { attach: (transport) => this.#attach(transport), detach: (transport) => this.#detach(transport) };
   #accepted = 0;
   #refused = 0;
@@ -74,26 +87,40 @@ export class Clients {
     this.#onGone = onGone;
   }
 
+  /** From now on callbacks run in the current `AsyncLocalStorage` context. */
+  captureContext(): void {
+    this.#context = new AsyncResource("asyncio-streams.Server");
+  }
+
   /** Takes a new client. */
-  readonly accept: AcceptHandler = (wire, unixNames) => {
+  readonly accept: AcceptHandler = (makeWire, unixNames) => this.#context.runInAsyncScope(() => this.#accept(makeWire, unixNames));
+
+  #accept(makeWire: () => Wire, unixNames: UnixNames | null): void {
     this.#accepted += 1;
+    const wire = makeWire();
     const client = { wire, unixNames, begunAt: now() };
-    if (this.#taken < this.#policy.maxConnections) this.#serve(client);
-    else if (this.#waiting.length < this.#policy.maxWaiting) {
+    if (this.#taken < this.#policy.maxConnections) {
+      this.#serve(client);
+      return;
+    }
+    if (this.#waiting.length >= this.#policy.maxWaiting) this.dropGone(MAX_PROBES);
+    if (this.#waiting.length < this.#policy.maxWaiting) {
       wire.pause();
       this.#waiting.push(client);
     } else {
       this.#refused += 1;
       wire.destroy();
     }
-  };
+  }
 
   /** Something went wrong before a client had a protocol. */
-  readonly fail = (error: unknown): void => {
+  readonly fail = (error: unknown): void => this.#context.runInAsyncScope(() => this.#fail(error));
+
+  #fail(error: unknown): void {
     this.#failed += 1;
     tellError(null, error, "accept");
     this.#policy.onError(error);
-  };
+  }
 
   /** Clients being served, and those on their way through the handshake. */
   get #taken(): number {
@@ -148,10 +175,27 @@ export class Clients {
   }
 
   #serveWaiting(): void {
+    if (this.#waiting.length > 0) this.#context.runInAsyncScope(() => this.#serveNext());
+  }
+
+  #serveNext(): void {
     while (this.#taken < this.#policy.maxConnections) {
       const waiting = this.#waiting.shift();
       if (waiting === undefined) return;
-      if (!waiting.wire.destroyed) this.#serve(waiting);
+      if (waiting.wire.isPeerGone()) waiting.wire.destroy();
+      else this.#serve(waiting);
+    }
+  }
+
+  /** Takes clients that have left out of the queue. @param most how many to look at; the next call goes on behind them */
+  dropGone(most: number = this.#waiting.length): void {
+    for (let probes = Math.min(most, this.#waiting.length); probes > 0; probes -= 1) {
+      if (this.#nextProbe >= this.#waiting.length) this.#nextProbe = 0;
+      const { wire } = this.#waiting[this.#nextProbe] as Accepted;
+      if (wire.isPeerGone()) {
+        this.#waiting.splice(this.#nextProbe, 1);
+        wire.destroy();
+      } else this.#nextProbe += 1;
     }
   }
 
@@ -182,7 +226,9 @@ export class Clients {
   /** Asks every client, also those who are still to be served, to come to an end. */
   requestShutdown(): void {
     this.#shuttingDown = true;
-    for (const transport of [...this.#served]) requestShutdown(transport);
+    this.#context.runInAsyncScope(() => {
+      for (const transport of [...this.#served]) requestShutdown(transport);
+    });
   }
 
   /** Closes every connection, each after what was written to it. */

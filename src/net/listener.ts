@@ -3,8 +3,8 @@ import type { TransportSocket } from "../contracts/extra-info.js";
 import type { UnixNames } from "../transports/socket-info.js";
 import type { Wire } from "../transports/wire.js";
 
-/** Takes a new connection. */
-export type AcceptHandler = (wire: Wire, unixNames: UnixNames | null) => void;
+/** Takes a new connection. `makeWire` is to be called in the `AsyncLocalStorage` context that its events shall have. */
+export type AcceptHandler = (makeWire: () => Wire, unixNames: UnixNames | null) => void;
 
 /** Where connections come from. */
 export interface Listener {

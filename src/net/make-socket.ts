@@ -25,9 +25,10 @@ export function makeSocket(): net.Socket {
   return new OpenedSocket({ allowHalfOpen: true });
 }
 
-/** The wire of a connected socket. */
+/** The wire of a connected socket, with its events in the current `AsyncLocalStorage` context. */
 export function wireOf(socket: net.Socket): Wire {
-  const parts = socket instanceof OpenedSocket && !socket.destroyed && socket.readableLength === 0 ? streamHandles() : null;
+  if (!(socket instanceof OpenedSocket)) return nodeWireOf(socket);
+  const parts = !socket.destroyed && socket.readableLength === 0 ? streamHandles() : null;
   const { _handle: handle } = socket as SocketWithHandle;
   if (parts === null || !isStreamHandle(handle)) return new NodeWire(socket);
   (socket as SocketWithHandle)._handle = null; // an empty shell from now on
@@ -35,8 +36,24 @@ export function wireOf(socket: net.Socket): Wire {
   return new HandleWire(handle, parts);
 }
 
-/** Takes an accepted connection: a socket if it has to be one, otherwise a wire. */
-export type WireHandler = (wire: Wire) => void;
+/** The wire of a socket that was made elsewhere, with its events in the current `AsyncLocalStorage` context. */
+export function nodeWireOf(socket: net.Socket): NodeWire {
+  bindContext((socket as SocketWithHandle)._handle);
+  return new NodeWire(socket);
+}
+
+/**
+ * Makes the current `AsyncLocalStorage` context the one in which Node calls for events of a handle. The handle of an accepted connection has none of its own.
+ *
+ * Node does this for the sockets that its `http.Agent` uses again. Not documented; where there is no such method, the context is the runtime's affair.
+ */
+function bindContext(handle: unknown): void {
+  const bound = handle as { asyncReset?: (resource: object) => void } | null | undefined;
+  if (typeof bound?.asyncReset === "function") bound.asyncReset(bound);
+}
+
+/** Takes an accepted connection. `makeWire` is to be called in the `AsyncLocalStorage` context that its events shall have. */
+export type WireHandler = (makeWire: () => Wire) => void;
 
 type OnConnection = (this: unknown, error: unknown, handle: unknown) => unknown;
 
@@ -48,7 +65,7 @@ export function acceptConnections(server: net.Server, accept: WireHandler, keepA
   /* c8 ignore next 4 -- Bun and Deno: on Node the hook takes nearly every connection */
   server.on("connection", (socket) => {
     if (keepAlive) socket.setKeepAlive(true); // Deno: does not do it for a server that is told so
-    accept(new NodeWire(socket));
+    accept(() => nodeWireOf(socket));
   });
   const parts = streamHandles();
   const handle = (server as { _handle?: { onconnection?: OnConnection } })._handle;
@@ -58,7 +75,10 @@ export function acceptConnections(server: net.Server, accept: WireHandler, keepA
     if (error || !isStreamHandle(connection) || acceptedSockets.hasSubscribers) return original.call(this, error, connection);
     connection.setNoDelay?.(true);
     if (keepAlive) connection.setKeepAlive?.(true, 0);
-    accept(new HandleWire(connection, parts));
+    accept(() => {
+      bindContext(connection);
+      return new HandleWire(connection, parts);
+    });
     return undefined;
   };
 }

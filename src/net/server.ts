@@ -81,6 +81,7 @@ export class Server implements AsyncDisposable {
   }
 
   async #listen(): Promise<void> {
+    this.#clients.captureContext();
     try {
       for (const listener of [...this.#listeners]) await this.#listenOn(listener);
       this.#serving = true;
@@ -230,12 +231,14 @@ export class Server implements AsyncDisposable {
     if (signal?.aborted === true) onDeadline();
     onceAborted(signal, onDeadline); // first, since it throws if the signal does
     this.close();
+    this.#clients.dropGone();
     const goneBefore = this.#clients.gone;
     this.#clients.requestShutdown();
     const timer = setTimeout(onDeadline, graceMs);
     await this.waitClosed({ signal: deadline.signal }).catch(() => {}); // at the deadline
     clearTimeout(timer);
     forgetAborted(signal, onDeadline);
+    this.#clients.dropGone(); // they left by themselves
     const aborted = this.#clients.connected;
     this.abortClients();
     await this.waitClosed();

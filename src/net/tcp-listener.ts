@@ -43,7 +43,7 @@ export class TcpListener implements Listener {
     await listenOn(this.#server, options);
     // Node: a close() while the host is looked up does not stop it from listening afterwards.
     if (this.#closed) closeServer(this.#server);
-    acceptConnections(this.#server, (wire) => accept(wire, null), this.#options.keepAlive);
+    acceptConnections(this.#server, (makeWire) => accept(makeWire, null), this.#options.keepAlive);
     this.#server.on("error", onError);
     const bound = this.#server.address();
     if (bound !== null && typeof bound === "object") this.#address = ipAddress(bound.address, bound.port);

@@ -100,9 +100,9 @@ export class UnixListener implements Listener {
 
   async listen(accept: AcceptHandler, onError: (error: unknown) => void): Promise<void> {
     const names = { sockname: this.#path.name, peername: "" };
-    const onConnection = (wire: Wire): void => {
+    const onConnection = (makeWire: () => Wire): void => {
       this.#accepted += 1;
-      accept(wire, names);
+      accept(makeWire, names);
     };
     if (this.#path.abstract) {
       await listenOn(this.#server, { path: this.#path.name, backlog: this.#options.backlog, exclusive: true });

@@ -1,10 +1,23 @@
 /** `maxConnections` and `backlog`. */
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import net from "node:net";
 import { describe, it } from "node:test";
-import type { StreamReader, StreamWriter } from "asyncio-streams";
+import {
+  type ClientConnectedCallback,
+  type Server,
+  type StartServerOptions,
+  type StreamReader,
+  type StreamWriter,
+  startServer,
+  startUnixServer,
+} from "asyncio-streams";
 import { abortAll } from "../support/abort-all.js";
-import { kinds } from "../support/pairs.js";
+import { openTo } from "../support/addresses.js";
+import { listeningServer } from "../support/bare-sockets.js";
+import { identity, trust } from "../support/certificates.js";
+import { type Kind, kinds, tcp, unix } from "../support/pairs.js";
 import { isSettled, turns, until } from "../support/turns.js";
 
 type Client = [StreamReader, StreamWriter];
@@ -145,3 +158,195 @@ for (const kind of kinds) {
     });
   });
 }
+
+// ---- clients that leave while they wait ------------------------------------------------------------------------------------------
+
+/** Deno: shows nothing of a Unix socket that is not read from. */
+const noticesUnix = process.versions["deno"] === undefined;
+
+type Serve = (callback: ClientConnectedCallback, options: StartServerOptions) => Promise<Server>;
+
+const kindsOfServers: readonly { readonly name: string; readonly kind: Kind; readonly secured: boolean; readonly serve: Serve }[] = [
+  ...kinds.flatMap((kind) =>
+    [false, true].map((secured) => ({
+      name: secured ? `TLS over ${kind.name}` : kind.name,
+      kind,
+      secured,
+      serve: async (callback: ClientConnectedCallback, options: StartServerOptions) => {
+        const ssl = secured ? { ssl: identity("server") } : {};
+        return (await kind.serve(callback, { ...options, ...ssl })).server;
+      },
+    })),
+  ),
+  {
+    name: "an adopted Unix server",
+    kind: unix,
+    secured: false,
+    serve: async (callback, options) =>
+      startUnixServer(callback, null, { ...options, sock: await listeningServer("unix"), cleanupSocket: true }),
+  },
+  {
+    name: "an adopted TCP server",
+    kind: tcp,
+    secured: false,
+    serve: async (callback, options) => startServer(callback, null, null, { ...options, sock: await listeningServer("tcp") }),
+  },
+];
+
+/** A client of `node:net`. */
+async function bareClient(server: Server): Promise<net.Socket> {
+  const address = server.sockets[0]!.getsockname();
+  const socket = net.connect(
+    typeof address === "string" ? { path: address, allowHalfOpen: true } : { host: address[0], port: address[1], allowHalfOpen: true },
+  );
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  return socket;
+}
+
+/** Leaves so that the other end is told: by a reset over TCP. */
+async function leave(socket: net.Socket, kind: Kind): Promise<void> {
+  const closed = once(socket, "close");
+  if (kind === tcp) socket.resetAndDestroy();
+  else socket.destroy();
+  await closed;
+  await turns(10);
+}
+
+const waits = (server: Server, count: number): Promise<void> => until(() => server.getStats().waiting === count);
+
+for (const { name, kind, secured, serve } of kindsOfServers) {
+  const notices = kind === tcp || noticesUnix;
+  const connect = (server: Server): Promise<Client> =>
+    openTo(server.sockets[0]!.getsockname(), secured ? { ssl: trust, serverHostname: "localhost" } : {});
+
+  /** A server with one client that is being served. */
+  async function occupied(backlog: number): Promise<{ server: Server; served: string[]; first: Client }> {
+    const served: string[] = [];
+    const server = await serve(
+      async (reader, writer) => {
+        const line = (await reader.readline().catch((error: Error) => error.message)).toString();
+        served.push(line);
+        writer.write(line);
+        writer.close();
+      },
+      { maxConnections: 1, backlog },
+    );
+    const first = await connect(server);
+    await until(() => server.getStats().active === 1);
+    return { server, served, first };
+  }
+
+  async function finish([reader, writer]: Client, line: string): Promise<void> {
+    writer.write(line);
+    assert.equal((await reader.read()).toString(), line);
+    writer.close();
+    await writer.waitClosed();
+  }
+
+  describe(`clients that leave the queue of ${name}`, { skip: !notices && "this runtime does not tell" }, () => {
+    it("are passed over: the callback is not called for them", async () => {
+      const { server, served, first } = await occupied(10);
+      for (let index = 1; index <= 3; index += 1) {
+        const gone = await bareClient(server);
+        // What it has sent goes with it.
+        if (index === 2) gone.write("never read\n");
+        await until(() => server.getStats().accepted === index + 1);
+        await leave(gone, kind);
+      }
+      const last = connect(server);
+      await until(() => server.getStats().accepted === 5);
+      await finish(first, "first\n");
+      await finish(await last, "last\n");
+      assert.deepEqual(served, ["first\n", "last\n"]);
+      const { waiting, refused, failed } = server.getStats();
+      assert.deepEqual({ waiting, refused, failed }, { waiting: 0, refused: 0, failed: 0 });
+      await server.shutdown();
+    });
+
+    it("take no room: a new client has their place, and only who comes when nobody has left is closed", async () => {
+      const { server, served, first } = await occupied(2);
+      const gone = [await bareClient(server), await bareClient(server)];
+      await waits(server, 2);
+      const refused = await bareClient(server);
+      await until(() => server.getStats().refused === 1);
+      for (const socket of gone) await leave(socket, kind);
+      const kept = connect(server);
+      await until(() => server.getStats().accepted === 5);
+      const { waiting, refused: count } = server.getStats();
+      assert.deepEqual({ waiting, refused: count }, { waiting: 1, refused: 1 });
+      await finish(first, "first\n");
+      await finish(await kept, "kept\n");
+      assert.deepEqual(served, ["first\n", "kept\n"]);
+      refused.destroy();
+      await server.shutdown();
+    });
+
+    it("are neither finished nor aborted in the result of shutdown()", async () => {
+      for (const hurried of [false, true]) {
+        const { server, served, first } = await occupied(10);
+        const gone = await bareClient(server);
+        await waits(server, 1);
+        await leave(gone, kind);
+        const ended = server.shutdown(hurried ? { signal: AbortSignal.abort() } : {});
+        await first[0].read().catch(() => {});
+        await hangUp([first]);
+        assert.deepEqual(await ended, hurried ? { finished: 0, aborted: 1 } : { finished: 1, aborted: 0 });
+        assert.equal(served.length, 1);
+      }
+    });
+  });
+
+  describe(`clients in the queue of ${name}`, { skip: secured && "a bare client does not speak TLS" }, () => {
+    it("who have ended their side are served with what they sent before", async () => {
+      const { server, served, first } = await occupied(10);
+      const half = await bareClient(server);
+      const answer: Buffer[] = [];
+      half.on("data", (chunk: Buffer) => answer.push(chunk)).end("a request\n");
+      const silent = await bareClient(server);
+      silent.resume().end();
+      await waits(server, 2);
+      await turns(10);
+      const closed = Promise.all([once(half, "close"), once(silent, "close")]);
+      await finish(first, "first\n");
+      await closed;
+      assert.equal(Buffer.concat(answer).toString(), "a request\n");
+      assert.deepEqual(served, ["first\n", "a request\n", ""]);
+      await server.shutdown();
+    });
+
+    it("who cannot be told from those are served, too: they are at their end", {
+      skip: notices && kind === unix && "it can be told",
+    }, async () => {
+      const { server, served, first } = await occupied(10);
+      const closed = await bareClient(server);
+      await waits(server, 1);
+      closed.destroy();
+      await turns(10);
+      await finish(first, "first\n");
+      await until(() => served.length === 2);
+      assert.deepEqual(served, ["first\n", ""]);
+      await server.shutdown();
+    });
+  });
+}
+
+describe("a program that listens for SIGPIPE", () => {
+  it("is not ended by a client that has left the queue", { skip: process.platform === "win32" && "has no signals" }, async () => {
+    const onSignal = (): void => {};
+    process.on("SIGPIPE", onSignal);
+    try {
+      const { server, connect } = await unix.serve(counting().serve, { maxConnections: 1 });
+      const first = await connect();
+      await until(() => server.getStats().active === 1);
+      const gone = await bareClient(server);
+      await waits(server, 1);
+      await leave(gone, unix);
+      await hangUp([first]);
+      await until(() => server.getStats().waiting === 0);
+      await server.shutdown();
+    } finally {
+      process.off("SIGPIPE", onSignal);
+    }
+  });
+});

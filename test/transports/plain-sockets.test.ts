@@ -15,6 +15,8 @@ import { overTls } from "../support/tls-kinds.js";
 
 const SUITES = [
   "conformance/streams",
+  "net/async-context",
+  "net/max-connections",
   "transports/socket-order",
   "transports/socket-reading",
   "transports/socket-throwing",
