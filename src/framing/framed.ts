@@ -1,5 +1,6 @@
 /** `frames()` and `Framed`: a codec together with the streams it is used on. */
 import { checkOptions, invalidType, type SignalOptions } from "../base/arguments.js";
+import { leave } from "../streams/iteration.js";
 import type { StreamReader } from "../streams/reader.js";
 import type { StreamWriter } from "../streams/writer.js";
 import { checkReader, checkWriter, type FrameCodec } from "./codec.js";
@@ -32,6 +33,7 @@ export function frames<Read>(
       const frame = await codec.readFrame(reader, options);
       return frame === null ? { done: true, value: undefined } : { done: false, value: frame };
     },
+    return: () => leave(reader.incoming),
     [Symbol.asyncIterator]() {
       return this;
     },

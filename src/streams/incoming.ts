@@ -46,6 +46,12 @@ export interface Reading<T> extends AttemptTraits {
   early?(): T | undefined;
 }
 
+/** Where a reader of `StreamReader.from()` has its bytes from: it stands where a connection has its transport. */
+export interface Source extends Pick<Transport, "pauseReading" | "resumeReading"> {
+  /** Feeds nothing any more, and gives the source back. Resolves when the source has cleaned up, which may be never. */
+  cancel(reason: unknown): Promise<void>;
+}
+
 const NEVER_CALLED = (): void => {};
 
 /** A read that waits. */
@@ -66,7 +72,12 @@ export class Incoming {
   /** Acts when the data is used up. */
   #lossError: Error | null = null;
   #transport: Transport | null = null;
+  #source: Source | null = null;
   #paused = false;
+  /** Whether the source stays paused until a read has to wait. */
+  #resting = false;
+  /** What `cancel()` has given, once it was called. */
+  #cancelled: Promise<void> | null = null;
   #parked: Parked | null = null;
   #retryScheduled = false;
   #endWhenIdle = false;
@@ -92,7 +103,7 @@ export class Incoming {
 
   feed(data: Data): void {
     if (this.#eof) {
-      if (this.#endWhenIdle) return; // the peer could not know
+      if (this.#endWhenIdle || this.#cancelled !== null) return; // the peer could not know
       throw new InvalidStateError("cannot feed data to a StreamReader after feedEof()");
     }
     const bytes = asBuffer(toBytes("data", data));
@@ -178,14 +189,43 @@ export class Incoming {
     this.#regulate();
   }
 
+  /** Takes its bytes from a source. */
+  setSource(source: Source): void {
+    this.setTransport(source as Source & Transport); // nothing else of a transport is called
+    this.#source = source;
+  }
+
+  /** Pauses a source that nobody reads from at the moment, so that it does not keep the process alive. A connection goes on. */
+  rest(): void {
+    if (this.#source === null || this.#parked !== null || this.#resting) return;
+    this.#resting = true;
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#source.pauseReading();
+  }
+
+  /**
+   * Ends reading: gives a source back, and reads find the end behind what has come. Of a connection, what still comes is dropped, so that its end is noticed.
+   *
+   * @returns what the source gives
+   */
+  cancel(reason: unknown): Promise<void> {
+    if (this.#cancelled === null) {
+      this.#cancelled = this.#source?.cancel(reason) ?? DONE;
+      this.feedEof();
+    }
+    return this.#cancelled;
+  }
+
   /** Pauses or resumes the transport, as the amount of data and a waiting read ask for. */
   #regulate(): void {
     if (this.#transport === null) return;
+    const isWanted = this.#parked !== null || this.#cancelled !== null;
     if (this.#paused) {
-      if (this.#parked === null && this.queue.length > this.#limit) return;
-      this.#paused = false;
+      if (!isWanted && (this.#resting || this.queue.length > this.#limit)) return;
+      this.#paused = this.#resting = false;
       this.#transport.resumeReading();
-    } else if (this.#parked === null && this.queue.length > 2 * this.#limit && typeof this.#transport.pauseReading === "function") {
+    } else if (!isWanted && this.queue.length > 2 * this.#limit && typeof this.#transport.pauseReading === "function") {
       this.#paused = true;
       this.#transport.pauseReading();
     }

@@ -22,10 +22,17 @@ export function iterate<T>(
       };
       return incoming.perform("next", step, options);
     },
+    return: () => leave(incoming),
     [Symbol.asyncIterator]() {
       return this;
     },
   };
+}
+
+/** The step that ends an iteration early: nothing is lost, and a source rests until the next read. */
+export function leave(incoming: Incoming): Promise<IteratorResult<never, undefined>> {
+  incoming.rest();
+  return Promise.resolve({ done: true, value: undefined });
 }
 
 /** Without `"\n"` or `"\r\n"` at its end. */

@@ -1,5 +1,6 @@
 /** The readings of `readline()` and of iteration: each is made once, since a line is read again and again, and since it knows how far it has looked. */
 import type { Attempt, Incoming, Reading } from "./incoming.js";
+import { leave } from "./iteration.js";
 import { lineAttempt } from "./message-attempts.js";
 
 const NEWLINE = 0x0a;
@@ -51,6 +52,10 @@ export class LineIterator implements AsyncIterator<Buffer, undefined>, Reading<I
     const line = lineAtHand(this.#incoming, this.#limit);
     if (line !== undefined) return Promise.resolve({ done: false, value: line });
     return this.#incoming.performReading("next", this);
+  }
+
+  return(): Promise<IteratorResult<Buffer, undefined>> {
+    return leave(this.#incoming);
   }
 
   attempt(): IteratorResult<Buffer, undefined> | undefined {

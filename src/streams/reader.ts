@@ -27,7 +27,7 @@ import { type Attempt, Incoming } from "./incoming.js";
 import { iterate, withoutNewline } from "./iteration.js";
 import { LineIterator, LineReading, lineAtHand } from "./line-readings.js";
 import { lineAttempt, type MessageTraits, messageAttempt } from "./message-attempts.js";
-import { pullFrom } from "./pulled-source.js";
+import { inBoundedTime, pullFrom } from "./pulled-source.js";
 import { exactAttempt, intoAttempt, peekAttempt, restAttempt, skipAttempt, someAttempt, takeNothing } from "./read-attempts.js";
 import type { LinesOptions, ReadlineOptions, ReaduntilOptions, StreamReaderOptions } from "./reader-options.js";
 
@@ -50,7 +50,7 @@ const CHUNK_BYTES = 65_536;
  * for await (const line of reader) console.log(line.toString());
  * ```
  */
-export class StreamReader implements AsyncIterable<Buffer> {
+export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
   readonly #limit: number;
   readonly #incoming: Incoming;
   readonly #lines: LineReading;
@@ -72,7 +72,8 @@ export class StreamReader implements AsyncIterable<Buffer> {
    * A reader of what a source gives: a Readable of Node, a `ReadableStream`, or any async iterable of bytes or text. Only here.
    *
    * The source is asked for more until twice the limit is unread, and again when the limit or less is. Its end is the reader's EOF; if it throws, reads throw the same, after
-   * what came before. It belongs to the reader from now on, which has no way to end it early: do that at the source.
+   * what came before. Its end leaves the writing side of a Duplex alone. It belongs to the reader from now on; `cancel()` gives it back. Leaving a loop over the reader pauses
+   * the source until a read waits again, so that a source of which nobody reads does not keep the process alive.
    *
    * @param source what to read from
    * @param options `limit`: the longest line in bytes, default 65,536
@@ -385,6 +386,31 @@ export class StreamReader implements AsyncIterable<Buffer> {
       options,
       (chunk) => chunk,
     );
+  }
+
+  /**
+   * Ends reading, and gives the source of `StreamReader.from()` back. Only here.
+   *
+   * A Readable is destroyed; a Duplex and `process.stdin` are paused, without our listeners; a `ReadableStream` is cancelled and unlocked; `return()` of an iterator is called. What
+   * has come can still be read, then comes EOF, also for a read that waits. Resolves when the source has cleaned up, after half a second at the latest; what goes wrong there is not
+   * thrown. On a connection nothing is given back: what the peer still sends is dropped, and the writer closes the connection. `await using` does the same.
+   *
+   * @param reason for `cancel()` of a `ReadableStream`; other sources take none
+   *
+   * @example
+   * ```ts
+   * const reader = StreamReader.from(process.stdin);
+   * const answer = await reader.readline();
+   * await reader.cancel(); // the process can end, though its input stays open
+   * ```
+   */
+  async cancel(reason?: unknown): Promise<void> {
+    await inBoundedTime(this.#incoming.cancel(reason));
+  }
+
+  /** For `await using`: `cancel()`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.cancel();
   }
 
   // ---- as a stream of another kind ---------------------------------------------------------------------------------------------
