@@ -6,6 +6,7 @@
  */
 import { type Data, invalidType, invalidValue, isBytes, toBytes } from "./arguments.js";
 import type { ByteQueue } from "./byte-queue.js";
+import { ownCopy } from "./memory.js";
 
 /**
  * With several separators, how many bytes are looked at first. A rare separator would otherwise be sought through the whole buffer for every
@@ -35,10 +36,9 @@ export function parseSeparators(separator: Data | readonly Data[]): Uint8Array[]
   return separators.sort((a, b) => a.length - b.length);
 }
 
-/** Copies bytes: the search goes on while the program may change them, or give their memory away. */
+/** Copies bytes: the search goes on while the program may change them, or give their memory away; those of a string may lie in Node's pool. */
 function ownBytes(name: string, data: Data): Uint8Array {
-  const bytes = toBytes(name, data);
-  return typeof data === "string" ? bytes : Buffer.from(bytes);
+  return ownCopy(toBytes(name, data));
 }
 
 export class SeparatorSearch {

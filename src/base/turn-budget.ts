@@ -5,32 +5,28 @@
  * is sent. So `for (;;) { writer.write(event); await writer.drain(); }` would stop the whole process. A call that has used up the budget waits for
  * a turn of the event loop.
  */
-import { nextTurn } from "./scheduling.js";
-import { DONE } from "./waiting.js";
 
 /** So many bytes may pass in a turn: as much as a socket takes or brings at once. */
-export const TURN_BYTES = 65_536;
+const TURN_BYTES = 65_536;
 
-/** A call counts as so many bytes at least: 256 calls a turn. A turn costs about as much as five calls, so no more than 2 %. */
-export const CALL_BYTES = 256;
+/** A call counts as so many bytes at least: 256 calls a turn. A turn of the event loop costs about as much as five calls, 2 % of them. */
+const CALL_BYTES = 256;
 
 export class TurnBudget {
   #left = TURN_BYTES;
-  /** The caller's count of bytes when it last passed. */
-  #seen = 0;
 
-  /** A new turn has begun. */
-  renew(): void {
-    this.#left = TURN_BYTES;
+  /** Whether there is nothing left: the next call has to wait for a turn, and `renew()` then. */
+  get isSpent(): boolean {
+    return this.#left <= 0;
   }
 
-  /** @param count all bytes that the caller has counted so far */
-  pass(count: number): Promise<void> {
-    const bytes = count - this.#seen;
-    this.#seen = count;
+  /** Counts a call that has passed on so many bytes. */
+  spend(bytes: number): void {
     this.#left -= bytes > CALL_BYTES ? bytes : CALL_BYTES;
-    if (this.#left > 0) return DONE;
+  }
+
+  /** The event loop has turned. */
+  renew(): void {
     this.#left = TURN_BYTES;
-    return nextTurn();
   }
 }

@@ -1,4 +1,5 @@
 /** `ndjson()`: a JSON value on each line. See https://github.com/ndjson/ndjson-spec. */
+import { constant } from "../base/memory.js";
 import { invalidType, invalidValue, type SignalOptions } from "../base/arguments.js";
 import type { Attempt, Incoming } from "../streams/incoming.js";
 import type { StreamReader } from "../streams/reader.js";
@@ -7,7 +8,7 @@ import { checkMaxFrameSize, checkWriter, type FrameCodec, type FrameOptions, fra
 import { delimitedAttempt } from "./delimiter.js";
 import { InvalidFrameError } from "./frame-errors.js";
 
-const NEWLINE: Uint8Array = Buffer.from("\n");
+const NEWLINE: Uint8Array = constant("\n");
 
 /** Bytes that are not UTF-8 are an error, and no silent U+FFFD. */
 const utf8 = new TextDecoder("utf-8", { fatal: true });

@@ -1,4 +1,5 @@
 /** `netstring()`: frames as `5:hello,`. See https://cr.yp.to/proto/netstrings.txt. */
+import { constant } from "../base/memory.js";
 import type { Data, SignalOptions } from "../base/arguments.js";
 import type { ByteQueue } from "../base/byte-queue.js";
 import type { StreamReader } from "../streams/reader.js";
@@ -12,7 +13,7 @@ const TOO_MANY_DIGITS = 17;
 
 const ZERO = 0x30;
 const COLON = 0x3a;
-const COMMA: Uint8Array = Buffer.from(",");
+const COMMA: Uint8Array = constant(",");
 
 /** Where headers are looked at; nobody waits while one lies here. */
 const scratch = Buffer.alloc(TOO_MANY_DIGITS);

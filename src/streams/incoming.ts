@@ -21,6 +21,8 @@ import { asBuffer, checkOptions, type Data, invalidType, type SignalOptions, toB
 import { rejectionNamingCallers } from "../base/async-stacks.js";
 import { ByteQueue } from "../base/byte-queue.js";
 import { ConcurrentReadError, InvalidStateError } from "../base/errors.js";
+import { setImmediate } from "../base/scheduling.js";
+import { TurnBudget } from "../base/turn-budget.js";
 import { DONE, forgetAborted, onceAborted, rejectEnded, type WaitEnd, waitEnd } from "../base/waiting.js";
 import type { Transport } from "../contracts/connection.js";
 
@@ -52,6 +54,12 @@ export interface Source extends Pick<Transport, "pauseReading" | "resumeReading"
   cancel(reason: unknown): Promise<void>;
 }
 
+/**
+ * Bytes that are read count as so many fewer: they came in turns of the event loop, and no more than twice the limit is held. So a loop of large
+ * reads gives way once in 1 MiB, and one of small reads once in 256.
+ */
+const READ_DISCOUNT = 16;
+
 const NEVER_CALLED = (): void => {};
 
 /** A read that waits. */
@@ -81,6 +89,7 @@ export class Incoming {
   #parked: Parked | null = null;
   #retryScheduled = false;
   #endWhenIdle = false;
+  readonly #budget = new TurnBudget();
   /** Made when it is first needed: most lines are answered early. */
   #retry: (() => void) | null = null;
 
@@ -234,10 +243,16 @@ export class Incoming {
   // ---- reading -----------------------------------------------------------------------------------------------------------------
 
   /**
-   * Whether a read that is made now, without options, may take what it finds: nobody is before it, and nothing has failed. It has to call `taken()` afterwards.
+   * Whether a read that is made now, without options, may take what it finds: no other read is before it, nothing has failed, and the event loop need
+   * not run first. It has to call `taken()` afterwards.
    */
   get isFree(): boolean {
-    return this.#parked === null && this.#exception === null;
+    return this.#parked === null && this.#exception === null && !this.#budget.isSpent;
+  }
+
+  /** The event loop has turned. */
+  turned(): void {
+    this.#budget.renew();
   }
 
   /** Whether there is neither a byte, nor an end, nor anybody else: no attempt at a message could succeed or fail. */
@@ -245,8 +260,9 @@ export class Incoming {
     return this.queue.length === 0 && !this.#eof && this.#parked === null && this.#exception === null && this.#lossError === null;
   }
 
-  /** Sees to the flow control after bytes were taken past `perform()`. */
-  taken(): void {
+  /** Sees to the flow control after a call that has taken so many bytes. */
+  taken(count: number): void {
+    this.#budget.spend(count / READ_DISCOUNT);
     if (this.#paused) this.#regulate();
   }
 
@@ -258,6 +274,7 @@ export class Incoming {
   /** The same. */
   performReading<T>(method: string, reading: Reading<T>, options?: SignalOptions): Promise<T> {
     if (options === undefined && reading.takesNothing !== true && this.#hasNothing()) return this.#park(reading, undefined);
+    const takenBefore = this.queue.taken;
     try {
       checkOptions("options", options);
       const signal = waitEnd(options);
@@ -270,16 +287,17 @@ export class Incoming {
       ) {
         throw concurrentRead(method);
       }
+      if (this.#budget.isSpent && this.#parked === null) return this.#parkForTurn(reading, signal);
       const result = reading.attempt();
       if (result !== undefined) {
-        this.taken();
+        this.taken(this.queue.taken - takenBefore);
         return Promise.resolve(result);
       }
       if (this.#lossError !== null) throw this.#lossError;
       if (this.#parked !== null) throw concurrentRead(method);
       return this.#park(reading, signal);
     } catch (error) {
-      this.taken(); // an attempt that failed may have taken something, too
+      this.taken(this.queue.taken - takenBefore); // an attempt that failed may have taken something, too
       return Promise.reject(error);
     }
   }
@@ -300,6 +318,15 @@ export class Incoming {
       this.#regulate();
       this.#endIfIdle();
     });
+  }
+
+  /** Makes the attempt in the next turn of the event loop, or before another read is made. */
+  #parkForTurn<T>(reading: Reading<T>, signal: WaitEnd | undefined): Promise<T> {
+    this.#budget.renew();
+    const promise = this.#park(reading, signal);
+    this.#retryScheduled = true;
+    setImmediate((this.#retry ??= () => this.#retryParked()));
+    return promise;
   }
 
   #unpark(): Parked {

@@ -9,7 +9,7 @@ const NEWLINE = 0x0a;
 export function lineAtHand(incoming: Incoming, limit: number): Buffer | undefined {
   if (!incoming.isFree) return undefined;
   const line = incoming.queue.takeThroughByte(NEWLINE, limit);
-  if (line !== undefined) incoming.taken();
+  if (line !== undefined) incoming.taken(line.length);
   return line;
 }
 

@@ -5,10 +5,11 @@
  */
 import type { Readable } from "node:stream";
 import type { Data } from "../base/arguments.js";
+import { setImmediate } from "../base/scheduling.js";
 import { asError } from "../base/thrown.js";
+import { TurnBudget } from "../base/turn-budget.js";
 import { DONE } from "../base/waiting.js";
 import type { Incoming, Source } from "./incoming.js";
-import { TurnBudget } from "./turn-budget.js";
 
 /** The methods by which a Readable is driven. `pipe` tells it from other emitters that can be paused, such as an `Interface` of `node:readline`. */
 const METHODS = ["on", "removeListener", "pause", "resume", "pipe"] as const;
@@ -62,15 +63,16 @@ export class NodeSource implements Source {
       void this.#giveBack();
       return;
     }
-    const turn = this.#budget.spend(chunk);
-    if (turn === null) return;
+    this.#budget.spend(chunk.length);
+    if (!this.#budget.isSpent) return;
     this.#held = true;
     this.#readable.pause();
     const goOn = (): void => {
+      this.#budget.renew();
       this.#held = false;
       if (this.#wanted) this.resumeReading();
     };
-    void turn.then(goOn);
+    setImmediate(goOn);
   }
 
   #onEnd(): void {
@@ -111,5 +113,7 @@ function ignore(): void {}
 
 /** As Node has it where a stream is closed before its end. */
 function prematureClose(): Error {
-  return Object.assign(new Error("the source of a StreamReader was closed before its end"), { code: "ERR_STREAM_PREMATURE_CLOSE" as const });
+  return Object.assign(new Error("the source of a StreamReader was closed before its end"), {
+    code: "ERR_STREAM_PREMATURE_CLOSE" as const,
+  });
 }

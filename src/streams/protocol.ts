@@ -154,6 +154,7 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
   /** Feeds the reader. */
   dataReceived(data: Buffer): void {
     this.turned();
+    this.#reader?.incoming.turned();
     if (!this.lost) this.#reader?.feedData(data);
   }
 

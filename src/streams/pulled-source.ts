@@ -7,12 +7,12 @@
  * A Readable of Node is driven by its events (`node-source.ts`), a `ReadableStream` by its reader, anything else by its async iterator.
  */
 import { type Data, invalidType } from "../base/arguments.js";
-import { clearTimeout, setTimeout } from "../base/scheduling.js";
+import { clearTimeout, nextTurn, setTimeout } from "../base/scheduling.js";
 import { asError } from "../base/thrown.js";
+import { TurnBudget } from "../base/turn-budget.js";
 import { DONE } from "../base/waiting.js";
 import type { Incoming, Source } from "./incoming.js";
 import { isReadable, NodeSource } from "./node-source.js";
-import { TurnBudget } from "./turn-budget.js";
 
 /** How long `cancel()` waits for a source that is to clean up, in milliseconds. One that never answers must not keep the program. */
 const CANCEL_PATIENCE_MS = 500;
@@ -99,8 +99,10 @@ class Puller implements Source {
         void this.#giveBack(error);
         return;
       }
-      const turn = this.#budget.spend(chunk);
-      if (turn !== null) await turn;
+      this.#budget.spend(chunk.length);
+      if (!this.#budget.isSpent) continue;
+      await nextTurn();
+      this.#budget.renew();
     }
     this.#pulling = false;
   }

@@ -2,10 +2,8 @@
 import { IncompleteReadError } from "../base/errors.js";
 import type { Attempt, Incoming } from "./incoming.js";
 
-const NOTHING: Buffer = Buffer.alloc(0);
-
 /** Takes nothing, at once. */
-export const takeNothing: Attempt<Buffer> = () => NOTHING;
+export const takeNothing: Attempt<Buffer> = () => Buffer.alloc(0);
 
 /** Takes everything, once the stream has ended. */
 export function restAttempt(incoming: Incoming): Attempt<Buffer> {
@@ -33,7 +31,7 @@ export function peekAttempt(incoming: Incoming, n: number): Attempt<Buffer> {
   const { queue } = incoming;
   return () => {
     if (queue.length < n && !incoming.eof) return undefined;
-    return queue.length === 0 ? NOTHING : queue.copy(0, Math.min(n, queue.length));
+    return queue.length === 0 ? Buffer.alloc(0) : queue.copy(0, Math.min(n, queue.length));
   };
 }
 

@@ -83,7 +83,9 @@ export class SinkTransport extends TransportCore implements Transport {
     if (this.state !== "open" && this.state !== "closing") return;
     if (bytes.length !== length) {
       this.#dropped = true;
-      this.abort(new DetachedMemoryError(`the memory of ${length} written bytes was given away (detached) or shrunk before the sink had them`));
+      this.abort(
+        new DetachedMemoryError(`the memory of ${length} written bytes was given away (detached) or shrunk before the sink had them`),
+      );
       return;
     }
     if (this.#pendingBytes === 0) this.wakeFlushed();

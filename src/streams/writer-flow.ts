@@ -4,6 +4,7 @@
  * Promises: any number of callers may wait in each call, and every wait ends with the connection at the latest.
  */
 import { ConnectionLostError } from "../base/errors.js";
+import { nextTurn } from "../base/scheduling.js";
 import { TurnBudget } from "../base/turn-budget.js";
 import { DONE, type WaitEnd, Waiters } from "../base/waiting.js";
 import type { Transport } from "../contracts/connection.js";
@@ -15,8 +16,10 @@ export class WriterFlow {
   #lossError: Error | null = null;
   /** Why nothing can be sent any more, once that is known; the loss follows. */
   #writeError: Error | null = null;
-  /** Made when it is first drained. */
+  /** Made when it is first needed. */
   #budget: TurnBudget | null = null;
+  /** Bytes written when `passed()` was last called. */
+  #passedBytes = 0;
   // Lists that most connections never need.
   #drainWaiters: Waiters | null = null;
   #closeWaiters: Waiters | null = null;
@@ -75,7 +78,12 @@ export class WriterFlow {
    * @internal
    */
   passed(written: number): Promise<void> {
-    return (this.#budget ??= new TurnBudget()).pass(written);
+    const budget = (this.#budget ??= new TurnBudget());
+    budget.spend(written - this.#passedBytes);
+    this.#passedBytes = written;
+    if (!budget.isSpent) return DONE;
+    budget.renew();
+    return nextTurn();
   }
 
   /** The event loop has turned. */

@@ -22,14 +22,7 @@ import { makeView } from "../base/views.js";
 import { hiddenReset } from "./hidden-reset.js";
 import { isPeerGone } from "./peer-gone.js";
 import { BULK_BYTES, copyOut, holdBlocks, newBlock, SCRATCH } from "./read-memory.js";
-import {
-  type HandleAddress,
-  type HandleRequest,
-  libuvError,
-  type StreamHandle,
-  type StreamHandles,
-  UNUSED,
-} from "./stream-handle.js";
+import { type HandleAddress, type HandleRequest, libuvError, type StreamHandle, type StreamHandles, UNUSED } from "./stream-handle.js";
 import type { SocketFacts, Wire, WireEvents } from "./wire.js";
 
 const WIRE: unique symbol = Symbol("wire");

@@ -200,7 +200,10 @@ describe("toBytes and asBuffer", () => {
 
   it("refuses a view that lost its memory when a buffer was made smaller", () => {
     const memory: ArrayBuffer & { resize?(length: number): void } = new (
-      ArrayBuffer as unknown as new (length: number, options: { maxByteLength: number }) => ArrayBuffer
+      ArrayBuffer as unknown as new (
+        length: number,
+        options: { maxByteLength: number },
+      ) => ArrayBuffer
     )(8, { maxByteLength: 8 });
     const view = new Uint8Array(memory, 4, 4);
     assert.equal(toBytes("data", view), view);

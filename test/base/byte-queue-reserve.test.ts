@@ -87,16 +87,16 @@ describe("ByteQueue.reserve", () => {
 
 /** What a program or a peer may do meanwhile, and what is left in the queue then. The system reads 100 bytes of the value 2 afterwards. */
 const meddlings: readonly (readonly [what: string, left: Buffer, meddle: (queue: ByteQueue) => void])[] = [
-  ["something else is pushed", Buffer.concat([Buffer.alloc(QUARTER, 1), Buffer.from("other")]), (queue) => queue.push(Buffer.from("other"))],
+  [
+    "something else is pushed",
+    Buffer.concat([Buffer.alloc(QUARTER, 1), Buffer.from("other")]),
+    (queue) => queue.push(Buffer.from("other")),
+  ],
   ["a part is taken", Buffer.alloc(QUARTER - 10, 1), (queue) => queue.take(10)],
   ["everything is taken", Buffer.alloc(0), (queue) => queue.takeAll()],
   ["a part is dropped", Buffer.alloc(QUARTER - 10, 1), (queue) => queue.skip(10)],
   ["everything is dropped", Buffer.alloc(0), (queue) => queue.clear()],
-  [
-    "bytes are put back",
-    Buffer.concat([Buffer.from("back"), Buffer.alloc(QUARTER, 1)]),
-    (queue) => queue.unshift(Buffer.from("back")),
-  ],
+  ["bytes are put back", Buffer.concat([Buffer.from("back"), Buffer.alloc(QUARTER, 1)]), (queue) => queue.unshift(Buffer.from("back"))],
   [
     "its beginning is taken and put back",
     Buffer.alloc(QUARTER, 1),

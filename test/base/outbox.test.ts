@@ -40,10 +40,12 @@ describe("Outbox", () => {
         return piece;
       },
       (): Uint8Array => {
-        const memory = new (ArrayBuffer as unknown as new (length: number, options: object) => ArrayBuffer & { resize(length: number): void })(
-          5000,
-          { maxByteLength: 5000 },
-        );
+        const memory = new (
+          ArrayBuffer as unknown as new (
+            length: number,
+            options: object,
+          ) => ArrayBuffer & { resize(length: number): void }
+        )(5000, { maxByteLength: 5000 });
         const piece = new Uint8Array(memory);
         pushed.push(piece);
         memory.resize(1000);

@@ -29,8 +29,7 @@ describe("under fake timers", () => {
       assert.ok(monotonicMs() > 0);
     }));
 
-  it("a time-out comes", () =>
-    withFakes(() => assert.rejects(new StreamReader().readline({ timeout: 1 }), { name: "TimeoutError" })));
+  it("a time-out comes", () => withFakes(() => assert.rejects(new StreamReader().readline({ timeout: 1 }), { name: "TimeoutError" })));
 
   it("a source is read, and given back", () =>
     withFakes(async () => {

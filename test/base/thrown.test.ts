@@ -93,7 +93,8 @@ describe("what a function of the program's comes to", () => {
   for (const [what, call] of Object.entries<() => unknown>({
     "a function that throws": broken,
     "a rejected promise": () => Promise.reject(failed),
-    "a rejected promise of another realm": () => (runInNewContext("(reason) => Promise.reject(reason)") as (reason: unknown) => unknown)(failed),
+    "a rejected promise of another realm": () =>
+      (runInNewContext("(reason) => Promise.reject(reason)") as (reason: unknown) => unknown)(failed),
     "a thenable that rejects": () => ({ then: (_resolve: unknown, reject: (reason: unknown) => void) => reject(failed) }),
     "a thenable that throws": () => ({ then: broken }),
     "a getter that throws": () => Object.defineProperty({}, "then", { get: broken }),

@@ -148,7 +148,8 @@ for (const kind of [...kinds, tcpTls]) {
     it("keep none where they are idle", onNode, () => checkIdle(kind, 40, 6, 0));
 
     it("keep 16 MiB at most where they are idle after long messages", onNode, () =>
-      checkIdle(kind, LONG_CONNECTIONS, LONG_BYTES, MOST_BLOCK_BYTES),
+      // Over TLS it is Node that reads, into memory of its own for each read.
+      checkIdle(kind, LONG_CONNECTIONS, LONG_BYTES, kind === tcpTls ? 0 : MOST_BLOCK_BYTES),
     );
   });
 }

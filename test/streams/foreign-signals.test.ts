@@ -4,7 +4,15 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { describe, it } from "node:test";
-import { createServer, createUnixServer, openConnection, openUnixConnection, StreamReader, StreamReaderProtocol, startUnixServer } from "asyncio-streams";
+import {
+  createServer,
+  createUnixServer,
+  openConnection,
+  openUnixConnection,
+  StreamReader,
+  StreamReaderProtocol,
+  startUnixServer,
+} from "asyncio-streams";
 import { frames, netstring } from "asyncio-streams/framing";
 import { Waiters } from "#src/base/waiting.js";
 import { OldSignal } from "../support/foreign.js";
@@ -59,7 +67,10 @@ describe("a signal without a reason, of a polyfill", () => {
     const { signal } = aborted;
     await assert.rejects(openUnixConnection(path, { signal }), { name: "AbortError" });
     await assert.rejects(openConnection("127.0.0.1", 1, { signal }), { name: "AbortError" });
-    await assert.rejects(startUnixServer(() => {}, path, { signal }), { name: "AbortError" });
+    await assert.rejects(
+      startUnixServer(() => {}, path, { signal }),
+      { name: "AbortError" },
+    );
     const server = await startUnixServer(() => {}, path, { signal: new OldSignal().signal });
     const serving = new OldSignal();
     const forever = assert.rejects(server.serveForever({ signal: serving.signal }), { name: "AbortError" });
@@ -88,7 +99,8 @@ describe("a signal that throws", () => {
   for (const [name, call] of Object.entries(calls)) {
     for (const [what, signal] of Object.entries(throwing())) {
       it(`is the error of the call: ${what}, ${name}`, async () => {
-        for (let time = 0; time < 2; time += 1) await assert.rejects(async () => call({ signal, timeout: 1 }), { message: "a broken signal" });
+        for (let time = 0; time < 2; time += 1)
+          await assert.rejects(async () => call({ signal, timeout: 1 }), { message: "a broken signal" });
         await turns(2);
       });
     }

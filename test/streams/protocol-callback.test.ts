@@ -121,7 +121,7 @@ for (const [how, callbackThat] of failing) {
           throw new Error("the handler's own");
         },
         () => Promise.reject(new Error("the handler's own")) as never,
-        foreign<ClientErrorHandler>("(async () => { throw new Error(\"the handler's own\"); })"),
+        foreign<ClientErrorHandler>('(async () => { throw new Error("the handler\'s own"); })'),
         () => ({ then: (_resolve: unknown, reject: (reason: unknown) => void) => reject(new Error("the handler's own")) }) as never,
       ]) {
         let transport: FakeTransport | undefined;

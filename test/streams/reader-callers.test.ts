@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { StreamReader } from "asyncio-streams";
 import { nameCallers } from "#src/base/async-stacks.js";
-import { Waiters, waitThroughout, waitEnd } from "#src/base/waiting.js";
+import { Waiters, waitEnd, waitThroughout } from "#src/base/waiting.js";
 import { connectedStreams } from "../support/readers.js";
 import { runtime } from "../support/runtime.js";
 import { turns } from "../support/turns.js";
@@ -42,7 +42,10 @@ describe("the stack of a read that fails while it waits", () => {
   for (const [name, read] of Object.entries(reads)) {
     it(`names the caller at the end of the stream: ${name}`, async () => {
       const reader = new StreamReader();
-      const error = await failing(() => read(reader), () => reader.feedEof());
+      const error = await failing(
+        () => read(reader),
+        () => reader.feedEof(),
+      );
       assert.equal((error as Error & { code: string }).code, "ERR_INCOMPLETE_READ");
       assertNamed(error);
     });
@@ -57,10 +60,16 @@ describe("the stack of a read that fails while it waits", () => {
   });
 
   it("names the caller of a call that runs out of time", async () => {
-    const error = await failing(() => new StreamReader().readline({ timeout: 1 }), () => {});
+    const error = await failing(
+      () => new StreamReader().readline({ timeout: 1 }),
+      () => {},
+    );
     assert.equal(error.name, "TimeoutError");
     assertNamed(error);
-    const both = await failing(() => waitThroughout(waitEnd({ timeout: 1 }), (signal) => new Waiters().wait(signal)), () => {});
+    const both = await failing(
+      () => waitThroughout(waitEnd({ timeout: 1 }), (signal) => new Waiters().wait(signal)),
+      () => {},
+    );
     assert.equal(both.name, "TimeoutError");
     assertNamed(both);
   });
@@ -69,7 +78,13 @@ describe("the stack of a read that fails while it waits", () => {
     const { reader, writer, protocol } = connectedStreams();
     const lost = Object.assign(new Error("reset"), { code: "ECONNRESET" });
     const closed = waitingFunction(() => writer.waitClosed()).catch((error: unknown) => error);
-    assert.equal(await failing(() => reader.readline(), () => protocol.connectionLost(lost)), lost);
+    assert.equal(
+      await failing(
+        () => reader.readline(),
+        () => protocol.connectionLost(lost),
+      ),
+      lost,
+    );
     assert.equal(await closed, lost);
     assert.equal(reader.exception(), lost);
     await assert.rejects(reader.readline(), (error) => error === lost);
@@ -80,7 +95,13 @@ describe("the stack of a read that fails while it waits", () => {
   it("names the caller in the error of setException()", async () => {
     const reader = new StreamReader();
     const broken = new Error("broken");
-    assert.equal(await failing(() => reader.read(), () => reader.setException(broken)), broken);
+    assert.equal(
+      await failing(
+        () => reader.read(),
+        () => reader.setException(broken),
+      ),
+      broken,
+    );
     assertNamed(broken);
   });
 
@@ -88,14 +109,26 @@ describe("the stack of a read that fails while it waits", () => {
     const controller = new AbortController();
     const reason = new Error("enough");
     const { stack } = reason;
-    assert.equal(await failing(() => new StreamReader().read(1, { signal: controller.signal }), () => controller.abort(reason)), reason);
+    assert.equal(
+      await failing(
+        () => new StreamReader().read(1, { signal: controller.signal }),
+        () => controller.abort(reason),
+      ),
+      reason,
+    );
     assert.equal(reason.stack, stack);
   });
 
   it("leaves alone what has no stack to extend", async () => {
     for (const error of [Object.freeze(new Error("frozen")), Object.assign(new Error("bare"), { stack: undefined })]) {
       const reader = new StreamReader();
-      assert.equal(await failing(() => reader.read(), () => reader.setException(error)), error);
+      assert.equal(
+        await failing(
+          () => reader.read(),
+          () => reader.setException(error),
+        ),
+        error,
+      );
     }
     nameCallers("text");
   });

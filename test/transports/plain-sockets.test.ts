@@ -9,9 +9,7 @@ import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { streamHandles } from "#src/transports/stream-handle.js";
-import { kinds, openPair } from "../support/pairs.js";
 import { runtime } from "../support/runtime.js";
-import { overTls } from "../support/tls-kinds.js";
 
 const SUITES = [
   "conformance/streams",
@@ -21,7 +19,6 @@ const SUITES = [
   "transports/socket-reading",
   "transports/socket-throwing",
   "transports/socket-writing",
-  "transports/tls-handle-wire",
   "tls/conformance-tcp-start-tls",
   "tls/conformance-unix-ssl",
   "tls/endings",
@@ -37,18 +34,6 @@ describe("connections on libuv's handles", () => {
   it("are made on Node, and nowhere else", () => {
     assert.equal(streamHandles() !== null, runtime === "node");
   });
-
-  for (const kind of kinds) {
-    for (const begin of ["ssl", "startTls"] as const) {
-      it(`and on the TLS engine, at both ends, over ${kind.name} by ${begin}`, async () => {
-        await using pair = await openPair(overTls(kind, { begin, version: "TLSv1.3" }));
-        for (const { writer } of [pair.client, pair.peer]) {
-          // What a `TlsSending` has replaced.
-          assert.equal(Object.hasOwn(writer.getExtraInfo("ssl_object") as object, "_final"), runtime === "node");
-        }
-      });
-    }
-  }
 });
 
 describe("connections on net.Socket", () => {
