@@ -137,7 +137,7 @@ const byteOffsetOf = getter(typedArray, "byteOffset");
 const bufferOf = getter(typedArray, "buffer") as (this: unknown) => ArrayBufferLike;
 
 function getter(prototype: object, name: string): (this: unknown) => unknown {
-  return Object.getOwnPropertyDescriptor(prototype, name)?.get as (this: unknown) => unknown;
+  return Reflect.get(Object.getOwnPropertyDescriptor(prototype, name) as object, "get") as (this: unknown) => unknown;
 }
 
 /**
@@ -187,7 +187,7 @@ export function lostMemory(view: Uint8Array): string | null {
   }
 }
 
-const keysOf = Uint8Array.prototype.keys as (this: unknown) => unknown;
+const keysOf = Reflect.get(Uint8Array.prototype, "keys") as (this: unknown) => unknown;
 
 function isDetached(buffer: ArrayBufferLike): boolean {
   try {

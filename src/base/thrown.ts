@@ -11,7 +11,8 @@ export function asError(thrown: unknown, whence: string): Error {
 export function describe(thrown: unknown): string {
   if (!isError(thrown)) return show(thrown);
   try {
-    return String(thrown.stack ?? `${thrown.name}: ${thrown.message}`);
+    const stack: unknown = thrown.stack ?? `${thrown.name}: ${thrown.message}`;
+    return String(stack);
   } catch {
     return show(thrown);
   }
@@ -20,9 +21,10 @@ export function describe(thrown: unknown): string {
 /** Last resort: emits a process warning. */
 export function warnOf(thrown: unknown): void {
   try {
-    process.emitWarning(thrown as Error);
+    // Node: takes errors of its own realm only, which need not be that of this library.
+    process.emitWarning(thrown instanceof Error ? thrown : describe(thrown));
   } catch {
-    process.emitWarning(describe(thrown)); // Node: takes errors of its own realm only
+    process.emitWarning(describe(thrown));
   }
 }
 

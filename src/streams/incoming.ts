@@ -310,7 +310,7 @@ export class Incoming {
           if (this.#parked?.onAbort !== onAbort) return; // a signal that calls back too often
           this.#unpark();
           this.#regulate();
-          rejectEnded(signal, resolve as never, reject);
+          rejectEnded(signal, resolve, reject);
         };
         onceAborted(signal, onAbort); // throws if the signal does
       }

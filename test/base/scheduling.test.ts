@@ -6,11 +6,20 @@ import { StreamReader, startUnixServer } from "asyncio-streams";
 import { delay, monotonicMs, nextTick, nextTurn, queueMicrotask, wallClockMs } from "#src/base/scheduling.js";
 import { socketPath } from "../support/temporary.js";
 
+class StoppedDate extends Date {
+  static override now(): number {
+    return 0;
+  }
+}
+
 /** Runs an action while the globals stand still. */
 async function withFakes(action: () => Promise<void>): Promise<void> {
   const names = ["setTimeout", "clearTimeout", "setImmediate", "queueMicrotask", "Date", "performance"] as const;
   const real = names.map((name) => Object.getOwnPropertyDescriptor(globalThis, name) as PropertyDescriptor);
-  for (const name of names) Object.defineProperty(globalThis, name, { value: () => {}, configurable: true, writable: true });
+  for (const name of names) {
+    const value = name === "Date" ? StoppedDate : () => {};
+    Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+  }
   try {
     await action();
   } finally {

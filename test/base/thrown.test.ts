@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { runInNewContext } from "node:vm";
 import { asError, callForeign, describe as describeThrown, warnOf } from "#src/base/thrown.js";
+import { thenable } from "../support/foreign.js";
 import { expectWarnings } from "../support/leak-guard.js";
 import { turns } from "../support/turns.js";
 import { warningsOf } from "../support/warnings-of.js";
@@ -13,6 +14,16 @@ expectWarnings("Warning");
 
 /** As a test runner makes them, which gives each file a realm of its own. */
 const foreign = runInNewContext("new RangeError('from elsewhere')") as Error;
+
+/** No error, though nobody may ask it. */
+const secretive: unknown = new Proxy(
+  {},
+  {
+    getPrototypeOf() {
+      throw new Error("do not ask");
+    },
+  },
+);
 
 /** No `toString()`, so that whoever makes a string of it throws. */
 const bare: unknown = Object.create(null);
@@ -63,6 +74,7 @@ describe("what is thrown, as a warning", () => {
     ["text", "oh", /oh/],
     ["nothing", undefined, /undefined/],
     ["what no string can be made of", bare, /./],
+    ["what throws when it is asked", secretive, /./],
   ] as const) {
     it(`tells of ${what}, and does not throw`, async () => {
       const warnings = await warningsOf(() => warnOf(thrown));
@@ -77,7 +89,10 @@ describe("what a function of the program's comes to", () => {
   const broken = (): never => {
     throw failed;
   };
-  const fulfilled = Object.assign(() => {}, { then: (resolve: (value: unknown) => void) => resolve(5) });
+  const fulfilled = thenable(
+    (resolve: (value: unknown) => void) => resolve(5),
+    () => {},
+  );
 
   /** What is told of it. */
   async function told(call: () => unknown): Promise<unknown[]> {
@@ -95,10 +110,10 @@ describe("what a function of the program's comes to", () => {
     "a rejected promise": () => Promise.reject(failed),
     "a rejected promise of another realm": () =>
       (runInNewContext("(reason) => Promise.reject(reason)") as (reason: unknown) => unknown)(failed),
-    "a thenable that rejects": () => ({ then: (_resolve: unknown, reject: (reason: unknown) => void) => reject(failed) }),
-    "a thenable that throws": () => ({ then: broken }),
-    "a getter that throws": () => Object.defineProperty({}, "then", { get: broken }),
-    "a promise whose own then() throws": () => Object.assign(Promise.resolve(), { then: broken }),
+    "a thenable that rejects": () => thenable((_resolve: unknown, reject: (reason: unknown) => void) => reject(failed)),
+    "a thenable that throws": () => thenable(broken),
+    "a getter that throws": () => new Proxy({}, { get: broken }),
+    "a promise whose own then() throws": () => thenable(broken, Promise.resolve()),
   })) {
     it(`is a failure: ${what}`, async () => assert.deepEqual(await told(call), [failed, failed]));
   }
@@ -112,7 +127,7 @@ describe("what a function of the program's comes to", () => {
   }
 
   it("is nothing to wait for otherwise", async () => {
-    for (const result of [undefined, null, 5, "text", {}, { then: 5 }, () => {}]) assert.deepEqual(await told(() => result), []);
+    for (const result of [undefined, null, 5, "text", {}, thenable(5), () => {}]) assert.deepEqual(await told(() => result), []);
   });
 });
 

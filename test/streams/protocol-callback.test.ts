@@ -8,7 +8,7 @@ import {
   type StreamWriter,
 } from "asyncio-streams";
 import { FakeTransport } from "../support/fake-transport.js";
-import { foreign } from "../support/foreign.js";
+import { foreign, thenable } from "../support/foreign.js";
 import { expectWarnings } from "../support/leak-guard.js";
 import { turns } from "../support/turns.js";
 import { warningsOf } from "../support/warnings-of.js";
@@ -34,10 +34,8 @@ const failing: readonly (readonly [string, (thrown: unknown) => ClientConnectedC
   [
     "returns a thenable that throws",
     (thrown) => () =>
-      ({
-        then() {
-          throw thrown;
-        },
+      thenable(() => {
+        throw thrown;
       }) as never,
   ],
   [
@@ -121,8 +119,8 @@ for (const [how, callbackThat] of failing) {
           throw new Error("the handler's own");
         },
         () => Promise.reject(new Error("the handler's own")) as never,
-        foreign<ClientErrorHandler>('(async () => { throw new Error("the handler\'s own"); })'),
-        () => ({ then: (_resolve: unknown, reject: (reason: unknown) => void) => reject(new Error("the handler's own")) }) as never,
+        foreign('(async () => { throw new Error("the handler\'s own"); })') as ClientErrorHandler,
+        () => thenable((_resolve: unknown, reject: (reason: unknown) => void) => reject(new Error("the handler's own"))) as never,
       ]) {
         let transport: FakeTransport | undefined;
         const warnings = await warningsOf(() => {
