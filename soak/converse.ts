@@ -1,13 +1,17 @@
 /** The client's side of a conversation. */
 import net from "node:net";
-import type { StreamReader, StreamWriter } from "asyncio-streams";
+import type { SocketAddress, StreamReader, StreamWriter } from "asyncio-streams";
 import { dial } from "../test/support/addresses.js";
 import { Random } from "../test/support/random.js";
-import type { Conversation, Ledger } from "./ledger.js";
+import type { End } from "./end.js";
+import type { Conversation } from "./ledger.js";
 import { pause } from "./pauses.js";
 import { type Exchange, isRude, makePlan, type Order, type Plan, writeOrder } from "./plan.js";
 import type { Route } from "./routes.js";
-import { type End, randomStretch, receive, send } from "./transfer.js";
+import { receive } from "./receive.js";
+import { send } from "./send.js";
+import type { Keepers } from "./serve.js";
+import { randomStretch } from "./stretches.js";
 
 /** A conversation takes well under a second; one that takes so long hangs. */
 const STUCK_AFTER_MS = 60_000;
@@ -15,8 +19,9 @@ const STUCK_AFTER_MS = 60_000;
 let conversations = 0;
 
 /** Has a conversation with the route's server, as the dice want it. */
-export async function converse(route: Route, random: Random, ledger: Ledger): Promise<void> {
-  const plan = makePlan(random, route.secured);
+export async function converse(route: Route, random: Random, keepers: Keepers): Promise<void> {
+  const { ledger } = keepers;
+  const plan = makePlan(random, route);
   conversations += 1;
   const conversation: Conversation = {
     id: conversations,
@@ -25,6 +30,7 @@ export async function converse(route: Route, random: Random, ledger: Ledger): Pr
     rude: isRude(plan.ending),
     begun: performance.now(),
     restartsBefore: route.restarts,
+    giver: null,
     exchangesServed: 0,
     served: null,
   };
@@ -39,7 +45,7 @@ export async function converse(route: Route, random: Random, ledger: Ledger): Pr
   try {
     if (plan.ending === "client talks nonsense") await talkNonsense(route, new Random(plan.seed));
     else {
-      await talk(plan, conversation, ledger, (connected) => {
+      await talk(plan, conversation, keepers, (connected) => {
         writer = connected;
       });
     }
@@ -54,15 +60,21 @@ export async function converse(route: Route, random: Random, ledger: Ledger): Pr
   }
 }
 
-async function talk(plan: Plan, conversation: Conversation, ledger: Ledger, onConnected: (writer: StreamWriter) => void): Promise<void> {
+async function talk(
+  plan: Plan,
+  conversation: Conversation,
+  keepers: Keepers,
+  onConnected: (writer: StreamWriter) => void,
+): Promise<void> {
   const random = new Random(plan.seed);
   const [reader, writer] = await connect(plan, conversation.route, random, onConnected);
-  const end = { reader, writer, conversation, ledger };
+  const [gives, served] = plan.giver === "client" ? [plan.gives, "nothing" as const] : ["nothing" as const, plan.gives];
+  const end: End = { side: "client", reader, writer, conversation, ...keepers, gives, owner: { gave: false } };
   if (plan.ending === "client aborts") void pause(random.fork(), 20).then(() => writer.abort());
   for (const [index, exchange] of plan.exchanges.entries()) {
     const isLast = index === plan.exchanges.length - 1;
     const afterwards = isLast ? whatServerDoes(plan) : "next";
-    writer.write(writeOrder({ ...exchange, id: conversation.id, afterwards }));
+    writer.write(writeOrder({ ...exchange, id: conversation.id, gives: served, afterwards }));
     if (isLast && plan.ending === "client resets") return reset(end, random);
     await doExchange(end, exchange, isLast && plan.ending === "client half-closes", random);
   }
@@ -116,7 +128,7 @@ async function finish(end: End, { ending }: Plan, random: Random): Promise<void>
     await expectEnd(reader);
     if (ending === "server half-closes") {
       // The other direction still works.
-      const order = { id: conversation.id, up: randomStretch(random), down: { at: 0, length: 0 }, together: false };
+      const order = { id: conversation.id, gives: "nothing" as const, up: randomStretch(random), down: { at: 0, length: 0 }, together: false };
       writer.write(writeOrder({ ...order, afterwards: "close" }));
       await send(end, order.up, random);
     }
@@ -139,7 +151,7 @@ async function reset({ writer }: End, random: Random): Promise<void> {
 
 /** Says what no server here understands, and goes. */
 async function talkNonsense({ address }: Route, random: Random): Promise<void> {
-  const socket = net.connect(dial(address));
+  const socket = net.connect(dial(address as SocketAddress));
   socket.on("error", () => {}).resume();
   const closed = new Promise((resolve) => socket.once("close", resolve));
   const words = Buffer.alloc(random.chance(0.2) ? 0 : random.size(100_000), random.int(1, 255));

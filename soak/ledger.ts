@@ -17,6 +17,9 @@ const ERRORS_OF_A_CUT: ReadonlySet<unknown> = new Set([
 /** Findings that are printed in full. */
 const MOST_TOLD = 20;
 
+/** The ends of a conversation. */
+export type Side = "client" | "server";
+
 /** The connection ended before all had come. */
 export class Cut extends Error {
   readonly code = "ECONNRESET";
@@ -34,6 +37,8 @@ export interface Conversation {
   readonly begun: number;
   /** The route's restarts when it began. */
   readonly restartsBefore: number;
+  /** The end that has given memory of its connection away: then the connection may fail. */
+  giver: Side | null;
   /** Exchanges that the server has done. */
   exchangesServed: number;
   /** Set when the server has begun with it; fulfilled when it is through. */
@@ -43,6 +48,7 @@ export interface Conversation {
 export class Ledger {
   readonly #conversations = new Map<number, Conversation>();
   readonly #counts = new Map<string, number>();
+  readonly #cruelties = new Map<string, Map<string, number>>();
   readonly findings: string[] = [];
   bytesChecked = 0;
   /** The conversation that took the longest, as text. */
@@ -81,6 +87,18 @@ export class Ledger {
     for (const [what, count] of this.#counts) if (what.startsWith(prefix)) yield [what.slice(prefix.length), count];
   }
 
+  /** Counts a cruelty, and where it was committed. */
+  countCruelty(what: string, where: string, by: number = 1): void {
+    const places = this.#cruelties.get(what) ?? new Map<string, number>();
+    this.#cruelties.set(what, places);
+    places.set(where, (places.get(where) ?? 0) + by);
+  }
+
+  /** How often each cruelty was committed, by place. */
+  get cruelties(): ReadonlyMap<string, ReadonlyMap<string, number>> {
+    return this.#cruelties;
+  }
+
   /** Compares what came with what was sent, byte by byte. */
   check(bytes: Buffer, expected: Buffer, conversation: Conversation): void {
     this.bytesChecked += bytes.length;
@@ -94,13 +112,15 @@ export class Ledger {
    * An error of one end: of no account if the connection was cut on purpose, else a finding. The server may not know yet whom it talks to; if it should not have been cut, its
    * other end will tell.
    */
-  judge(error: unknown, conversation: Conversation | undefined, end: "client" | "server"): void {
+  judge(error: unknown, conversation: Conversation | undefined, end: Side): void {
     const replaced = conversation !== undefined && conversation.route.restarts > conversation.restartsBefore;
-    const mayBeCut = conversation === undefined || conversation.rude || replaced;
+    const mayBeCut = conversation === undefined || conversation.rude || replaced || conversation.giver !== null;
     const { code, name } = error as { readonly code?: unknown; readonly name?: unknown };
     // A new server on TCP has another port; one on a path takes over without a gap.
     const tooLate = replaced && code === "ECONNREFUSED" && typeof conversation.route.address !== "string";
     if (tooLate || (mayBeCut && (ERRORS_OF_A_CUT.has(code) || name === "AbortError"))) this.count(`cut: ${end}`);
+    // Its own unread bytes may have gone with the memory: any error that has a code tells so.
+    else if (conversation?.giver === end && typeof code === "string") this.count(`cut: ${end}, by memory given away (${code})`);
     else this.report(`${end}: ${String(code)} ${error instanceof Error ? error.stack : String(error)}`, conversation);
   }
 

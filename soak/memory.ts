@@ -17,10 +17,11 @@ export interface Growth {
   readonly bound: number;
 }
 
-export async function takeSample(connections: number): Promise<Sample> {
+/** @param heldBytes memory that we keep on purpose, and that does not count */
+export async function takeSample(connections: number, heldBytes: number): Promise<Sample> {
   await collectGarbage();
   const { heapUsed, rss } = process.memoryUsage();
-  return { heap: heapUsed, rss, connections };
+  return { heap: heapUsed, rss: rss - heldBytes, connections };
 }
 
 /**

@@ -6,7 +6,10 @@ export const USAGE = `npm run soak -- [minutes] [options]
   minutes             how long (2); 0.5 is half a minute
   --seed n            repeats the throws of another run
   --clients n         conversations at the same time (40)
+  --alone             without the second run, with ASYNCIO_STREAMS_PLAIN_SOCKETS=1, that goes on beside this one on Node
 
+With globalThis.gc, garbage is collected at random moments:
+  node --expose-gc --max-semi-space-size=1 build/soak/main.js [minutes]
 On another runtime: npm run build && bun build/soak/main.js [minutes]`;
 
 const DEFAULT_MINUTES = 2;
@@ -17,13 +20,14 @@ export interface Options {
   readonly minutes: number;
   readonly seed: number;
   readonly clients: number;
+  readonly alone: boolean;
 }
 
 export function parseOptions(args: readonly string[]): Options {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { seed: { type: "string" }, clients: { type: "string" } },
+    options: { seed: { type: "string" }, clients: { type: "string" }, alone: { type: "boolean" } },
   });
   if (positionals.length > 1) throw new Error(`one number of minutes was expected, not ${positionals.join(" ")}`);
   const minutes = Number(positionals[0] ?? DEFAULT_MINUTES);
@@ -33,5 +37,5 @@ export function parseOptions(args: readonly string[]): Options {
     throw new Error(`minutes have to be a number up to ${MOST_MINUTES}, not ${positionals[0]}`);
   if (!Number.isInteger(seed)) throw new Error(`--seed has to be an integer, not ${values.seed}`);
   if (!Number.isInteger(clients) || clients < 1) throw new Error(`--clients has to be a positive integer, not ${values.clients}`);
-  return { minutes, seed, clients };
+  return { minutes, seed, clients, alone: values.alone ?? false };
 }

@@ -1,6 +1,7 @@
 /** What a client does, thrown with dice. */
 import type { Random } from "../test/support/random.js";
-import { randomStretch, type Stretch } from "./transfer.js";
+import type { Side } from "./ledger.js";
+import { randomStretch, type Stretch } from "./stretches.js";
 
 /** How the end of a conversation comes about. The ones that are rude may come at any moment before. */
 export type Ending =
@@ -23,6 +24,25 @@ const OVER_TLS: Readonly<Partial<Record<Ending, Ending>>> = {
   "server half-closes": "server closes",
 };
 
+/** In memory a client has no address: it cannot be late, and its server takes it for one of its own. */
+const IN_MEMORY: Readonly<Partial<Record<Ending, Ending>>> = {
+  "client gives up connecting": "client aborts",
+  "client talks nonsense": "client aborts",
+};
+
+/** Memory that one end gives away: the chunks that it reads, or what it wrote and what may not be sent yet. Then its connection may fail. */
+export type Giving = "nothing" | "chunks" | "written memory";
+
+/** What a plan has to know of its route. */
+export interface RouteTraits {
+  /** Whether it is secured in the end. */
+  readonly secured: boolean;
+  /** Whether its server has an address. */
+  readonly inMemory: boolean;
+  /** Whether its transport feeds the reader: not so with `StreamReader.from()`, which pulls. */
+  readonly feedsReader: boolean;
+}
+
 /** A message there, and one back. */
 export interface Exchange {
   readonly up: Stretch;
@@ -34,6 +54,9 @@ export interface Exchange {
 export interface Plan {
   readonly seed: number;
   readonly ending: Ending;
+  readonly gives: Giving;
+  /** The end that gives; the other must not notice more than that the connection failed. */
+  readonly giver: Side;
   readonly exchanges: readonly Exchange[];
   readonly limit: number;
 }
@@ -42,11 +65,15 @@ export function isRude(ending: Ending): boolean {
   return RUDE.includes(ending);
 }
 
-export function makePlan(random: Random, secured: boolean): Plan {
+export function makePlan(random: Random, { secured, inMemory, feedsReader }: RouteTraits): Plan {
   const ending = random.pick(random.chance(0.6) ? POLITE : RUDE);
+  const gives = random.chance(0.3) ? random.pick(["chunks", "written memory"] as const) : "nothing";
   return {
     seed: random.int(0, 2 ** 31 - 1),
-    ending: (secured ? OVER_TLS[ending] : undefined) ?? ending,
+    ending: (secured ? OVER_TLS : inMemory ? IN_MEMORY : {})[ending] ?? ending,
+    // A sink is another's: what it holds of memory that is given away, it may lose.
+    gives: gives === "written memory" && !feedsReader ? "chunks" : gives,
+    giver: random.pick(["client", "server"]),
     exchanges: Array.from({ length: random.int(1, 4) }, () => ({
       up: randomStretch(random),
       down: randomStretch(random),
@@ -59,6 +86,8 @@ export function makePlan(random: Random, secured: boolean): Plan {
 /** What the server is told ahead of each exchange, in a line. */
 export interface Order extends Exchange {
   readonly id: number;
+  /** What the server gives away. */
+  readonly gives: Giving;
   /** What the server does when it has answered. */
   readonly afterwards: "next" | "close" | "half-close" | "abort";
 }

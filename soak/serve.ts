@@ -4,12 +4,22 @@ import { Random } from "../test/support/random.js";
 import type { Conversation, Ledger } from "./ledger.js";
 import { pause } from "./pauses.js";
 import { type Order, parseOrder } from "./plan.js";
-import { type End, receive, send } from "./transfer.js";
+import type { End } from "./end.js";
+import { receive } from "./receive.js";
+import type { Owner, Retained } from "./retained.js";
+import { send } from "./send.js";
+
+/** Who looks at what is served. */
+export interface Keepers {
+  readonly ledger: Ledger;
+  readonly retained: Retained;
+}
 
 /** Serves one client until it goes. */
-export async function serve(ledger: Ledger, reader: StreamReader, writer: StreamWriter): Promise<void> {
+export async function serve({ ledger, retained }: Keepers, reader: StreamReader, writer: StreamWriter): Promise<void> {
   let conversation: Conversation | undefined;
   let through = (): void => {};
+  const owner: Owner = { gave: false };
   try {
     for (;;) {
       const order = parseOrder(await reader.readline());
@@ -21,7 +31,7 @@ export async function serve(ledger: Ledger, reader: StreamReader, writer: Stream
           through = resolve;
         });
       }
-      await exchange({ reader, writer, conversation, ledger }, order);
+      await exchange({ side: "server", reader, writer, conversation, ledger, retained, owner, gives: order.gives }, order);
       conversation.exchangesServed += 1;
       if (order.afterwards === "close") break;
       if (order.afterwards === "half-close") writer.writeEof();

@@ -1,0 +1,36 @@
+/** The same soak in a process of its own beside this one, with `ASYNCIO_STREAMS_PLAIN_SOCKETS`: there every connection has the wire that the documented parts of Node make. Node only. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { runtime } from "../test/support/runtime.js";
+import type { Options } from "./options.js";
+
+const PROGRAM = fileURLToPath(new URL("./main.js", import.meta.url));
+const { env } = process;
+
+/** Its share of the clients. */
+const SHARE = 4;
+
+export interface SecondRun {
+  readonly passed: boolean;
+  /** All that it has printed. */
+  readonly output: string;
+}
+
+/** Starts it, where it makes a difference. It is over when this run is, or a little later. */
+export async function runWithPlainSockets({ minutes, seed, clients, alone }: Options): Promise<SecondRun | null> {
+  if (alone || runtime !== "node" || env["ASYNCIO_STREAMS_PLAIN_SOCKETS"] === "1") return null;
+  const args = [String(minutes), "--seed", String(seed), "--clients", String(Math.ceil(clients / SHARE))];
+  const child = spawn(process.execPath, [...process.execArgv, PROGRAM, ...args], {
+    env: { ...env, ASYNCIO_STREAMS_PLAIN_SOCKETS: "1" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+    });
+  }
+  await once(child, "close");
+  return { passed: child.exitCode === 0, output };
+}

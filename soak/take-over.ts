@@ -1,0 +1,112 @@
+/** `setProtocol()` mid-way: a protocol takes the connection over for one message, and gives it back to the one of the reader. */
+import type { Protocol, StreamReader, Transport } from "asyncio-streams";
+import type { Random } from "../test/support/random.js";
+import { accept, afterFailedRead } from "./arrivals.js";
+import { countCruelty, type End, randomOptions } from "./end.js";
+
+/** The longest message: more than a connection delivers at once, so that it is whole most of the time. */
+const MOST_MESSAGE_BYTES = 100_000;
+
+/** Then the protocol gives the connection back without a message: the end may have come to the reader already. */
+const MOST_PATIENCE_MS = 100;
+
+/** Takes over for one message. It passes on what it does not look at, as a protocol before another has to. */
+class OneMessage implements Protocol {
+  readonly #transport: Transport;
+  readonly #before: Protocol;
+  readonly #mostBytes: number;
+  readonly #patience: NodeJS.Timeout;
+  #resolve!: (message: Buffer | null) => void;
+  /** The message; `null` if none came. */
+  readonly message: Promise<Buffer | null>;
+
+  constructor(transport: Transport, mostBytes: number, patienceMs: number) {
+    this.#transport = transport;
+    this.#before = transport.getProtocol();
+    this.#mostBytes = mostBytes;
+    this.message = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+    this.#patience = setTimeout(() => this.#giveBack(null), patienceMs);
+    transport.setProtocol(this);
+  }
+
+  #giveBack(message: Buffer | null): void {
+    clearTimeout(this.#patience);
+    this.#transport.setProtocol(this.#before);
+    this.#resolve(message);
+  }
+
+  connectionMade(): void {}
+
+  dataReceived(data: Buffer): void {
+    this.#giveBack(data.length > this.#mostBytes ? data.subarray(0, this.#mostBytes) : data);
+    if (data.length > this.#mostBytes) this.#before.dataReceived(data.subarray(this.#mostBytes));
+  }
+
+  eofReceived(): boolean | void {
+    this.#giveBack(null);
+    return this.#before.eofReceived();
+  }
+
+  connectionLost(error: Error | null): void {
+    this.#giveBack(null);
+    this.#before.connectionLost(error);
+  }
+
+  pauseWriting(): void {
+    this.#before.pauseWriting();
+  }
+
+  resumeWriting(): void {
+    this.#before.resumeWriting();
+  }
+
+  shutdownRequested(): void {
+    this.#before.shutdownRequested?.();
+  }
+}
+
+/** Whether a message is to come that the reader has not got yet, and the connection delivers it. */
+export function canTakeOver({ reader, writer, conversation }: End, rest: Buffer): boolean {
+  return conversation.route.feedsReader && writer.transport.isReading() && !reader.atEof() && rest.length - reader.bufferedLength >= 2;
+}
+
+/**
+ * Lets a protocol take over for one message, perhaps while a long read waits, and compares the message and what the read brings. Returns what is to come after that: the
+ * bytes that the reader has already, and those after the message.
+ */
+export async function takeOver(end: End, rest: Buffer, random: Random): Promise<Buffer> {
+  const { reader, writer, ledger, conversation, retained, owner } = end;
+  const before = reader.bufferedLength;
+  const most = random.int(1, Math.min(MOST_MESSAGE_BYTES, rest.length - before - 1));
+  const wanted = random.chance(0.5) ? random.int(before + 1, rest.length - most) : 0;
+  const waiting = wanted === 0 ? null : readInBackground(reader, wanted, random);
+  const message = await new OneMessage(writer.transport, most, random.int(1, MOST_PATIENCE_MS)).message;
+  let left = rest;
+  if (message !== null) {
+    countCruelty(end, waiting === null ? "setProtocol()" : "setProtocol() in a long read");
+    ledger.check(message, rest.subarray(before), conversation);
+    retained.offer(message, owner);
+    left = Buffer.concat([rest.subarray(0, before), rest.subarray(before + message.length)]);
+  }
+  if (waiting !== null) {
+    const { bytes, error } = await waiting;
+    if (bytes !== null) left = await accept(end, bytes, left, random);
+    else afterFailedRead(end, error, left);
+  }
+  return left;
+}
+
+/** A read that is awaited later: it never rejects. */
+async function readInBackground(
+  reader: StreamReader,
+  wanted: number,
+  random: Random,
+): Promise<{ readonly bytes: Buffer | null; readonly error: unknown }> {
+  try {
+    return { bytes: await reader.readexactly(wanted, randomOptions(random)), error: null };
+  } catch (error) {
+    return { bytes: null, error };
+  }
+}
