@@ -14,7 +14,7 @@ export async function accept(end: End, bytes: Buffer, expected: Buffer, random: 
   }
   const rest = expected.subarray(bytes.length);
   ledger.check(bytes, expected, conversation);
-  if (end.gives === "chunks" && random.chance(0.2)) await giveAway(end, bytes, random);
+  if (end.gives === "chunks" && !end.without.has("chunks") && random.chance(0.2)) await giveAway(end, bytes, random);
   else end.retained.offer(bytes, end.owner);
   return rest;
 }

@@ -1,19 +1,18 @@
 /** One end of a conversation, and how its calls wait. */
 import type { SignalOptions, StreamReader, StreamWriter } from "asyncio-streams";
 import type { Random } from "../test/support/random.js";
-import type { Conversation, Ledger, Side } from "./ledger.js";
+import type { Conversation, Side } from "./ledger.js";
 import { pause } from "./pauses.js";
 import type { Giving } from "./plan.js";
-import type { Owner, Retained } from "./retained.js";
+import type { Owner } from "./retained.js";
+import type { Keepers } from "./serve.js";
 
 /** One end of a conversation. */
-export interface End {
+export interface End extends Keepers {
   readonly side: Side;
   readonly reader: StreamReader;
   readonly writer: StreamWriter;
   readonly conversation: Conversation;
-  readonly ledger: Ledger;
-  readonly retained: Retained;
   /** Which memory it gives away. */
   readonly gives: Giving;
   /** Whose memory the chunks of this end are. */

@@ -12,6 +12,8 @@ const ERRORS_OF_A_CUT: ReadonlySet<unknown> = new Set([
   "ERR_SOCKET_CLOSED",
   // Deno: the same over TLS.
   "ERR_STREAM_WRITE_AFTER_END",
+  // A Duplex that was destroyed.
+  "ERR_STREAM_PREMATURE_CLOSE",
 ]);
 
 /** Findings that are printed in full. */

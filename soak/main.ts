@@ -26,7 +26,7 @@ if (process.argv.includes("--help")) {
   process.exit();
 }
 const options = parseOptions(process.argv.slice(2));
-const { minutes, seed, clients } = options;
+const { minutes, seed, clients, without } = options;
 
 /** The first third is the warm-up. */
 const ROUNDS = 12;
@@ -51,7 +51,7 @@ const EXIT_MS = 10_000;
 const ledger = new Ledger();
 const random = new Random(seed);
 const retained = new Retained(ledger, random.fork());
-const keepers = { ledger, retained };
+const keepers = { ledger, retained, without };
 const routes = new Routes(keepers);
 const samples: Sample[] = [];
 let connections = 0;
@@ -67,7 +67,7 @@ async function runClient(until: number, dice: Random): Promise<void> {
   while (performance.now() < until) {
     connections += 1;
     collectSometimes(dice);
-    if (dice.chance(BARE_PEERS)) await routes.barePeers.converse(dice);
+    if (dice.chance(BARE_PEERS) && !without.has("peers")) await routes.barePeers.converse(dice);
     else await converse(dice.pick(routes.all), dice, keepers);
   }
 }
@@ -82,7 +82,7 @@ function collectSometimes(dice: Random): void {
 }
 
 async function runExits(dice: Random): Promise<void> {
-  if (runtime !== "node") return;
+  if (runtime !== "node" || without.has("exits")) return;
   for (let exits = Math.max(1, Math.round(ROUND_MS / EXIT_EVERY_MS)); exits > 0; exits -= 1) await checkExit(dice, ledger);
 }
 

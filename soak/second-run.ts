@@ -18,9 +18,10 @@ export interface SecondRun {
 }
 
 /** Starts it, where it makes a difference. It is over when this run is, or a little later. */
-export async function runWithPlainSockets({ minutes, seed, clients, alone }: Options): Promise<SecondRun | null> {
+export async function runWithPlainSockets({ minutes, seed, clients, without, alone }: Options): Promise<SecondRun | null> {
   if (alone || runtime !== "node" || env["ASYNCIO_STREAMS_PLAIN_SOCKETS"] === "1") return null;
   const args = [String(minutes), "--seed", String(seed), "--clients", String(Math.ceil(clients / SHARE))];
+  if (without.size > 0) args.push("--without", [...without].join(","));
   const child = spawn(process.execPath, [...process.execArgv, PROGRAM, ...args], {
     env: { ...env, ASYNCIO_STREAMS_PLAIN_SOCKETS: "1" },
     stdio: ["ignore", "pipe", "pipe"],

@@ -19,7 +19,7 @@ export async function send(end: End, stretch: Stretch, random: Random): Promise<
 
 async function sendPiece(end: End, piece: Buffer, random: Random): Promise<void> {
   const { writer } = end;
-  if (end.gives === "written memory" && random.chance(0.3)) await sendAndGiveAway(end, piece, random);
+  if (end.gives === "written memory" && !end.without.has("written") && random.chance(0.3)) await sendAndGiveAway(end, piece, random);
   else if (random.chance(0.05)) return sendAndWipe(end, piece, random);
   else if (random.chance(0.2)) {
     const middle = random.int(0, piece.length);

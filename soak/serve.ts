@@ -2,6 +2,7 @@
 import type { StreamReader, StreamWriter } from "asyncio-streams";
 import { Random } from "../test/support/random.js";
 import type { Conversation, Ledger } from "./ledger.js";
+import type { Cruelty } from "./options.js";
 import { pause } from "./pauses.js";
 import { type Order, parseOrder } from "./plan.js";
 import type { End } from "./end.js";
@@ -13,10 +14,13 @@ import { send } from "./send.js";
 export interface Keepers {
   readonly ledger: Ledger;
   readonly retained: Retained;
+  /** What the run leaves out. */
+  readonly without: ReadonlySet<Cruelty>;
 }
 
 /** Serves one client until it goes. */
-export async function serve({ ledger, retained }: Keepers, reader: StreamReader, writer: StreamWriter): Promise<void> {
+export async function serve(keepers: Keepers, reader: StreamReader, writer: StreamWriter): Promise<void> {
+  const { ledger } = keepers;
   let conversation: Conversation | undefined;
   let through = (): void => {};
   const owner: Owner = { gave: false };
@@ -31,7 +35,7 @@ export async function serve({ ledger, retained }: Keepers, reader: StreamReader,
           through = resolve;
         });
       }
-      await exchange({ side: "server", reader, writer, conversation, ledger, retained, owner, gives: order.gives }, order);
+      await exchange({ side: "server", reader, writer, conversation, ...keepers, owner, gives: order.gives }, order);
       conversation.exchangesServed += 1;
       if (order.afterwards === "close") break;
       if (order.afterwards === "half-close") writer.writeEof();

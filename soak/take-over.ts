@@ -68,7 +68,8 @@ class OneMessage implements Protocol {
 }
 
 /** Whether a message is to come that the reader has not got yet, and the connection delivers it. */
-export function canTakeOver({ reader, writer, conversation }: End, rest: Buffer): boolean {
+export function canTakeOver({ reader, writer, conversation, without }: End, rest: Buffer): boolean {
+  if (without.has("protocols")) return false;
   return conversation.route.feedsReader && writer.transport.isReading() && !reader.atEof() && rest.length - reader.bufferedLength >= 2;
 }
 
