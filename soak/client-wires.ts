@@ -28,7 +28,5 @@ export async function openVia(via: Via, address: SocketAddress, options: OpenCon
     throw error;
   }
   if (via === "duplex") return [StreamReader.from(sock, { limit: options.limit }), StreamWriter.from(sock)];
-  return typeof address === "string"
-    ? openUnixConnection(null, { ...options, sock })
-    : openConnection(null, null, { ...options, sock });
+  return typeof address === "string" ? openUnixConnection(null, { ...options, sock }) : openConnection(null, null, { ...options, sock });
 }

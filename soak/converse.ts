@@ -7,8 +7,8 @@ import type { End } from "./end.js";
 import type { Conversation } from "./ledger.js";
 import { pause } from "./pauses.js";
 import { type Exchange, isRude, makePlan, type Order, type Plan, writeOrder } from "./plan.js";
-import type { Route } from "./routes.js";
 import { receive } from "./receive.js";
+import type { Route } from "./routes.js";
 import { send } from "./send.js";
 import type { Keepers } from "./serve.js";
 import { randomStretch } from "./stretches.js";
@@ -31,6 +31,7 @@ export async function converse(route: Route, random: Random, keepers: Keepers): 
     begun: performance.now(),
     restartsBefore: route.restarts,
     giver: null,
+    broken: false,
     exchangesServed: 0,
     served: null,
   };
@@ -60,12 +61,7 @@ export async function converse(route: Route, random: Random, keepers: Keepers): 
   }
 }
 
-async function talk(
-  plan: Plan,
-  conversation: Conversation,
-  keepers: Keepers,
-  onConnected: (writer: StreamWriter) => void,
-): Promise<void> {
+async function talk(plan: Plan, conversation: Conversation, keepers: Keepers, onConnected: (writer: StreamWriter) => void): Promise<void> {
   const random = new Random(plan.seed);
   const [reader, writer] = await connect(plan, conversation.route, random, onConnected);
   const [gives, served] = plan.giver === "client" ? [plan.gives, "nothing" as const] : ["nothing" as const, plan.gives];
@@ -128,7 +124,13 @@ async function finish(end: End, { ending }: Plan, random: Random): Promise<void>
     await expectEnd(reader);
     if (ending === "server half-closes") {
       // The other direction still works.
-      const order = { id: conversation.id, gives: "nothing" as const, up: randomStretch(random), down: { at: 0, length: 0 }, together: false };
+      const order = {
+        id: conversation.id,
+        gives: "nothing" as const,
+        up: randomStretch(random),
+        down: { at: 0, length: 0 },
+        together: false,
+      };
       writer.write(writeOrder({ ...order, afterwards: "close" }));
       await send(end, order.up, random);
     }

@@ -49,8 +49,8 @@ function byTransfer({ buffer, byteOffset, length }: Bytes): Uint8Array {
 }
 
 /**
- * Node: before version 26, `enqueue()` takes away even the pool of `Buffer`, which breaks every `Buffer.from()` of the process, without this library:
- * `new ReadableStream({ type: "bytes", start: (controller) => controller.enqueue(Buffer.from("x")) })`.
+ * Node: before version 26, `enqueue()` takes away even the pool of `Buffer`, which breaks every `Buffer.from()` of the process, without
+ * this library: `new ReadableStream({ type: "bytes", start: (controller) => controller.enqueue(Buffer.from("x")) })`.
  */
 function wouldTakePool(way: string, { buffer }: Bytes): boolean {
   return way === "enqueue()" && runtime === "node" && nodeMajor < 26 && buffer.byteLength === Buffer.poolSize;
@@ -61,7 +61,10 @@ function isRefusal(error: unknown): boolean {
   return error instanceof TypeError || (error instanceof DOMException && error.name === "DataCloneError");
 }
 
-/** Gives a chunk away, by a way that the dice choose. It is the program's from then on: the bytes stay as they are, wherever their memory has gone. */
+/**
+ * Gives a chunk away, by a way that the dice choose. It is the program's from then on: the bytes stay as they are, wherever their memory
+ * has gone.
+ */
 export async function giveAway(end: End, chunk: Buffer, random: Random): Promise<void> {
   const way = random.pick(WAYS_TO_GIVE);
   const bytes = chunk as Buffer<ArrayBuffer>;
@@ -77,6 +80,7 @@ export async function giveAway(end: End, chunk: Buffer, random: Random): Promise
   }
   noteGift(end);
   countCruelty(end, way);
-  if (Buffer.compare(moved, expected) !== 0) end.ledger.report(`bytes that were given away by ${way} are not what they were`, end.conversation);
+  if (Buffer.compare(moved, expected) !== 0)
+    end.ledger.report(`bytes that were given away by ${way} are not what they were`, end.conversation);
   else end.retained.offer(moved, OF_THE_PROGRAM);
 }

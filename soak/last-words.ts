@@ -10,41 +10,39 @@ function speak(): void {
   writer.write(bytesOf(stretch));
 }
 
-/** In a turn of the event loop, not in the microtask that connecting ended in. */
-await new Promise((resolve) => setImmediate(resolve));
-
-switch (end) {
-  case "exit":
+const ways: Readonly<Record<Words["end"], () => Promise<void> | void>> = {
+  exit() {
     speak();
     process.exit();
-    break;
-  case "exit after drain()":
+  },
+  async "exit after drain()"() {
     speak();
     await writer.drain();
     process.exit();
-    break;
-  case "in an exit handler":
+  },
+  "in an exit handler"() {
     process.on("exit", speak);
     process.exit();
-    break;
-  case "throws":
+  },
+  throws() {
     speak();
     throw new Error("on purpose");
-    break;
-  case "in a handler of SIGTERM":
+  },
+  "in a handler of SIGTERM"() {
     process.on("SIGTERM", () => {
       speak();
       process.exit();
     });
     process.kill(process.pid, "SIGTERM");
-    break;
-  default:
+  },
+  "in a handler of uncaughtException"() {
     process.on("uncaughtException", () => {
       speak();
       process.exit(1);
     });
-    setImmediate(() => {
-      throw new Error("on purpose");
-    });
-}
+    throw new Error("on purpose");
+  },
+};
 
+// In a turn of the event loop, not in the microtask that connecting ended in.
+setImmediate(() => void ways[end]());

@@ -27,6 +27,9 @@ export class Cut extends Error {
   readonly code = "ECONNRESET";
 }
 
+/** Wrong bytes have come, and are reported: the conversation makes no sense any more. */
+export class WrongBytes extends Error {}
+
 /** A conversation, as both of its ends know it. */
 export interface Conversation {
   readonly id: number;
@@ -41,6 +44,8 @@ export interface Conversation {
   readonly restartsBefore: number;
   /** The end that has given memory of its connection away: then the connection may fail. */
   giver: Side | null;
+  /** Whether something was found: then what follows from it is of no account. */
+  broken: boolean;
   /** Exchanges that the server has done. */
   exchangesServed: number;
   /** Set when the server has begun with it; fulfilled when it is through. */
@@ -101,22 +106,29 @@ export class Ledger {
     return this.#cruelties;
   }
 
-  /** Compares what came with what was sent, byte by byte. */
+  /**
+   * Compares what came with what was sent, byte by byte.
+   *
+   * @throws WrongBytes after it has reported them
+   */
   check(bytes: Buffer, expected: Buffer, conversation: Conversation): void {
     this.bytesChecked += bytes.length;
     if (bytes.length <= expected.length && bytes.equals(expected.subarray(0, bytes.length))) return;
     const first = bytes.findIndex((byte, index) => byte !== expected[index]);
     this.wrongBytes += bytes.length - first;
-    this.report(`byte ${first} of ${bytes.length} is wrong`, conversation);
+    const what = `byte ${first} of ${bytes.length} is wrong`;
+    this.report(what, conversation);
+    throw new WrongBytes(what);
   }
 
   /**
-   * An error of one end: of no account if the connection was cut on purpose, else a finding. The server may not know yet whom it talks to; if it should not have been cut, its
-   * other end will tell.
+   * An error of one end: of no account if the connection was cut on purpose, else a finding. The server may not know yet whom it talks
+   * to; if it should not have been cut, its other end will tell.
    */
   judge(error: unknown, conversation: Conversation | undefined, end: Side): void {
+    if (error instanceof WrongBytes) return;
     const replaced = conversation !== undefined && conversation.route.restarts > conversation.restartsBefore;
-    const mayBeCut = conversation === undefined || conversation.rude || replaced || conversation.giver !== null;
+    const mayBeCut = conversation === undefined || conversation.rude || replaced || conversation.giver !== null || conversation.broken;
     const { code, name } = error as { readonly code?: unknown; readonly name?: unknown };
     // A new server on TCP has another port; one on a path takes over without a gap.
     const tooLate = replaced && code === "ECONNREFUSED" && typeof conversation.route.address !== "string";
@@ -127,6 +139,7 @@ export class Ledger {
   }
 
   report(what: string, conversation?: Conversation): void {
+    if (conversation !== undefined) conversation.broken = true;
     this.findings.push(what);
     if (this.findings.length > MOST_TOLD) return;
     console.error(`FINDING ${what}${conversation === undefined ? "" : ` (${describe(conversation)})`}`);

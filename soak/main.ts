@@ -1,9 +1,11 @@
 /**
- * The soak: thousands of connections that come and go, in every way at once, and each byte compared. `npm run soak -- --help` lists the options.
+ * The soak: thousands of connections that come and go, in every way at once, and each byte compared. `npm run soak -- --help` lists the
+ * options.
  *
- * options -> rounds of conversations (converse.ts with serve.ts, as plan.ts throws them) over all routes (routes.ts), with cruel peers (bare-peers.ts) and programs that exit
- * (exits.ts) between them, a rest with a look at the memory and at what was kept of what was read (retained.ts) after each -> everything closed -> what is left, what was
- * found (ledger.ts), what the second run found (second-run.ts), the verdict.
+ * options -> rounds of conversations (converse.ts with serve.ts, as plan.ts throws them) over all routes (routes.ts), with cruel peers
+ * (bare-peers.ts) and programs that exit (exits.ts) between them, a rest with a look at the memory and at what was kept of what was read
+ * (retained.ts) after each -> everything closed -> what is left, what was found (ledger.ts), what the second run found (second-run.ts),
+ * the verdict.
  */
 
 import { Random } from "../test/support/random.js";

@@ -25,11 +25,12 @@ export async function takeSample(connections: number, heldBytes: number): Promis
 }
 
 /**
- * What has grown since the warm-up: the lowest of the first samples after it, beside the lowest of the last. What a young generation has not given back yet makes single
- * samples higher, by tens of MiB of RSS; a leak makes all of them higher.
+ * What has grown since the warm-up: the lowest of the first samples after it, beside the lowest of the last. What a young generation has
+ * not given back yet makes single samples higher, by tens of MiB of RSS; a leak makes all of them higher.
  *
- * The heap holds what we hold, so the bound is close: in two minutes, some hundred bytes for each connection are more, and compiling what is used goes on for a while. What the process has from the system also
- * depends on how its allocators cut it up, so there the bound is a share.
+ * The heap holds what we hold, so the bound is close: in two minutes, some hundred bytes for each connection are more, and compiling what
+ * is used goes on for a while. What the process has from the system also depends on how its allocators cut it up, so there the bound is a
+ * share.
  */
 export function growth(samples: readonly Sample[]): readonly Growth[] {
   const third = Math.floor(samples.length / 3);

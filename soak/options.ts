@@ -17,7 +17,10 @@ const DEFAULT_MINUTES = 2;
 const DEFAULT_CLIENTS = 40;
 const MOST_MINUTES = 7 * 24 * 60;
 
-/** Cruelties that can be left out: chunks given away; written memory given away; protocols that take over; peers that are none of ours; programs that exit. */
+/**
+ * Cruelties that can be left out: chunks given away; written memory given away; protocols that take over; peers that are none of ours;
+ * programs that exit.
+ */
 const CRUELTIES = ["chunks", "written", "protocols", "peers", "exits"] as const;
 export type Cruelty = (typeof CRUELTIES)[number];
 

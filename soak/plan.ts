@@ -30,7 +30,9 @@ const IN_MEMORY: Readonly<Partial<Record<Ending, Ending>>> = {
   "client talks nonsense": "client aborts",
 };
 
-/** Memory that one end gives away: the chunks that it reads, or what it wrote and what may not be sent yet. Then its connection may fail. */
+/**
+ * Memory that one end gives away: the chunks that it reads, or what it wrote and what may not be sent yet. Then its connection may fail.
+ */
 export type Giving = "nothing" | "chunks" | "written memory";
 
 /** What a plan has to know of its route. */

@@ -1,4 +1,7 @@
-/** Receiving, with every reading call, with calls that are given up and made again, and with what a program may do to the chunks that it gets. */
+/**
+ * Receiving, with every reading call, with calls that are given up and made again, and with what a program may do to the chunks that it
+ * gets.
+ */
 import type { Random } from "../test/support/random.js";
 import { accept, afterFailedRead } from "./arrivals.js";
 import { countCruelty, type End, randomOptions, shortWait } from "./end.js";

@@ -1,7 +1,9 @@
 /**
- * Slices of what was read, kept: bytes that a read has handed out never change, whatever happens afterwards on this connection or on others.
+ * Slices of what was read, kept: bytes that a read has handed out never change, whatever happens afterwards on this connection or on
+ * others.
  *
- * It is a sample of all slices of the run, each as likely to be kept as the others ("reservoir sampling"), with a checksum that was made when it was read.
+ * It is a sample of all slices of the run, each as likely to be kept as the others ("reservoir sampling"), with a checksum that was made
+ * when it was read.
  */
 import type { Random } from "../test/support/random.js";
 import type { Ledger } from "./ledger.js";
@@ -101,7 +103,10 @@ export class Retained {
   #verify({ bytes, length, checksum, owner }: Slice): boolean {
     this.verified += 1;
     if (bytes.length !== length) {
-      if (!owner.gave) this.#ledger.report(`a slice of ${length} bytes that was read has ${bytes.length}: its memory was given away on another connection`);
+      if (!owner.gave)
+        this.#ledger.report(
+          `a slice of ${length} bytes that was read has ${bytes.length}: its memory was given away on another connection`,
+        );
       return false;
     }
     if (checksumOf(bytes) === checksum) return true;

@@ -25,7 +25,10 @@ export interface Route extends RouteTraits {
   close(): Promise<void>;
 }
 
-/** By `sock`, a connection has the wire of a socket of Node's: the others get it only with `ASYNCIO_STREAMS_PLAIN_SOCKETS` (second-run.ts). */
+/**
+ * By `sock`, a connection has the wire of a socket of Node's: the others get it only with `ASYNCIO_STREAMS_PLAIN_SOCKETS`
+ * (second-run.ts).
+ */
 const OVER_SOCKETS: readonly Parts[] = [
   ["Unix", "plain", "open"],
   ["Unix", "TLS", "open"],

@@ -1,4 +1,7 @@
-/** The same soak in a process of its own beside this one, with `ASYNCIO_STREAMS_PLAIN_SOCKETS`: there every connection has the wire that the documented parts of Node make. Node only. */
+/**
+ * The same soak in a process of its own beside this one, with `ASYNCIO_STREAMS_PLAIN_SOCKETS`: there every connection has the wire that
+ * the documented parts of Node make. Node only.
+ */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";

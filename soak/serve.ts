@@ -1,11 +1,11 @@
 /** The server's side of a conversation. */
 import type { StreamReader, StreamWriter } from "asyncio-streams";
 import { Random } from "../test/support/random.js";
+import type { End } from "./end.js";
 import type { Conversation, Ledger } from "./ledger.js";
 import type { Cruelty } from "./options.js";
 import { pause } from "./pauses.js";
 import { type Order, parseOrder } from "./plan.js";
-import type { End } from "./end.js";
 import { receive } from "./receive.js";
 import type { Owner, Retained } from "./retained.js";
 import { send } from "./send.js";

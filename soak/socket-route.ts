@@ -103,7 +103,9 @@ export class SocketRoute implements Route {
     this.#keepers.ledger.count("shutdown: cut off", aborted);
     const { active, waiting, handshakes, refused } = server.getStats();
     if (active + waiting + handshakes + refused > 0) {
-      this.#keepers.ledger.report(`${this.name}: a server that was shut down has ${JSON.stringify({ active, waiting, handshakes, refused })}`);
+      this.#keepers.ledger.report(
+        `${this.name}: a server that was shut down has ${JSON.stringify({ active, waiting, handshakes, refused })}`,
+      );
     }
   }
 

@@ -1,6 +1,6 @@
 /**
- * Whether the event loop turns. A loop that never comes back, in JavaScript or in native code, stops every watchdog of this thread; another thread sees it, says so, and ends
- * the process.
+ * Whether the event loop turns. A loop that never comes back, in JavaScript or in native code, stops every watchdog of this thread;
+ * another thread sees it, says so, and ends the process.
  */
 import { Worker } from "node:worker_threads";
 

@@ -1,4 +1,6 @@
-/** What is sent: stretches of a random block that both ends know, so that each byte that comes can be compared with the one that was sent. */
+/**
+ * What is sent: stretches of a random block that both ends know, so that each byte that comes can be compared with the one that was sent.
+ */
 import { createHash } from "node:crypto";
 import { Random } from "../test/support/random.js";
 

@@ -1,8 +1,9 @@
 /** What a soak has done and found, as text. */
-import type { Ledger } from "./ledger.js";
+
 import { runtime } from "../test/support/runtime.js";
 import { ENDS } from "./ends.js";
 import { WAYS_TO_GIVE } from "./giving.js";
+import type { Ledger } from "./ledger.js";
 import { type Growth, mebibytes, type Sample } from "./memory.js";
 import type { Retained } from "./retained.js";
 

@@ -74,8 +74,8 @@ export function canTakeOver({ reader, writer, conversation, without }: End, rest
 }
 
 /**
- * Lets a protocol take over for one message, perhaps while a long read waits, and compares the message and what the read brings. Returns what is to come after that: the
- * bytes that the reader has already, and those after the message.
+ * Lets a protocol take over for one message, perhaps while a long read waits, and compares the message and what the read brings. Returns
+ * what is to come after that: the bytes that the reader has already, and those after the message.
  */
 export async function takeOver(end: End, rest: Buffer, random: Random): Promise<Buffer> {
   const { reader, writer, ledger, conversation, retained, owner } = end;
