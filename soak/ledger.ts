@@ -16,8 +16,11 @@ const ERRORS_OF_A_CUT: ReadonlySet<unknown> = new Set([
   "ERR_STREAM_PREMATURE_CLOSE",
 ]);
 
-/** Findings that are printed in full. */
-const MOST_TOLD = 20;
+/** Findings of a kind that are printed in full. */
+const MOST_TOLD = 3;
+
+/** Findings are of one kind if they begin alike, but for numbers. */
+const KIND_LENGTH = 60;
 
 /** The ends of a conversation. */
 export type Side = "client" | "server";
@@ -141,7 +144,9 @@ export class Ledger {
   report(what: string, conversation?: Conversation): void {
     if (conversation !== undefined) conversation.broken = true;
     this.findings.push(what);
-    if (this.findings.length > MOST_TOLD) return;
+    const kind = `finding: ${(what.split("\n")[0] as string).replaceAll(/\d+/g, "n").slice(0, KIND_LENGTH)}`;
+    this.count(kind);
+    if (this.counted(kind) > MOST_TOLD) return;
     console.error(`FINDING ${what}${conversation === undefined ? "" : ` (${describe(conversation)})`}`);
   }
 }

@@ -6,7 +6,7 @@ import type { Random } from "../test/support/random.js";
 import { accept, afterFailedRead } from "./arrivals.js";
 import { countCruelty, type End, randomOptions, shortWait } from "./end.js";
 import { pause } from "./pauses.js";
-import { bytesOf, type Stretch } from "./stretches.js";
+import { bytesOf, LONG_BYTES, type Stretch } from "./stretches.js";
 import { canTakeOver, takeOver } from "./take-over.js";
 
 /** Lines are read by lines only if they are shorter than every limit of ours. */
@@ -24,7 +24,7 @@ export async function receive(end: End, stretch: Stretch, random: Random): Promi
   let rest = bytesOf(stretch);
   const chunkBytes = random.size(rest.length) + (rest.length >> 6);
   while (rest.length > 0) {
-    if (random.chance(0.03) && canTakeOver(end, rest)) rest = await takeOver(end, rest, random);
+    if (random.chance(rest.length > LONG_BYTES ? 0.3 : 0.03) && canTakeOver(end, rest)) rest = await takeOver(end, rest, random);
     else if (rest.length >= LONG_READ_BYTES && random.chance(0.03)) rest = await giveUpLongRead(end, rest, random);
     else rest = await readOn(end, rest, chunkBytes, random);
     if (random.chance(0.05)) await pause(random, 5);

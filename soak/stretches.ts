@@ -37,8 +37,12 @@ export interface Stretch {
   readonly length: number;
 }
 
+/** So long that a read of all of it may get memory of its own before it has come. */
+export const LONG_BYTES = 65_536;
+
 /** A random stretch; often an empty one, seldom a long one. */
 export function randomStretch(random: Random): Stretch {
+  if (random.chance(0.03)) return { at: randomPlace(random), length: random.int(LONG_BYTES, 6 * LONG_BYTES) };
   const length = random.chance(0.1) ? 0 : random.size(random.chance(0.1) ? LONGEST_BYTES : 20_000);
   return { at: randomPlace(random), length };
 }

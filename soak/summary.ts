@@ -49,6 +49,7 @@ export function summary({ ledger, retained, connections, left, grown, samples, s
     `wrong bytes           ${number(ledger.wrongBytes)}`,
     `unhandled rejections  ${number(ledger.unhandled)}`,
     `other findings        ${number(ledger.findings.length - ledger.unhandled)}`,
+    ...[...ledger.counts("finding: ")].map(([kind, count]) => `  ${number(count)} x ${kind}`),
     `handles left          ${left.length}`,
     ...grown.map(({ what, before, after, bound }) =>
       `${what} after warm-up`.padEnd(22).concat(`${mebibytes(before)} -> ${mebibytes(after)} (may grow by ${mebibytes(bound)})`),

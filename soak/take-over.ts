@@ -3,6 +3,7 @@ import type { Protocol, StreamReader, Transport } from "asyncio-streams";
 import type { Random } from "../test/support/random.js";
 import { accept, afterFailedRead } from "./arrivals.js";
 import { countCruelty, type End, randomOptions } from "./end.js";
+import { pause } from "./pauses.js";
 
 /** The longest message: more than a connection delivers at once, so that it is whole most of the time. */
 const MOST_MESSAGE_BYTES = 100_000;
@@ -78,36 +79,64 @@ export function canTakeOver({ reader, writer, conversation, without }: End, rest
  * what is to come after that: the bytes that the reader has already, and those after the message.
  */
 export async function takeOver(end: End, rest: Buffer, random: Random): Promise<Buffer> {
-  const { reader, writer, ledger, conversation, retained, owner } = end;
-  const before = reader.bufferedLength;
-  const most = random.int(1, Math.min(MOST_MESSAGE_BYTES, rest.length - before - 1));
-  const wanted = random.chance(0.5) ? random.int(before + 1, rest.length - most) : 0;
-  const waiting = wanted === 0 ? null : readInBackground(reader, wanted, random);
-  const message = await new OneMessage(writer.transport, most, random.int(1, MOST_PATIENCE_MS)).message;
+  const { reader, ledger, conversation } = end;
+  const most = random.int(1, Math.min(MOST_MESSAGE_BYTES, rest.length - reader.bufferedLength - 1));
+  if (random.chance(0.5)) {
+    const { left } = await takeMessage(end, rest, most, "setProtocol()", random);
+    return left;
+  }
+  const read = new BackgroundRead(
+    reader,
+    random.chance(0.5) ? rest.length - most : random.int(reader.bufferedLength + 1, rest.length - most),
+    random,
+  );
+  // A part of what is wanted comes, perhaps: the rest may be received into the same memory.
+  await pause(random, 5);
+  let message: Buffer | null = null;
   let left = rest;
-  if (message !== null) {
-    countCruelty(end, waiting === null ? "setProtocol()" : "setProtocol() in a long read");
-    ledger.check(message, rest.subarray(before), conversation);
-    retained.offer(message, owner);
-    left = Buffer.concat([rest.subarray(0, before), rest.subarray(before + message.length)]);
-  }
-  if (waiting !== null) {
-    const { bytes, error } = await waiting;
-    if (bytes !== null) left = await accept(end, bytes, left, random);
-    else afterFailedRead(end, error, left);
-  }
+  if (!read.isDone && canTakeOver(end, rest))
+    ({ message, left } = await takeMessage(end, rest, most, "setProtocol() in a long read", random));
+  const kept = message === null ? null : Buffer.from(message);
+  const { bytes, error } = await read.result;
+  if (message !== null && kept?.equals(message) === false) ledger.report("a message has changed while a long read went on", conversation);
+  if (bytes !== null) return accept(end, bytes, left, random);
+  afterFailedRead(end, error, left);
   return left;
 }
 
-/** A read that is awaited later: it never rejects. */
-async function readInBackground(
-  reader: StreamReader,
-  wanted: number,
+/** Lets a protocol take one message, which comes behind what the reader has. */
+async function takeMessage(
+  end: End,
+  rest: Buffer,
+  most: number,
+  what: string,
   random: Random,
-): Promise<{ readonly bytes: Buffer | null; readonly error: unknown }> {
-  try {
-    return { bytes: await reader.readexactly(wanted, randomOptions(random)), error: null };
-  } catch (error) {
-    return { bytes: null, error };
+): Promise<{ readonly message: Buffer | null; readonly left: Buffer }> {
+  const before = end.reader.bufferedLength;
+  const message = await new OneMessage(end.writer.transport, most, random.int(1, MOST_PATIENCE_MS)).message;
+  if (message === null) return { message, left: rest };
+  countCruelty(end, what);
+  end.ledger.check(message, rest.subarray(before), end.conversation);
+  end.retained.offer(message, end.owner);
+  return { message, left: Buffer.concat([rest.subarray(0, before), rest.subarray(before + message.length)]) };
+}
+
+/** A read that waits while something else is done. `result` never rejects. */
+class BackgroundRead {
+  readonly result: Promise<{ readonly bytes: Buffer | null; readonly error: unknown }>;
+  isDone = false;
+
+  constructor(reader: StreamReader, wanted: number, random: Random) {
+    this.result = this.#read(reader, wanted, random);
+  }
+
+  async #read(reader: StreamReader, wanted: number, random: Random): Promise<{ readonly bytes: Buffer | null; readonly error: unknown }> {
+    try {
+      return { bytes: await reader.readexactly(wanted, randomOptions(random)), error: null };
+    } catch (error) {
+      return { bytes: null, error };
+    } finally {
+      this.isDone = true;
+    }
   }
 }
