@@ -8,8 +8,8 @@ import { waterMarks } from "./limits.js";
 
 /** The receiver of the two calls. */
 interface Pausable {
-  pauseWriting(): void;
-  resumeWriting(): void;
+  pauseWriting(): unknown;
+  resumeWriting(): unknown;
 }
 
 export class FlowControl {
@@ -45,15 +45,10 @@ export class FlowControl {
     ({ high: this.#high, low: this.#low } = waterMarks(limits?.high, limits?.low, this.#defaultHigh));
   }
 
-  /** Tells the protocol, if the buffer's size calls for it. */
-  check(size: number, protocol: Pausable): void {
-    if (this.#paused) {
-      if (size > this.#low) return;
-      this.#paused = false;
-      protocol.resumeWriting();
-    } else if (size > this.#high) {
-      this.#paused = true;
-      protocol.pauseWriting();
-    }
+  /** Tells the protocol, if the buffer's size calls for it; returns what it returned. */
+  check(size: number, protocol: Pausable): unknown {
+    if (this.#paused ? size > this.#low : size <= this.#high) return undefined;
+    this.#paused = !this.#paused;
+    return this.#paused ? protocol.pauseWriting() : protocol.resumeWriting();
   }
 }

@@ -22,8 +22,6 @@ export const setImmediate: <Arguments extends readonly unknown[]>(callback: Call
 
 /**
  * Calls back before the event loop goes on, and before the promises that are settled.
- *
- * @public
  */
 export const nextTick: <Arguments extends readonly unknown[]>(callback: Callback<Arguments>, ...args: Arguments) => void =
   process.nextTick.bind(process);
@@ -36,8 +34,6 @@ export const wallClockMs: () => number = Date.now;
 
 /**
  * Milliseconds by a clock that only goes forward.
- *
- * @public
  */
 export const monotonicMs: () => number = performance.now.bind(performance);
 

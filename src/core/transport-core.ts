@@ -18,7 +18,7 @@
 import { checkProtocol } from "../base/arguments.js";
 import { notSentError } from "../base/errors.js";
 import { FlowControl } from "../base/flow-control.js";
-import { asError, warnOf } from "../base/thrown.js";
+import { asError, callForeign, warnOf } from "../base/thrown.js";
 import { DONE, type WaitEnd, Waiters } from "../base/waiting.js";
 import type { Protocol, WriteBufferLimits } from "../contracts/connection.js";
 import { TRANSITIONS, type TransportState } from "./transport-state.js";
@@ -98,7 +98,8 @@ export abstract class TransportCore {
   protected deliver(chunk: Buffer): void {
     this.#calls += 1;
     try {
-      this.#protocol.dataReceived(chunk);
+      const result: unknown = this.#protocol.dataReceived(chunk);
+      if (result !== undefined) this.#watch(result);
     } catch (error) {
       this.#fail(error);
     } finally {
@@ -110,7 +111,9 @@ export abstract class TransportCore {
   protected deliverEnd(): boolean {
     let keepOpen = false;
     this.call((protocol) => {
-      keepOpen = protocol.eofReceived?.() === true;
+      const result: unknown = protocol.eofReceived?.();
+      keepOpen = result === true;
+      return result;
     });
     return keepOpen;
   }
@@ -159,13 +162,13 @@ export abstract class TransportCore {
   }
 
   /** @internal */
-  pauseWriting(): void {
-    this.#protocol.pauseWriting?.();
+  pauseWriting(): unknown {
+    return this.#protocol.pauseWriting?.();
   }
 
   /** @internal */
-  resumeWriting(): void {
-    this.#protocol.resumeWriting?.();
+  resumeWriting(): unknown {
+    return this.#protocol.resumeWriting?.();
   }
 
   setWriteBufferLimits(limits?: WriteBufferLimits): void {
@@ -239,18 +242,14 @@ export abstract class TransportCore {
     if (!this.moveTo("lost")) return;
     this.onLost();
     this.#written?.fail(() => notSentError(this.#error));
-    try {
-      this.#protocol.connectionLost?.(this.#error);
-    } catch (error) {
-      warnOf(error);
-    }
+    callForeign(() => this.#protocol.connectionLost?.(this.#error), warnOf);
   }
 
   /** Calls the protocol; what it throws ends the connection. */
-  protected call(callProtocol: (protocol: Protocol) => void): void {
+  protected call(callProtocol: (protocol: Protocol) => unknown): void {
     this.#calls += 1;
     try {
-      callProtocol(this.#protocol);
+      this.#watch(callProtocol(this.#protocol));
     } catch (error) {
       this.#fail(error);
     } finally {
@@ -258,8 +257,18 @@ export abstract class TransportCore {
     }
   }
 
+  /** A method may be async by mistake: that it rejects is an error like any other. */
+  #watch(result: unknown): void {
+    if (typeof result === "object" && result !== null)
+      callForeign(
+        () => result,
+        (error) => this.#fail(error),
+      );
+  }
+
   #fail(error: unknown): void {
-    this.abort(asError(error, "a protocol threw"));
+    if (this.#state === "lost") warnOf(error);
+    else this.abort(asError(error, "a protocol threw"));
   }
 
   // ---- protocol ----------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 /** `ndjson()`: a JSON value on each line. See https://github.com/ndjson/ndjson-spec. */
-import { constant } from "../base/memory.js";
+
 import { invalidType, invalidValue, type SignalOptions } from "../base/arguments.js";
+import { constant } from "../base/memory.js";
 import type { Attempt, Incoming } from "../streams/incoming.js";
 import type { StreamReader } from "../streams/reader.js";
 import type { StreamWriter } from "../streams/writer.js";

@@ -1,7 +1,8 @@
 /** `netstring()`: frames as `5:hello,`. See https://cr.yp.to/proto/netstrings.txt. */
-import { constant } from "../base/memory.js";
+
 import type { Data, SignalOptions } from "../base/arguments.js";
 import type { ByteQueue } from "../base/byte-queue.js";
+import { constant } from "../base/memory.js";
 import type { StreamReader } from "../streams/reader.js";
 import type { StreamWriter } from "../streams/writer.js";
 import { checkMaxFrameSize, checkWriter, type FrameCodec, type FrameOptions, frameBytes, readInOneAttempt } from "./codec.js";

@@ -14,7 +14,7 @@
 import { AsyncResource } from "node:async_hooks";
 import type net from "node:net";
 import { queueMicrotask } from "../base/scheduling.js";
-import { asError } from "../base/thrown.js";
+import { asError, callForeign } from "../base/thrown.js";
 import type { ProtocolFactory, Transport } from "../contracts/connection.js";
 import type { ByteCounts, TransportOwner } from "../contracts/transport-owner.js";
 import { now, tellError } from "../transports/diagnostics.js";
@@ -253,9 +253,8 @@ export class Clients {
 
 /** Like any method of a protocol that throws, it ends its connection: the other clients are still to be told. */
 function requestShutdown(transport: Transport): void {
-  try {
-    transport.getProtocol().shutdownRequested?.();
-  } catch (error) {
-    transport.abort(asError(error, "a protocol threw"));
-  }
+  callForeign(
+    () => transport.getProtocol().shutdownRequested?.(),
+    (error) => transport.abort(asError(error, "a protocol threw")),
+  );
 }

@@ -12,7 +12,7 @@ import { checkError, checkOptions, type Data, type SignalOptions, toBytes, toPie
 import { InvalidStateError } from "../base/errors.js";
 import { nextTurn } from "../base/scheduling.js";
 import { checkClientSsl, checkServerHostname, checkServerSsl, tlsTimeouts } from "../base/tls-arguments.js";
-import { DONE, waitEnd, waitThroughout } from "../base/waiting.js";
+import { DONE, throwIfAborted, waitEnd, waitThroughout } from "../base/waiting.js";
 import type { Transport, WriteData } from "../contracts/connection.js";
 import type { ExtraInfo } from "../contracts/extra-info.js";
 import type { SSLClient, SSLServer, TlsTimeouts } from "../contracts/tls.js";
@@ -155,7 +155,7 @@ export class StreamWriter implements AsyncDisposable {
   async #drainWhileClosing(signal: AbortSignal | undefined): Promise<void> {
     for (let turn = 0; turn < CLOSING_TURNS && this.#transport.getWriteBufferSize() > 0; turn += 1) {
       await nextTurn();
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
     }
     if (this.#transport.getWriteBufferSize() === 0) await this.#protocol.drainedNever(signal);
     await this.#protocol.drained(signal);

@@ -5,6 +5,7 @@
  * subscriber that throws harms no connection: the platform makes it an uncaught exception.
  */
 import { channel } from "node:diagnostics_channel";
+import { monotonicMs } from "../base/scheduling.js";
 import type { Transport } from "../contracts/connection.js";
 import type { ByteCounts } from "../contracts/transport-owner.js";
 
@@ -119,7 +120,7 @@ const pausedAt = new WeakMap<Transport, Partial<Record<Direction, number>>>();
 
 /** The clock of all durations. */
 export function now(): number {
-  return performance.now();
+  return monotonicMs();
 }
 
 /** A connection stands; `accepted` tells whose. */

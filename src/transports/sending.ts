@@ -147,8 +147,10 @@ function takeOutbox(): Outbox {
   return outbox;
 }
 
-/** Those with something to send at the end of this turn. */
+/** Those with something to send at the end of this turn, and others whose turn to send has come while those still wait. */
 let scheduled: Sending[] = [];
+/** How many wait. */
+let open = 0;
 let isExiting = false;
 let listensForExit = false;
 
@@ -160,20 +162,19 @@ function listenForExit(): void {
 }
 
 function schedule(sending: Sending): void {
-  if (scheduled.push(sending) > 1) return;
-  // A tick that is asked for while promises run comes after the last of them.
-  nextTick(endTurn);
+  scheduled.push(sending);
+  open += 1;
+  // A tick that is asked for while promises run comes after the last of them. Each has its own, in the `AsyncLocalStorage` context of who writes.
+  nextTick(endTurn, sending);
 }
 
-/** One that fails leaves the others alone: `flush()` does not throw. */
-function endTurn(): void {
-  const turn = scheduled;
-  scheduled = [];
-  for (const sending of turn) sending.endTurn();
+function endTurn(sending: Sending): void {
+  open -= 1;
+  if (open === 0) scheduled = [];
+  sending.endTurn();
 }
 
 function onExit(): void {
   isExiting = true;
   for (const sending of scheduled) sending.flushAll();
-  scheduled = [];
 }

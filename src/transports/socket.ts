@@ -210,14 +210,14 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     return this.#sending.dropped;
   }
 
-  override pauseWriting(): void {
+  override pauseWriting(): unknown {
     tellPaused(this, "writing");
-    super.pauseWriting();
+    return super.pauseWriting();
   }
 
-  override resumeWriting(): void {
+  override resumeWriting(): unknown {
     tellResumed(this, "writing");
-    super.resumeWriting();
+    return super.resumeWriting();
   }
 
   getWriteBufferSize(): number {

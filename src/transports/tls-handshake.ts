@@ -17,7 +17,8 @@ import type net from "node:net";
 import { isIP } from "node:net";
 import tls from "node:tls";
 import { ConnectionTimeoutError } from "../base/errors.js";
-import { forgetAborted, onceAborted } from "../base/waiting.js";
+import { clearTimeout, setImmediate, setTimeout } from "../base/scheduling.js";
+import { abortReason, forgetAborted, onceAborted } from "../base/waiting.js";
 import type { SSLClient, SSLServer } from "../contracts/tls.js";
 import { carry, TlsCarrier } from "./tls-carrier.js";
 
@@ -145,7 +146,7 @@ function handshake(
       socket.destroy();
       reject(reason);
     };
-    const onAbort = (): void => fail(signal?.reason);
+    const onAbort = (): void => fail(abortReason(signal));
     // The TLS engine says why, where it knows: Node tells of that after the socket's own end.
     const onClose = (): unknown => setImmediate(onEnded);
     const onEnded = (): void =>

@@ -147,7 +147,6 @@ describe("a secured wire", { skip: runtime !== "node" && "Node only" }, () => {
     await using ends = await openEnds();
     assert.equal(new NodeWire(ends.near).facts, ends.near);
   });
-
 });
 
 describe("reading from a secured wire", { skip: runtime !== "node" && "Node only" }, () => {
@@ -215,7 +214,6 @@ describe("reading from a secured wire", { skip: runtime !== "node" && "Node only
     assert.ok(notes.bytes.equals(payload(sent)));
     for (const chunk of notes.chunks) assert.ok(chunk.buffer.byteLength <= 65_536, `${chunk.buffer.byteLength} bytes`);
   });
-
 });
 
 describe("an empty write within a read", { skip: runtime !== "node" && "Node only" }, () => {
