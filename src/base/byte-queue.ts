@@ -14,7 +14,8 @@
  * and the block behind it.
  *
  * For a long message memory can be reserved, into which the system reads the rest of it: what is pushed then lies where it belongs already. That
- * is done when a quarter of the message is there, so that a peer cannot have memory allocated by a mere announcement.
+ * is done when a quarter of the message is there, or the message before it was as long, so that a peer cannot have memory allocated by a mere
+ * announcement.
  *
  * What a view keeps alive: the chunk (or block) it was cut from, at most MAX_BLOCK_BYTES or what was pushed in one piece. Each chunk, block and
  * copy has an `ArrayBuffer` of its own (`memory.ts`).
@@ -66,6 +67,8 @@ export class ByteQueue {
   #viewer: Viewer | null = null;
   /** What was reserved; the last chunk is its beginning, if nothing else has been pushed. */
   #reserved: Buffer | null = null;
+  /** Length of the last message that has come whole into reserved memory: the peer may have as much reserved at once. */
+  #proven = 0;
   /** What was reserved for a message that nobody waits for: the system may read into it once more. */
   #released: Buffer | null = null;
   #block: Buffer | null = null;
@@ -109,7 +112,8 @@ export class ByteQueue {
   reserve(count: number): Buffer | null {
     if (count < MIN_RESERVED_BYTES || count > MAX_RESERVED_BYTES || count <= this.#length) return null;
     if (this.#reserved?.length !== count) {
-      if (this.#length * MAX_KEPT_ALIVE_FACTOR < count || !this.#beginReserved(count)) return null;
+      const isLikely = count <= this.#proven || count <= this.#length * MAX_KEPT_ALIVE_FACTOR;
+      if (this.#length === 0 || !isLikely || !this.#beginReserved(count)) return null;
     }
     return makeView(this.#reserved as Buffer, this.#length, count - this.#length);
   }
@@ -118,10 +122,10 @@ export class ByteQueue {
     let reserved: Buffer;
     try {
       reserved = allocate(count);
+      this.copyTo(reserved, this.#length);
     } catch {
-      return false;
+      return false; // no memory, or what is here was given away: whoever takes it hears of that
     }
-    this.copyTo(reserved, this.#length);
     this.#chunks = [makeView(reserved, 0, this.#length)];
     this.#head = this.#offset = 0;
     this.#viewer = null;
@@ -139,7 +143,10 @@ export class ByteQueue {
     this.#length += bytes.length;
     this.#chunks = [makeView(reserved, 0, this.#length)];
     this.#head = 0;
-    if (this.#length === reserved.length) this.#reserved = null;
+    if (this.#length === reserved.length) {
+      this.#reserved = null;
+      this.#proven = reserved.length;
+    }
     return true;
   }
 

@@ -6,6 +6,7 @@
  * untransferable, the pool of `Buffer.from()` included, up to version 24. To see it: `controller.enqueue(Buffer.from("x"))`, then look at the
  * `length` of another short `Buffer`.
  */
+import { type Data, toBytes } from "./arguments.js";
 import { ConnectionMemoryError, DetachedMemoryError } from "./errors.js";
 
 type BufferConstructor = new (bytes: number) => Buffer;
@@ -50,6 +51,20 @@ export function ownCopy(bytes: Uint8Array): Buffer {
   const copied = allocate(bytes.length);
   copied.set(bytes);
   return copied;
+}
+
+/** Bytes or text as bytes that may be kept and handed on: text in memory of its own. */
+export function toOwnBytes(name: string, data: Data): Uint8Array {
+  const bytes = toBytes(name, data);
+  return typeof data === "string" ? ownCopy(bytes) : bytes;
+}
+
+/** Pieces below this may lie in the pool of Node, Bun or Deno. Node: half of `Buffer.poolSize`, up to 32 KiB since version 26. */
+const POOLED_BYTES = 32_768;
+
+/** The same bytes, in memory of their own if they may lie in the platform's pool. For bytes that are handed to code of the program. */
+export function unpooled(bytes: Uint8Array): Uint8Array {
+  return bytes.length < POOLED_BYTES && bytes.length < bytes.buffer.byteLength ? ownCopy(bytes) : bytes;
 }
 
 /** A constant, in memory that no other `Buffer` shares: bytes of `Buffer.from()` may lie in Node's pool. */

@@ -18,16 +18,25 @@ import { allocate } from "./memory.js";
 import { makeView } from "./views.js";
 
 /** From here on a piece costs less in a list of pieces, which the system joins, than copied. */
-export const COPY_BYTES = 4096;
+const COPY_BYTES = 4096;
 const BLOCK_BYTES = 65_536;
 
+/** For so many lengths a view of the beginning of the block is kept: answers that are alone in their turn, one after the other, all lie there. */
+const MAX_KEPT_VIEW_BYTES = 512;
+
 let block: Buffer = allocate(BLOCK_BYTES);
+let views: (Buffer | undefined)[] = [];
 let blockUsed = 0;
 /** Whose run is open: from its `runStart` up to `blockUsed`. */
 let writing: Outbox | null = null;
 /** The run that was taken last, and where in the block it lies. */
 let lastTaken: Buffer | null = null;
 let lastTakenStart = 0;
+
+function viewOfBlock(start: number, length: number): Buffer {
+  if (start > 0 || length > MAX_KEPT_VIEW_BYTES) return makeView(block, start, length);
+  return (views[length] ??= makeView(block, 0, length));
+}
 
 export class Outbox {
   /** Bytes in it. */
@@ -57,6 +66,7 @@ export class Outbox {
     if (writing !== null) writing.#endRun();
     if (blockUsed + length > BLOCK_BYTES) {
       block = allocate(BLOCK_BYTES);
+      views = [];
       blockUsed = 0;
     }
     writing = this; // oxlint-disable-line typescript/no-this-alias -- it is whose run is open, not another name for it
@@ -87,7 +97,7 @@ export class Outbox {
   #takeRun(): Buffer {
     writing = null;
     this.length = 0;
-    lastTaken = makeView(block, this.#runStart, blockUsed - this.#runStart);
+    lastTaken = viewOfBlock(this.#runStart, blockUsed - this.#runStart);
     lastTakenStart = this.#runStart;
     return lastTaken;
   }

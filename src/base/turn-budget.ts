@@ -15,9 +15,9 @@ const CALL_BYTES = 256;
 export class TurnBudget {
   #left = TURN_BYTES;
 
-  /** Whether there is nothing left: the next call has to wait for a turn, and `renew()` then. */
+  /** Whether more than the budget has passed: the call at hand, or the next one, has to wait for a turn, and `renew()` then. */
   get isSpent(): boolean {
-    return this.#left <= 0;
+    return this.#left < 0;
   }
 
   /** Counts a call that has passed on so many bytes. */

@@ -89,7 +89,7 @@ export abstract class TransportCore {
   }
 
   isClosing(): boolean {
-    return this.#state === "closing" || this.#state === "failing" || this.#state === "lost" || this.#state === "replaced";
+    return this.#state !== "open" && this.#state !== "securing" && this.#state !== "released";
   }
 
   // ---- reading -----------------------------------------------------------------------------------------------------------------

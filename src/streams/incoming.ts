@@ -17,10 +17,11 @@
  * Two kinds of error end it. `fail()` acts at once. A lost connection (`failAfterData`) lets reads have what was received before it, as long
  * as that is enough for them; the one that would need more gets the error, and the bytes stay.
  */
-import { asBuffer, checkOptions, type Data, invalidType, type SignalOptions, toBytes } from "../base/arguments.js";
+import { asBuffer, checkOptions, type Data, invalidType, type SignalOptions } from "../base/arguments.js";
 import { rejectionNamingCallers } from "../base/async-stacks.js";
 import { ByteQueue } from "../base/byte-queue.js";
 import { ConcurrentReadError, InvalidStateError } from "../base/errors.js";
+import { toOwnBytes } from "../base/memory.js";
 import { setImmediate } from "../base/scheduling.js";
 import { TurnBudget } from "../base/turn-budget.js";
 import { DONE, forgetAborted, onceAborted, rejectEnded, type WaitEnd, waitEnd } from "../base/waiting.js";
@@ -55,10 +56,10 @@ export interface Source extends Pick<Transport, "pauseReading" | "resumeReading"
 }
 
 /**
- * Bytes that are read count as so many fewer: they came in turns of the event loop, and no more than twice the limit is held. So a loop of large
+ * Bytes that are read count as a sixteenth: they came in turns of the event loop, and no more than twice the limit is held. So a loop of large
  * reads gives way once in 1 MiB, and one of small reads once in 256.
  */
-const READ_DISCOUNT = 16;
+const READ_DISCOUNT_BITS = 4;
 
 const NEVER_CALLED = (): void => {};
 
@@ -115,7 +116,7 @@ export class Incoming {
       if (this.#endWhenIdle || this.#cancelled !== null) return; // the peer could not know
       throw new InvalidStateError("cannot feed data to a StreamReader after feedEof()");
     }
-    const bytes = asBuffer(toBytes("data", data));
+    const bytes = asBuffer(toOwnBytes("data", data));
     if (bytes.length === 0) return;
     const wasEmpty = this.queue.length === 0;
     this.queue.push(bytes);
@@ -262,7 +263,7 @@ export class Incoming {
 
   /** Sees to the flow control after a call that has taken so many bytes. */
   taken(count: number): void {
-    this.#budget.spend(count / READ_DISCOUNT);
+    this.#budget.spend(count >>> READ_DISCOUNT_BITS);
     if (this.#paused) this.#regulate();
   }
 

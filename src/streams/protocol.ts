@@ -7,7 +7,7 @@
 import { checkFunction } from "../base/arguments.js";
 import { callForeign, describe } from "../base/thrown.js";
 import type { Protocol, Transport } from "../contracts/connection.js";
-import type { StreamReader } from "./reader.js";
+import { StreamReader } from "./reader.js";
 import { StreamWriter } from "./writer.js";
 import { WriterFlow } from "./writer-flow.js";
 
@@ -164,7 +164,11 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
    * @internal
    */
   nextMemory(): Buffer | null {
-    return this.#reader?.incoming.nextMemory() ?? null;
+    const reader = this.#reader;
+    // What is read there is not for other eyes before the message is whole: an overriding method would be handed memory that is still read into.
+    const isOurs =
+      this.dataReceived === StreamReaderProtocol.prototype.dataReceived && reader?.feedData === StreamReader.prototype.feedData;
+    return isOurs ? (reader?.incoming.nextMemory() ?? null) : null;
   }
 
   /** Feeds the end; keeps our side open, except over TLS, which cannot. */

@@ -17,10 +17,10 @@ import {
   invalidValue,
   isBytes,
   type SignalOptions,
-  toBytes,
 } from "../base/arguments.js";
 import { LimitOverrunError } from "../base/errors.js";
 import { checkLimit } from "../base/limits.js";
+import { toOwnBytes } from "../base/memory.js";
 import { parseSeparators } from "../base/separator-search.js";
 import type { Transport } from "../contracts/connection.js";
 import { type Attempt, Incoming } from "./incoming.js";
@@ -329,7 +329,7 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
    * ```
    */
   unread(data: Data): void {
-    this.#incoming.unread(toBytes("data", data));
+    this.#incoming.unread(toOwnBytes("data", data));
   }
 
   /**

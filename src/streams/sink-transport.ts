@@ -11,6 +11,7 @@ import { finished, type Writable } from "node:stream";
 import { checkError, invalidType, toBytes, toPieces } from "../base/arguments.js";
 import { DetachedMemoryError, InvalidStateError } from "../base/errors.js";
 import { HIGH_WATER_BYTES } from "../base/limits.js";
+import { unpooled } from "../base/memory.js";
 import { asError } from "../base/thrown.js";
 import { DONE } from "../base/waiting.js";
 import type { Transport, WriteData } from "../contracts/connection.js";
@@ -57,7 +58,7 @@ export class SinkTransport extends TransportCore implements Transport {
   }
 
   write(data: WriteData): void {
-    const bytes = toBytes("data", data);
+    const bytes = unpooled(toBytes("data", data));
     this.#look();
     if (this.#ending !== null && this.state === "open") throw new InvalidStateError("cannot write() after writeEof()");
     if (bytes.length === 0) return;

@@ -16,8 +16,7 @@ export class WriterFlow {
   #lossError: Error | null = null;
   /** Why nothing can be sent any more, once that is known; the loss follows. */
   #writeError: Error | null = null;
-  /** Made when it is first needed. */
-  #budget: TurnBudget | null = null;
+  readonly #budget = new TurnBudget();
   /** Bytes written when `passed()` was last called. */
   #passedBytes = 0;
   // Lists that most connections never need.
@@ -78,17 +77,19 @@ export class WriterFlow {
    * @internal
    */
   passed(written: number): Promise<void> {
-    const budget = (this.#budget ??= new TurnBudget());
-    budget.spend(written - this.#passedBytes);
+    this.#budget.spend(written - this.#passedBytes);
     this.#passedBytes = written;
-    if (!budget.isSpent) return DONE;
-    budget.renew();
+    return this.#budget.isSpent ? this.#nextTurn() : DONE;
+  }
+
+  #nextTurn(): Promise<void> {
+    this.#budget.renew();
     return nextTurn();
   }
 
   /** The event loop has turned. */
   protected turned(): void {
-    this.#budget?.renew();
+    this.#budget.renew();
   }
 
   /** Whether the connection is gone. */

@@ -6,6 +6,7 @@
  */
 import { isError } from "../base/arguments.js";
 import { ByteQueue } from "../base/byte-queue.js";
+import { ownCopy } from "../base/memory.js";
 import { checkCut, type Hostile } from "./hostile.js";
 import { nextTurn } from "./turns.js";
 
@@ -66,7 +67,7 @@ export class MemoryLine {
 
   /** Takes bytes, not more than there is room for. They are copied: the sender may change its own. */
   take(bytes: Uint8Array): void {
-    this.#queue.push(Buffer.from(bytes));
+    this.#queue.push(ownCopy(bytes));
     this.schedule();
   }
 

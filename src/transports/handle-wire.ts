@@ -32,6 +32,9 @@ type WiredHandle = StreamHandle & { [WIRE]?: HandleWire | null };
 /** A request with what belongs to it, so that the handlers can be shared by all connections. */
 type WiredRequest = HandleRequest & { [WIRE]?: HandleWire; data?: Uint8Array | readonly Uint8Array[]; length?: number };
 
+/** How many reads there have been on all handles. */
+let reads = 0;
+
 /** The request of the next write. */
 let spareWrite: WiredRequest | null = null;
 
@@ -48,6 +51,8 @@ export class HandleWire implements Wire {
   /** Where the handle reads into; `null` before the first read. */
   #block: Buffer | null = null;
   #holdsBlocks = false;
+  /** Which of all reads has brought the last data. */
+  #lastData = 0;
   #inFlight = 0;
   #readState: ReadState = "paused";
   #writeState: WriteState = "open";
@@ -114,6 +119,7 @@ export class HandleWire implements Wire {
   /** After a read; returns where the next one goes, if that changes. */
   handleRead(): Buffer | undefined {
     const result = this.#parts.readResult();
+    reads += 1;
     if (result.kind === "nothing") return undefined;
     if (result.kind === "data") return this.#takeData(result.count);
     if (this.#destroyed) return undefined;
@@ -123,6 +129,7 @@ export class HandleWire implements Wire {
   }
 
   #takeData(count: number): Buffer {
+    this.#lastData = reads;
     const block = this.#block as Buffer;
     try {
       const chunk = block === SCRATCH ? copyOut(count) : makeView(block, 0, count);
@@ -137,13 +144,14 @@ export class HandleWire implements Wire {
   /** Never the last one, unless that is SCRATCH: what lay there was handed on. */
   #nextBlock(count: number): Buffer {
     if (this.#destroyed) return SCRATCH;
-    const memory = this.#events?.nextMemory() ?? null;
+    const memory = this.#events?.nextMemory() ?? null; // does not throw
     this.#holdsBlocks = holdBlocks(this.#holdsBlocks, memory === null && count >= BULK_BYTES);
     return memory ?? (this.#holdsBlocks ? newBlock() : SCRATCH);
   }
 
   #endReading(): void {
-    const error = hiddenReset(this.#handle.fd);
+    // A reset is only hidden in the call that has brought data: no other handle was read in between.
+    const error = this.#lastData === reads - 1 ? hiddenReset(this.#handle.fd) : null;
     if (error !== null) {
       this.#break(error);
       return;

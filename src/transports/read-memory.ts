@@ -29,8 +29,15 @@ const MAX_HOLDERS = 256;
 /** Where reads go that are expected to bring little. */
 export const SCRATCH: Buffer = Buffer.allocUnsafeSlow(BLOCK_BYTES);
 
-/** Up to here a loop is faster than the call of the platform's copy, which needs a view of its source. */
-const SHORT_BYTES = 128;
+/** Views of the beginning of SCRATCH by their length: a view costs more than a short copy. */
+const views: (Buffer | undefined)[] = [];
+/** For so many lengths, about 64 KiB of views. */
+const MAX_KEPT_VIEW_BYTES = 512;
+
+function beginningOfScratch(count: number): Buffer {
+  if (count > MAX_KEPT_VIEW_BYTES) return makeView(SCRATCH, 0, count);
+  return (views[count] ??= makeView(SCRATCH, 0, count));
+}
 
 /**
  * A copy of the first `count` bytes of SCRATCH.
@@ -39,8 +46,7 @@ const SHORT_BYTES = 128;
  */
 export function copyOut(count: number): Buffer {
   const chunk = allocate(count);
-  if (count > SHORT_BYTES) chunk.set(makeView(SCRATCH, 0, count));
-  else for (let at = 0; at < count; at += 1) chunk[at] = SCRATCH[at] as number;
+  chunk.set(beginningOfScratch(count));
   return chunk;
 }
 

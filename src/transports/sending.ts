@@ -4,15 +4,14 @@
  * Theory of operation
  *
  * What is written in one turn of the event loop is gathered and given to the wire together when the turn's promises have run: with pipelined
- * messages one system call carries dozens of answers. Whatever reaches FLUSH_BYTES goes at once, and so does a long piece, whose memory is the
- * program's. While the wire has something that the system did not take, the gathering goes on.
+ * messages one system call carries dozens of answers. Whatever reaches FLUSH_BYTES goes at once. While the wire has something that the system did not take, the gathering goes on.
  *
  * Where each message that comes has been answered by one write, the next answer is not gathered, which saves the tick; a second write shows that
  * this has changed.
  *
  * A process that exits has no further turn: what is gathered then is sent from an 'exit' listener, and nothing is gathered any more.
  */
-import { COPY_BYTES, Outbox, release } from "../base/outbox.js";
+import { Outbox, release } from "../base/outbox.js";
 import { nextTick } from "../base/scheduling.js";
 import type { Wire, WireEvents } from "./wire.js";
 
@@ -60,16 +59,23 @@ export class Sending {
 
   /** Sends, now or at the end of the turn. */
   write(bytes: Uint8Array): void {
-    if (this.#gathered !== null) this.#singleAnswers = -1;
-    else this.#gathered = takeOutbox();
-    this.#gathered.push(bytes);
-    if (this.#goesAtOnce(bytes.length)) this.flush();
-    else this.#scheduleFlush();
+    const gathered = this.#gathered;
+    if (gathered === null) {
+      this.#begin(bytes);
+      return;
+    }
+    this.#singleAnswers = -1;
+    gathered.push(bytes);
+    if (gathered.length >= FLUSH_BYTES) this.flush();
   }
 
-  #goesAtOnce(length: number): boolean {
-    const isSingle = this.#isSingleAnswer();
-    return isSingle || length >= COPY_BYTES || (this.#gathered as Outbox).length >= FLUSH_BYTES || isExiting;
+  /** The first write of a turn, or after a flush. */
+  #begin(bytes: Uint8Array): void {
+    const gathered = takeOutbox();
+    this.#gathered = gathered;
+    gathered.push(bytes);
+    if (this.#isSingleAnswer() || gathered.length >= FLUSH_BYTES || isExiting) this.flush();
+    else this.#scheduleFlush();
   }
 
   /** Whether this write is likely to be the only one for what was received last. */

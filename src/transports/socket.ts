@@ -138,7 +138,8 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   nextMemory(): Buffer | null {
     if (this.state !== "open") return null;
     const protocol = this.getProtocol();
-    const memory = protocol.nextMemory?.() ?? null;
+    let memory: Buffer | null = null;
+    if (protocol.nextMemory !== undefined) this.call(() => (memory = protocol.nextMemory?.() ?? null));
     this.#memoryOwner = memory === null ? null : protocol;
     return memory;
   }
