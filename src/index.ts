@@ -9,7 +9,9 @@ export type { Data, SignalOptions } from "./base/arguments.js";
 export {
   ConcurrentReadError,
   ConnectionLostError,
+  ConnectionMemoryError,
   ConnectionTimeoutError,
+  DetachedMemoryError,
   IncompleteReadError,
   InvalidStateError,
   LimitOverrunError,

@@ -22,7 +22,7 @@ import { rejectionNamingCallers } from "../base/async-stacks.js";
 import { ByteQueue } from "../base/byte-queue.js";
 import { ConcurrentReadError, InvalidStateError } from "../base/errors.js";
 import { toOwnBytes } from "../base/memory.js";
-import { setImmediate } from "../base/scheduling.js";
+import { nextTurn, setImmediate } from "../base/scheduling.js";
 import { TurnBudget } from "../base/turn-budget.js";
 import { DONE, forgetAborted, onceAborted, rejectEnded, type WaitEnd, waitEnd } from "../base/waiting.js";
 import type { Transport } from "../contracts/connection.js";
@@ -299,8 +299,15 @@ export class Incoming {
       return this.#park(reading, signal);
     } catch (error) {
       this.taken(this.queue.taken - takenBefore); // an attempt that failed may have taken something, too
-      return Promise.reject(error);
+      return this.#budget.isSpent ? this.#rejectInTurn(error) : Promise.reject(error);
     }
+  }
+
+  /** A program that reads on and on whatever happens lets the event loop run. */
+  async #rejectInTurn(error: unknown): Promise<never> {
+    this.#budget.renew();
+    await nextTurn();
+    throw error;
   }
 
   #park<T>(reading: Reading<T>, signal: WaitEnd | undefined): Promise<T> {

@@ -17,8 +17,8 @@ export class WriterFlow {
   /** Why nothing can be sent any more, once that is known; the loss follows. */
   #writeError: Error | null = null;
   readonly #budget = new TurnBudget();
-  /** Bytes written when `passed()` was last called. */
-  #passedBytes = 0;
+  /** Bytes written when `paced()` was last called. */
+  #pacedBytes = 0;
   // Lists that most connections never need.
   #drainWaiters: Waiters | null = null;
   #closeWaiters: Waiters | null = null;
@@ -71,20 +71,21 @@ export class WriterFlow {
   }
 
   /**
-   * For a call that need not wait: fulfilled already, but for the call that has used up what may be done in a turn of the event loop.
+   * Gives back `wait`, unless the calls of this turn of the event loop have used up their budget: then the loop runs first. See `TurnBudget`.
    *
    * @param written bytes written so far
    * @internal
    */
-  passed(written: number): Promise<void> {
-    this.#budget.spend(written - this.#passedBytes);
-    this.#passedBytes = written;
-    return this.#budget.isSpent ? this.#nextTurn() : DONE;
+  paced(wait: Promise<void>, written: number): Promise<void> {
+    this.#budget.spend(wait === DONE ? written - this.#pacedBytes : 0);
+    this.#pacedBytes = written;
+    return this.#budget.isSpent ? this.#nextTurn(wait) : wait;
   }
 
-  #nextTurn(): Promise<void> {
+  #nextTurn(wait: Promise<void>): Promise<void> {
     this.#budget.renew();
-    return nextTurn();
+    wait.catch(() => {}); // it is given back a turn later
+    return nextTurn().then(() => wait);
   }
 
   /** The event loop has turned. */

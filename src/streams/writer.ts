@@ -12,7 +12,7 @@ import { checkError, checkOptions, type Data, type SignalOptions, toBytes, toPie
 import { InvalidStateError } from "../base/errors.js";
 import { nextTurn } from "../base/scheduling.js";
 import { checkClientSsl, checkServerHostname, checkServerSsl, tlsTimeouts } from "../base/tls-arguments.js";
-import { DONE, throwIfAborted, waitEnd, waitThroughout } from "../base/waiting.js";
+import { DONE, throwIfAborted, type WaitEnd, waitEnd, waitThroughout } from "../base/waiting.js";
 import type { Transport, WriteData } from "../contracts/connection.js";
 import type { ExtraInfo } from "../contracts/extra-info.js";
 import type { SSLClient, SSLServer, TlsTimeouts } from "../contracts/tls.js";
@@ -128,24 +128,27 @@ export class StreamWriter implements AsyncDisposable {
   drain(options?: SignalOptions): Promise<void> {
     // What most calls find.
     if (options === undefined && this.#protocol.isFlowing && !this.#transport.isClosing() && (this.#reader?.exception() ?? null) === null) {
-      return this.#protocol.passed(this.#bytesWritten);
+      return this.#protocol.paced(DONE, this.#bytesWritten);
     }
-    try {
-      checkOptions("options", options);
-      const signal = waitEnd(options);
+    return this.#wait(options, (signal) => {
       const exception = this.#reader?.exception() ?? null;
       if (exception !== null && exception !== this.#protocol.lossError) throw exception;
       const isClosing = this.#transport.isClosing(); // first: a transport may notice only then that it is lost
       if (this.#protocol.isFlowing && isClosing) return waitThroughout(signal, (whole) => this.#drainWhileClosing(whole));
-      return this.#passed(this.#protocol.drained(signal));
-    } catch (error) {
-      return Promise.reject(error);
-    }
+      return this.#protocol.drained(signal);
+    });
   }
 
-  /** What need not wait gives way to the event loop now and then; see `TurnBudget`. */
-  #passed(wait: Promise<void>): Promise<void> {
-    return wait === DONE ? this.#protocol.passed(this.#bytesWritten) : wait;
+  /** Makes a call that may wait: checks its options, turns what it throws into a rejection, and lets the event loop run now and then. */
+  #wait(options: SignalOptions | undefined, call: (signal: WaitEnd | undefined) => Promise<void>): Promise<void> {
+    let wait: Promise<void>;
+    try {
+      checkOptions("options", options);
+      wait = call(waitEnd(options));
+    } catch (error) {
+      wait = Promise.reject(error);
+    }
+    return this.#protocol.paced(wait, this.#bytesWritten);
   }
 
   /**
@@ -178,13 +181,7 @@ export class StreamWriter implements AsyncDisposable {
    * ```
    */
   flush(options?: SignalOptions): Promise<void> {
-    try {
-      checkOptions("options", options);
-      const signal = waitEnd(options);
-      return this.#passed(this.#transport.flushed === undefined ? this.#protocol.drained(signal) : this.#transport.flushed(signal));
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    return this.#wait(options, (signal) => this.#transport.flushed?.(signal) ?? this.#protocol.drained(signal));
   }
 
   /** How many bytes have been given to `write()`, text counted as UTF-8. Only here. */
@@ -227,12 +224,7 @@ export class StreamWriter implements AsyncDisposable {
    * @throws the error that ended the connection, if one did
    */
   waitClosed(options?: SignalOptions): Promise<void> {
-    try {
-      checkOptions("options", options);
-      return this.#protocol.closed(waitEnd(options));
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    return this.#wait(options, (signal) => this.#protocol.closed(signal));
   }
 
   /**

@@ -9,14 +9,24 @@
  * socket, with all that it has received. So `_write()` and `_writev()`, through which every write of a stream goes, are wrapped for this socket: a
  * failure is reported and not passed on. The socket takes its write to be under way for ever, and reading goes on.
  *
+ * Node: a write over TLS may never be done, and no event tells of it. The TLS engine sends on its own behalf, too (session tickets, keys, alerts);
+ * where that fails, because the peer has vanished, it believes to be still at it, and what is written then waits behind it. To see it: Node 26, a
+ * client that leaves as soon as it has sent its part of the handshake, a server that then writes. So once the peer has ended its side, writes that
+ * are under way are watched until the peer is known to be gone.
+ *
  * Ending. `close()` closes a plain socket after its last byte. Over TLS it ends our side, which sends close_notify, and goes on reading until the
  * peer's end.
  */
+import { AsyncLocalStorage } from "node:async_hooks";
 import type net from "node:net";
 import { checkPieces, isList } from "../base/outbox.js";
+import { clearTimeout, setTimeout } from "../base/scheduling.js";
 import { hiddenReset } from "./hidden-reset.js";
 import { isPeerGone } from "./peer-gone.js";
 import type { SocketFacts, Wire, WireEvents } from "./wire.js";
+
+/** How often writes are watched. The system knows of a peer that is gone after a round trip at the latest. */
+const WATCH_MS = 20;
 
 const WIRE: unique symbol = Symbol("wire");
 
@@ -29,15 +39,31 @@ interface Pending {
   readonly length: number;
 }
 
+type Run = (callback: () => void) => void;
+
+/**
+ * Bun, Deno: call for events of a socket in another `AsyncLocalStorage` context than that in which the socket was made or accepted, such as that of
+ * the program's call that closes it, or in none.
+ */
+const losesContext = process.versions["bun"] !== undefined || process.versions["deno"] !== undefined;
+
+/** Runs a callback in the context in which the wire was made. */
+function contextOfWire(): Run {
+  return losesContext ? AsyncLocalStorage.snapshot() : (callback) => callback();
+}
+
 type Done = (error?: Error | null) => void;
 
 export class NodeWire implements Wire {
   readonly #socket: WiredSocket;
   readonly #isTls: boolean;
+  readonly #run: Run = contextOfWire();
   #events: WireEvents | null = null;
   #listensForData = false;
   /** What the system, as far as is known, has not taken. */
   #pending: Pending[] = [];
+  #readEnded = false;
+  #watch: NodeJS.Timeout | undefined;
   #failed = false;
   #dropped = false;
   readonly #onWritten = (error?: Error | null): void => {
@@ -84,8 +110,9 @@ export class NodeWire implements Wire {
   }
 
   /** @internal */
-  get events(): WireEvents | null {
-    return this.#events;
+  handle(event: (events: WireEvents) => void): void {
+    const events = this.#events;
+    if (events !== null) this.#run(() => event(events));
   }
 
   // ---- reading -----------------------------------------------------------------------------------------------------------------
@@ -105,10 +132,17 @@ export class NodeWire implements Wire {
   }
 
   /** @internal */
+  handleData(chunk: Buffer): void {
+    if (losesContext) this.handle((events) => events.handleData(chunk));
+    else this.#events?.handleData(chunk);
+  }
+
+  /** @internal */
   handleEnd(): void {
     const error = this.#isTls ? null : hiddenReset((this.#socket as { _handle?: { fd?: unknown } | null })._handle?.fd);
-    if (error === null) this.#events?.handleEnd();
-    else this.#events?.handleError(error);
+    this.#readEnded = true;
+    this.handle((events) => (error === null ? events.handleEnd() : events.handleError(error)));
+    this.#watchWrites();
   }
 
   // ---- writing -----------------------------------------------------------------------------------------------------------------
@@ -122,6 +156,7 @@ export class NodeWire implements Wire {
     const length = isList(data) ? this.#writeList(data) : this.#writeOne(data);
     // What the system takes at once is counted off at once. Over TLS that never happens.
     if (socket.writableLength > 0 || this.#pending.length > 0) this.#pending.push({ data, length });
+    this.#watchWrites();
     return false; // it is not documented when Node lets go of the memory
   }
 
@@ -147,7 +182,7 @@ export class NodeWire implements Wire {
   #setWritten(): void {
     if (this.#pending.length === 0) return;
     if (this.#socket.writableLength === 0 && !this.#arePendingIntact()) return;
-    this.#events?.handleWritten();
+    this.handle((events) => events.handleWritten());
   }
 
   /** Whether what was sent is what was written; else the wire has failed. */
@@ -161,6 +196,17 @@ export class NodeWire implements Wire {
       this.#failWriting(error as Error);
       return false;
     }
+  }
+
+  #watchWrites(): void {
+    if (!this.#readEnded || !this.#isTls || this.#watch !== undefined) return;
+    const look = (): void => {
+      this.#watch = undefined;
+      if (this.#failed || this.#pending.length === 0 || this.#socket.destroyed) return;
+      if (this.isPeerGone()) this.#failWriting(Object.assign(new Error("write EPIPE"), { code: "EPIPE", syscall: "write" }));
+      else this.#watchWrites();
+    };
+    this.#watch = setTimeout(look, WATCH_MS);
   }
 
   #failWriting(error: Error): void {
@@ -192,6 +238,12 @@ export class NodeWire implements Wire {
     // Bun, Deno: tell of a write some turns after the system has taken it.
     if (!socket.destroyed && socket.writableLength === 0) this.#pending = [];
     socket.destroy();
+  }
+
+  /** @internal */
+  handleClose(): void {
+    clearTimeout(this.#watch);
+    this.handle((events) => events.handleClose());
   }
 
   /* c8 ignore start -- Bun and Deno: on Node what is secured later is a HandleWire */
@@ -228,7 +280,7 @@ function wrapWriting(socket: net.Socket, onFailure: (error: Error) => void): voi
 }
 
 function onSocketData(this: WiredSocket, chunk: Buffer): void {
-  this[WIRE]?.events?.handleData(chunk);
+  this[WIRE]?.handleData(chunk);
 }
 
 function onSocketEnd(this: WiredSocket): void {
@@ -236,9 +288,9 @@ function onSocketEnd(this: WiredSocket): void {
 }
 
 function onSocketError(this: WiredSocket, error: Error): void {
-  this[WIRE]?.events?.handleError(error);
+  this[WIRE]?.handle((events) => events.handleError(error));
 }
 
 function onSocketClose(this: WiredSocket): void {
-  this[WIRE]?.events?.handleClose();
+  this[WIRE]?.handleClose();
 }
