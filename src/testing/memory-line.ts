@@ -131,7 +131,9 @@ export class MemoryLine {
       this.#break(error as Error);
       return;
     }
-    const chunk = this.#queue.take(size);
+    // A copy: the receiver may give its memory away, and the rest of what was taken with it is still on its way.
+    const chunk = this.#queue.copy(0, size);
+    this.#queue.skip(size);
     this.#left -= size;
     this.sender.handleRoom();
     this.receiver.handleData(chunk);
