@@ -266,7 +266,7 @@ export class ByteQueue {
       return;
     }
     let end = this.#offset + count;
-    for (;;) {
+    while (end > 0) {
       const size = intact(this.#chunks[this.#head]).length;
       if (end < size) break;
       end -= size;
@@ -287,10 +287,10 @@ export class ByteQueue {
   unshift(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     if (this.#reserved !== null) this.#giveUpReserved();
+    const first = this.#chunks[this.#head];
+    if (first !== undefined) this.#chunks[this.#head] = intact(first).subarray(this.#offset);
     this.#length += bytes.length;
     this.#putBack += 1;
-    const first = this.#chunks[this.#head];
-    if (first !== undefined) this.#chunks[this.#head] = first.subarray(this.#offset);
     if (this.#head === this.#chunks.length - 1) this.#blockStart += this.#offset; // it is the block's, if there is one
     this.#offset = 0;
     if (this.#head > 0) this.#chunks[--this.#head] = asBuffer(bytes);
