@@ -125,14 +125,15 @@ export class MemoryLine {
       return;
     }
     let size: number;
+    let chunk: Buffer;
     try {
       size = Math.min(this.#left, this.#hostile.cut === undefined ? available : checkCut(this.#hostile.cut(available), available));
+      // A copy: the receiver may give its memory away, and the rest of what was taken with it is still on its way.
+      chunk = this.#queue.copy(0, size);
     } catch (error) {
       this.#break(error as Error);
       return;
     }
-    // A copy: the receiver may give its memory away, and the rest of what was taken with it is still on its way.
-    const chunk = this.#queue.copy(0, size);
     this.#queue.skip(size);
     this.#left -= size;
     this.sender.handleRoom();

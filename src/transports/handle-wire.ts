@@ -189,12 +189,9 @@ export class HandleWire implements Wire {
   handleSent(status: number, data: Uint8Array | readonly Uint8Array[], length: number): void {
     this.#inFlight -= 1;
     if (this.#destroyed || this.#writeState === "failed") return;
-    if (status < 0) {
-      this.#failWriting(libuvError(status, "write"));
-      return;
-    }
     try {
-      checkPieces(data, length);
+      checkPieces(data, length); // first: memory that is gone makes the system say EFAULT
+      if (status < 0) throw libuvError(status, "write");
     } catch (error) {
       this.#failWriting(error as Error);
       return;

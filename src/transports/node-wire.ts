@@ -76,7 +76,9 @@ export class NodeWire implements Wire {
     this.#socket = socket;
     this.#isTls = (socket as { readonly encrypted?: boolean }).encrypted === true;
     socket.on("error", ignore);
-    wrapWriting(socket, (error) => this.#failWriting(error));
+    wrapWriting(socket, (error) => {
+      if (this.#arePendingIntact()) this.#failWriting(error); // memory that is gone makes the system say EFAULT
+    });
   }
 
   get unsent(): number {

@@ -35,7 +35,7 @@ export class Sending {
   sentBytes = 0;
   #dropped = false;
 
-  /** @param events told of bytes that cannot be sent, since their memory was given away */
+  /** @param events told of bytes that cannot be sent: their memory was given away, or there is none to gather them in */
   constructor(wire: Wire, events: Pick<WireEvents, "handleWriteError">) {
     this.#wire = wire;
     this.#events = events;
@@ -65,17 +65,28 @@ export class Sending {
       return;
     }
     this.#singleAnswers = -1;
-    gathered.push(bytes);
-    if (gathered.length >= FLUSH_BYTES) this.flush();
+    if (this.#push(gathered, bytes) && gathered.length >= FLUSH_BYTES) this.flush();
   }
 
   /** The first write of a turn, or after a flush. */
   #begin(bytes: Uint8Array): void {
     const gathered = takeOutbox();
     this.#gathered = gathered;
-    gathered.push(bytes);
+    if (!this.#push(gathered, bytes)) return;
     if (this.#isSingleAnswer() || gathered.length >= FLUSH_BYTES || isExiting) this.flush();
     else this.#scheduleFlush();
+  }
+
+  /** @returns false if there is no memory to gather it in, which ends writing */
+  #push(gathered: Outbox, bytes: Uint8Array): boolean {
+    try {
+      gathered.push(bytes);
+      return true;
+    } catch (error) {
+      this.#dropped = true;
+      this.#events.handleWriteError(error as Error);
+      return false;
+    }
   }
 
   /** Whether this write is likely to be the only one for what was received last. */
