@@ -147,9 +147,18 @@ export class ConnectionMemoryError extends Error {
 }
 nameOnPrototype(ConnectionMemoryError, "ConnectionMemoryError");
 
+/** The message of an error that may be the program's, with a getter of its own. */
+export function messageOf(error: Error): string {
+  try {
+    return String(error.message);
+  } catch {
+    return "an error whose message cannot be read";
+  }
+}
+
 /** What was written is lost with its connection, which `cause` ended, if anything did. */
 export function notSentError(cause: Error | null): ConnectionLostError {
-  const why = cause === null ? "is closed" : `is lost: ${cause.message}`;
+  const why = cause === null ? "is closed" : `is lost: ${messageOf(cause)}`;
   return new ConnectionLostError(`what was written was not sent: the connection ${why}`, cause === null ? undefined : { cause });
 }
 

@@ -118,19 +118,20 @@ export interface Protocol {
   /** The transport's write buffer has fallen to its low-water mark. */
   resumeWriting(): void;
   /**
-   * Where the next bytes should be read to, as the transport can do it; asked after `dataReceived()`. They come to `dataReceived()` as the beginning of that memory.
-   * Python's `BufferedProtocol.get_buffer()`.
+   * Where the next bytes should be read to, by a transport that can; asked after `dataReceived()`. They come to `dataReceived()` as the beginning of
+   * that memory. Python's `BufferedProtocol.get_buffer()`. The name is one that no protocol of a program has by chance: the system reads into what
+   * it returns.
    *
    * @internal
    */
-  nextMemory?(): Buffer | null;
+  "asyncio-streams:nextMemory"?(): Buffer | null;
   /**
-   * Nothing can be sent any more, because of `error`; `connectionLost()` will follow, perhaps `muchLater`. Called as soon as it is known, which may be
-   * within a call that writes.
+   * Nothing can be sent any more, because of an error; `connectionLost()` will follow, perhaps much later. Called as soon as that is known, which may
+   * be within a call that writes.
    *
    * @internal
    */
-  writingFailed?(error: Error, muchLater: boolean): void;
+  "asyncio-streams:writingFailed"?(error: Error, muchLater: boolean): void;
   /** The server is shutting down: finish what is at hand. Protocols without it are cut off at the end of the grace period. */
   shutdownRequested?(): void;
 }

@@ -9,7 +9,7 @@
  *
  * The laws, each with a test:
  *   - `connectionLost()` is called exactly once, and never from within a call of the protocol: `loseConnection()` defers it then.
- *   - Once a loss is known, `isClosing()` is true and the protocol knows it (`writingFailed()`), in the same turn of the event loop, so that the
+ *   - Once a loss is known, `isClosing()` is true and the protocol knows it (`writingFailed`), in the same turn of the event loop, so that the
  *     next `drain()` rejects. This touches promises only, and so may happen within a call of the protocol.
  *   - A write that fails ends writing only. What was received before is still delivered; then the connection is lost with the error of the write.
  *   - A method of the protocol that throws ends the connection with what it threw. A method that the protocol does not have does nothing.
@@ -153,6 +153,7 @@ export abstract class TransportCore {
 
   /** Tells the protocol to pause or to go on, if the size of the write buffer calls for it. */
   protected regulate(): void {
+    if (this.#state === "lost" || this.#state === "replaced") return;
     const flow = this.#flowIfAny;
     if (flow === null || !flow.paused) {
       if (this.getWriteBufferSize() <= (flow?.high ?? this.#defaultHigh)) return;
@@ -204,14 +205,16 @@ export abstract class TransportCore {
     if (!this.moveTo("failing")) return;
     this.noteError(error);
     this.#written?.fail(() => notSentError(error));
-    this.call((protocol) => protocol.writingFailed?.(error, true));
+    this.call((protocol) => protocol["asyncio-streams:writingFailed"]?.(error, true));
+    // The buffer is empty now. A protocol that has paused another connection meanwhile, as a relay does, lets it go on.
+    this.regulate();
   }
 
   /** The connection is broken: nothing more will come. `loseConnection()` is to follow, and with it the end of every wait. */
   protected breakOff(error: Error): void {
     this.noteError(error);
     this.moveTo("closing");
-    this.call((protocol) => protocol.writingFailed?.(error, false));
+    this.call((protocol) => protocol["asyncio-streams:writingFailed"]?.(error, false));
   }
 
   /** Whether the loss is on its way to the protocol: nothing else happens any more. */

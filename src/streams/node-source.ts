@@ -105,7 +105,13 @@ export class NodeSource implements Source {
       readable.removeListener("error", ignore).pause();
       return DONE;
     }
-    return new Promise((resolve) => void readable.once("close", () => resolve()).destroy());
+    return new Promise((resolve) => {
+      try {
+        readable.once("close", () => resolve()).destroy();
+      } catch {
+        resolve(); // the source's own affair
+      }
+    });
   }
 }
 

@@ -163,7 +163,7 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
    *
    * @internal
    */
-  nextMemory(): Buffer | null {
+  "asyncio-streams:nextMemory"(): Buffer | null {
     const reader = this.#reader;
     // What is read there is not for other eyes before the message is whole: an overriding method would be handed memory that is still read into.
     const isOurs =

@@ -153,6 +153,6 @@ export function inBoundedTime(cleaningUp: Promise<void>): Promise<void> {
       clearTimeout(timer);
       resolve();
     };
-    void cleaningUp.then(onCleanedUp);
+    void cleaningUp.then(onCleanedUp, onCleanedUp);
   });
 }

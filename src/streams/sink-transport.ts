@@ -9,7 +9,7 @@
  */
 import { finished, type Writable } from "node:stream";
 import { checkError, invalidType, toBytes, toPieces } from "../base/arguments.js";
-import { DetachedMemoryError, InvalidStateError } from "../base/errors.js";
+import { InvalidStateError } from "../base/errors.js";
 import { HIGH_WATER_BYTES } from "../base/limits.js";
 import { unpooled } from "../base/memory.js";
 import { asError } from "../base/thrown.js";
@@ -69,7 +69,7 @@ export class SinkTransport extends TransportCore implements Transport {
     const { length } = bytes;
     this.#pendingBytes += length;
     this.#sink.write(bytes).then(
-      () => this.#onWritten(bytes, length),
+      () => this.#onWritten(length),
       (error: unknown) => this.#break(error),
     );
     this.regulate();
@@ -79,16 +79,9 @@ export class SinkTransport extends TransportCore implements Transport {
     for (const piece of toPieces(list)) this.write(piece);
   }
 
-  #onWritten(bytes: Uint8Array, length: number): void {
+  #onWritten(length: number): void {
     this.#pendingBytes -= length;
     if (this.state !== "open" && this.state !== "closing") return;
-    if (bytes.length !== length) {
-      this.#dropped = true;
-      this.abort(
-        new DetachedMemoryError(`the memory of ${length} written bytes was given away (detached) or shrunk before the sink had them`),
-      );
-      return;
-    }
     if (this.#pendingBytes === 0) this.wakeFlushed();
     this.regulate();
   }
@@ -132,8 +125,13 @@ export class SinkTransport extends TransportCore implements Transport {
   abort(reason?: Error): void {
     if (reason !== undefined) checkError("reason", reason);
     if (this.state === "lost") return;
-    this.#sink.abort(reason ?? null);
-    this.#break(reason ?? null);
+    let error: unknown = reason ?? null;
+    try {
+      this.#sink.abort(reason ?? null);
+    } catch (thrown) {
+      error ??= thrown; // a sink of the program's
+    }
+    this.#break(error);
   }
 
   override isClosing(): boolean {

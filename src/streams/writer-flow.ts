@@ -3,7 +3,7 @@
  *
  * Promises: any number of callers may wait in each call, and every wait ends with the connection at the latest.
  */
-import { ConnectionLostError } from "../base/errors.js";
+import { ConnectionLostError, messageOf } from "../base/errors.js";
 import { nextTurn } from "../base/scheduling.js";
 import { TurnBudget } from "../base/turn-budget.js";
 import { DONE, type WaitEnd, Waiters } from "../base/waiting.js";
@@ -55,7 +55,7 @@ export class WriterFlow {
    *
    * @internal
    */
-  writingFailed(error: Error, muchLater: boolean): void {
+  "asyncio-streams:writingFailed"(error: Error, muchLater: boolean): void {
     if (this.#lost || this.#writeError !== null) return;
     this.#writeError = error;
     if (muchLater) this.#drainWaiters?.fail(() => this.#connectionLostError());
@@ -157,6 +157,6 @@ export class WriterFlow {
     const error = this.#lossError ?? this.#writeError;
     return error === null
       ? new ConnectionLostError("cannot drain: the connection is closed")
-      : new ConnectionLostError(`cannot drain: the connection is lost: ${error.message}`, { cause: error });
+      : new ConnectionLostError(`cannot drain: the connection is lost: ${messageOf(error)}`, { cause: error });
   }
 }

@@ -189,15 +189,10 @@ export class NodeWire implements Wire {
 
   /** Whether what was sent is what was written; else the wire has failed. */
   #arePendingIntact(): boolean {
-    const pending = this.#pending;
+    const error = this.#lostMemory();
     this.#pending = [];
-    try {
-      for (const { data, length } of pending) checkPieces(data, length);
-      return true;
-    } catch (error) {
-      this.#failWriting(error as Error);
-      return false;
-    }
+    if (error !== null) this.#failWriting(error);
+    return error === null;
   }
 
   #watchWrites(): void {
@@ -214,7 +209,18 @@ export class NodeWire implements Wire {
   #failWriting(error: Error): void {
     if (this.#failed) return;
     this.#failed = this.#dropped = true;
-    this.#events?.handleWriteError(error);
+    // What fails after our own end was dropped by it.
+    if (!this.#socket.destroyed) this.#events?.handleWriteError(this.#lostMemory() ?? error);
+  }
+
+  /** Bun: a write of memory that was given away fails, with an error that does not say so. */
+  #lostMemory(): Error | null {
+    try {
+      for (const { data, length } of this.#pending) checkPieces(data, length);
+      return null;
+    } catch (error) {
+      return error as Error;
+    }
   }
 
   end(): void {

@@ -52,6 +52,11 @@ export class Sending {
     return this.#dropped || this.#wire.dropped;
   }
 
+  /** Whether something is held back that the wire has not been given. */
+  get holds(): boolean {
+    return this.#gathered !== null;
+  }
+
   /** Something was received, and what is written next may be the answer. */
   received(): void {
     this.#answered = false;
@@ -117,7 +122,7 @@ export class Sending {
     if (this.#gathered !== null && this.#wire.unsent === 0) this.flushAll();
   }
 
-  /** Gives the wire what is gathered, behind what it has: the last bytes before an end. */
+  /** Gives the wire what is gathered, behind what it has: where there is no later. */
   flushAll(): void {
     const gathered = this.#gathered;
     if (gathered === null) return;

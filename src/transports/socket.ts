@@ -69,6 +69,8 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   readonly #isTls: boolean;
   #eofReceived = false;
   #eofWritten = false;
+  /** Ends our side, once the wire has been given everything. */
+  #ending: (() => void) | null = null;
   /** Set while the connection changes over to TLS. */
   #upgrade: TlsChange | null = null;
   #shutdownTimer: NodeJS.Timeout | undefined;
@@ -138,8 +140,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   nextMemory(): Buffer | null {
     if (this.state !== "open") return null;
     const protocol = this.getProtocol();
-    let memory: Buffer | null = null;
-    if (protocol.nextMemory !== undefined) this.call(() => (memory = protocol.nextMemory?.() ?? null));
+    const memory = protocol["asyncio-streams:nextMemory"]?.() ?? null;
     this.#memoryOwner = memory === null ? null : protocol;
     return memory;
   }
@@ -189,6 +190,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   handleWritten(): void {
     if (this.state === "lost" || this.state === "failing" || this.#wire.destroyed) return;
     this.flush();
+    this.#endIfHandedOver();
     if (this.#sending.unsent === 0) this.wakeFlushed();
     this.regulate();
   }
@@ -233,19 +235,33 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     if (this.#isTls) throw new InvalidStateError("cannot writeEof(): over TLS a side cannot be ended alone");
     if (this.state !== "open" || this.#eofWritten) return;
     this.#eofWritten = true;
-    this.#sending.flushAll();
-    this.#wire.end();
+    this.#whenHandedOver(() => this.#wire.end());
   }
 
   // ---- ending ------------------------------------------------------------------------------------------------------------------
 
+  /** Ends our side when the wire has all that was written, so that nothing follows bytes that cannot be sent. */
+  #whenHandedOver(end: () => void): void {
+    this.#ending = end;
+    this.flush();
+    this.#endIfHandedOver();
+  }
+
+  #endIfHandedOver(): void {
+    if (this.#ending === null || this.#sending.holds) return;
+    const end = this.#ending;
+    this.#ending = null;
+    end();
+  }
+
   close(): void {
-    if (this.state === "open") this.#sending.flushAll(); // which may fail
+    if (this.state === "open") this.flush(); // which may fail
     switch (this.state) {
       case "open":
         this.moveTo("closing");
         if (this.#isTls) this.#limitShutdown();
-        this.#wire.close();
+        else this.#wire.pause();
+        this.#whenHandedOver(() => this.#wire.close());
         break;
       case "securing":
       case "failing": // nothing can be sent any more
@@ -319,17 +335,22 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     const begunAt = now();
     const wire = this.#wire;
     wire.pause();
-    this.#sending.flushAll(); // which may fail
+    this.flush(); // which may fail
     this.#upgrade = change;
     this.#lostDuring = "tls-upgrade";
     try {
       if (!this.moveTo("securing")) throw notSentError(this.error);
       // The TLS engine writes past what the wire still has, so that has to be empty first.
-      if (wire.unsent > 0) await this.waitFlushed();
+      if (this.#sending.unsent > 0) await this.waitFlushed();
       if (this.isClosing() || wire.destroyed) throw notSentError(this.error);
       const readAhead = upgrade.takeReadAhead();
       this.#bytesRead -= readAhead.length;
-      const successor = this.#handOver(await change.secure(wire, readAhead), upgrade);
+      const secured = await change.secure(wire, readAhead);
+      if (this.isClosing()) {
+        secured.destroy();
+        throw notSentError(this.error);
+      }
+      const successor = this.#handOver(secured, upgrade);
       tellSecured(successor, upgrade.role, begunAt);
       return successor;
     } catch (error) {

@@ -189,7 +189,7 @@ describe("the end of writing", () => {
     readonly failures: [Error, boolean][] = [];
     readonly losses: (Error | null)[] = [];
     readonly chunks: string[] = [];
-    writingFailed(error: Error, muchLater: boolean): void {
+    "asyncio-streams:writingFailed"(error: Error, muchLater: boolean): void {
       this.failures.push([error, muchLater]);
     }
     override dataReceived(data: Buffer): void {

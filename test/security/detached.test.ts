@@ -63,7 +63,11 @@ function messageOf(size: number): Buffer {
 }
 
 /** Sends a message, and has it read when all of it is there. */
-async function exchange({ client, peer }: Ends, size: number, read: (reader: StreamReader, size: number) => Promise<unknown>): Promise<Buffer> {
+async function exchange(
+  { client, peer }: Ends,
+  size: number,
+  read: (reader: StreamReader, size: number) => Promise<unknown>,
+): Promise<Buffer> {
   peer.writer.write(messageOf(size));
   await until(() => client.reader.bufferedLength >= size);
   const chunk = (await read(client.reader, size)) as Buffer;

@@ -3,8 +3,8 @@ import { once } from "node:events";
 import net from "node:net";
 import { openUnixConnection } from "asyncio-streams";
 import { memoryPair } from "asyncio-streams/testing";
-import { addressOf, dial } from "./addresses.js";
 import { abortAll } from "./abort-all.js";
+import { addressOf, dial } from "./addresses.js";
 import { type End, type Kind, openPair, tcp, unix } from "./pairs.js";
 import { tcpTls } from "./tls-kinds.js";
 
