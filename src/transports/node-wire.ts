@@ -141,7 +141,7 @@ export class NodeWire implements Wire {
 
   /** @internal */
   handleEnd(): void {
-    const error = this.#isTls ? null : hiddenReset((this.#socket as { _handle?: { fd?: unknown } | null })._handle?.fd);
+    const error = hiddenReset((this.#socket as { _handle?: { fd?: unknown } | null })._handle?.fd);
     this.#readEnded = true;
     this.handle((events) => (error === null ? events.handleEnd() : events.handleError(error)));
     this.#watchWrites();
