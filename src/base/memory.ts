@@ -59,14 +59,6 @@ export function toOwnBytes(name: string, data: Data): Uint8Array {
   return typeof data === "string" ? ownCopy(bytes) : bytes;
 }
 
-/** Pieces below this may lie in the pool of Node, Bun or Deno. Node: half of `Buffer.poolSize`, up to 32 KiB since version 26. */
-const POOLED_BYTES = 32_768;
-
-/** The same bytes, in memory of their own if they may lie in the platform's pool. For bytes that are handed to code of the program. */
-export function unpooled(bytes: Uint8Array): Uint8Array {
-  return bytes.length < POOLED_BYTES && bytes.length < bytes.buffer.byteLength ? ownCopy(bytes) : bytes;
-}
-
 /** A constant, in memory that no other `Buffer` shares: bytes of `Buffer.from()` may lie in Node's pool. */
 export function constant(text: string): Buffer {
   return ownCopy(Buffer.from(text));

@@ -18,13 +18,19 @@ export function describe(thrown: unknown): string {
   }
 }
 
-/** Last resort: emits a process warning. */
+/** Last resort: emits a process warning, with the stack. */
 export function warnOf(thrown: unknown): void {
+  // Node: takes errors of its own realm only.
+  emitWarning(thrown instanceof Error ? thrown : describe(thrown));
+}
+
+/** Emits a process warning. Never throws, as `process.emitWarning()` does where a test wants no warnings. */
+export function emitWarning(warning: Error | string, options?: { readonly type: string; readonly code: string }): void {
   try {
-    // Node: takes errors of its own realm only, which need not be that of this library.
-    process.emitWarning(thrown instanceof Error ? thrown : describe(thrown));
+    if (options === undefined) process.emitWarning(warning);
+    else process.emitWarning(warning, options);
   } catch {
-    process.emitWarning(describe(thrown));
+    // There is no further resort.
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import type net from "node:net";
 import { checkBoolean, checkInteger, checkOptions, invalidType, invalidValue } from "../base/arguments.js";
-import { callForeign, describe } from "../base/thrown.js";
+import { callForeign, describe, emitWarning } from "../base/thrown.js";
 import { abortReason, throwIfAborted } from "../base/waiting.js";
 import type { ProtocolFactory } from "../contracts/connection.js";
 import { adoptServer, discardSock } from "./adopt.js";
@@ -262,7 +262,7 @@ function reportServerError(handler: ServerOptions["onError"], error: unknown): v
 }
 
 function warnOfServerError(error: unknown): void {
-  process.emitWarning(`a server could not accept a client: ${describe(error)}`, {
+  emitWarning(`a server could not accept a client: ${describe(error)}`, {
     type: "ServerErrorWarning",
     code: "ASYNCIO_STREAMS_SERVER_ERROR",
   });

@@ -5,7 +5,7 @@
  * It is where a stream pair meets a transport. On a server it also starts the callback and answers for what the callback throws.
  */
 import { checkFunction } from "../base/arguments.js";
-import { callForeign, describe } from "../base/thrown.js";
+import { callForeign, describe, emitWarning } from "../base/thrown.js";
 import type { Protocol, Transport } from "../contracts/connection.js";
 import { StreamReader } from "./reader.js";
 import { StreamWriter } from "./writer.js";
@@ -31,7 +31,7 @@ export interface StreamReaderProtocolOptions {
 
 /** The default for `onClientError`: a process warning, which Node prints with the stack. */
 function warnOfClientError(error: unknown): void {
-  process.emitWarning(`a client's connection failed: ${describe(error)}`, {
+  emitWarning(`a client's connection failed: ${describe(error)}`, {
     type: "ClientErrorWarning",
     code: "ASYNCIO_STREAMS_CLIENT_ERROR",
   });
@@ -96,8 +96,11 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
       if (this.#shutdownRequested) writer.close();
     };
     const onFailure = (error: unknown): void => {
-      reportClientError(this.#options?.onClientError, error, writer);
-      writer.close();
+      try {
+        reportClientError(this.#options?.onClientError, error, writer);
+      } finally {
+        writer.close();
+      }
     };
     callForeign(() => clientConnected(this.#reader as StreamReader, writer, new CallbackContext(this)), onFailure, onDone);
   }

@@ -11,7 +11,7 @@ import { finished, type Writable } from "node:stream";
 import { checkError, invalidType, toBytes, toPieces } from "../base/arguments.js";
 import { InvalidStateError } from "../base/errors.js";
 import { HIGH_WATER_BYTES } from "../base/limits.js";
-import { unpooled } from "../base/memory.js";
+import { ownCopy } from "../base/memory.js";
 import { asError } from "../base/thrown.js";
 import { DONE } from "../base/waiting.js";
 import type { Transport, WriteData } from "../contracts/connection.js";
@@ -58,7 +58,7 @@ export class SinkTransport extends TransportCore implements Transport {
   }
 
   write(data: WriteData): void {
-    const bytes = unpooled(toBytes("data", data));
+    const bytes = toBytes("data", data);
     this.#look();
     if (this.#ending !== null && this.state === "open") throw new InvalidStateError("cannot write() after writeEof()");
     if (bytes.length === 0) return;
@@ -68,7 +68,8 @@ export class SinkTransport extends TransportCore implements Transport {
     }
     const { length } = bytes;
     this.#pendingBytes += length;
-    this.#sink.write(bytes).then(
+    // A copy: the sink may take its memory over, and so may the program.
+    this.#sink.write(ownCopy(bytes)).then(
       () => this.#onWritten(length),
       (error: unknown) => this.#break(error),
     );

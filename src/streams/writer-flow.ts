@@ -77,7 +77,7 @@ export class WriterFlow {
    * @internal
    */
   paced(wait: Promise<void>, written: number): Promise<void> {
-    this.#budget.spend(wait === DONE ? written - this.#pacedBytes : 0);
+    this.#budget.spend(written - this.#pacedBytes);
     this.#pacedBytes = written;
     return this.#budget.isSpent ? this.#nextTurn(wait) : wait;
   }

@@ -3,7 +3,8 @@
  *
  * Theory of operation
  *
- * Reading. The socket's 'data' events; `pause()` stops its reads from the system. Their chunks have memory of their own.
+ * Reading. The socket's 'data' events. Their chunks have memory of their own. A paused socket reads on until its own buffer is full; where it breaks
+ * then, what lies there is held, with the error behind it, until reading goes on.
  *
  * Writing. The socket takes a write at once (`writableLength` is 0 afterwards), or calls back when it has. A write that fails would destroy the
  * socket, with all that it has received. So `_write()` and `_writev()`, through which every write of a stream goes, are wrapped for this socket: a
@@ -20,7 +21,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type net from "node:net";
 import { checkPieces, isList } from "../base/outbox.js";
-import { clearTimeout, setTimeout } from "../base/scheduling.js";
+import { clearTimeout, nextTick, setTimeout } from "../base/scheduling.js";
 import { hiddenReset } from "./hidden-reset.js";
 import { isPeerGone } from "./peer-gone.js";
 import type { SocketFacts, Wire, WireEvents } from "./wire.js";
@@ -32,6 +33,14 @@ const WIRE: unique symbol = Symbol("wire");
 
 /** A socket with its wire, so that the handlers can be shared by all connections. */
 type WiredSocket = net.Socket & { [WIRE]?: NodeWire | undefined };
+
+/** What a socket had received and not delivered when it broke. */
+interface Held {
+  readonly chunk: Buffer;
+  readonly error: Error;
+  /** Whether the socket has told of its close meanwhile. */
+  isClosed: boolean;
+}
 
 /** What was written and may not have been sent yet. */
 interface Pending {
@@ -62,6 +71,7 @@ export class NodeWire implements Wire {
   #listensForData = false;
   /** What the system, as far as is known, has not taken. */
   #pending: Pending[] = [];
+  #held: Held | null = null;
   #readEnded = false;
   #watch: NodeJS.Timeout | undefined;
   #failed = false;
@@ -121,6 +131,11 @@ export class NodeWire implements Wire {
 
   resume(): void {
     const socket = this.#socket;
+    if (this.#held !== null) {
+      socket.resume(); // so that it does not count as paused
+      nextTick(deliverHeld, this);
+      return;
+    }
     if (!this.#listensForData) {
       this.#listensForData = true;
       socket.on("end", onSocketEnd).on("data", onSocketData);
@@ -137,6 +152,30 @@ export class NodeWire implements Wire {
   handleData(chunk: Buffer): void {
     if (losesContext) this.handle((events) => events.handleData(chunk));
     else this.#events?.handleData(chunk);
+  }
+
+  /** @internal */
+  handleError(error: Error): void {
+    const chunk = this.#socket.readableLength > 0 ? (this.#socket.read() as Buffer | null) : null;
+    if (chunk === null) {
+      this.handle((events) => events.handleError(error));
+      return;
+    }
+    this.#held = { chunk, error, isClosed: false };
+    this.#failed = true;
+    this.handle((events) => events.handleWriteError(error));
+  }
+
+  /** @internal */
+  deliverHeld(): void {
+    const held = this.#held;
+    if (held === null || this.#socket.isPaused()) return;
+    this.#held = null;
+    this.handle((events) => {
+      events.handleData(held.chunk);
+      events.handleError(held.error);
+      if (held.isClosed) events.handleClose();
+    });
   }
 
   /** @internal */
@@ -246,12 +285,20 @@ export class NodeWire implements Wire {
     // Bun, Deno: tell of a write some turns after the system has taken it.
     if (!socket.destroyed && socket.writableLength === 0) this.#pending = [];
     socket.destroy();
+    this.#dropHeld();
+  }
+
+  #dropHeld(): void {
+    const isClosed = this.#held?.isClosed === true;
+    this.#held = null;
+    if (isClosed) nextTick(closeAgain, this);
   }
 
   /** @internal */
   handleClose(): void {
     clearTimeout(this.#watch);
-    this.handle((events) => events.handleClose());
+    if (this.#held === null) this.handle((events) => events.handleClose());
+    else this.#held.isClosed = true;
   }
 
   /* c8 ignore start -- Bun and Deno: on Node what is secured later is a HandleWire */
@@ -287,6 +334,15 @@ function wrapWriting(socket: net.Socket, onFailure: (error: Error) => void): voi
   if (typeof _writev === "function") socket._writev = (chunks, done) => _writev.call(socket, chunks, unlessFailed(done));
 }
 
+function deliverHeld(wire: NodeWire): void {
+  wire.deliverHeld();
+}
+
+/** The close that was held with what lay before it. */
+function closeAgain(wire: NodeWire): void {
+  wire.handleClose();
+}
+
 function onSocketData(this: WiredSocket, chunk: Buffer): void {
   this[WIRE]?.handleData(chunk);
 }
@@ -296,7 +352,7 @@ function onSocketEnd(this: WiredSocket): void {
 }
 
 function onSocketError(this: WiredSocket, error: Error): void {
-  this[WIRE]?.handle((events) => events.handleError(error));
+  this[WIRE]?.handleError(error);
 }
 
 function onSocketClose(this: WiredSocket): void {

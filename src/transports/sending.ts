@@ -88,6 +88,7 @@ export class Sending {
       gathered.push(bytes);
       return true;
     } catch (error) {
+      this.drop();
       this.#dropped = true;
       this.#events.handleWriteError(error as Error);
       return false;
@@ -180,7 +181,11 @@ let listensForExit = false;
 function listenForExit(): void {
   if (listensForExit) return;
   listensForExit = true;
-  process.prependListener("exit", onExit);
+  try {
+    process.prependListener("exit", onExit);
+  } catch {
+    // a frozen `process`: last words are only sent where the turn comes to its end
+  }
 }
 
 function schedule(sending: Sending): void {

@@ -7,6 +7,8 @@ import { delimited } from "asyncio-streams/framing";
 import { MUCH_BYTES } from "../support/much.js";
 import type { End } from "../support/pairs.js";
 import { routes } from "../support/routes.js";
+import { cannot } from "../support/runtime.js";
+import { tcpTls } from "../support/tls-kinds.js";
 import { until } from "../support/turns.js";
 
 /** Calls for which the event loop has to turn once: 256, or 64 KiB. */
@@ -98,7 +100,9 @@ for (const route of routes) {
   });
 
   describe(`a loss that is known over ${route.name}`, () => {
-    it("closes the writer, and drain() and flush() reject without a turn of the event loop", async () => {
+    // Deno: reports what was written over TLS as sent, and the connection as ended in order.
+    const losesWrites = route.name === tcpTls.name ? cannot("lost-writes-over-tls", "deno") : {};
+    it("closes the writer, and drain() and flush() reject without a turn of the event loop", losesWrites, async () => {
       await using ends = await route.open();
       const { client, peer } = ends;
       peer.writer.abort();
@@ -114,7 +118,7 @@ for (const route of routes) {
       assert.equal(counter.turns, 0);
     });
 
-    it("ends a drain() that waits for the peer to read", async () => {
+    it("ends a drain() that waits for the peer to read", losesWrites, async () => {
       await using ends = await route.open();
       const { client, peer } = ends;
       client.writer.write(Buffer.alloc(MUCH_BYTES));

@@ -26,7 +26,10 @@ interface Kind {
 }
 
 /** A connection over TCP to a bare socket. */
-async function openTcp(connect: (port: number) => Promise<OpenConnectionOptions & { readonly port?: number }>, isTls = false): Promise<Doomed> {
+async function openTcp(
+  connect: (port: number) => Promise<OpenConnectionOptions & { readonly port?: number }>,
+  isTls = false,
+): Promise<Doomed> {
   const far = await bareServer();
   const opening = connect(far.port).then(({ port, ...options }) =>
     port === undefined ? openConnection(null, null, options) : openConnection("127.0.0.1", port, options),
