@@ -20,8 +20,15 @@ export function describe(thrown: unknown): string {
 
 /** Last resort: emits a process warning, with the stack. */
 export function warnOf(thrown: unknown): void {
-  // Node: takes errors of its own realm only.
-  emitWarning(thrown instanceof Error ? thrown : describe(thrown));
+  emitWarning(isOfThisRealm(thrown) ? thrown : describe(thrown)); // Node: takes no others
+}
+
+function isOfThisRealm(thrown: unknown): thrown is Error {
+  try {
+    return thrown instanceof Error;
+  } catch {
+    return false; // a proxy that throws when it is asked
+  }
 }
 
 /** Emits a process warning. Never throws, as `process.emitWarning()` does where a test wants no warnings. */
