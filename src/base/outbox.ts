@@ -13,6 +13,7 @@
  * goes on with a new run behind it. Memory that the system has taken at once is free again (`release()`), so that a server that answers its
  * clients one after the other uses the beginning of the block for ever.
  */
+import { asBuffer } from "./arguments.js";
 import { DetachedMemoryError } from "./errors.js";
 import { allocate } from "./memory.js";
 import { makeView } from "./views.js";
@@ -54,7 +55,7 @@ export class Outbox {
     const { length } = bytes;
     if (length >= COPY_BYTES) {
       if (writing === this) this.#endRun();
-      (this.#pieces ??= []).push(bytes);
+      (this.#pieces ??= []).push(asBuffer(bytes));
       return;
     }
     if (writing !== this || blockUsed + length > BLOCK_BYTES) this.#beginRun(length);

@@ -48,17 +48,21 @@ interface Pending {
   readonly length: number;
 }
 
+/** A write whose memory is not needed any more. */
+const NOTHING: Pending = { data: [], length: 0 };
+
 type Run = (callback: () => void) => void;
 
-/**
- * Bun, Deno: call for events of a socket in another `AsyncLocalStorage` context than that in which the socket was made or accepted, such as that of
- * the program's call that closes it, or in none.
- */
-const losesContext = process.versions["bun"] !== undefined || process.versions["deno"] !== undefined;
+const isBunOrDeno = process.versions["bun"] !== undefined || process.versions["deno"] !== undefined;
 
-/** Runs a callback in the context in which the wire was made. */
+/**
+ * Runs a callback in the `AsyncLocalStorage` context in which the wire was made.
+ *
+ * Bun, Deno: call for events of a socket in another context than that in which it was made or accepted, such as that of the call that closes it, or
+ * in none.
+ */
 function contextOfWire(): Run {
-  return losesContext ? AsyncLocalStorage.snapshot() : (callback) => callback();
+  return isBunOrDeno ? AsyncLocalStorage.snapshot() : (callback) => callback();
 }
 
 type Done = (error?: Error | null) => void;
@@ -150,7 +154,7 @@ export class NodeWire implements Wire {
 
   /** @internal */
   handleData(chunk: Buffer): void {
-    if (losesContext) this.handle((events) => events.handleData(chunk));
+    if (isBunOrDeno) this.handle((events) => events.handleData(chunk));
     else this.#events?.handleData(chunk);
   }
 
@@ -196,9 +200,14 @@ export class NodeWire implements Wire {
     }
     const length = isList(data) ? this.#writeList(data) : this.#writeOne(data);
     // What the system takes at once is counted off at once. Over TLS that never happens.
-    if (socket.writableLength > 0 || this.#pending.length > 0) this.#pending.push({ data, length });
+    if (socket.writableLength > 0 || this.#pending.length > 0) this.#pending.push(this.#isEncrypted() ? NOTHING : { data, length });
     this.#watchWrites();
     return false; // it is not documented when Node lets go of the memory
+  }
+
+  /** Node: the TLS engine has encrypted a write when the call returns, unless it waits behind another. */
+  #isEncrypted(): boolean {
+    return this.#isTls && !isBunOrDeno && this.#pending.length === 0;
   }
 
   #writeOne(bytes: Uint8Array): number {
