@@ -1,4 +1,5 @@
 /** A route without a system: the two ends of a connection in memory. */
+import type { StreamWriter } from "asyncio-streams";
 import { memoryPair } from "asyncio-streams/testing";
 import type { Random } from "../test/support/random.js";
 import type { Pair } from "./client-wires.js";
@@ -18,12 +19,13 @@ export class MemoryRoute implements Route {
     this.#keepers = keepers;
   }
 
-  async connect(limit: number): Promise<Pair> {
+  async connect(limit: number, _signal: AbortSignal | undefined, onConnected: (writer: StreamWriter) => void): Promise<Pair> {
     const [{ reader, writer }] = memoryPair({
       limit,
       clientConnectedCb: (served, answer) => serve(this.#keepers, served, answer),
       onClientError: (error) => this.#keepers.ledger.report(`memory: ${error instanceof Error ? error.stack : String(error)}`),
     });
+    onConnected(writer); // who fails aborts it
     return [reader, writer];
   }
 
