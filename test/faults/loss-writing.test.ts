@@ -14,6 +14,7 @@ import { needs, needsLinux } from "../support/needs.js";
 import type { End } from "../support/pairs.js";
 import { findPython } from "../support/python.js";
 import { testFile } from "../support/repository.js";
+import { cannot } from "../support/runtime.js";
 import { socketPath } from "../support/temporary.js";
 import { turns, until } from "../support/turns.js";
 
@@ -74,22 +75,27 @@ for (const kind of kinds) {
   describe(`an answer before a write that fails over ${kind.name}`, () => {
     for (const sizes of [[10], [1000, 100_000], [300_000], [10, 10, 10]]) {
       for (const paused of [false, true]) {
-        it(`is read, and then the error: writes of ${sizes.join(" and ")} bytes, ${paused ? "not reading" : "reading"} meanwhile`, async () => {
-          await using end = await kind.open();
-          const { reader, writer } = end;
-          if (paused) writer.transport.pauseReading();
-          await end.answer();
-          end.leave();
-          for (const size of sizes) writer.write(Buffer.alloc(size));
-          await turns(3);
-          for (const size of sizes) writer.write(Buffer.alloc(size));
-          if (paused) writer.transport.resumeReading();
-          assert.equal((await reader.readline()).toString(), ANSWER);
-          // Over TCP the system may tell of the peer's orderly end behind it.
-          const rest = reader.read();
-          if (kind.failsAtOnce) await assert.rejects(rest, BROKEN);
-          else assert.equal((await rest.catch(() => "")).length, 0);
-        });
+        const drops = paused && kind.name === "TCP" ? cannot("data-before-a-broken-pipe", "bun") : {};
+        it(
+          `is read, and then the error: writes of ${sizes.join(" and ")} bytes, ${paused ? "not reading" : "reading"} meanwhile`,
+          drops,
+          async () => {
+            await using end = await kind.open();
+            const { reader, writer } = end;
+            if (paused) writer.transport.pauseReading();
+            await end.answer();
+            end.leave();
+            for (const size of sizes) writer.write(Buffer.alloc(size));
+            await turns(3);
+            for (const size of sizes) writer.write(Buffer.alloc(size));
+            if (paused) writer.transport.resumeReading();
+            assert.equal((await reader.readline()).toString(), ANSWER);
+            // Over TCP the system may tell of the peer's orderly end behind it.
+            const rest = reader.read();
+            if (kind.failsAtOnce) await assert.rejects(rest, BROKEN);
+            else assert.equal((await rest.catch(() => "")).length, 0);
+          },
+        );
       }
     }
 

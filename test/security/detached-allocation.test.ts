@@ -8,7 +8,7 @@ import { socketKinds } from "../support/routes.js";
 import { nodeMajor, runtime } from "../support/runtime.js";
 import { turns, until } from "../support/turns.js";
 
-const { allocUnsafeSlow } = Buffer;
+const allocUnsafeSlow = Buffer.allocUnsafeSlow.bind(Buffer);
 
 /** What of the library asks for memory: its file, as a stack names it. The runtime has some code of its own that calls the same. */
 const RECEIVING = /byte-queue|read-memory/;

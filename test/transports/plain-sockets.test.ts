@@ -13,8 +13,15 @@ import { runtime } from "../support/runtime.js";
 
 const SUITES = [
   "conformance/streams",
+  "faults/liveness",
+  "faults/loss-reset",
+  "faults/loss-writing",
   "net/async-context",
   "net/max-connections",
+  "security/detached",
+  "security/detached-allocation",
+  "security/detached-unread",
+  "security/detached-writes",
   "transports/socket-order",
   "transports/socket-reading",
   "transports/socket-throwing",
