@@ -54,6 +54,15 @@ describe("ByteQueue.reserve", () => {
     assert.equal(queue.reserve(16_777_216)?.buffer.byteLength, 16_777_216);
   });
 
+  it("is refused where memory in the queue was given away, and changes nothing", () => {
+    const queue = new ByteQueue();
+    const lost = new Uint8Array(QUARTER);
+    queue.push(lost);
+    structuredClone(lost, { transfer: [lost.buffer] });
+    assert.equal(queue.reserve(MESSAGE_BYTES), null);
+    assert.equal(queue.length, QUARTER);
+  });
+
   it("is refused before a quarter of the message has come, since an announcement costs a peer nothing", () => {
     const queue = new ByteQueue();
     assert.equal(queue.reserve(MESSAGE_BYTES), null);

@@ -150,6 +150,16 @@ describe("ByteQueue skip and clear", () => {
     assert.equal(queue.length, 0);
   });
 
+  it("does not touch a chunk behind what is skipped or taken: its memory may have been given away", () => {
+    const lost = new Uint8Array(2000);
+    const queue = queueOf(large("a"), large("b"), lost, large("c"));
+    structuredClone(lost, { transfer: [lost.buffer] });
+    queue.skip(2000);
+    assert.deepEqual(queue.take(2000), large("b"));
+    assert.equal(queue.length, 4000);
+    assert.throws(() => queue.take(1), { code: "ERR_MEMORY_DETACHED" });
+  });
+
   it("clears everything, and can be filled again", () => {
     const queue = queueOf("a", "b", large("c"));
     queue.skip(1);
