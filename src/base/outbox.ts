@@ -42,6 +42,8 @@ function viewOfBlock(start: number, length: number): Buffer {
 export class Outbox {
   /** Bytes in it. */
   length: number = 0;
+  /** Whether some of it is memory of the program's. */
+  isForeign: boolean = false;
   #pieces: Uint8Array[] | null = null;
   #runStart = 0;
 
@@ -56,6 +58,7 @@ export class Outbox {
     if (length >= COPY_BYTES) {
       if (writing === this) this.#endRun();
       (this.#pieces ??= []).push(asBuffer(bytes));
+      this.isForeign = true;
       return;
     }
     if (writing !== this || blockUsed + length > BLOCK_BYTES) this.#beginRun(length);
@@ -107,12 +110,13 @@ export class Outbox {
   clear(): void {
     if (writing === this) writing = null;
     this.length = 0;
+    this.isForeign = false;
     this.#pieces = null;
   }
 }
 
 /** Checks that pieces which were `length` bytes when they were written still are. */
-export function checkPieces(data: Uint8Array | readonly Uint8Array[], length: number): void {
+function checkPieces(data: Uint8Array | readonly Uint8Array[], length: number): void {
   let found = 0;
   if (isList(data)) for (const piece of data) found += piece.length;
   else found = data.length;

@@ -10,13 +10,13 @@
  *
  * Writing. The system takes what fits at once, and then the write is done when the call returns: the request that stands for it was not used, and
  * is kept for the next write of any connection. What does not fit is in flight, with its request and its memory, until the request's
- * `oncomplete`. A write that fails ends writing; reading goes on.
+ * `oncomplete`. Memory of the program's is never in flight (`write-now.ts`). A write that fails ends writing; reading goes on.
  *
  * Ending. `end()` shuts our side down after what is in flight. When both sides have ended, or with `destroy()`, the handle is closed, and the
  * last event comes from a later turn of the event loop. The order of the events is that of a `net.Socket`.
  */
 import net from "node:net";
-import { checkPieces, isList } from "../base/outbox.js";
+import { isList } from "../base/outbox.js";
 import { nextTick } from "../base/scheduling.js";
 import { makeView } from "../base/views.js";
 import { hiddenReset } from "./hidden-reset.js";
@@ -24,13 +24,14 @@ import { isPeerGone } from "./peer-gone.js";
 import { BULK_BYTES, copyOut, holdBlocks, newBlock, SCRATCH } from "./read-memory.js";
 import { type HandleAddress, type HandleRequest, libuvError, type StreamHandle, type StreamHandles, UNUSED } from "./stream-handle.js";
 import type { SocketFacts, Wire, WireEvents } from "./wire.js";
+import { copyBehind, lengthOf, writeNow } from "./write-now.js";
 
 const WIRE: unique symbol = Symbol("wire");
 
 type WiredHandle = StreamHandle & { [WIRE]?: HandleWire | null };
 
 /** A request with what belongs to it, so that the handlers can be shared by all connections. */
-type WiredRequest = HandleRequest & { [WIRE]?: HandleWire; data?: Uint8Array | readonly Uint8Array[]; length?: number };
+type WiredRequest = HandleRequest & { [WIRE]?: HandleWire; data?: unknown };
 
 /** How many reads there have been on all handles. */
 let reads = 0;
@@ -163,15 +164,25 @@ export class HandleWire implements Wire {
 
   // ---- writing -----------------------------------------------------------------------------------------------------------------
 
-  write(data: Uint8Array | readonly Uint8Array[]): boolean {
+  write(data: Uint8Array | readonly Uint8Array[], isForeign: boolean): boolean {
     if (this.#destroyed || this.#writeState === "failed") {
       this.#dropped = true;
       return false;
     }
+    if (!isForeign) return this.#send(data);
+    try {
+      const taken = this.#inFlight === 0 ? writeNow(this.#handle.fd, data) : 0;
+      return (taken > 0 && taken === (isList(data) ? lengthOf(data) : data.length)) || this.#send(copyBehind(data, taken));
+    } catch (error) {
+      this.#failWriting(error as Error);
+      return false;
+    }
+  }
+
+  #send(data: Uint8Array | readonly Uint8Array[]): boolean {
     const handle = this.#handle;
     const request: WiredRequest = (spareWrite ??= new this.#parts.WriteWrap());
-    const isMany = isList(data);
-    const error = isMany ? handle.writev(request, data, true) : handle.writeBuffer(request, data);
+    const error = isList(data) ? handle.writev(request, data, true) : handle.writeBuffer(request, data);
     if (error !== 0) {
       this.#failWriting(libuvError(error, "write"));
       return false;
@@ -180,20 +191,16 @@ export class HandleWire implements Wire {
     spareWrite = null;
     request[WIRE] = this;
     request.data = data;
-    request.length = isMany ? lengthOf(data) : data.length;
     request.oncomplete = onWriteComplete;
     this.#inFlight += 1;
     return false;
   }
 
-  handleSent(status: number, data: Uint8Array | readonly Uint8Array[], length: number): void {
+  handleSent(status: number): void {
     this.#inFlight -= 1;
     if (this.#destroyed || this.#writeState === "failed") return;
-    try {
-      checkPieces(data, length); // first: memory that is gone makes the system say EFAULT
-      if (status < 0) throw libuvError(status, "write");
-    } catch (error) {
-      this.#failWriting(error as Error);
+    if (status < 0) {
+      this.#failWriting(libuvError(status, "write"));
       return;
     }
     this.#events?.handleWritten();
@@ -309,12 +316,6 @@ class HandleFacts implements SocketFacts {
 /* c8 ignore next -- only where an error comes in the few turns before the real listener is there */
 function ignore(): void {}
 
-function lengthOf(pieces: readonly Uint8Array[]): number {
-  let length = 0;
-  for (const piece of pieces) length += piece.length;
-  return length;
-}
-
 function onHandleRead(this: WiredHandle): Buffer | undefined {
   return this[WIRE]?.handleRead();
 }
@@ -324,7 +325,7 @@ function onHandleClose(this: WiredHandle): void {
 }
 
 function onWriteComplete(this: WiredRequest, status: number): void {
-  this[WIRE]?.handleSent(status, this.data as Uint8Array, this.length as number);
+  this[WIRE]?.handleSent(status);
 }
 
 function onShutdownComplete(this: WiredRequest): void {

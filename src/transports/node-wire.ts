@@ -20,11 +20,12 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import type net from "node:net";
-import { checkPieces, isList } from "../base/outbox.js";
+import { isList } from "../base/outbox.js";
 import { clearTimeout, nextTick, setTimeout } from "../base/scheduling.js";
 import { hiddenReset } from "./hidden-reset.js";
 import { isPeerGone } from "./peer-gone.js";
 import type { SocketFacts, Wire, WireEvents } from "./wire.js";
+import { copyBehind } from "./write-now.js";
 
 /** How often writes are watched. The system knows of a peer that is gone after a round trip at the latest. */
 const WATCH_MS = 20;
@@ -41,15 +42,6 @@ interface Held {
   /** Whether the socket has told of its close meanwhile. */
   isClosed: boolean;
 }
-
-/** What was written and may not have been sent yet. */
-interface Pending {
-  readonly data: Uint8Array | readonly Uint8Array[];
-  readonly length: number;
-}
-
-/** A write whose memory is not needed any more. */
-const NOTHING: Pending = { data: [], length: 0 };
 
 type Run = (callback: () => void) => void;
 
@@ -73,8 +65,8 @@ export class NodeWire implements Wire {
   readonly #run: Run = contextOfWire();
   #events: WireEvents | null = null;
   #listensForData = false;
-  /** What the system, as far as is known, has not taken. */
-  #pending: Pending[] = [];
+  /** Whether the system, as far as is known, has not taken everything. */
+  #hasUnsent = false;
   #held: Held | null = null;
   #readEnded = false;
   #watch: NodeJS.Timeout | undefined;
@@ -90,17 +82,15 @@ export class NodeWire implements Wire {
     this.#socket = socket;
     this.#isTls = (socket as { readonly encrypted?: boolean }).encrypted === true;
     socket.on("error", ignore);
-    wrapWriting(socket, (error) => {
-      if (this.#arePendingIntact()) this.#failWriting(error); // memory that is gone makes the system say EFAULT
-    });
+    wrapWriting(socket, (error) => this.#failWriting(error));
   }
 
   get unsent(): number {
-    return this.#pending.length === 0 || this.#failed ? 0 : this.#socket.writableLength;
+    return this.#hasUnsent && !this.#failed ? this.#socket.writableLength : 0;
   }
 
   get dropped(): boolean {
-    return this.#dropped || (this.#pending.length > 0 && this.#socket.destroyed);
+    return this.#dropped || (this.#hasUnsent && this.#socket.destroyed);
   }
 
   get destroyed(): boolean {
@@ -192,62 +182,54 @@ export class NodeWire implements Wire {
 
   // ---- writing -----------------------------------------------------------------------------------------------------------------
 
-  write(data: Uint8Array | readonly Uint8Array[]): boolean {
+  write(data: Uint8Array | readonly Uint8Array[], isForeign: boolean): boolean {
     const socket = this.#socket;
     if (this.#failed || socket.destroyed) {
       this.#dropped = true;
       return false;
     }
-    const length = isList(data) ? this.#writeList(data) : this.#writeOne(data);
+    try {
+      this.#writePieces(isForeign && !this.#copiesAtOnce() ? copyBehind(data, 0) : data);
+    } catch (error) {
+      this.#failWriting(error as Error); // no memory for a copy
+    }
     // What the system takes at once is counted off at once. Over TLS that never happens.
-    if (socket.writableLength > 0 || this.#pending.length > 0) this.#pending.push(this.#isEncrypted() ? NOTHING : { data, length });
+    this.#hasUnsent ||= socket.writableLength > 0;
     this.#watchWrites();
     return false; // it is not documented when Node lets go of the memory
   }
 
   /** Node: the TLS engine has encrypted a write when the call returns, unless it waits behind another. */
-  #isEncrypted(): boolean {
-    return this.#isTls && !isBunOrDeno && this.#pending.length === 0;
-  }
-
-  #writeOne(bytes: Uint8Array): number {
-    this.#socket.write(bytes, this.#onWritten);
-    return bytes.length;
+  #copiesAtOnce(): boolean {
+    return this.#isTls && !isBunOrDeno && !this.#hasUnsent;
   }
 
   /** One system call, and one callback. */
-  #writeList(pieces: readonly Uint8Array[]): number {
+  #writePieces(data: Uint8Array | readonly Uint8Array[]): void {
     const socket = this.#socket;
-    let length = 0;
+    if (!isList(data)) {
+      socket.write(data, this.#onWritten);
+      return;
+    }
     socket.cork();
-    pieces.forEach((piece, index) => {
-      length += piece.length;
-      if (index < pieces.length - 1) socket.write(piece);
+    data.forEach((piece, index) => {
+      if (index < data.length - 1) socket.write(piece);
       else socket.write(piece, this.#onWritten);
     });
     socket.uncork();
-    return length;
   }
 
   #setWritten(): void {
-    if (this.#pending.length === 0) return;
-    if (this.#socket.writableLength === 0 && !this.#arePendingIntact()) return;
+    if (!this.#hasUnsent) return;
+    this.#hasUnsent = this.#socket.writableLength > 0;
     this.handle((events) => events.handleWritten());
-  }
-
-  /** Whether what was sent is what was written; else the wire has failed. */
-  #arePendingIntact(): boolean {
-    const error = this.#lostMemory();
-    this.#pending = [];
-    if (error !== null) this.#failWriting(error);
-    return error === null;
   }
 
   #watchWrites(): void {
     if (!this.#readEnded || !this.#isTls || this.#watch !== undefined) return;
     const look = (): void => {
       this.#watch = undefined;
-      if (this.#failed || this.#pending.length === 0 || this.#socket.destroyed) return;
+      if (this.#failed || !this.#hasUnsent || this.#socket.destroyed) return;
       if (this.isPeerGone()) this.#failWriting(Object.assign(new Error("write EPIPE"), { code: "EPIPE", syscall: "write" }));
       else this.#watchWrites();
     };
@@ -258,17 +240,7 @@ export class NodeWire implements Wire {
     if (this.#failed) return;
     this.#failed = this.#dropped = true;
     // What fails after our own end was dropped by it.
-    if (!this.#socket.destroyed) this.#events?.handleWriteError(this.#lostMemory() ?? error);
-  }
-
-  /** Bun: a write of memory that was given away fails, with an error that does not say so. */
-  #lostMemory(): Error | null {
-    try {
-      for (const { data, length } of this.#pending) checkPieces(data, length);
-      return null;
-    } catch (error) {
-      return error as Error;
-    }
+    if (!this.#socket.destroyed) this.#events?.handleWriteError(error);
   }
 
   end(): void {
@@ -292,7 +264,7 @@ export class NodeWire implements Wire {
   destroy(): void {
     const socket = this.#socket;
     // Bun, Deno: tell of a write some turns after the system has taken it.
-    if (!socket.destroyed && socket.writableLength === 0) this.#pending = [];
+    if (!socket.destroyed && socket.writableLength === 0) this.#hasUnsent = false;
     socket.destroy();
     this.#dropHeld();
   }

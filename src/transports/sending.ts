@@ -133,7 +133,7 @@ export class Sending {
       this.#dropped = true;
       return;
     }
-    const { length } = gathered;
+    const { length, isForeign } = gathered;
     let data: Uint8Array | readonly Uint8Array[];
     try {
       data = gathered.take();
@@ -144,7 +144,7 @@ export class Sending {
       return;
     }
     this.sentBytes += length;
-    if (this.#wire.write(data)) release(data);
+    if (this.#wire.write(data, isForeign)) release(data);
   }
 
   /** Something was written that is not to be sent. */

@@ -50,9 +50,13 @@ export interface Wire {
   /** Stops reading from the system. */
   pause(): void;
   /**
-   * Sends, in order. There has to be at least one byte. The memory must not be changed before it is sent; returns whether it was sent at once.
+   * Sends, in order. There has to be at least one byte.
+   *
+   * @param isForeign whether some of the memory is the program's, which may change it or give it away once this has returned. Other memory must not be
+   *   changed before it is sent.
+   * @returns whether it was sent at once
    */
-  write(data: Uint8Array | readonly Uint8Array[]): boolean;
+  write(data: Uint8Array | readonly Uint8Array[], isForeign: boolean): boolean;
   /** Ends our side after what was written. The wire closes by itself when the peer has ended its side, too. */
   end(): void;
   /** Closes after what was written; nothing more is delivered. Over TLS it first exchanges close_notify with the peer. */

@@ -235,10 +235,10 @@ describe("writing to a secured wire", { skip: runtime !== "node" && "Node only" 
     let sent = 0;
     const next = (size: number): Buffer => payload(size, (sent += size) - size);
     for (let round = 0; round < 5; round += 1) {
-      wire.write(next(10));
-      wire.write(next(700_000));
-      wire.write([next(65_536), next(4_096), next(5)]);
-      wire.write([next(300_000)]);
+      wire.write(next(10), true);
+      wire.write(next(700_000), true);
+      wire.write([next(65_536), next(4_096), next(5)], true);
+      wire.write([next(300_000)], true);
     }
     assert.equal(wire.unsent, sent);
     const received = await receive(ends.far, sent);
@@ -252,10 +252,10 @@ describe("writing to a secured wire", { skip: runtime !== "node" && "Node only" 
   it("takes turns with what somebody writes to the socket of extra info", async () => {
     await using ends = await openEnds();
     const { wire } = makeWire(ends.near);
-    wire.write(payload(BYTES));
+    wire.write(payload(BYTES), true);
     let called = 0;
     for (const text of ["one", "two", "", "three"]) ends.near.write(text, () => (called += 1));
-    wire.write(Buffer.from("four"));
+    wire.write(Buffer.from("four"), true);
     const received = (await receive(ends.far, BYTES + 15)).subarray(BYTES - 1_000).toString("latin1");
     for (const text of ["one", "two", "three", "four"]) assert.ok(received.includes(text), text);
     await until(() => called === 4);
@@ -267,12 +267,12 @@ describe("writing to a secured wire", { skip: runtime !== "node" && "Node only" 
     const far = makeWire(ends.far);
     wire.resume();
     far.wire.resume();
-    far.wire.write(Buffer.from("before"));
+    far.wire.write(Buffer.from("before"), true);
     const renegotiated = new Promise((resolve) => ends.far.renegotiate({}, resolve));
     await until(() => notes.length === 6);
     assert.equal(await renegotiated, null);
-    wire.write(payload(BYTES));
-    far.wire.write(payload(BYTES));
+    wire.write(payload(BYTES), true);
+    far.wire.write(payload(BYTES), true);
     await until(() => far.notes.length === BYTES && notes.length === 6 + BYTES);
     assert.ok(far.notes.bytes.equals(payload(BYTES)));
   });
@@ -283,10 +283,10 @@ describe("writing to a secured wire", { skip: runtime !== "node" && "Node only" 
     const far = makeWire(ends.far);
     for (const { wire } of [near, far]) {
       wire.resume();
-      wire.write(payload(BYTES));
+      wire.write(payload(BYTES), true);
     }
     ends.far.renegotiate({}, () => {});
-    near.wire.write(payload(BYTES));
+    near.wire.write(payload(BYTES), true);
     for (const { wire, notes } of [near, far]) {
       notes.handleError = () => wire.destroy();
       await until(() => notes.isClosed || notes.length >= BYTES);
@@ -299,7 +299,7 @@ describe("the end of a secured wire", { skip: runtime !== "node" && "Node only" 
     await using ends = await openEnds();
     const { wire, notes } = makeWire(ends.near);
     wire.resume();
-    for (let count = 0; count < 5; count += 1) wire.write(payload(BYTES));
+    for (let count = 0; count < 5; count += 1) wire.write(payload(BYTES), true);
     wire.close();
     const end = once(ends.far, "end");
     const received = await receive(ends.far, 5 * BYTES);
@@ -318,8 +318,8 @@ describe("the end of a secured wire", { skip: runtime !== "node" && "Node only" 
     ends.far.allowHalfOpen = true;
     const { wire, notes } = makeWire(ends.near);
     wire.resume();
-    wire.write(payload(BYTES));
-    wire.write(payload(BYTES));
+    wire.write(payload(BYTES), true);
+    wire.write(payload(BYTES), true);
     ends.far.end();
     await until(() => notes.calls.includes("end"));
     const received = await receive(ends.far, 2 * BYTES);
@@ -332,9 +332,9 @@ describe("the end of a secured wire", { skip: runtime !== "node" && "Node only" 
     await using ends = await openEnds();
     const { wire, notes } = makeWire(ends.near);
     wire.resume();
-    for (let count = 0; count < 20; count += 1) wire.write(payload(BYTES));
+    for (let count = 0; count < 20; count += 1) wire.write(payload(BYTES), true);
     wire.destroy();
-    assert.equal(wire.write(Buffer.from("late")), false);
+    assert.equal(wire.write(Buffer.from("late"), true), false);
     await until(() => notes.isClosed);
     assert.deepEqual(notes.calls, ["close"]);
   });
@@ -343,7 +343,7 @@ describe("the end of a secured wire", { skip: runtime !== "node" && "Node only" 
     await using ends = await openEnds();
     const { wire, notes } = makeWire(ends.near);
     wire.resume();
-    for (let count = 0; count < 20; count += 1) wire.write(payload(BYTES));
+    for (let count = 0; count < 20; count += 1) wire.write(payload(BYTES), true);
     await turns(5);
     ends.far.destroy();
     await until(() => notes.isClosed);
