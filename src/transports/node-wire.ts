@@ -158,6 +158,7 @@ export class NodeWire implements Wire {
     this.#held = { chunk, error, isClosed: false };
     this.#failed = true;
     this.handle((events) => events.handleWriteError(error));
+    if (!this.#socket.isPaused()) this.deliverHeld();
   }
 
   /** @internal */
