@@ -122,10 +122,14 @@ export class MemoryTransport extends TransportCore implements Transport {
 
   /** Gives the line what it has room for, and sees to what waits for that. */
   #pump(): void {
+    if (this.#outgoing.abandoned && this.#buffer.length > 0) {
+      this.#failWriting(simulatedError("write", "EPIPE"));
+      return;
+    }
     try {
-      this.#fillLine();
+      for (let count = this.#nextCount; count > 0; count = this.#nextCount) this.#outgoing.take(this.#buffer.take(count));
     } catch (error) {
-      this.#failWriting(error as Error); // memory of the program's that was given away before the line had room
+      this.abort(error as Error); // memory of the program's that was given away before the line had room
       return;
     }
     if (this.#buffer.length === 0) {
@@ -134,11 +138,6 @@ export class MemoryTransport extends TransportCore implements Transport {
       if (this.state === "closing") this.loseSoon();
     }
     this.regulate();
-  }
-
-  #fillLine(): void {
-    if (this.#outgoing.abandoned && this.#buffer.length > 0) throw simulatedError("write", "EPIPE");
-    for (let count = this.#nextCount; count > 0; count = this.#nextCount) this.#outgoing.take(this.#buffer.take(count));
   }
 
   get #nextCount(): number {

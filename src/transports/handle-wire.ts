@@ -170,13 +170,23 @@ export class HandleWire implements Wire {
       return false;
     }
     if (!isForeign) return this.#send(data);
+    let taken: number;
     try {
-      const taken = this.#inFlight === 0 ? writeNow(this.#handle.fd, data) : 0;
-      return (taken > 0 && taken === (isList(data) ? lengthOf(data) : data.length)) || this.#send(copyBehind(data, taken));
+      taken = this.#inFlight === 0 ? writeNow(this.#handle.fd, data) : 0;
     } catch (error) {
       this.#failWriting(error as Error);
       return false;
     }
+    if (taken === (isList(data) ? lengthOf(data) : data.length)) return true;
+    let rest: Buffer;
+    try {
+      rest = copyBehind(data, taken);
+    } catch (error) {
+      this.#dropped = true;
+      this.#break(error as Error); // the peer is never to have what follows
+      return false;
+    }
+    return this.#send(rest);
   }
 
   #send(data: Uint8Array | readonly Uint8Array[]): boolean {

@@ -67,6 +67,8 @@ export class NodeWire implements Wire {
   #listensForData = false;
   /** Whether the system, as far as is known, has not taken everything. */
   #hasUnsent = false;
+  /** As the transport wants it: a socket that has broken does not say. */
+  #isPaused = false;
   #held: Held | null = null;
   #readEnded = false;
   #watch: NodeJS.Timeout | undefined;
@@ -125,8 +127,8 @@ export class NodeWire implements Wire {
 
   resume(): void {
     const socket = this.#socket;
+    this.#isPaused = false;
     if (this.#held !== null) {
-      socket.resume(); // so that it does not count as paused
       nextTick(deliverHeld, this);
       return;
     }
@@ -139,6 +141,7 @@ export class NodeWire implements Wire {
   }
 
   pause(): void {
+    this.#isPaused = true;
     this.#socket.pause();
   }
 
@@ -158,13 +161,13 @@ export class NodeWire implements Wire {
     this.#held = { chunk, error, isClosed: false };
     this.#failed = true;
     this.handle((events) => events.handleWriteError(error));
-    if (!this.#socket.isPaused()) this.deliverHeld();
+    if (!this.#isPaused) this.deliverHeld();
   }
 
   /** @internal */
   deliverHeld(): void {
     const held = this.#held;
-    if (held === null || this.#socket.isPaused()) return;
+    if (held === null || this.#isPaused) return;
     this.#held = null;
     this.handle((events) => {
       events.handleData(held.chunk);
@@ -192,7 +195,10 @@ export class NodeWire implements Wire {
     try {
       this.#writePieces(isForeign && !this.#copiesAtOnce() ? copyBehind(data, 0) : data);
     } catch (error) {
-      this.#failWriting(error as Error); // no memory for a copy
+      // No memory for a copy: the peer is never to have what follows.
+      this.#dropped = true;
+      this.handle((events) => events.handleError(error as Error));
+      return false;
     }
     // What the system takes at once is counted off at once. Over TLS that never happens.
     this.#hasUnsent ||= socket.writableLength > 0;

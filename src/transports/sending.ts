@@ -13,7 +13,7 @@
  */
 import { Outbox, release } from "../base/outbox.js";
 import { nextTick } from "../base/scheduling.js";
-import type { Wire, WireEvents } from "./wire.js";
+import type { Wire } from "./wire.js";
 
 /** What is gathered in a turn goes to the socket at this size: as much as a pipe or a socket takes at once, and little enough to join by copying. */
 const FLUSH_BYTES = 65_536;
@@ -21,9 +21,14 @@ const FLUSH_BYTES = 65_536;
 /** After so many turns with one write, each for something that was received, the next such write is not gathered but sent. */
 const SINGLE_ANSWERS = 8;
 
+/** The transport, where bytes cannot be sent since their memory is gone, or there is none for a copy: the peer is never to have what follows. */
+interface Aborted {
+  abort(reason: Error): void;
+}
+
 export class Sending {
   readonly #wire: Wire;
-  readonly #events: Pick<WireEvents, "handleWriteError">;
+  readonly #transport: Aborted;
   /** `null`: nothing. */
   #gathered: Outbox | null = null;
   /** Whether something was written since something was received. */
@@ -36,9 +41,9 @@ export class Sending {
   #dropped = false;
 
   /** @param events told of bytes that cannot be sent: their memory was given away, or there is none to gather them in */
-  constructor(wire: Wire, events: Pick<WireEvents, "handleWriteError">) {
+  constructor(wire: Wire, transport: Aborted) {
     this.#wire = wire;
-    this.#events = events;
+    this.#transport = transport;
     listenForExit();
   }
 
@@ -82,15 +87,14 @@ export class Sending {
     else this.#scheduleFlush();
   }
 
-  /** @returns false if there is no memory to gather it in, which ends writing */
+  /** @returns false if there is no memory to gather it in */
   #push(gathered: Outbox, bytes: Uint8Array): boolean {
     try {
       gathered.push(bytes);
       return true;
     } catch (error) {
       this.drop();
-      this.#dropped = true;
-      this.#events.handleWriteError(error as Error);
+      this.#transport.abort(error as Error);
       return false;
     }
   }
@@ -140,7 +144,7 @@ export class Sending {
       spare = gathered;
     } catch (error) {
       this.#dropped = true;
-      this.#events.handleWriteError(error as Error);
+      this.#transport.abort(error as Error);
       return;
     }
     this.sentBytes += length;

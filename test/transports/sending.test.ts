@@ -21,7 +21,7 @@ function fakeWire(destroyed: boolean): { readonly wire: Wire; readonly written: 
 }
 
 const events = {
-  handleWriteError(error: Error): void {
+  abort(error: Error): void {
     throw error;
   },
 };
