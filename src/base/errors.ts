@@ -150,7 +150,8 @@ nameOnPrototype(ConnectionMemoryError, "ConnectionMemoryError");
 /** The message of an error that may be the program's, with a getter of its own. */
 export function messageOf(error: Error): string {
   try {
-    return String(error.message);
+    const message: unknown = error.message;
+    return String(message);
   } catch {
     return "an error whose message cannot be read";
   }

@@ -53,11 +53,22 @@ export function callForeign(call: () => unknown, onFailure: (error: unknown) => 
   try {
     const result = call();
     if (!isThenable(result)) return;
+    if (isPlainPromise(result)) {
+      void result.then(onSettled, onFailure);
+      return;
+    }
     // In a job of its own, which takes care of a `then` that throws, or calls back twice.
     new Promise((resolve) => resolve(result)).then(onSettled, onFailure);
   } catch (error) {
     onFailure(error);
   }
+}
+
+const then: unknown = Reflect.get(Promise.prototype, "then");
+
+/** What an async function returns: not of another realm, nor with a `then` of its own. */
+function isPlainPromise(value: unknown): value is Promise<unknown> {
+  return Object.getPrototypeOf(value) === Promise.prototype && (value as Promise<unknown>).then === then;
 }
 
 function isThenable(value: unknown): boolean {

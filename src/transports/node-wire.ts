@@ -312,14 +312,14 @@ function unwrapWriting(socket: net.Socket): void {
 
 /** Reports a write that fails to `onFailure` in place of the stream, which would destroy the socket. */
 function wrapWriting(socket: net.Socket, onFailure: (error: Error) => void): void {
-  const { _write, _writev } = socket;
   const unlessFailed =
     (done: Done): Done =>
     (error) =>
       error ? onFailure(error) : done();
-  socket._write = (chunk: unknown, encoding, done) => _write.call(socket, chunk, encoding, unlessFailed(done));
-  // Not on every runtime.
-  if (typeof _writev === "function") socket._writev = (chunks, done) => _writev.call(socket, chunks, unlessFailed(done));
+  const write = socket._write.bind(socket);
+  const writev = socket._writev?.bind(socket); // not on every runtime
+  socket._write = (chunk: unknown, encoding, done) => write(chunk, encoding, unlessFailed(done));
+  if (writev !== undefined) socket._writev = (chunks, done) => writev(chunks, unlessFailed(done));
 }
 
 function deliverHeld(wire: NodeWire): void {

@@ -73,7 +73,7 @@ describe("ByteQueue.reserve", () => {
   });
 
   it("is refused where there is no memory, and leaves the queue as it was", () => {
-    const { allocUnsafeSlow } = Buffer;
+    const allocUnsafeSlow = Buffer.allocUnsafeSlow.bind(Buffer);
     const queue = new ByteQueue();
     queue.push(Buffer.alloc(QUARTER, 1));
     Buffer.allocUnsafeSlow = () => {
@@ -161,7 +161,7 @@ describe("what was reserved in a ByteQueue", () => {
   });
 
   it("stays where there is no memory for a copy: whoever takes the bytes hears of it, and nothing is lost", () => {
-    const { allocUnsafeSlow } = Buffer;
+    const allocUnsafeSlow = Buffer.allocUnsafeSlow.bind(Buffer);
     const { queue } = begun();
     Buffer.allocUnsafeSlow = () => {
       throw new RangeError("Array buffer allocation failed");
