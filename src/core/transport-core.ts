@@ -34,6 +34,8 @@ export abstract class TransportCore {
   /** Whether the loss is on its way to the protocol. */
   #losing = false;
   readonly #defaultHigh: number;
+  /** The size of the write buffer from which on `regulate()` has something to do: the high-water mark; while writing is paused, any. */
+  #judgedAbove: number;
   /** Made when the buffer first grows beyond the default, or its marks are asked for: by few connections. */
   #flowIfAny: FlowControl | null = null;
   /** Callers that wait until everything that was written is sent. */
@@ -43,6 +45,7 @@ export abstract class TransportCore {
   constructor(protocol: Protocol, defaultHigh: number) {
     this.#protocol = protocol;
     this.#defaultHigh = defaultHigh;
+    this.#judgedAbove = defaultHigh;
   }
 
   // ---- what a transport brings -------------------------------------------------------------------------------------------------
@@ -153,13 +156,11 @@ export abstract class TransportCore {
 
   /** Tells the protocol to pause or to go on, if the size of the write buffer calls for it. */
   protected regulate(): void {
+    if (this.getWriteBufferSize() <= this.#judgedAbove) return;
     if (this.#state === "lost" || this.#state === "replaced") return;
-    const flow = this.#flowIfAny;
-    if (flow === null || !flow.paused) {
-      if (this.getWriteBufferSize() <= (flow?.high ?? this.#defaultHigh)) return;
-      this.flush();
-    }
+    if (!this.writingPaused) this.flush();
     this.call(() => this.#flow.check(this.getWriteBufferSize(), this));
+    this.#judgedAbove = this.writingPaused ? -1 : this.#flow.high;
   }
 
   /** @internal */
@@ -174,6 +175,7 @@ export abstract class TransportCore {
 
   setWriteBufferLimits(limits?: WriteBufferLimits): void {
     this.#flow.setLimits(limits);
+    if (!this.writingPaused) this.#judgedAbove = this.#flow.high;
     this.regulate();
   }
 

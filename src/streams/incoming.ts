@@ -23,7 +23,7 @@ import { ByteQueue } from "../base/byte-queue.js";
 import { ConcurrentReadError, InvalidStateError } from "../base/errors.js";
 import { toOwnBytes } from "../base/memory.js";
 import { nextTurn, setImmediate } from "../base/scheduling.js";
-import { TurnBudget } from "../base/turn-budget.js";
+import { CALL_BYTES, TURN_BYTES } from "../base/turn-budget.js";
 import { DONE, forgetAborted, onceAborted, rejectEnded, type WaitEnd, waitEnd } from "../base/waiting.js";
 import type { Transport } from "../contracts/connection.js";
 
@@ -90,7 +90,8 @@ export class Incoming {
   #parked: Parked | null = null;
   #retryScheduled = false;
   #endWhenIdle = false;
-  readonly #budget = new TurnBudget();
+  /** What may still pass in this turn of the event loop; see `turn-budget.ts`. */
+  #budget: number = TURN_BYTES;
   /** Made when it is first needed: most lines are answered early. */
   #retry: (() => void) | null = null;
 
@@ -248,12 +249,12 @@ export class Incoming {
    * not run first. It has to call `taken()` afterwards.
    */
   get isFree(): boolean {
-    return this.#parked === null && this.#exception === null && !this.#budget.isSpent;
+    return this.#parked === null && this.#exception === null && this.#budget >= 0;
   }
 
   /** The event loop has turned. */
   turned(): void {
-    this.#budget.renew();
+    this.#budget = TURN_BYTES;
   }
 
   /** Whether there is neither a byte, nor an end, nor anybody else: no attempt at a message could succeed or fail. */
@@ -263,7 +264,8 @@ export class Incoming {
 
   /** Sees to the flow control after a call that has taken so many bytes. */
   taken(count: number): void {
-    this.#budget.spend(count >>> READ_DISCOUNT_BITS);
+    const cost = count >>> READ_DISCOUNT_BITS;
+    this.#budget -= cost > CALL_BYTES ? cost : CALL_BYTES;
     if (this.#paused) this.#regulate();
   }
 
@@ -288,7 +290,7 @@ export class Incoming {
       ) {
         throw concurrentRead(method);
       }
-      if (this.#budget.isSpent && this.#parked === null) return this.#parkForTurn(reading, signal);
+      if (this.#budget < 0 && this.#parked === null) return this.#parkForTurn(reading, signal);
       const result = reading.attempt();
       if (result !== undefined) {
         this.taken(this.queue.taken - takenBefore);
@@ -299,13 +301,13 @@ export class Incoming {
       return this.#park(reading, signal);
     } catch (error) {
       this.taken(this.queue.taken - takenBefore); // an attempt that failed may have taken something, too
-      return this.#budget.isSpent ? this.#rejectInTurn(error) : Promise.reject(error);
+      return this.#budget < 0 ? this.#rejectInTurn(error) : Promise.reject(error);
     }
   }
 
   /** A program that reads on and on whatever happens lets the event loop run. */
   async #rejectInTurn(error: unknown): Promise<never> {
-    this.#budget.renew();
+    this.#budget = TURN_BYTES;
     await nextTurn();
     throw error;
   }
@@ -330,7 +332,7 @@ export class Incoming {
 
   /** Makes the attempt in the next turn of the event loop, or before another read is made. */
   #parkForTurn<T>(reading: Reading<T>, signal: WaitEnd | undefined): Promise<T> {
-    this.#budget.renew();
+    this.#budget = TURN_BYTES;
     const promise = this.#park(reading, signal);
     this.#retryScheduled = true;
     setImmediate((this.#retry ??= () => this.#retryParked()));

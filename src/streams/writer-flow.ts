@@ -5,7 +5,7 @@
  */
 import { ConnectionLostError, messageOf } from "../base/errors.js";
 import { nextTurn } from "../base/scheduling.js";
-import { TurnBudget } from "../base/turn-budget.js";
+import { CALL_BYTES, TURN_BYTES } from "../base/turn-budget.js";
 import { DONE, type WaitEnd, Waiters } from "../base/waiting.js";
 import type { Transport } from "../contracts/connection.js";
 
@@ -16,7 +16,8 @@ export class WriterFlow {
   #lossError: Error | null = null;
   /** Why nothing can be sent any more, once that is known; the loss follows. */
   #writeError: Error | null = null;
-  readonly #budget = new TurnBudget();
+  /** What may still pass in this turn of the event loop; see `turn-budget.ts`. */
+  #budget: number = TURN_BYTES;
   /** Bytes written when `paced()` was last called. */
   #pacedBytes = 0;
   // Lists that most connections never need.
@@ -71,26 +72,27 @@ export class WriterFlow {
   }
 
   /**
-   * Gives back `wait`, unless the calls of this turn of the event loop have used up their budget: then the loop runs first. See `TurnBudget`.
+   * Gives back `wait`, unless the calls of this turn of the event loop have used up their budget: then the loop runs first. See `turn-budget.ts`.
    *
    * @param written bytes written so far
    * @internal
    */
   paced(wait: Promise<void>, written: number): Promise<void> {
-    this.#budget.spend(written - this.#pacedBytes);
+    const bytes = written - this.#pacedBytes;
     this.#pacedBytes = written;
-    return this.#budget.isSpent ? this.#nextTurn(wait) : wait;
+    this.#budget -= bytes > CALL_BYTES ? bytes : CALL_BYTES;
+    return this.#budget < 0 ? this.#nextTurn(wait) : wait;
   }
 
   #nextTurn(wait: Promise<void>): Promise<void> {
-    this.#budget.renew();
+    this.#budget = TURN_BYTES;
     wait.catch(() => {}); // it is given back a turn later
     return nextTurn().then(() => wait);
   }
 
   /** The event loop has turned. */
   protected turned(): void {
-    this.#budget.renew();
+    this.#budget = TURN_BYTES;
   }
 
   /** Whether the connection is gone. */

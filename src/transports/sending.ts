@@ -75,28 +75,33 @@ export class Sending {
       return;
     }
     this.#singleAnswers = -1;
-    if (this.#push(gathered, bytes) && gathered.length >= FLUSH_BYTES) this.flush();
+    try {
+      gathered.push(bytes);
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    if (gathered.length >= FLUSH_BYTES) this.flush();
   }
 
   /** The first write of a turn, or after a flush. */
   #begin(bytes: Uint8Array): void {
     const gathered = takeOutbox();
     this.#gathered = gathered;
-    if (!this.#push(gathered, bytes)) return;
+    try {
+      gathered.push(bytes);
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
     if (this.#isSingleAnswer() || gathered.length >= FLUSH_BYTES || isExiting) this.flush();
     else this.#scheduleFlush();
   }
 
-  /** @returns false if there is no memory to gather it in */
-  #push(gathered: Outbox, bytes: Uint8Array): boolean {
-    try {
-      gathered.push(bytes);
-      return true;
-    } catch (error) {
-      this.drop();
-      this.#transport.abort(error as Error);
-      return false;
-    }
+  /** There is no memory to gather something in. */
+  #fail(error: unknown): void {
+    this.drop();
+    this.#transport.abort(error as Error);
   }
 
   /** Whether this write is likely to be the only one for what was received last. */
