@@ -59,6 +59,14 @@ export function toOwnBytes(name: string, data: Data): Uint8Array {
   return typeof data === "string" ? ownCopy(bytes) : bytes;
 }
 
+/** Pieces below this may lie in the platform's pool. Node: half of `Buffer.poolSize`, which is 64 KiB since version 26. */
+const POOLED_BYTES = 32_768;
+
+/** The same bytes, in memory of their own if they may lie in the platform's pool. */
+export function unpooled(bytes: Buffer): Buffer {
+  return bytes.length < POOLED_BYTES && bytes.length < bytes.buffer.byteLength ? ownCopy(bytes) : bytes;
+}
+
 /** A constant, in memory that no other `Buffer` shares: bytes of `Buffer.from()` may lie in Node's pool. */
 export function constant(text: string): Buffer {
   return ownCopy(Buffer.from(text));

@@ -116,10 +116,9 @@ export class Outbox {
 }
 
 /** Checks that pieces which were `length` bytes when they were written still are. */
-function checkPieces(data: Uint8Array | readonly Uint8Array[], length: number): void {
+function checkPieces(pieces: readonly Uint8Array[], length: number): void {
   let found = 0;
-  if (isList(data)) for (const piece of data) found += piece.length;
-  else found = data.length;
+  for (const piece of pieces) found += piece.length;
   if (found !== length) {
     throw new DetachedMemoryError(
       `cannot send ${length} written bytes: the memory of ${length - found} of them was given away (detached) or shrunk before they were sent`,

@@ -3,7 +3,7 @@
  *
  * Theory of operation
  *
- * Reading. The socket's 'data' events. Their chunks have memory of their own. A paused socket reads on until its own buffer is full; where it breaks
+ * Reading. The socket's 'data' events. Their chunks get memory of their own, where they have not. A paused socket reads on until its own buffer is full; where it breaks
  * then, what lies there is held, with the error behind it, until reading goes on.
  *
  * Writing. The socket takes a write at once (`writableLength` is 0 afterwards), or calls back when it has. A write that fails would destroy the
@@ -20,6 +20,7 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import type net from "node:net";
+import { unpooled } from "../base/memory.js";
 import { isList } from "../base/outbox.js";
 import { clearTimeout, nextTick, setTimeout } from "../base/scheduling.js";
 import { hiddenReset } from "./hidden-reset.js";
@@ -146,7 +147,8 @@ export class NodeWire implements Wire {
   }
 
   /** @internal */
-  handleData(chunk: Buffer): void {
+  handleData(received: Buffer): void {
+    const chunk = unpooled(received); // a stream that was paused joins what it has in the pool
     if (isBunOrDeno) this.handle((events) => events.handleData(chunk));
     else this.#events?.handleData(chunk);
   }
@@ -170,7 +172,7 @@ export class NodeWire implements Wire {
     if (held === null || this.#isPaused) return;
     this.#held = null;
     this.handle((events) => {
-      events.handleData(held.chunk);
+      events.handleData(unpooled(held.chunk));
       events.handleError(held.error);
       if (held.isClosed) events.handleClose();
     });

@@ -13,6 +13,7 @@ const allocUnsafeSlow = Buffer.allocUnsafeSlow.bind(Buffer);
 /** What of the library asks for memory: its file, as a stack names it. The runtime has some code of its own that calls the same. */
 const RECEIVING = /byte-queue|read-memory/;
 const WRITING = /outbox/;
+const COPYING = /write-now/;
 
 /** Memory fails for allocations of at least so many bytes, until the end of the block. */
 function withoutMemory(purpose: RegExp, from: number = 0): Disposable & { readonly failed: number } {
@@ -84,6 +85,22 @@ for (const kind of socketKinds) {
         await assert.rejects(reader.readexactly(100_000), NO_MEMORY);
       }
       assert.equal((await reader.readexactly(100_000)).toString(), "A".repeat(50_000) + "B".repeat(50_000));
+    });
+
+    // Over TLS the engine has a copy of its own.
+    it("that writes much to a peer that does not read: the connection ends", { skip: kind.name.includes("TLS") && "no copy" }, async () => {
+      await using pair = await openPair(kind);
+      const { writer } = pair.client;
+      pair.peer.writer.transport.pauseReading();
+      {
+        using lack = withoutMemory(COPYING);
+        while (!writer.isClosing()) {
+          writer.write(Buffer.alloc(100_000));
+          await turns();
+        }
+        assert.equal(lack.failed, 1);
+      }
+      await assert.rejects(writer.waitClosed(), NO_MEMORY);
     });
 
     it("that writes: write() does not throw, and the writer is told", async () => {

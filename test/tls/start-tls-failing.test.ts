@@ -119,6 +119,22 @@ for (const kind of kinds) {
       await assert.rejects(pair.client.writer.startTls(trust, HOST), ConnectionLostError);
     });
 
+    it("is ended by close() in the turn in which the handshake is done", async () => {
+      await using pair = await openPair(kind);
+      const { writer } = pair.client;
+      const checkServerIdentity = (): undefined => {
+        queueMicrotask(() => writer.close());
+        return undefined;
+      };
+      const upgrade = assert.rejects(writer.startTls({ ...trust, checkServerIdentity }, HOST), { code: "ECONNRESET" });
+      const other = pair.peer.writer.startTls(identity("server")).catch(() => {});
+      await upgrade;
+      assert.equal(writer.isClosing(), true);
+      await writer.waitClosed().catch(() => {});
+      pair.peer.writer.abort();
+      await other;
+    });
+
     for (const end of ["close", "abort"] as const) {
       it(`is ended by ${end}()`, async () => {
         await using pair = await openPair(kind);
