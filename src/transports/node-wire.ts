@@ -239,6 +239,7 @@ export class NodeWire implements Wire {
     const look = (): void => {
       this.#watch = undefined;
       if (this.#failed || !this.#hasUnsent || this.#socket.destroyed) return;
+      /* c8 ignore next 3 -- Node 26 */
       if (this.isPeerGone()) this.#failWriting(Object.assign(new Error("write EPIPE"), { code: "EPIPE", syscall: "write" }));
       else this.#watchWrites();
     };

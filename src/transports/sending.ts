@@ -192,6 +192,7 @@ function listenForExit(): void {
   listensForExit = true;
   try {
     process.prependListener("exit", onExit);
+    /* c8 ignore next 3 -- before anything else of the process has listened */
   } catch {
     // a frozen `process`: last words are only sent where the turn comes to its end
   }

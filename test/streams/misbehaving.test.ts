@@ -78,3 +78,25 @@ describe("a sink whose destroy() throws", () => {
     }
   });
 });
+
+describe("readline() without memory for a line that has to be copied", () => {
+  it("rejects, and may be called again", async () => {
+    const allocUnsafeSlow = Buffer.allocUnsafeSlow.bind(Buffer);
+    const reader = new StreamReader();
+    reader.feedData("1\n");
+    reader.feedData(`${"2".repeat(100)}\n`);
+    reader.feedData("3\n");
+    assert.equal((await reader.readline()).toString(), "1\n");
+    Buffer.allocUnsafeSlow = () => {
+      throw new RangeError("Array buffer allocation failed");
+    };
+    let call: Promise<Buffer>;
+    try {
+      call = reader.readline(); // must not throw
+    } finally {
+      Buffer.allocUnsafeSlow = allocUnsafeSlow;
+    }
+    await assert.rejects(call, { code: "ENOMEM" });
+    assert.equal((await reader.readline()).toString(), `${"2".repeat(100)}\n`);
+  });
+});

@@ -43,4 +43,26 @@ describe("Sending", () => {
     sending.flush();
     assert.deepEqual([written, sending.sentBytes, sending.dropped], [[], 0, true]);
   });
+
+  it("aborts the connection where there is no memory to gather more in, whichever write of the turn it is", () => {
+    const allocUnsafeSlow = Buffer.allocUnsafeSlow.bind(Buffer);
+    const { wire } = fakeWire(false);
+    const aborted: unknown[] = [];
+    const sending = new Sending({ ...wire, unsent: 1 } as Wire, { abort: (error) => void aborted.push(error) });
+    Buffer.allocUnsafeSlow = () => {
+      throw new RangeError("Array buffer allocation failed");
+    };
+    try {
+      // The shared block has room for 16 of them, unless another test has used it up to the end.
+      for (let count = 0; count < 20 && aborted.length === 0; count += 1) sending.write(Buffer.alloc(4000));
+      sending.write(Buffer.alloc(4000));
+    } finally {
+      Buffer.allocUnsafeSlow = allocUnsafeSlow;
+    }
+    assert.deepEqual(
+      aborted.map((error) => (error as { readonly code: string }).code),
+      ["ENOMEM", "ENOMEM"],
+    );
+    assert.equal(sending.dropped, true);
+  });
 });

@@ -1,6 +1,7 @@
 /** Writing memory of the program's: offered to the system once, and what is not taken is copied. */
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { describe, it } from "node:test";
 import { streamHandles } from "#src/transports/stream-handle.js";
 import { copyBehind, lengthOf, writeNow } from "#src/transports/write-now.js";
@@ -40,7 +41,9 @@ describe("writeNow()", () => {
       transport.write(Buffer.alloc(100_000));
       await until(() => received === 100_000);
       transport.pauseReading(); // so that only a write can tell
+      const closed = once(pair.socket, "close");
       pair.socket.destroy();
+      await closed;
       while (!transport.isClosing()) {
         transport.write(Buffer.alloc(100_000));
         await turns();
