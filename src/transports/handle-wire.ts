@@ -165,6 +165,7 @@ export class HandleWire implements Wire {
   // ---- writing -----------------------------------------------------------------------------------------------------------------
 
   write(data: Uint8Array | readonly Uint8Array[], isForeign: boolean): boolean {
+    /* c8 ignore next 4 -- the transport does not write any more then */
     if (this.#destroyed || this.#writeState === "failed") {
       this.#dropped = true;
       return false;
