@@ -6,6 +6,7 @@ import net from "node:net";
 import { describe, it } from "node:test";
 import { NodeWire } from "#src/transports/node-wire.js";
 import type { WireEvents } from "#src/transports/wire.js";
+import { runtime } from "../support/runtime.js";
 import { socketPath } from "../support/temporary.js";
 import { turns, until } from "../support/turns.js";
 
@@ -61,7 +62,9 @@ async function brokenWire(): Promise<{ wire: NodeWire; notes: Notes; end: () => 
   };
 }
 
-describe("a NodeWire whose socket breaks while it is paused", () => {
+const onceReadAhead = { skip: runtime === "deno" && "a paused socket does not read ahead there" };
+
+describe("a NodeWire whose socket breaks while it is paused", onceReadAhead, () => {
   it("tells that nothing can be sent, and delivers what was received, then the error, when reading goes on", async () => {
     const { wire, notes, end } = await brokenWire();
     assert.deepEqual(notes.calls, ["write error broken"]);
@@ -94,7 +97,7 @@ describe("a NodeWire whose socket breaks while it is paused", () => {
   });
 });
 
-describe("what a NodeWire delivers after it was paused", () => {
+describe("what a NodeWire delivers after it was paused", onceReadAhead, () => {
   it("lies in memory of its own, though the stream joins it in the pool", async () => {
     const server = net.createServer().listen(socketPath());
     await once(server, "listening");
