@@ -165,7 +165,7 @@ export function forgetAborted(signal: WaitEnd | undefined, callback: () => void)
   try {
     signal.removeEventListener("abort", watch.listener);
   } catch {
-    // A signal that does not let go; nobody is called any more.
+    // A signal that does not let go of its listener: the callbacks are forgotten all the same.
   }
 }
 

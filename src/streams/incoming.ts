@@ -206,7 +206,7 @@ export class Incoming {
     this.#source = source;
   }
 
-  /** Pauses a source that nobody reads from at the moment, so that it does not keep the process alive. A connection goes on. */
+  /** Pauses a source while no read waits, so that it does not keep the process alive. A connection goes on. */
   rest(): void {
     if (this.#source === null || this.#parked !== null || this.#resting) return;
     this.#resting = true;
