@@ -34,7 +34,7 @@
  *   - If `#reserved` is set, the queue holds just the beginning of it.
  */
 import { asBuffer } from "./arguments.js";
-import { allocate, intact, ownCopy } from "./memory.js";
+import { allocate, bytesThere, intact, ownCopy } from "./memory.js";
 import { makeView, Viewer } from "./views.js";
 
 /** Chunks below this are worth copying: at 1 KiB a copy costs less than the object that a chunk of its own needs. */
@@ -215,13 +215,14 @@ export class ByteQueue {
     if (count === 0) return allocate(0);
     const mayShow = this.#mayShow(count);
     const first = this.#chunks[this.#head] as Buffer;
+    const size = bytesThere(first);
     const end = this.#offset + count;
-    if (end > first.length || !mayShow) {
+    if (end > size || !mayShow) {
       const joined = this.copy(0, count);
       this.skip(count);
       return joined;
     }
-    const taken = this.#offset === 0 && end === first.length ? first : viewOf(first, this.#offset, count);
+    const taken = this.#offset === 0 && end === size ? first : makeView(first, this.#offset, count);
     this.skip(count);
     return taken;
   }
@@ -386,16 +387,6 @@ export class ByteQueue {
       start -= intact(this.#chunks[index]).length;
     } while (start > position);
     return { index, start };
-  }
-}
-
-/** A view, where the memory is still there. Node 20: the length of an array has been seen to survive its memory for a moment. */
-function viewOf(chunk: Buffer, offset: number, count: number): Buffer {
-  try {
-    return makeView(chunk, offset, count);
-    /* c8 ignore next 3 -- under load only */
-  } catch {
-    return intact(undefined);
   }
 }
 

@@ -15,7 +15,7 @@
  */
 import { asBuffer } from "./arguments.js";
 import { DetachedMemoryError } from "./errors.js";
-import { allocate } from "./memory.js";
+import { allocate, bytesThere, copyInto } from "./memory.js";
 import { makeView } from "./views.js";
 
 /** From here on a piece costs less in a list of pieces, which the system joins, than copied. */
@@ -62,7 +62,7 @@ export class Outbox {
       return;
     }
     if (writing !== this || blockUsed + length > BLOCK_BYTES) this.#beginRun(length);
-    block.set(bytes, blockUsed);
+    copyInto(block, bytes, blockUsed);
     blockUsed += length;
   }
 
@@ -118,7 +118,7 @@ export class Outbox {
 /** Checks that pieces which were `length` bytes when they were written still are. */
 function checkPieces(pieces: readonly Uint8Array[], length: number): void {
   let found = 0;
-  for (const piece of pieces) found += piece.length;
+  for (const piece of pieces) found += bytesThere(piece);
   if (found !== length) {
     throw new DetachedMemoryError(
       `cannot send ${length} written bytes: the memory of ${length - found} of them was given away (detached) or shrunk before they were sent`,

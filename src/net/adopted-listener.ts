@@ -4,6 +4,7 @@
  * A server that was handed over listens already; what connects to it before `listen()` is kept, and accepted then. Its socket file is not ours: `close()` leaves it,
  * unless `cleanupSocket: true` says that it is to go with us.
  */
+import { AsyncLocalStorage } from "node:async_hooks";
 import { linkSync, renameSync, type Stats } from "node:fs";
 import net from "node:net";
 import { invalidValue } from "../base/arguments.js";
@@ -71,7 +72,8 @@ export class AdoptedListener implements Listener {
     if (fd !== undefined) await this.#listenOnDescriptor(fd);
     this.#lookUpAddress();
     this.#server.on("error", onError);
-    this.#accept = accept;
+    // The server that was handed over has a context of its own.
+    this.#accept = AsyncLocalStorage.bind(accept);
     for (const socket of this.#early.splice(0)) accept(() => nodeWireOf(socket), this.#unixNames);
   }
 

@@ -20,7 +20,9 @@ import type { ByteCounts, TransportOwner } from "../contracts/transport-owner.js
 import { now, tellError } from "../transports/diagnostics.js";
 import type { UnixNames } from "../transports/socket-info.js";
 import type { Wire } from "../transports/wire.js";
+import { hasContext } from "./async-context.js";
 import type { AcceptHandler } from "./listener.js";
+import type { MakeWire } from "./make-socket.js";
 import type { ServerTls } from "./options.js";
 import { acceptSecured, type ConnectionFacts, startTransport } from "./start-transport.js";
 
@@ -72,6 +74,8 @@ export class Clients {
   #nextProbe = 0;
   /** The context of the program that started the server; before that, of the one that made it. */
   #context = new AsyncResource("asyncio-streams.Server");
+  /** Whether one of the two has a context at all. */
+  #hasContext: boolean = hasContext(this.#context);
   readonly #owner: TransportOwner = { attach: (transport) => this.#attach(transport), detach: (transport) => this.#detach(transport) };
   #accepted = 0;
   #refused = 0;
@@ -90,14 +94,18 @@ export class Clients {
   /** From now on callbacks run in the current `AsyncLocalStorage` context. */
   captureContext(): void {
     this.#context = new AsyncResource("asyncio-streams.Server");
+    this.#hasContext ||= hasContext(this.#context);
   }
 
   /** Takes a new client. */
-  readonly accept: AcceptHandler = (makeWire, unixNames) => this.#context.runInAsyncScope(() => this.#accept(makeWire, unixNames));
+  readonly accept: AcceptHandler = (makeWire, unixNames) => {
+    if (this.#hasContext) this.#context.runInAsyncScope(() => this.#accept(makeWire, unixNames));
+    else this.#accept(makeWire, unixNames);
+  };
 
-  #accept(makeWire: () => Wire, unixNames: UnixNames | null): void {
+  #accept(makeWire: MakeWire, unixNames: UnixNames | null): void {
     this.#accepted += 1;
-    const wire = makeWire();
+    const wire = makeWire(this.#hasContext);
     const client = { wire, unixNames, begunAt: now() };
     if (this.#taken < this.#policy.maxConnections) {
       this.#serve(client);

@@ -12,6 +12,7 @@ import { HandleWire } from "../transports/handle-wire.js";
 import { NodeWire } from "../transports/node-wire.js";
 import { isStreamHandle, streamHandles } from "../transports/stream-handle.js";
 import type { Wire } from "../transports/wire.js";
+import { bindContext } from "./async-context.js";
 
 /** A socket with what Node does not document. */
 interface SocketWithHandle {
@@ -43,17 +44,14 @@ export function nodeWireOf(socket: net.Socket): NodeWire {
 }
 
 /**
- * Makes the current `AsyncLocalStorage` context the one in which Node calls for events of a handle. The handle of an accepted connection has none of its own.
+ * Makes the wire of an accepted connection.
  *
- * Node does this for the sockets that its `http.Agent` uses again. Not documented; where there is no such method, the context is the runtime's affair.
+ * @param inContext whether its events are to have the current `AsyncLocalStorage` context; `false`: there is none that they could have
  */
-function bindContext(handle: unknown): void {
-  const bound = handle as { asyncReset?: (resource: object) => void } | null | undefined;
-  if (typeof bound?.asyncReset === "function") bound.asyncReset(bound);
-}
+export type MakeWire = (inContext: boolean) => Wire;
 
-/** Takes an accepted connection. `makeWire` is to be called in the `AsyncLocalStorage` context that its events shall have. */
-export type WireHandler = (makeWire: () => Wire) => void;
+/** Takes an accepted connection. */
+export type WireHandler = (makeWire: MakeWire) => void;
 
 type OnConnection = (this: unknown, error: unknown, handle: unknown) => unknown;
 
@@ -75,8 +73,8 @@ export function acceptConnections(server: net.Server, accept: WireHandler, keepA
     if (error || !isStreamHandle(connection) || acceptedSockets.hasSubscribers) return original.call(this, error, connection);
     connection.setNoDelay?.(true);
     if (keepAlive) connection.setKeepAlive?.(true, 0);
-    accept(() => {
-      bindContext(connection);
+    accept((inContext) => {
+      if (inContext) bindContext(connection);
       return new HandleWire(connection, parts);
     });
     return undefined;

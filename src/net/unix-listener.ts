@@ -30,11 +30,10 @@ import net from "node:net";
 import { InvalidStateError } from "../base/errors.js";
 import { delay, nextTurn } from "../base/scheduling.js";
 import type { TransportSocket } from "../contracts/extra-info.js";
-import type { Wire } from "../transports/wire.js";
 import { HiddenName, isSameFile, unlinkIfThere } from "./hidden-name.js";
 import type { AcceptHandler, Listener } from "./listener.js";
 import { ListeningSocket } from "./listening-socket.js";
-import { acceptConnections } from "./make-socket.js";
+import { acceptConnections, type MakeWire } from "./make-socket.js";
 import { closeServer, listenOn } from "./net-server.js";
 import { codeOf, isSystemCode, systemError } from "./system-error.js";
 import { absolutePath, type UnixPath } from "./unix-path.js";
@@ -100,7 +99,7 @@ export class UnixListener implements Listener {
 
   async listen(accept: AcceptHandler, onError: (error: unknown) => void): Promise<void> {
     const names = { sockname: this.#path.name, peername: "" };
-    const onConnection = (makeWire: () => Wire): void => {
+    const onConnection = (makeWire: MakeWire): void => {
       this.#accepted += 1;
       accept(makeWire, names);
     };

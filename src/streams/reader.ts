@@ -20,7 +20,7 @@ import {
 } from "../base/arguments.js";
 import { LimitOverrunError } from "../base/errors.js";
 import { checkLimit } from "../base/limits.js";
-import { toOwnBytes } from "../base/memory.js";
+import { bytesThere, toOwnBytes } from "../base/memory.js";
 import { parseSeparators } from "../base/separator-search.js";
 import type { Transport } from "../contracts/connection.js";
 import { type Attempt, Incoming } from "./incoming.js";
@@ -280,7 +280,7 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
    */
   readinto(view: Uint8Array, options?: SignalOptions): Promise<number> {
     const check = (): void => {
-      if (!isBytes(view) || view.length === 0)
+      if (!isBytes(view) || bytesThere(view) === 0)
         throw invalidType("view", "a Uint8Array of at least one byte whose memory was not given away (detached)", view);
     };
     const error = refusal(check);

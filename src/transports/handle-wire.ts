@@ -33,8 +33,8 @@ type WiredHandle = StreamHandle & { [WIRE]?: HandleWire | null };
 /** A request with what belongs to it, so that the handlers can be shared by all connections. */
 type WiredRequest = HandleRequest & { [WIRE]?: HandleWire; data?: unknown };
 
-/** How many reads there have been on all handles. */
-let reads = 0;
+/** How many events there have been on all handles: two in a row of one handle may come from one call of the system. */
+let events = 0;
 
 /** The request of the next write. */
 let spareWrite: WiredRequest | null = null;
@@ -52,7 +52,7 @@ export class HandleWire implements Wire {
   /** Where the handle reads into; `null` before the first read. */
   #block: Buffer | null = null;
   #holdsBlocks = false;
-  /** Which of all reads has brought the last data. */
+  /** Which of all events has brought the last data. */
   #lastData = 0;
   #inFlight = 0;
   #readState: ReadState = "paused";
@@ -68,6 +68,7 @@ export class HandleWire implements Wire {
     this.#parts = parts;
     this.#handle[WIRE] = this;
     handle.onread = onHandleRead;
+    events += 1;
   }
 
   get unsent(): number {
@@ -120,7 +121,7 @@ export class HandleWire implements Wire {
   /** After a read; returns where the next one goes, if that changes. */
   handleRead(): Buffer | undefined {
     const result = this.#parts.readResult();
-    reads += 1;
+    events += 1;
     if (result.kind === "nothing") return undefined;
     if (result.kind === "data") return this.#takeData(result.count);
     if (this.#destroyed) return undefined;
@@ -130,7 +131,7 @@ export class HandleWire implements Wire {
   }
 
   #takeData(count: number): Buffer {
-    this.#lastData = reads;
+    this.#lastData = events;
     const block = this.#block as Buffer;
     try {
       const chunk = block === SCRATCH ? copyOut(count) : makeView(block, 0, count);
@@ -152,7 +153,7 @@ export class HandleWire implements Wire {
 
   #endReading(): void {
     // A reset is only hidden in the call that has brought data: no other handle was read in between.
-    const error = this.#lastData === reads - 1 ? hiddenReset(this.#handle.fd) : null;
+    const error = this.#lastData === events - 1 ? hiddenReset(this.#handle.fd) : null;
     if (error !== null) {
       this.#break(error);
       return;
@@ -275,6 +276,7 @@ export class HandleWire implements Wire {
   }
 
   handleClose(): void {
+    events += 1;
     this.#events?.handleClose();
   }
 

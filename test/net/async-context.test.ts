@@ -101,7 +101,8 @@ const STARTS: Readonly<Record<string, Start>> = {
     createServer(factory, null, null, { ...options, sock: await storage.run("the other maker", () => listeningServer("tcp")) }),
 };
 
-async function start(begin: Start, startServing: boolean = true): Promise<Started> {
+/** @param maker the context of the call; `null`: it has none */
+async function start(begin: Start, startServing: boolean = true, maker: string | null = "the server"): Promise<Started> {
   const protocols: Noting[] = [];
   const factories: string[] = [];
   const factory = (): Noting => {
@@ -109,7 +110,8 @@ async function start(begin: Start, startServing: boolean = true): Promise<Starte
     protocols.push(new Noting());
     return protocols.at(-1)!;
   };
-  const server = await storage.run("the server", () => begin(factory, { maxConnections: 1, startServing }));
+  const make = (): Promise<Server> => begin(factory, { maxConnections: 1, startServing });
+  const server = await (maker === null ? make() : storage.run(maker, make));
   return { server, protocols, factories };
 }
 
@@ -168,6 +170,31 @@ for (const [name, begin] of Object.entries(STARTS)) {
       assert.deepEqual(factories, ["the starter", "the starter", "the starter"]);
       checkContexts(protocols, "the starter", true);
       await server.shutdown();
+    });
+
+    it("is none where the server was started in none, whatever context the clients have", async () => {
+      const { server, protocols, factories } = await start(begin, true, null);
+      await visit(server, secured);
+      await until(() => protocols.length === 3 && protocols.every(({ lost }) => lost));
+      assert.deepEqual(factories, ["none", "none", "none"]);
+      checkContexts(protocols, "none", adopted);
+      await server.shutdown();
+    });
+
+    it("is that of startServing() where the server was made in none, and none the other way round", async () => {
+      for (const [maker, starter] of [
+        [null, "the starter"],
+        ["the server", null],
+      ] as const) {
+        const { server, protocols, factories } = await start(begin, false, maker);
+        await (starter === null ? server.startServing() : storage.run(starter, () => server.startServing()));
+        await visit(server, secured);
+        await until(() => protocols.length === 3 && protocols.every(({ lost }) => lost));
+        const expected = starter ?? "none";
+        assert.deepEqual(factories, [expected, expected, expected]);
+        checkContexts(protocols, expected, true);
+        await server.shutdown();
+      }
     });
   });
 }
