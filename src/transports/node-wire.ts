@@ -236,10 +236,10 @@ export class NodeWire implements Wire {
 
   #watchWrites(): void {
     if (!this.#readEnded || !this.#isTls || this.#watch !== undefined) return;
+    /* c8 ignore next 6 -- Node 26: elsewhere nothing is left to be sent by then, or it has failed */
     const look = (): void => {
       this.#watch = undefined;
       if (this.#failed || !this.#hasUnsent || this.#socket.destroyed) return;
-      /* c8 ignore next 3 -- Node 26 */
       if (this.isPeerGone()) this.#failWriting(Object.assign(new Error("write EPIPE"), { code: "EPIPE", syscall: "write" }));
       else this.#watchWrites();
     };

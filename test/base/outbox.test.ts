@@ -63,6 +63,15 @@ describe("Outbox", () => {
     }
   });
 
+  it("refuses a short piece whose memory is gone", () => {
+    const outbox = filled("before ");
+    const piece = Buffer.allocUnsafeSlow(100);
+    structuredClone(piece, { transfer: [piece.buffer] });
+    assert.throws(() => outbox.push(piece), { name: "DetachedMemoryError", code: "ERR_MEMORY_DETACHED" });
+    assert.equal(outbox.length, 7);
+    assert.equal(textOf(outbox.take()), "before ");
+  });
+
   it("joins short pieces into one", () => {
     const outbox = filled("one ", "two ", "three");
     assert.equal(outbox.length, 13);
