@@ -8,12 +8,7 @@ const NEWLINE = 0x0a;
 /** The next line, if it is there and nothing is in the way: the answer without a wait, which most lines of a busy connection get. */
 export function lineAtHand(incoming: Incoming, limit: number): Buffer | undefined {
   if (!incoming.isFree) return undefined;
-  let line: Buffer | undefined;
-  try {
-    line = incoming.queue.takeThroughByte(NEWLINE, limit);
-  } catch {
-    return undefined; // the call that comes now rejects with it
-  }
+  const line = incoming.queue.takeThroughByte(NEWLINE, limit);
   if (line !== undefined) incoming.taken(line.length);
   return line;
 }
