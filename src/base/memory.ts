@@ -90,6 +90,11 @@ export function constant(text: string): Buffer {
   return ownCopy(Buffer.from(text));
 }
 
+/** The byte that ends a line. */
+export const NEWLINE_BYTE = 0x0a;
+/** The same as a separator. */
+export const NEWLINE: Buffer = constant("\n");
+
 /**
  * How many bytes of a view are still there, 0 where its memory was given away.
  *

@@ -46,3 +46,6 @@ export function delay(ms: number): Promise<void> {
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }
+
+/** The longest time, in milliseconds, that a timer can be set for: about 25 days. */
+export const MAX_TIMER_MS = 2_147_483_647;

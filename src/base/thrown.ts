@@ -75,3 +75,6 @@ function isThenable(value: unknown): boolean {
   if ((typeof value !== "object" && typeof value !== "function") || value === null) return false;
   return typeof (value as { readonly then?: unknown }).then === "function";
 }
+
+/** A listener that does nothing: without one, an `'error'` event would be an uncaught exception. */
+export function ignore(): void {}

@@ -1,14 +1,12 @@
 /** Checks of the arguments of TLS, and the times it may take, each with its source. */
 import { checkInteger, invalidType, invalidValue } from "./arguments.js";
+import { MAX_TIMER_MS } from "./scheduling.js";
 
 /** Handshake, in milliseconds. CPython: `SSL_HANDSHAKE_TIMEOUT`, 60 s, which is nginx's default. */
 const TLS_HANDSHAKE_TIMEOUT_MS = 60_000;
 
 /** Shutdown, in milliseconds. CPython: `SSL_SHUTDOWN_TIMEOUT`, 30 s, which is nginx's `lingering_time`. */
 const TLS_SHUTDOWN_TIMEOUT_MS = 30_000;
-
-/** Node cannot set a timer for longer. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** Checks the two time-outs and puts the defaults in. */
 export function tlsTimeouts(
@@ -31,7 +29,7 @@ export function refuseWithoutSsl(options: object | undefined): void {
 }
 
 function timeout(name: string, value: number | undefined, standard: number): number {
-  return value === undefined ? standard : checkInteger(name, value, 1, MAX_TIMEOUT_MS);
+  return value === undefined ? standard : checkInteger(name, value, 1, MAX_TIMER_MS);
 }
 
 /** Checks a client's `ssl`. */

@@ -6,13 +6,10 @@
  */
 import { checkInteger, checkOptions, checkSignal, type SignalOptions } from "./arguments.js";
 import { nameCallers, rejectionNamingCallers } from "./async-stacks.js";
-import { clearTimeout, setTimeout } from "./scheduling.js";
+import { clearTimeout, MAX_TIMER_MS, setTimeout } from "./scheduling.js";
 
 /** Already fulfilled, and shared: calls that need not wait return it without making a promise. */
 export const DONE: Promise<void> = Promise.resolve();
-
-/** Node cannot set a timer for longer. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** What may end a wait. */
 export type WaitEnd = AbortSignal | Deadline;
@@ -21,7 +18,7 @@ export type WaitEnd = AbortSignal | Deadline;
 export function checkWaitOptions(options: SignalOptions | undefined): void {
   checkOptions("options", options);
   checkSignal(options?.signal);
-  if (options?.timeout !== undefined) checkInteger("timeout", options.timeout, 0, MAX_TIMEOUT_MS);
+  if (options?.timeout !== undefined) checkInteger("timeout", options.timeout, 0, MAX_TIMER_MS);
 }
 
 /** Checks the signal and the time-out of a call; throws the signal's reason if it has been aborted already. */
@@ -29,7 +26,7 @@ export function waitEnd(options: SignalOptions | undefined): WaitEnd | undefined
   if (options === undefined) return undefined;
   const signal = checkSignal(options.signal);
   const { timeout } = options;
-  if (timeout !== undefined) checkInteger("timeout", timeout, 0, MAX_TIMEOUT_MS);
+  if (timeout !== undefined) checkInteger("timeout", timeout, 0, MAX_TIMER_MS);
   throwIfAborted(signal);
   return timeout === undefined ? signal : new Deadline(timeout, signal);
 }

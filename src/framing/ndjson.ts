@@ -1,15 +1,13 @@
 /** `ndjson()`: a JSON value on each line. See https://github.com/ndjson/ndjson-spec. */
 
 import { invalidType, invalidValue, type SignalOptions } from "../base/arguments.js";
-import { constant } from "../base/memory.js";
+import { NEWLINE } from "../base/memory.js";
 import type { Attempt, Incoming } from "../streams/incoming.js";
 import type { StreamReader } from "../streams/reader.js";
 import type { StreamWriter } from "../streams/writer.js";
 import { checkMaxFrameSize, checkWriter, type FrameCodec, type FrameOptions, frameBytes, readInOneAttempt } from "./codec.js";
 import { delimitedAttempt } from "./delimiter.js";
 import { InvalidFrameError } from "./frame-errors.js";
-
-const NEWLINE: Uint8Array = constant("\n");
 
 /** Bytes that are not UTF-8 are an error, and no silent U+FFFD. */
 const utf8 = new TextDecoder("utf-8", { fatal: true });

@@ -8,6 +8,7 @@ import { closeSync } from "node:fs";
 import net from "node:net";
 import { TLSSocket } from "node:tls";
 import { invalidType, invalidValue } from "../base/arguments.js";
+import { ignore } from "../base/thrown.js";
 import { type DescribedSocket, describeDescriptor, isSocket, socketIdentity } from "./descriptor.js";
 
 /** The family that a call is about. */
@@ -131,8 +132,6 @@ function closeInDeno(fd: number): void {
   }
 }
 /* c8 ignore stop */
-
-function ignore(): void {}
 
 function checkDescribed(described: DescribedSocket | null, family: Family, state: DescribedSocket["state"], what: string): void {
   if (described === null) return;

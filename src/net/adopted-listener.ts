@@ -8,6 +8,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { linkSync, renameSync, type Stats } from "node:fs";
 import net from "node:net";
 import { invalidValue } from "../base/arguments.js";
+import { ignore } from "../base/thrown.js";
 import type { SocketAddress, TransportSocket } from "../contracts/extra-info.js";
 import { ipAddress, type UnixNames } from "../transports/socket-info.js";
 import { type AdoptedServer, discardSock, disown, type Family, own } from "./adopt.js";
@@ -130,6 +131,3 @@ export class AdoptedListener implements Listener {
     }
   }
 }
-
-/* c8 ignore next -- only where an error comes in the few turns before the real listener is there */
-function ignore(): void {}

@@ -5,6 +5,7 @@
  */
 import type net from "node:net";
 import { checkBoolean, checkFunction, checkInteger, checkOptions, checkSignal, invalidType, invalidValue } from "../base/arguments.js";
+import { MAX_TIMER_MS } from "../base/scheduling.js";
 import { throwIfAborted } from "../base/waiting.js";
 import type { Protocol, ProtocolFactory, Transport } from "../contracts/connection.js";
 import { now, tellError } from "../transports/diagnostics.js";
@@ -149,7 +150,7 @@ function checkTarget(host: string | null | undefined, port: number | null | unde
     checkPort("localAddr[1]", localAddr[1]);
   }
   const delay = options?.happyEyeballsDelay;
-  if (delay !== undefined) checkInteger("happyEyeballsDelay", delay, 0, 2 ** 31 - 1);
+  if (delay !== undefined) checkInteger("happyEyeballsDelay", delay, 0, MAX_TIMER_MS);
   const interleave = options?.interleave;
   return {
     host: host ?? "localhost",

@@ -1,6 +1,7 @@
 /** Starting and ending a `net.Server`, as promises and without surprises. */
 import type net from "node:net";
 import { InvalidStateError } from "../base/errors.js";
+import { ignore } from "../base/thrown.js";
 
 /**
  * Listens with a `net.Server`, and resolves or rejects when that has worked or not.
@@ -38,5 +39,3 @@ export function closeServer(server: net.Server): void {
   server.on("error", ignore);
   server.close(ignore);
 }
-
-function ignore(): void {}

@@ -1,7 +1,7 @@
 /** `Server`: how it listens, and how it ends. Python's `asyncio.Server`, as of 3.13. Where clients come from is told in `listener.ts`, what becomes of them in `clients.ts`. */
 import { checkInteger, checkOptions, checkSignal, type SignalOptions } from "../base/arguments.js";
 import { InvalidStateError } from "../base/errors.js";
-import { clearTimeout, setTimeout } from "../base/scheduling.js";
+import { clearTimeout, MAX_TIMER_MS, setTimeout } from "../base/scheduling.js";
 import { checkWaitOptions, forgetAborted, onceAborted, throwIfAborted, Waiters, waitEnd, waitThroughout } from "../base/waiting.js";
 import type { TransportSocket } from "../contracts/extra-info.js";
 import { Clients, type ClientsPolicy, type ServerStats } from "./clients.js";
@@ -224,7 +224,7 @@ export class Server implements AsyncDisposable {
    */
   async shutdown(options?: Pick<SignalOptions, "signal"> & { readonly graceMs?: number | undefined }): Promise<ShutdownResult> {
     checkOptions("options", options);
-    const graceMs = options?.graceMs === undefined ? DEFAULT_GRACE_MS : checkInteger("graceMs", options.graceMs, 0, 2 ** 31 - 1);
+    const graceMs = options?.graceMs === undefined ? DEFAULT_GRACE_MS : checkInteger("graceMs", options.graceMs, 0, MAX_TIMER_MS);
     const signal = checkSignal(options?.signal);
     const deadline = new AbortController();
     const onDeadline = (): void => deadline.abort();

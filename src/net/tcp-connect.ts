@@ -7,6 +7,7 @@
 import type net from "node:net";
 import { isError } from "../base/arguments.js";
 import { clearTimeout, setTimeout } from "../base/scheduling.js";
+import { ignore } from "../base/thrown.js";
 import { abortReason, forgetAborted, onceAborted } from "../base/waiting.js";
 import { makeSocket } from "./make-socket.js";
 import type { IpFamily } from "./options.js";
@@ -156,5 +157,3 @@ function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): 
     onceAborted(signal, onAbort);
   });
 }
-
-function ignore(): void {}

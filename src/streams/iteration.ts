@@ -1,8 +1,8 @@
 /** `iterate()`: the iterations of `lines()` and `chunks()`. That of the reader itself, which has no options, is in `line-readings.ts`. */
 import type { SignalOptions } from "../base/arguments.js";
+import { NEWLINE_BYTE } from "../base/memory.js";
 import type { Attempt, Incoming } from "./incoming.js";
 
-const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
 /** Iterates over what attempts give, each made anew; an attempt that gives no byte is the end. */
@@ -37,6 +37,6 @@ export function leave(incoming: Incoming): Promise<IteratorResult<never, undefin
 
 /** Without `"\n"` or `"\r\n"` at its end. */
 export function withoutNewline(line: Buffer): Buffer {
-  if (line[line.length - 1] !== NEWLINE) return line;
+  if (line[line.length - 1] !== NEWLINE_BYTE) return line;
   return line.subarray(0, line[line.length - 2] === CARRIAGE_RETURN ? -2 : -1);
 }

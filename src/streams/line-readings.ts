@@ -1,14 +1,13 @@
 /** The readings of `readline()` and of iteration: each is made once, since a line is read again and again, and since it knows how far it has looked. */
+import { NEWLINE_BYTE } from "../base/memory.js";
 import type { Attempt, Incoming, Reading } from "./incoming.js";
 import { leave } from "./iteration.js";
 import { lineAttempt } from "./message-attempts.js";
 
-const NEWLINE = 0x0a;
-
 /** The next line, if it is there and nothing is in the way: the answer without a wait, which most lines of a busy connection get. */
 export function lineAtHand(incoming: Incoming, limit: number): Buffer | undefined {
   if (!incoming.isFree) return undefined;
-  const line = incoming.queue.takeThroughByte(NEWLINE, limit);
+  const line = incoming.queue.takeThroughByte(NEWLINE_BYTE, limit);
   if (line !== undefined) incoming.taken(line.length);
   return line;
 }
@@ -32,7 +31,7 @@ export class LineReading implements Reading<Buffer> {
   }
 
   early(): Buffer | undefined {
-    return this.#incoming.queue.takeThroughByte(NEWLINE, this.#limit);
+    return this.#incoming.queue.takeThroughByte(NEWLINE_BYTE, this.#limit);
   }
 }
 

@@ -1,10 +1,8 @@
 /** The attempts at messages that end in a separator: `readuntil()` and `readline()`. CPython: the functions of the same names. */
 import { IncompleteReadError, LimitOverrunError, LineTooLongError } from "../base/errors.js";
-import { constant } from "../base/memory.js";
+import { NEWLINE } from "../base/memory.js";
 import { SeparatorSearch } from "../base/separator-search.js";
 import type { Attempt, Incoming } from "./incoming.js";
-
-const NEWLINE: Uint8Array = constant("\n");
 
 /** What a message may be, and what of it is wanted. */
 export interface MessageTraits {

@@ -6,7 +6,7 @@
 import type { Readable } from "node:stream";
 import type { Data } from "../base/arguments.js";
 import { setImmediate } from "../base/scheduling.js";
-import { asError } from "../base/thrown.js";
+import { asError, ignore } from "../base/thrown.js";
 import { TurnBudget } from "../base/turn-budget.js";
 import { DONE } from "../base/waiting.js";
 import type { Incoming, Source } from "./incoming.js";
@@ -114,8 +114,6 @@ export class NodeSource implements Source {
     });
   }
 }
-
-function ignore(): void {}
 
 /** As Node has it where a stream is closed before its end. */
 function prematureClose(): Error {

@@ -1,5 +1,6 @@
 /** `checkTransport()`: the `Transport` contract as a suite of checks, for every transport there is and for yours. */
 import { checkFunction, checkInteger, checkOptions, invalidType } from "../base/arguments.js";
+import { MAX_TIMER_MS } from "../base/scheduling.js";
 import { cloggingBy, type MakePair, type TransportCheck } from "./check-context.js";
 import { endingChecks } from "./checks-ending.js";
 import { readingChecks } from "./checks-reading.js";
@@ -43,7 +44,7 @@ export function checkTransport(makePair: MakePair, makeCloggedPair?: MakePair, o
   checkFunction("makePair", makePair);
   if (makeCloggedPair !== undefined) checkFunction("makeCloggedPair", makeCloggedPair);
   checkOptions("options", options);
-  const timeoutMs = options?.timeout === undefined ? CHECK_TIMEOUT_MS : checkInteger("timeout", options.timeout, 1, 2 ** 31 - 1);
+  const timeoutMs = options?.timeout === undefined ? CHECK_TIMEOUT_MS : checkInteger("timeout", options.timeout, 1, MAX_TIMER_MS);
   const makers = {
     makePair: { make: makePair, timeoutMs },
     makeCloggedPair: { make: makeCloggedPair ?? cloggingBy(makePair), timeoutMs },

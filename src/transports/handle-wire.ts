@@ -18,6 +18,7 @@
 import net from "node:net";
 import { isList } from "../base/outbox.js";
 import { nextTick } from "../base/scheduling.js";
+import { ignore } from "../base/thrown.js";
 import { makeView } from "../base/views.js";
 import { hiddenReset } from "./hidden-reset.js";
 import { isPeerGone } from "./peer-gone.js";
@@ -325,9 +326,6 @@ class HandleFacts implements SocketFacts {
     this.#handle.setKeepAlive?.(enable, Math.trunc(initialDelay / 1000));
   }
 }
-
-/* c8 ignore next -- only where an error comes in the few turns before the real listener is there */
-function ignore(): void {}
 
 function onHandleRead(this: WiredHandle): Buffer | undefined {
   return this[WIRE]?.handleRead();

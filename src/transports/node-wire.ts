@@ -23,6 +23,7 @@ import type net from "node:net";
 import { unpooled } from "../base/memory.js";
 import { isList } from "../base/outbox.js";
 import { clearTimeout, nextTick, setTimeout } from "../base/scheduling.js";
+import { ignore } from "../base/thrown.js";
 import { hiddenReset } from "./hidden-reset.js";
 import { isPeerGone } from "./peer-gone.js";
 import type { SocketFacts, Wire, WireEvents } from "./wire.js";
@@ -305,8 +306,6 @@ export class NodeWire implements Wire {
       .on("error", ignore);
   }
 }
-
-function ignore(): void {}
 
 function unwrapWriting(socket: net.Socket): void {
   for (const method of ["_write", "_writev"] as const) delete (socket as Partial<net.Socket>)[method];

@@ -17,13 +17,14 @@ import type net from "node:net";
 import { isIP } from "node:net";
 import tls from "node:tls";
 import { ConnectionTimeoutError } from "../base/errors.js";
-import { clearTimeout, setImmediate, setTimeout } from "../base/scheduling.js";
+import { clearTimeout, MAX_TIMER_MS, setImmediate, setTimeout } from "../base/scheduling.js";
+import { ignore } from "../base/thrown.js";
 import { abortReason, forgetAborted, onceAborted } from "../base/waiting.js";
 import type { SSLClient, SSLServer } from "../contracts/tls.js";
 import { carry, TlsCarrier } from "./tls-carrier.js";
 
 /** Node's own time-out, which cannot be switched off: the longest timer there is. */
-const NEVER_MS = 2 ** 31 - 1;
+const NEVER_MS = MAX_TIMER_MS;
 
 /** Servers that are kept for later handshakes. More are made while more handshakes run at once. */
 const MAX_IDLE_SERVERS = 8;
@@ -182,6 +183,3 @@ function handshake(
     }
   });
 }
-
-/* c8 ignore next -- only where an error comes in the few turns before the real listener is there */
-function ignore(): void {}
