@@ -69,55 +69,86 @@ function connectOne(options: net.TcpSocketConnectOpts, whenDone: (result: net.So
   return socket;
 }
 
+/** Begins to connect to one address. Returns `undefined` if that has failed at once. */
 type Attempt = (whenDone: (result: net.Socket | Error) => void) => net.Socket | undefined;
 
 function staggered(attempts: readonly Attempt[], target: TcpTarget, signal: AbortSignal | undefined): Promise<net.Socket> {
-  return new Promise((resolveSocket, reject) => {
-    const trying = new Set<net.Socket>();
-    const errors: Error[] = [];
-    let next = 0;
-    let over = false;
-    let timer: NodeJS.Timeout | undefined;
+  return new Promise((resolveSocket, reject) => new Race(attempts, target, signal, { resolve: resolveSocket, reject }).run());
+}
 
-    const finish = (): void => {
-      over = true;
-      clearTimeout(timer);
-      forgetAborted(signal, onAbort);
-      for (const socket of trying) socket.on("error", ignore).destroy();
-    };
-    const onAbort = (): void => {
-      finish();
-      reject(abortReason(signal));
-    };
-    const tryNext = (): void => {
-      clearTimeout(timer);
-      const attempt = attempts[next];
-      if (attempt === undefined) return;
-      next += 1;
-      let socket: net.Socket | undefined;
-      const whenDone = (result: net.Socket | Error): void => {
-        if (over) return;
-        if (socket !== undefined) trying.delete(socket);
-        if (!isError(result)) {
-          finish();
-          resolveSocket(result);
-          return;
-        }
-        errors.push(result);
-        if (errors.length === attempts.length) {
-          finish();
-          reject(joinErrors(errors, target));
-        } else if (trying.size === 0 || target.happyEyeballsDelay !== undefined) tryNext();
-      };
-      socket = attempt(whenDone);
-      if (socket === undefined) return; // failed at once, and the next is on its way
-      trying.add(socket);
-      if (target.happyEyeballsDelay !== undefined) timer = setTimeout(tryNext, target.happyEyeballsDelay);
-    };
+/** What settles the promise of a race. */
+interface Settle {
+  resolve(socket: net.Socket): void;
+  reject(reason: unknown): void;
+}
 
-    onceAborted(signal, onAbort);
-    tryNext();
-  });
+/** Attempts at several addresses: each begins when the one before has failed, or after the delay. The first that connects wins, and ends the others. */
+class Race {
+  readonly #attempts: readonly Attempt[];
+  readonly #target: TcpTarget;
+  readonly #signal: AbortSignal | undefined;
+  readonly #settle: Settle;
+  readonly #trying: Set<net.Socket> = new Set();
+  readonly #errors: Error[] = [];
+  #state: "running" | "over" = "running";
+  #next = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(attempts: readonly Attempt[], target: TcpTarget, signal: AbortSignal | undefined, settle: Settle) {
+    this.#attempts = attempts;
+    this.#target = target;
+    this.#signal = signal;
+    this.#settle = settle;
+  }
+
+  run(): void {
+    onceAborted(this.#signal, this.#onAbort);
+    this.#tryNext();
+  }
+
+  readonly #onAbort = (): void => {
+    this.#end();
+    this.#settle.reject(abortReason(this.#signal));
+  };
+
+  #tryNext(): void {
+    clearTimeout(this.#timer);
+    const attempt = this.#attempts[this.#next];
+    if (attempt === undefined) return;
+    this.#next += 1;
+    let socket: net.Socket | undefined;
+    socket = attempt((result) => this.#attemptDone(socket, result)); // which may call back at once
+    if (socket === undefined) return; // failed at once, and the next has begun
+    this.#trying.add(socket);
+    const delay = this.#target.happyEyeballsDelay;
+    if (delay !== undefined) this.#timer = setTimeout(() => this.#tryNext(), delay);
+  }
+
+  #attemptDone(socket: net.Socket | undefined, result: net.Socket | Error): void {
+    if (this.#state === "over") return;
+    if (socket !== undefined) this.#trying.delete(socket);
+    if (isError(result)) this.#attemptFailed(result);
+    else {
+      this.#end();
+      this.#settle.resolve(result);
+    }
+  }
+
+  #attemptFailed(error: Error): void {
+    this.#errors.push(error);
+    if (this.#errors.length === this.#attempts.length) {
+      this.#end();
+      this.#settle.reject(joinErrors(this.#errors, this.#target));
+    } else if (this.#trying.size === 0 || this.#target.happyEyeballsDelay !== undefined) this.#tryNext();
+  }
+
+  /** Closes the sockets of the attempts that have not ended. */
+  #end(): void {
+    this.#state = "over";
+    clearTimeout(this.#timer);
+    forgetAborted(this.#signal, this.#onAbort);
+    for (const socket of this.#trying) socket.on("error", ignore).destroy();
+  }
 }
 
 /** CPython: all of them if asked for; the only one, or the first if all say the same; else one that quotes them all. */

@@ -119,67 +119,92 @@ function unauthorized(reason: Error | string, cause: Error): Error {
   return Object.assign(new Error(`the client's certificate is not accepted: ${code}`, { cause }), { code });
 }
 
-/** The frame of every handshake: its time-out, its abort, and the end of the socket with it. */
-function handshake(
-  socket: net.Socket,
-  timeoutMs: number,
-  signal: AbortSignal | undefined,
-  begin: (
-    carrier: net.Socket | TlsCarrier,
-    onSecured: (secured: tls.TLSSocket) => void,
-    onFailed: (error: Error) => void,
-  ) => tls.TLSSocket | null,
-): Promise<tls.TLSSocket> {
-  return new Promise((resolve, reject) => {
-    let over = false;
-    let begun: tls.TLSSocket | null = null;
-    const finish = (): boolean => {
-      if (over) return false;
-      over = true;
-      clearTimeout(timer);
-      forgetAborted(signal, onAbort);
-      socket.off("close", onClose);
-      return true;
-    };
-    const fail = (reason: unknown): void => {
-      if (!finish()) return;
-      begun?.destroy();
-      socket.destroy();
-      reject(reason);
-    };
-    const onAbort = (): void => fail(abortReason(signal));
-    // The TLS engine says why, where it knows: Node tells of that after the socket's own end.
-    const onClose = (): unknown => setImmediate(onEnded);
-    const onEnded = (): void =>
-      fail(
-        Object.assign(new Error("the connection ended before the TLS handshake was done"), {
-          code: "ECONNRESET",
-          ...(socket.errored ? { cause: socket.errored } : {}),
-        }),
-      );
-    const timer = setTimeout(
-      () => fail(new ConnectionTimeoutError(`the TLS handshake took longer than ${timeoutMs} ms: the connection was cut`)),
-      timeoutMs,
-    );
-    // Over TLS a side cannot be ended alone. Node: a TLSSocket inherits this, and does not notice that the peer left during the handshake if it is set.
+/** How a handshake begins: it makes the `TLSSocket`, or returns `null` where a server makes it. */
+type Begin = (
+  carrier: net.Socket | TlsCarrier,
+  onSecured: (secured: tls.TLSSocket) => void,
+  onFailed: (error: unknown) => void,
+) => tls.TLSSocket | null;
+
+function handshake(socket: net.Socket, timeoutMs: number, signal: AbortSignal | undefined, begin: Begin): Promise<tls.TLSSocket> {
+  return new Promise((resolve, reject) => new Handshake(socket, timeoutMs, signal, { resolve, reject }).run(begin));
+}
+
+/** What settles the promise of a handshake. */
+interface Settle {
+  resolve(secured: tls.TLSSocket): void;
+  reject(reason: unknown): void;
+}
+
+/** One handshake: its time-out, its abort signal, and the end of the socket beneath it. A handshake that fails destroys both sockets. */
+class Handshake {
+  readonly #socket: net.Socket;
+  readonly #signal: AbortSignal | undefined;
+  readonly #settle: Settle;
+  readonly #timer: NodeJS.Timeout;
+  #state: "running" | "secured" | "failed" = "running";
+  #begun: tls.TLSSocket | null = null;
+
+  constructor(socket: net.Socket, timeoutMs: number, signal: AbortSignal | undefined, settle: Settle) {
+    this.#socket = socket;
+    this.#signal = signal;
+    this.#settle = settle;
+    this.#timer = setTimeout(() => {
+      this.#fail(new ConnectionTimeoutError(`the TLS handshake took longer than ${timeoutMs} ms: the connection was cut`));
+    }, timeoutMs);
+  }
+
+  run(begin: Begin): void {
+    const socket = this.#socket;
+    // Over TLS a side cannot be ended alone. Node: a TLSSocket inherits this. If it is set, the TLSSocket does not notice a peer that leaves during the
+    // handshake.
     (socket as { allowHalfOpen: boolean }).allowHalfOpen = false;
-    socket.on("error", ignore);
-    socket.on("close", onClose);
-    onceAborted(signal, onAbort);
+    socket.on("error", ignore).on("close", this.#onClose);
     try {
+      onceAborted(this.#signal, this.#onAbort);
       const carrier = carry(socket);
-      begun = begin(
+      this.#begun = begin(
         carrier,
-        (secured) => {
-          if (!finish()) return;
-          if (carrier instanceof TlsCarrier) carrier.follow(secured);
-          secured.on("error", ignore); // until its transport listens
-          resolve(secured);
-        },
-        fail,
+        (secured) => this.#succeed(secured, carrier),
+        (error) => this.#fail(error),
       );
     } catch (error) {
-      fail(error);
+      this.#fail(error);
     }
-  });
+  }
+
+  readonly #onAbort = (): void => this.#fail(abortReason(this.#signal));
+
+  /** Node: the TLS engine reports the reason, if it knows one, after the socket has closed. */
+  readonly #onClose = (): void => {
+    setImmediate(() => {
+      const cause = this.#socket.errored;
+      const error = new Error("the connection ended before the TLS handshake was done");
+      this.#fail(Object.assign(error, { code: "ECONNRESET", ...(cause ? { cause } : {}) }));
+    });
+  };
+
+  #succeed(secured: tls.TLSSocket, carrier: net.Socket | TlsCarrier): void {
+    if (!this.#end("secured")) return;
+    if (carrier instanceof TlsCarrier) carrier.follow(secured);
+    secured.on("error", ignore); // until its transport listens
+    this.#settle.resolve(secured);
+  }
+
+  #fail(reason: unknown): void {
+    if (!this.#end("failed")) return;
+    this.#begun?.destroy();
+    this.#socket.destroy();
+    this.#settle.reject(reason);
+  }
+
+  /** @returns false if the handshake has ended already */
+  #end(state: "secured" | "failed"): boolean {
+    if (this.#state !== "running") return false;
+    this.#state = state;
+    clearTimeout(this.#timer);
+    forgetAborted(this.#signal, this.#onAbort);
+    this.#socket.off("close", this.#onClose);
+    return true;
+  }
 }
