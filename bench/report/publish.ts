@@ -1,6 +1,6 @@
 /**
- * Writes the results down. A full run is what the documentation shows: bench/results.json, docs/performance/chart.svg, and the tables between the two
- * marks in docs/performance.md. Any other run leaves those alone, and writes to build/bench-results/.
+ * Writes the results. A full run updates the documentation: bench/results.json, docs/performance/chart.svg, the summary in docs/performance.md and
+ * the full tables in docs/performance-notes.md, each between its two marks. Any other run writes to build/bench-results/ and leaves these alone.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -8,7 +8,7 @@ import { sourceFile } from "../run/tools.js";
 import { drawChart } from "./chart.js";
 import { type Machine, machineText } from "./machine.js";
 import type { WorkSummary } from "./summary.js";
-import { targetTable, workTable } from "./table.js";
+import { summaryTable, targetTable, workTable } from "./table.js";
 
 export interface Report {
   readonly machine: Machine;
@@ -32,16 +32,22 @@ export function publish(report: Report, full: boolean): string[] {
   write(results, `${JSON.stringify(report, null, 2)}\n`);
   write(chart, drawChart(report.works));
   const written = [results, chart];
-  const page = "../docs/performance.md";
-  if (full && existsSync(sourceFile(page))) {
-    const text = readFileSync(sourceFile(page), "utf8");
-    const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
-    if (begin !== -1 && end > begin) {
-      write(page, `${text.slice(0, begin)}${BEGIN}\n\n\`\`\`text\n${reportText(report)}\n\`\`\`\n\n${text.slice(end)}`);
-      written.push(page);
-    }
+  if (full) {
+    const summary = `${summaryTable(report.works)}\n\n${machineText(report.machine).replaceAll("\n", ".\n")}.`;
+    written.push(...writeBetweenMarks("../docs/performance.md", summary));
+    written.push(...writeBetweenMarks("../docs/performance-notes.md", `\`\`\`text\n${reportText(report)}\n\`\`\``));
   }
   return written.map((name) => join("bench", name));
+}
+
+/** Replaces the part of a page that a run writes. Returns the page's name, or nothing if the page or its marks are missing. */
+function writeBetweenMarks(page: string, content: string): string[] {
+  if (!existsSync(sourceFile(page))) return [];
+  const text = readFileSync(sourceFile(page), "utf8");
+  const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
+  if (begin === -1 || end <= begin) return [];
+  write(page, `${text.slice(0, begin)}${BEGIN}\n\n${content}\n\n${text.slice(end)}`);
+  return [page];
 }
 
 export function write(name: string, text: string): void {

@@ -1,4 +1,4 @@
-/** Text tables: the result of a work as a person reads it. */
+/** Tables: the results as a person reads them. */
 import type { WorkSummary } from "./summary.js";
 
 /** Three significant digits, and thousands separated. */
@@ -47,4 +47,28 @@ export function targetTable(summaries: readonly WorkSummary[]): string {
     ]),
   );
   return columns([["what is to be reached", "ratio", "target", ""], ...rows]);
+}
+
+/** Columns of the summary: each peer, with the names of its servers in the works. */
+const SUMMARY_PEERS: readonly (readonly [heading: string, ...names: string[]])[] = [
+  ["`node:net`, `node:tls`", "node:net", "node:net, data", "node:tls", "node:tls, data"],
+  ["`node:readline`", "node:readline"],
+  ["promise-socket", "promise-socket"],
+  ["asyncio", "asyncio", "asyncio, read"],
+  ["uvloop", "uvloop", "uvloop, read"],
+  ["C epoll", "C epoll", "C epoll, read"],
+];
+
+/** A Markdown table of one line for each work: the cost of our first form, and its ratio to each peer. */
+export function summaryTable(summaries: readonly WorkSummary[]): string {
+  const rows = summaries.map(({ id, title, cost, rows: servers }) => {
+    const ours = servers[0];
+    const cells = SUMMARY_PEERS.map(([, ...names]) => {
+      const value = servers.find(({ name }) => names.includes(name))?.ratios[ours?.name ?? ""];
+      return value === undefined ? "" : ratio(value);
+    });
+    return [`${id}: ${title}`, `${figure(ours?.cost ?? Number.NaN)} ${cost}`, ...cells];
+  });
+  const heading = ["work", "this library", ...SUMMARY_PEERS.map(([name]) => name)];
+  return [heading, heading.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
 }

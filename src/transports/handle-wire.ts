@@ -1,7 +1,7 @@
 /**
  * `HandleWire`: a wire over libuv's handle itself, without the `net.Socket` that Node puts around it. A `net.Socket` is two streams with their
  * queues and events, for programs that want streams; a transport needs none of that, and pays for it with every line and every connection. See
- * `stream-handle.ts` for the undocumented APIs used and the fallback, docs/performance.md for what it brings.
+ * `stream-handle.ts` for the undocumented APIs used and the fallback, docs/performance-notes.md for what it brings.
  *
  * Theory of operation
  *
