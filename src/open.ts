@@ -18,8 +18,8 @@ export interface OpenConnectionOptions extends ConnectionOptions, StreamReaderOp
 /**
  * Connects to a Unix socket. Python's `asyncio.open_unix_connection()`.
  *
- * **If aborted** while connecting, the socket is closed and the call rejects with the signal's reason. An abort after that does not
- * affect the connection.
+ * **If aborted** while connecting, the socket is closed and the call rejects with the signal's reason. Once the connection is made, an
+ * abort has no effect.
  *
  * @param path the socket's path (text, bytes or a `file:` URL; a leading `"\0"` for an abstract name on Linux), unless `sock` is given
  * @param options `limit` of the reader in bytes, default 65,536; `sock`; `signal`
@@ -46,8 +46,8 @@ export async function openUnixConnection(
 /**
  * Connects to a host over TCP. Python's `asyncio.open_connection()`. Small writes are not delayed (`TCP_NODELAY`).
  *
- * **If aborted** while connecting, the socket is closed and the call rejects with the signal's reason. An abort after that does not
- * affect the connection.
+ * **If aborted** while connecting, the socket is closed and the call rejects with the signal's reason. Once the connection is made, an
+ * abort has no effect.
  *
  * @param host a host name or an address; `null` for this machine. All addresses of a name are tried.
  * @param port 0 to 65,535
