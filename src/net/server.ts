@@ -223,7 +223,7 @@ export class Server implements AsyncDisposable {
    * ```ts
    * process.once("SIGTERM", async () => {
    *   const { aborted } = await server.shutdown({ graceMs: 10_000 });
-   *   if (aborted > 0) console.warn(`${aborted} clients were cut off`);
+   *   if (aborted > 0) console.warn(`${aborted} clients were aborted`);
    * });
    * ```
    */

@@ -306,7 +306,7 @@ export class StreamWriter implements AsyncDisposable {
    * while the Writable is in use.
    *
    * @param options `highWaterMark`: bytes to buffer in addition to the transport's buffer, default Node's
-   * @throws RangeError `ERR_OUT_OF_RANGE` if `highWaterMark` is negative or no integer
+   * @throws RangeError `ERR_OUT_OF_RANGE` if `highWaterMark` is negative or not an integer
    *
    * @example
    * ```ts
