@@ -90,7 +90,7 @@ export class AdoptedListener implements Listener {
     }
     // Already checked before if the system describes sockets.
     const { port } = (this.#server.address() ?? {}) as { readonly port?: number };
-    /* c8 ignore next 5 -- where there is no /proc to tell of it before */
+    /* c8 ignore next 5 -- without /proc, the family is not known before */
     if ((port !== undefined) !== (this.#family === "tcp")) {
       throw invalidValue(
         `sock must be a ${this.#family === "tcp" ? "TCP" : "Unix"} stream socket: file descriptor ${fd} is of another family`,
@@ -128,7 +128,7 @@ export class AdoptedListener implements Listener {
     closeServer(this.#server);
     try {
       if (hidden !== null && lookAt(path) === null) renameSync(hidden.path, path);
-      /* c8 ignore next 3 -- the directory has to go between two steps */
+      /* c8 ignore next 3 -- the directory has to be removed between two steps */
     } catch {
       // The directory has been removed.
     } finally {
@@ -137,5 +137,5 @@ export class AdoptedListener implements Listener {
   }
 }
 
-/* c8 ignore next -- only where an error comes in the few turns before the real listener is there */
+/* c8 ignore next -- only if an error occurs in the few turns before the real listener is added */
 function ignore(): void {}

@@ -61,7 +61,7 @@ function describeTcp([, , , state]: readonly string[]): DescribedSocket {
 function isUnixByInfo(fd: number): boolean {
   try {
     return readFileSync(`/proc/self/fdinfo/${fd}`, "latin1").includes("scm_fds:");
-    /* c8 ignore next 3 -- a /proc that does not tell of descriptors */
+    /* c8 ignore next 3 -- a /proc without fdinfo */
   } catch {
     return false;
   }

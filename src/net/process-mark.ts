@@ -62,7 +62,7 @@ function startTime(pid: number): string | null {
     // The second field is the program's name in brackets, which may contain anything; the start time is the 22nd.
     const fields = readFileSync(`/proc/${pid}/stat`, "latin1").replace(/^.*\)/s, "").trim().split(" ");
     return fields[0] === "Z" ? "" : threeCharacters(fields[19]);
-    /* c8 ignore next 3 -- macOS, or a process that ends between two looks */
+    /* c8 ignore next 3 -- macOS, or a process that ends between two checks */
   } catch {
     return null;
   }

@@ -70,7 +70,7 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
   }
 
   /**
-   * Makes a reader of another source: a Readable of Node, a `ReadableStream`, or any async iterable of bytes or text. Not in asyncio.
+   * Makes a reader for another source: a Readable of Node, a `ReadableStream`, or any async iterable of bytes or text. Not in asyncio.
    *
    * The reader requests data from the source until more than twice the limit is buffered, and again once the buffer has fallen to the
    * limit. The end of the source is the reader's EOF. If the source throws, reads throw the same error after the data received before

@@ -301,9 +301,9 @@ export class StreamWriter implements AsyncDisposable {
    * Returns this writer as a Writable of `node:stream`. Not in asyncio.
    *
    * A chunk completes when the system has accepted it, so backpressure reaches the producer. `end()` ends the writing side after the
-   * written data; over TLS, which has no half-close, it closes the connection. The reader can still read. Destroying the Writable
-   * before its end aborts the connection with the Writable's error. A lost connection destroys the Writable. Do not write to the writer
-   * while the Writable is in use.
+   * written data, and the reader can still read; over TLS, which has no half-close, `end()` closes the connection. Destroying the
+   * Writable before its end aborts the connection with the Writable's error. A lost connection destroys the Writable. Do not write to
+   * the writer while the Writable is in use.
    *
    * @param options `highWaterMark`: bytes to buffer in addition to the transport's buffer, default Node's
    * @throws RangeError `ERR_OUT_OF_RANGE` if `highWaterMark` is negative or not an integer
@@ -320,8 +320,8 @@ export class StreamWriter implements AsyncDisposable {
   /**
    * Returns this writer as a `WritableStream` of bytes and text. Not in asyncio.
    *
-   * A chunk completes when the system has accepted it, so backpressure reaches the producer. Closing the stream ends the writing side;
-   * over TLS, which has no half-close, it closes the connection. The reader can still read. Aborting the stream, or writing a chunk
+   * A chunk completes when the system has accepted it, so backpressure reaches the producer. Closing the stream ends the writing side,
+   * and the reader can still read; over TLS, which has no half-close, it closes the connection. Aborting the stream, or writing a chunk
    * that is neither bytes nor text, aborts the connection. A lost connection errors the stream.
    *
    * @example

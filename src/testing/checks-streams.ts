@@ -22,7 +22,7 @@ function withStreams(make: PairMaker, body: (first: End, second: End) => Promise
       const { transport } = end;
       protocol.connectionMade(transport);
       const lost = protocol.connectionLost.bind(protocol);
-      // The original protocols must see the loss, because they close the pair.
+      // `withPair()` waits for the loss on the original protocols.
       protocol.connectionLost = (error) => {
         lost(error);
         end.connectionLost(error);
