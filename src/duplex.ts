@@ -1,8 +1,8 @@
 /**
- * `toDuplex()`: reader and writer as one Duplex of `node:stream`, which is what a program takes that wants a socket.
+ * `toDuplex()`: combines reader and writer into one Duplex of `node:stream`, for code that expects a socket.
  *
- * It ends as a `net.Socket` does: EOF of the peer is `'end'`, `end()` is our EOF, and when both have come the connection is closed; `destroy()` cuts it. An error of
- * the connection is an `'error'`, after the data that came before it.
+ * It ends like a `net.Socket`. The peer's EOF emits `'end'`, `end()` sends EOF, and the connection is closed after both. `destroy()`
+ * aborts it. An error of the connection emits `'error'`, after the data received before it.
  */
 import { Duplex } from "node:stream";
 import { type NodeStreamOptions, nodeStreamOptions, readChunk } from "./adapters/readable.js";
@@ -13,20 +13,22 @@ import { StreamWriter } from "./streams/writer.js";
 
 /** Options of `toDuplex()`. */
 export interface DuplexOptions extends NodeStreamOptions {
-  /** Whether our side stays open when the peer has ended its own. Default false, as with `net.Socket`, which clients are used to. */
+  /** Whether the writing side stays open after the peer's EOF. Default false, as with `net.Socket`. */
   readonly allowHalfOpen?: boolean | undefined;
 }
 
 /**
- * A connection as a Duplex, so that clients and servers made for sockets run on these streams.
+ * Returns a connection as a Duplex, so that clients and servers written for sockets can use it.
  *
- * Back-pressure passes both ways: it reads when it is read, and a chunk that is written is done when the system has taken it. `end()` ends our side, and what the peer
- * sends can still be read; over TLS, where a side cannot be ended alone, it closes the connection. Reader and writer belong to the Duplex from now on.
+ * Backpressure works in both directions: the Duplex reads on demand, and a written chunk completes when the system has accepted it.
+ * `end()` ends the writing side, and data from the peer can still be read; over TLS, which has no half-close, `end()` closes the
+ * connection. The Duplex owns reader and writer from now on.
  *
- * @param reader where to read
- * @param writer where to write
- * @param options `allowHalfOpen`: whether our side stays open after the peer's end, default false; `highWaterMark`: bytes buffered each way, default Node's
- * @throws TypeError if `reader` or `writer` is something else
+ * @param reader the reader of the connection
+ * @param writer the writer of the connection
+ * @param options `allowHalfOpen`: whether the writing side stays open after the peer's EOF, default false; `highWaterMark`: bytes to
+ *   buffer in each direction, default Node's
+ * @throws TypeError if `reader` is not a `StreamReader` or `writer` not a `StreamWriter`
  *
  * @example
  * ```ts
@@ -50,7 +52,7 @@ export function toDuplex(reader: StreamReader, writer: StreamWriter, options?: D
       stop.abort();
       if (error === null && this.readableEnded && this.writableFinished) writer.close();
       else writer.abort(error ?? undefined);
-      // The error of the connection is this one, or has been told.
+      // The error of the connection is `error`, or has already been reported.
       const onClosed = (): void => done(error);
       writer.waitClosed().then(onClosed, onClosed);
     },

@@ -1,4 +1,4 @@
-/** `openConnection` and `openUnixConnection`: a stream pair, joined to a socket. Python's functions of the same names. */
+/** `openConnection()` and `openUnixConnection()`: connect and return a stream pair. Python's functions of the same names. */
 import { checkOptions } from "./base/arguments.js";
 import type { Protocol, ProtocolFactory, Transport } from "./contracts/connection.js";
 import { discardSock } from "./net/adopt.js";
@@ -18,13 +18,14 @@ export interface OpenConnectionOptions extends ConnectionOptions, StreamReaderOp
 /**
  * Connects to a Unix socket. Python's `asyncio.open_unix_connection()`.
  *
- * **If aborted** while connecting, the socket is closed and the call rejects with the signal's reason; the connection is not touched later.
+ * **If aborted** while connecting, the socket is closed and the call rejects with the signal's reason. Once the connection is made, an
+ * abort has no effect.
  *
  * @param path the socket's path (text, bytes or a `file:` URL; a leading `"\0"` for an abstract name on Linux), unless `sock` is given
  * @param options `limit` of the reader in bytes, default 65,536; `sock`; `signal`
  * @returns the reader and the writer
- * @throws TypeError or RangeError for a wrong argument; `ENAMETOOLONG` for a path over the system's limit; the system's error (`ENOENT`,
- *   `ECONNREFUSED`, `EACCES`) if it cannot connect
+ * @throws TypeError or RangeError for a wrong argument; `ENAMETOOLONG` if the path exceeds the system's limit; the system's error
+ *   (`ENOENT`, `ECONNREFUSED`, `EACCES`) if it cannot connect
  *
  * @example
  * ```ts
@@ -45,11 +46,13 @@ export async function openUnixConnection(
 /**
  * Connects to a host over TCP. Python's `asyncio.open_connection()`. Small writes are not delayed (`TCP_NODELAY`).
  *
- * **If aborted** while connecting, the socket is closed and the call rejects with the signal's reason; the connection is not touched later.
+ * **If aborted** while connecting, the socket is closed and the call rejects with the signal's reason. Once the connection is made, an
+ * abort has no effect.
  *
- * @param host a name or an address; `null` for this machine. All addresses of a name are tried.
+ * @param host a host name or an address; `null` for this machine. All addresses of a name are tried.
  * @param port 0 to 65,535
- * @param options `limit` of the reader in bytes, default 65,536; `family`; `localAddr`; `happyEyeballsDelay` in ms; `interleave`; `allErrors`; `sock`; `signal`
+ * @param options `limit` of the reader in bytes, default 65,536; `family`; `localAddr`; `happyEyeballsDelay` in ms; `interleave`;
+ *   `allErrors`; `sock`; `signal`
  * @returns the reader and the writer
  * @throws TypeError or RangeError for a wrong argument; the system's error if it cannot connect
  *

@@ -1,4 +1,4 @@
-/** `startServer` and `startUnixServer`: a callback with a stream pair for each client. Python's functions of the same names. */
+/** `startServer()` and `startUnixServer()`: call a function with a stream pair for each client. Python's functions of the same names. */
 import { checkFunction, checkOptions } from "./base/arguments.js";
 import { checkLimit } from "./base/limits.js";
 import type { ProtocolFactory } from "./contracts/connection.js";
@@ -10,11 +10,11 @@ import { type ClientConnectedCallback, type ClientErrorHandler, reportClientErro
 import { StreamReader } from "./streams/reader.js";
 import type { StreamReaderOptions } from "./streams/reader-options.js";
 
-/** What the two servers of streams share. */
+/** The options that both stream servers share. */
 export interface StreamServerOptions extends StreamReaderOptions {
   /**
-   * Hears what a client's callback throws, and what goes wrong before there is a callback (`writer` is `null` then). Default: a process warning with
-   * the stack.
+   * Receives what a client's callback throws, and errors before the callback is called (`writer` is `null` then). Default: a process
+   * warning with the stack.
    */
   readonly onClientError?: ClientErrorHandler | undefined;
 }
@@ -28,17 +28,17 @@ export interface StartServerOptions extends Omit<TcpServerOptions, "onError">, S
 /**
  * Serves clients on a Unix socket. Python's `asyncio.start_unix_server()`.
  *
- * A socket file that nobody listens on any more is replaced; one that a live server listens on gives `EADDRINUSE`. The callback may be async; what it
- * throws is reported, its connection is closed, and the server goes on.
+ * A stale socket file, on which no server listens any more, is replaced; the path of a live server gives `EADDRINUSE`. The callback may
+ * be async. If it throws, the error is reported, its connection is closed, and the server keeps running.
  *
- * **If aborted**, the server is closed; the call rejects with the signal's reason if it has not returned yet.
+ * **If aborted**, the server is closed. If the call has not returned yet, it rejects with the signal's reason.
  *
  * @param clientConnectedCb called with reader, writer and `{ signal }`, which is aborted when the server shuts down
  * @param path where to listen (text, bytes or a `file:` URL; a leading `"\0"` for an abstract name on Linux), unless `sock` is given
- * @param options `limit` of the readers in bytes, default 65,536; `mode` of the socket file; `cleanupSocket`, default true; `backlog`, default 100;
- *   `startServing`, default true; `maxConnections`; `onClientError`; `sock`; `signal`
- * @throws TypeError or RangeError for a wrong argument; `ENAMETOOLONG` for a path over the system's limit; `EADDRINUSE` if a server listens there;
- *   the system's error otherwise
+ * @param options `limit` of the readers in bytes, default 65,536; `mode` of the socket file; `cleanupSocket`, default true; `backlog`,
+ *   default 100; `startServing`, default true; `maxConnections`; `onClientError`; `sock`; `signal`
+ * @throws TypeError or RangeError for a wrong argument; `ENAMETOOLONG` if the path exceeds the system's limit; `EADDRINUSE` if a server
+ *   listens there; otherwise the system's error
  *
  * @example
  * ```ts
@@ -68,14 +68,14 @@ export async function startUnixServer(
 /**
  * Serves clients over TCP. Python's `asyncio.start_server()`. Small writes are not delayed (`TCP_NODELAY`).
  *
- * **If aborted**, the server is closed; the call rejects with the signal's reason if it has not returned yet.
+ * **If aborted**, the server is closed. If the call has not returned yet, it rejects with the signal's reason.
  *
  * @param clientConnectedCb called with reader, writer and `{ signal }`, which is aborted when the server shuts down; may be async
- * @param host names or addresses to listen on, each of their addresses with a socket of its own; `null` or `""` for every interface
- * @param port 0 to 65,535; 0 for any free one, which may differ between the sockets
- * @param options `limit` of the readers in bytes, default 65,536; `family`; `reusePort`; `keepAlive`; `backlog`, default 100; `startServing`, default
- *   true; `maxConnections`; `onClientError`; `sock`; `signal`
- * @throws TypeError or RangeError for a wrong argument; the system's error if it cannot listen
+ * @param host names or addresses to listen on, with one socket for each address; `null` or `""` for every interface
+ * @param port 0 to 65,535; 0 for any free port, which may differ between the sockets
+ * @param options `limit` of the readers in bytes, default 65,536; `family`; `reusePort`; `keepAlive`; `backlog`, default 100;
+ *   `startServing`, default true; `maxConnections`; `onClientError`; `sock`; `signal`
+ * @throws TypeError or RangeError for a wrong argument; the system's error if the call cannot listen
  *
  * @example
  * ```ts

@@ -1,25 +1,25 @@
-/** `readableOf()`: a reader as a Readable of `node:stream`. What `StreamReader.toReadable()` is made of. */
+/** `readableOf()`: adapts a reader to a Readable of `node:stream`. Implements `StreamReader.toReadable()`. */
 import { Readable } from "node:stream";
 import { checkInteger, checkOptions } from "../base/arguments.js";
 import type { ReadingEnd } from "./ends.js";
 
-/** How much is read in one step, in bytes: what a socket delivers at most. */
+/** The maximum size of one read in bytes: the most that a socket delivers at once. */
 export const CHUNK_BYTES = 65_536;
 
 /** Options of `StreamReader.toReadable()` and `StreamWriter.toWritable()`. */
 export interface NodeStreamOptions {
-  /** Bytes that the stream buffers before it slows the other side. Default: Node's own. */
+  /** The number of bytes that the stream buffers before it applies backpressure. Default: Node's. */
   readonly highWaterMark?: number | undefined;
 }
 
-/** The options, checked, in the form that Node takes. */
+/** Checks the options and returns them in Node's form. */
 export function nodeStreamOptions(options: NodeStreamOptions | undefined): { readonly highWaterMark?: number } {
   checkOptions("options", options);
   return options?.highWaterMark === undefined ? {} : { highWaterMark: checkInteger("highWaterMark", options.highWaterMark, 0) };
 }
 
 /**
- * Reads a chunk into a Readable. What was taken from the reader when the Readable was destroyed meanwhile goes back.
+ * Reads a chunk into a Readable. If the Readable is destroyed in the meantime, the chunk is put back into the reader.
  *
  * @param stop aborted when the Readable is destroyed
  */

@@ -1,14 +1,14 @@
-/** Reader and writer as the streams of the web platform. What `StreamReader.toWeb()` and `StreamWriter.toWeb()` are made of. */
+/** Adapts a reader and a writer to web streams. Implements `StreamReader.toWeb()` and `StreamWriter.toWeb()`. */
 import type { Data } from "../base/arguments.js";
 import { ConnectionLostError } from "../base/errors.js";
 import type { ReadingEnd, WritingEnd } from "./ends.js";
 import { CHUNK_BYTES } from "./readable.js";
 import { abortReason, endWriting } from "./writable.js";
 
-/** What a WritableStream holds before it slows whoever writes, in bytes: as much as the writer's own buffer. */
+/** The number of bytes that a WritableStream buffers before it applies backpressure: the same as the high-water mark of the writer. */
 const HIGH_WATER_BYTES = 65_536;
 
-/** Makes the `ReadableStream`, which is one of bytes. */
+/** Makes a `ReadableStream` of bytes. */
 export function readableStreamOf(reader: ReadingEnd): ReadableStream<Uint8Array> {
   const stop = new AbortController();
   const { signal } = stop;
@@ -21,7 +21,7 @@ export function readableStreamOf(reader: ReadingEnd): ReadableStream<Uint8Array>
         const chunk = await reader.read(CHUNK_BYTES, { signal });
         if (signal.aborted) reader.unread(chunk);
         else if (chunk.length === 0) controller.close();
-        else controller.enqueue(new Uint8Array(chunk)); // a copy: the stream gives its memory away, and a chunk shares it with others
+        else controller.enqueue(new Uint8Array(chunk)); // a copy: the stream transfers its memory, and a chunk shares memory with others
         return;
       }
       const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
@@ -46,7 +46,7 @@ export function writableStreamOf(writer: WritingEnd): WritableStream<Data> {
   return new WritableStream<Data>(
     {
       start(controller: WritableStreamDefaultController & { readonly signal?: AbortSignal }) {
-        // The stream tells its sink of an abort when the write at hand is done, and that may wait for the peer for ever.
+        // The stream calls the sink's `abort()` only after the current write, which may wait for the peer forever.
         const { signal } = controller;
         signal?.addEventListener("abort", () => fail(signal.reason), { once: true });
         const onClosed = (): void => {

@@ -1,20 +1,23 @@
-/** `writableOf()`: a writer as a Writable of `node:stream`; `StreamWriter.toWritable()` is made of it. And what the adapters of writers share. */
+/**
+ * `writableOf()`: adapts a writer to a Writable of `node:stream`. Implements `StreamWriter.toWritable()`. Also contains the code that
+ * the adapters of writers share.
+ */
 import { Writable, type WritableOptions } from "node:stream";
 import { asError } from "../base/thrown.js";
 import type { WritingEnd } from "./ends.js";
 import { type NodeStreamOptions, nodeStreamOptions } from "./readable.js";
 
-/** Node's callback of a step of a stream. */
+/** Node's callback of a stream operation. */
 type Done = (error?: Error | null) => void;
 
-/** A chunk as `writev()` of a Writable gets it. */
+/** A chunk as passed to `writev()` of a Writable. */
 interface WrittenChunk {
   readonly chunk: Buffer;
 }
 
 /**
- * Sends chunks, and is done when the system has them. `drain()` would be done earlier; but then whoever writes may use the memory again, and the
- * writer does not copy.
+ * Sends chunks and calls `done` when the system has accepted them. `drain()` would return earlier; but after `done` the producer may
+ * reuse the memory, which the writer does not copy.
  */
 function sendChunks(writer: WritingEnd, chunks: readonly WrittenChunk[], done: Done): void {
   settle(async () => {
@@ -23,7 +26,7 @@ function sendChunks(writer: WritingEnd, chunks: readonly WrittenChunk[], done: D
   }, done);
 }
 
-/** Tells `done` what came of it. */
+/** Calls `done` with the outcome of `act`. */
 function settle(act: () => Promise<void>, done: Done): void {
   act().then(
     () => done(),
@@ -31,7 +34,7 @@ function settle(act: () => Promise<void>, done: Done): void {
   );
 }
 
-/** Ends the writing side, when all is sent. Over TLS, where a side cannot be ended alone, that is the end of the connection. */
+/** Ends the writing side after sending everything. Over TLS, which has no half-close, closes the connection. */
 export async function endWriting(writer: WritingEnd): Promise<void> {
   if (!writer.isClosing() && writer.canWriteEof()) {
     await writer.flush();
@@ -42,7 +45,7 @@ export async function endWriting(writer: WritingEnd): Promise<void> {
   await writer.waitClosed();
 }
 
-/** The methods of a Writable or a Duplex that write. */
+/** Returns the writing methods of a Writable or a Duplex. */
 export function writingMethods(writer: WritingEnd): Required<Pick<WritableOptions, "write" | "writev" | "final">> {
   return {
     write(chunk: Buffer, _encoding, done) {
@@ -57,7 +60,7 @@ export function writingMethods(writer: WritingEnd): Required<Pick<WritableOption
   };
 }
 
-/** An error to abort with; what was thrown may be anything. */
+/** Converts any thrown value to an error for `abort()`; `undefined` if there is none. */
 export function abortReason(reason: unknown): Error | undefined {
   return reason === undefined || reason === null ? undefined : asError(reason, "aborted with");
 }

@@ -1,8 +1,8 @@
-/** A protocol to start from. */
+/** `BaseProtocol`: a base class for protocols. */
 import type { Protocol, Transport } from "./connection.js";
 
 /**
- * A protocol that does nothing: extend it and override what you need.
+ * A protocol whose methods do nothing. Extend it and override what you need.
  *
  * @example
  * ```ts

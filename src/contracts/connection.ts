@@ -1,140 +1,151 @@
 /**
- * The two halves of asyncio's split between moving bytes and understanding them: a transport moves them, a protocol hears of it. In one file, since
- * each names the other.
+ * The two halves of an asyncio connection: a transport moves bytes, and a protocol receives its events. They share a file because each
+ * refers to the other.
  */
 import type { WaitEnd } from "../base/waiting.js";
 import type { ExtraInfo } from "./extra-info.js";
 import type { SSLClient, SSLServer } from "./tls.js";
 
-/** What can be written: bytes, or text that is sent as UTF-8. */
+/** Data that can be written: bytes, or text that is sent as UTF-8. */
 export type WriteData = Uint8Array | string;
 
 /** The water marks of a write buffer, in bytes. */
 export interface WriteBufferLimits {
-  /** Above this the protocol's `pauseWriting()` is called. */
+  /** When the buffer rises above this, the protocol's `pauseWriting()` is called. */
   readonly high?: number;
-  /** At this or below the protocol's `resumeWriting()` is called. */
+  /** When the buffer falls to this or below, the protocol's `resumeWriting()` is called. */
   readonly low?: number;
 }
 
-/** A connection, as its protocol sees it. Python's `asyncio.Transport`. No method waits. */
+/** The sending side and the control of a connection. Python's `asyncio.Transport`. No method waits. */
 export interface Transport {
   /**
-   * Sends bytes, in order, without waiting: what the system does not take at once is buffered. The bytes must not be changed until they are
-   * sent. After the connection is closed or lost, does nothing.
+   * Sends bytes in order, without waiting. Bytes that the system does not accept at once are buffered; do not change them before they
+   * are sent. Does nothing after the connection is closed or lost.
    *
    * @throws TypeError if `data` is neither bytes nor text
    * @throws InvalidStateError after `writeEof()`
    */
   write(data: WriteData): void;
-  /** Sends several pieces, as if they were joined. */
+  /** Sends several pieces as if they were joined. */
   writelines(list: Iterable<WriteData>): void;
-  /** Ends our side of the connection once the buffer is sent; the peer's side stays open. */
+  /** Ends the writing side after the buffered data (half-close). The peer's side stays open. */
   writeEof(): void;
-  /** Whether `writeEof()` is possible. */
+  /** Returns whether `writeEof()` is possible. */
   canWriteEof(): boolean;
-  /** Closes the connection: what is buffered is sent first, nothing more is received. */
+  /** Closes the connection after sending the buffered data. Nothing more is received. */
   close(): void;
-  /** Closes the connection at once; what is buffered is dropped. The protocol hears of `reason`, an `Error`, if one is given, as what ended it. */
+  /** Closes the connection at once and drops the buffered data. `reason`, if given, is the error that `connectionLost()` receives. */
   abort(reason?: Error): void;
-  /** Whether the connection is closed or closing. */
+  /** Returns whether the connection is closed or closing. */
   isClosing(): boolean;
   /** Stops `dataReceived()` until `resumeReading()`. */
   pauseReading(): void;
-  /** Goes on after `pauseReading()`. */
+  /** Resumes calling `dataReceived()` after `pauseReading()`. */
   resumeReading(): void;
-  /** Whether data is being received: neither paused nor closing. */
+  /** Returns whether data is being received: the transport is neither paused nor closing. */
   isReading(): boolean;
   /**
    * Sets the water marks, in bytes. A missing `low` is a quarter of `high`; a missing `high` is four times `low`.
    *
-   * @throws RangeError if `low` is greater than `high`, or one is negative
+   * @throws RangeError if `low` is greater than `high`, or either is negative
    */
   setWriteBufferLimits(limits?: WriteBufferLimits): void;
-  /** The water marks in bytes: `[low, high]`, in Python's order. */
+  /** Returns the water marks in bytes, in Python's order: `[low, high]`. */
   getWriteBufferLimits(): [low: number, high: number];
-  /** Bytes written that the system has not taken yet. */
+  /** Returns the number of bytes written that the system has not accepted yet. */
   getWriteBufferSize(): number;
-  /** What is known of the connection; `defaultValue` (`null`) for what is not. */
+  /** Returns a fact about the connection; `null` if it is not known. */
   getExtraInfo<Key extends keyof ExtraInfo>(name: Key): ExtraInfo[Key] | null;
-  /** The same, with another value than `null` for what is not known. */
+  /** Returns a fact about the connection; `defaultValue` if it is not known. */
   getExtraInfo<Key extends keyof ExtraInfo, Default>(name: Key, defaultValue: Default): ExtraInfo[Key] | Default;
-  /** The same, for a key that a transport of your own may have. */
+  /** Returns a fact about the connection for a key that only a custom transport has. */
   getExtraInfo(name: string, defaultValue?: unknown): unknown;
   /**
-   * Gives the connection to another protocol, from the next event on. `connectionMade` is not called again.
+   * Replaces the protocol, from the next event on. `connectionMade()` is not called again.
    *
-   * @throws TypeError `ERR_INVALID_ARG_TYPE` if it has no `dataReceived()`. CPython: takes anything, and fails when something is received.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` if `protocol` has no `dataReceived()`. CPython: accepts any value and fails when data is
+   *   received.
    */
   setProtocol(protocol: Protocol): void;
-  /** The current protocol. */
+  /** Returns the current protocol. */
   getProtocol(): Protocol;
   /**
-   * Waits until the system has taken everything; rejects if the connection is lost before. `StreamWriter.flush()` is the way to call it.
+   * Waits until the system has accepted everything. Rejects if the connection is lost before. Called by `StreamWriter.flush()`.
    *
    * @internal
    */
   flushed?(signal: WaitEnd | undefined): Promise<void>;
   /**
-   * Changes over to TLS: `StreamWriter.startTls()` is the way to call it. This transport has no connection afterwards; the new one has.
+   * Upgrades the connection to TLS and moves it to a new transport; this one has no connection afterwards. Called by
+   * `StreamWriter.startTls()`.
    *
    * @internal
    */
   startTls?(upgrade: TlsUpgrade): Promise<Transport>;
 }
 
-/** What a transport needs to change over to TLS. */
+/** A transport's parameters for an upgrade to TLS. */
 export interface TlsUpgrade {
-  /** What to speak, and in which role. All checked. */
+  /** The role of this end. All fields have been checked. */
   readonly role: "client" | "server";
   readonly ssl: SSLClient | SSLServer;
-  /** Whose certificate a client expects; `""`: anybody's; `undefined`: that of the host it is connected to. */
+  /** The name that a client expects in the certificate. `""` accepts any name; `undefined` means the host it is connected to. */
   readonly serverHostname: string | undefined;
   readonly sslHandshakeTimeout: number;
   readonly sslShutdownTimeout: number;
-  /** Gives up the bytes that were received but not read: they are the beginning of the handshake. Called once, when reading has stopped. */
+  /**
+   * Removes and returns the bytes received but not read: they are the beginning of the handshake. Called once, when reading has
+   * stopped.
+   */
   readonly takeReadAhead: () => Buffer;
-  /** Told of the new transport before anything is received on it. */
+  /** Called with the new transport before it receives anything. */
   readonly onSecured: (transport: Transport) => void;
 }
 
 /**
  * The receiver of a connection's events. Python's `asyncio.Protocol`.
  *
- * The order is always: `connectionMade`, then any number of `dataReceived`, then at most one `eofReceived`, then `connectionLost`. A method that
- * throws ends the connection with what it threw.
+ * The order of events is always: `connectionMade`, any number of `dataReceived`, at most one `eofReceived`, `connectionLost`. If a
+ * method throws, the connection ends with that error.
  */
 export interface Protocol {
-  /** The connection stands. Called once, before any other method. */
+  /** Called once when the connection is made, before any other method. */
   connectionMade(transport: Transport): void;
-  /** Bytes came in; never empty. The protocol may keep them: they never change, and their memory is its own. */
+  /** Called when data is received; `data` is never empty. The protocol owns the memory and may keep it: it never changes. */
   dataReceived(data: Buffer): void;
-  /** The peer has ended its side. Return `true` to keep ours open; otherwise the transport closes itself. */
+  /** Called when the peer has ended its side (EOF). Return `true` to keep this side open; otherwise the transport closes itself. */
   eofReceived(): boolean | void;
-  /** The connection is over: with the error that ended it, or `null` after an orderly end, a `close()` or an `abort()`. Called once. */
+  /**
+   * Called once when the connection has ended. `error` is what ended it; `null` after an orderly end, a `close()` or an `abort()`
+   * without reason.
+   */
   connectionLost(error: Error | null): void;
-  /** The transport's write buffer has risen above its high-water mark. */
+  /** Called when the transport's write buffer rises above its high-water mark. */
   pauseWriting(): void;
-  /** The transport's write buffer has fallen to its low-water mark. */
+  /** Called when the transport's write buffer falls to its low-water mark or below. */
   resumeWriting(): void;
   /**
-   * Where the next bytes should be read to, by a transport that can; asked after `dataReceived()`. They come to `dataReceived()` as the beginning of
-   * that memory. Python's `BufferedProtocol.get_buffer()`. The name is one that no protocol of a program has by chance: the system reads into what
-   * it returns.
+   * Returns the memory that the next bytes should be read into, if the transport supports it. Called after `dataReceived()`; the next
+   * `dataReceived()` gets the beginning of that memory. Python's `BufferedProtocol.get_buffer()`. The system reads into the returned
+   * memory, so the method's name is one that no program's protocol has by accident.
    *
    * @internal
    */
   "asyncio-streams:nextMemory"?(): Buffer | null;
   /**
-   * Nothing can be sent any more, because of an error; `connectionLost()` will follow, perhaps much later. Called as soon as that is known, which may
-   * be within a call that writes.
+   * Called when an error makes sending impossible. `connectionLost()` follows, possibly much later (`muchLater`). The call may come
+   * from within a call that writes.
    *
    * @internal
    */
   "asyncio-streams:writingFailed"?(error: Error, muchLater: boolean): void;
-  /** The server is shutting down: finish what is at hand. Protocols without it are cut off at the end of the grace period. */
+  /**
+   * Called when the server shuts down: the protocol should finish its current work. Protocols without this method are aborted at the
+   * end of the grace period.
+   */
   shutdownRequested?(): void;
 }
 
-/** Makes the protocol of a new connection. */
+/** Creates the protocol of a new connection. */
 export type ProtocolFactory<P extends Protocol = Protocol> = () => P;

@@ -1,18 +1,19 @@
-/** TLS as the public calls take it. */
+/** The TLS arguments of the public calls. */
 import type tls from "node:tls";
 
-/**
- * TLS for a client: `true` for the platform's trust store with verification on, a `SecureContext`, or Node's `tls.ConnectionOptions`.
- */
+/** TLS for a client: `true` (verify against the platform's trust store), a `SecureContext`, or Node's `tls.ConnectionOptions`. */
 export type SSLClient = true | tls.SecureContext | tls.ConnectionOptions;
 
 /** TLS for a server: a `SecureContext` with certificate and key, or Node's `tls.TlsOptions`. */
 export type SSLServer = tls.SecureContext | tls.TlsOptions;
 
-/** How long the two ends of TLS may take. Milliseconds. */
+/** Time limits of the TLS handshake and shutdown, in milliseconds. */
 export interface TlsTimeouts {
-  /** For the handshake; after it the connection is cut. Default 60,000 ms. */
+  /** The limit of the handshake, after which the connection is aborted. Default 60,000 ms. */
   readonly sslHandshakeTimeout?: number | undefined;
-  /** For the exchange of close_notify in `close()`, with what is still to be sent before it; after it the connection is cut. Default 30,000 ms. */
+  /**
+   * The limit of `close()`, including sending the buffered data and the exchange of close_notify, after which the connection is
+   * aborted. Default 30,000 ms.
+   */
   readonly sslShutdownTimeout?: number | undefined;
 }

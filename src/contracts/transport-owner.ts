@@ -1,18 +1,18 @@
-/** What a transport tells the server it belongs to. */
+/** `TransportOwner`: the interface through which a transport reports to its server. */
 import type { Transport } from "./connection.js";
 
-/** How much a connection has carried, before encryption: what the program has received and what it has handed to the socket. */
+/** The byte counts of a connection, before encryption. */
 export interface ByteCounts {
-  /** Bytes received. */
+  /** Bytes received by the program. */
   readonly bytesRead: number;
-  /** Bytes handed to the socket. */
+  /** Bytes that the program has handed to the socket. */
   readonly bytesWritten: number;
 }
 
-/** Keeps account of its transports. Python's `Server._attach` and `Server._detach`. */
+/** Keeps track of its transports. Python's `Server._attach` and `Server._detach`. */
 export interface TransportOwner {
-  /** The connection stands. */
+  /** Called when the connection is made. */
   attach(transport: Transport & ByteCounts): void;
-  /** The connection is gone. */
+  /** Called when the connection has ended. */
   detach(transport: Transport & ByteCounts): void;
 }

@@ -1,4 +1,4 @@
-/** Frames whose size stands in front of them: the attempt that length prefixes and netstrings share. */
+/** The attempt of frames with a size header, shared by length prefixes and netstrings. */
 import type { ByteQueue } from "../base/byte-queue.js";
 import { IncompleteReadError } from "../base/errors.js";
 import type { Attempt, Incoming } from "../streams/incoming.js";
@@ -7,19 +7,19 @@ import { FrameTooLargeError, InvalidFrameError } from "./frame-errors.js";
 
 /** The header of a frame. */
 export interface FrameHeader {
-  /** Bytes of the header itself. */
+  /** The size of the header in bytes. */
   readonly headerSize: number;
-  /** Bytes of the body that it announces; rounded where a number cannot hold them. */
+  /** The size of the announced body in bytes; rounded if it exceeds the safe integers. */
   readonly bodySize: number;
 }
 
-/** Looks at the header at the front of the queue; `undefined` if it is not whole yet. Throws `InvalidFrameError`. */
+/** Parses the header at the front of the queue. Returns `undefined` if it is incomplete. Throws `InvalidFrameError`. */
 export type HeaderParser = (queue: ByteQueue) => FrameHeader | undefined;
 
 /**
- * Takes a frame: header, body, and a trailer that has to be there.
+ * Takes a frame: header, body, and a required trailer.
  *
- * The header is looked at anew in each attempt. It is a few bytes, and they may have changed: `unread()` may put others in front.
+ * Each attempt parses the header again. It has only a few bytes, and they may have changed: `unread()` may have put others in front.
  */
 export function countedAttempt(
   incoming: Incoming,

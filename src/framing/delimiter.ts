@@ -8,7 +8,7 @@ import type { StreamWriter } from "../streams/writer.js";
 import { checkMaxFrameSize, checkWriter, type FrameCodec, type FrameOptions, frameBytes, readInOneAttempt, tooLarge } from "./codec.js";
 import { FrameTooLargeError } from "./frame-errors.js";
 
-/** Takes a frame through its delimiter, and gives it without. */
+/** Takes a frame and its delimiter, and returns the frame without it. */
 export function delimitedAttempt(incoming: Incoming, delimiter: Uint8Array, maximum: number): Attempt<Buffer | null> {
   const takeMessage = messageAttempt(incoming, [delimiter], { limit: maximum, keepSeparator: false });
   return () => {
@@ -24,12 +24,13 @@ export function delimitedAttempt(incoming: Incoming, delimiter: Uint8Array, maxi
 }
 
 /**
- * Frames that end in a delimiter, which cannot be in them.
+ * Makes a codec for frames that end in a delimiter, which they must not contain.
  *
- * @param delimiter bytes or text, at least one byte; as with `readuntil()`
- * @param options `maxFrameSize`: the most bytes of a frame without its delimiter, default 16 MiB; the reader's limit does not apply
- * @returns a codec that reads `Buffer`s without the delimiter, and writes bytes or text. `writeFrame()` throws a `TypeError` for a frame that holds the
- *   delimiter, or whose end would make one with it.
+ * @param delimiter bytes or text, at least one byte
+ * @param options `maxFrameSize`: the maximum size of a frame in bytes, without its delimiter, default 16 MiB; the reader's limit does
+ *   not apply
+ * @returns a codec that reads `Buffer`s without the delimiter, and writes bytes or text. `writeFrame()` throws a `TypeError` for a
+ *   frame that contains the delimiter, or whose end would form one together with it.
  * @throws TypeError if `delimiter` is empty, or neither bytes nor text
  * @throws RangeError `ERR_OUT_OF_RANGE` if `maxFrameSize` is not a positive integer
  *
@@ -41,7 +42,8 @@ export function delimitedAttempt(incoming: Incoming, delimiter: Uint8Array, maxi
  * ```
  */
 export function delimited(delimiter: Data, options?: FrameOptions): FrameCodec<Buffer, Data> {
-  const ownDelimiter = Buffer.from(toBytes("delimiter", delimiter)); // a codec lives long, and the caller's bytes may change
+  // a copy, because the caller's bytes may change while the codec is in use
+  const ownDelimiter = Buffer.from(toBytes("delimiter", delimiter));
   if (ownDelimiter.length === 0) throw invalidValue("delimiter must be at least one byte, not empty");
   const maximum = checkMaxFrameSize(options);
   return {
@@ -57,7 +59,7 @@ export function delimited(delimiter: Data, options?: FrameOptions): FrameCodec<B
   };
 }
 
-/** Whether the first delimiter that the peer finds is another than the one we put at the end. */
+/** Whether the peer would find a delimiter before the one written at the end of the frame. */
 function wouldEndEarly(body: Uint8Array, delimiter: Buffer): boolean {
   if (asBuffer(body).includes(delimiter)) return true;
   const seam = body.subarray(Math.max(0, body.length - delimiter.length + 1));

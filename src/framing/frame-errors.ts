@@ -1,9 +1,10 @@
-/** The two errors of framing: a frame that is larger than it may be, and one that is broken. */
+/** The errors of framing: a frame that is too large, and an invalid frame. */
 
 /**
- * A frame is larger than the codec's maximum. Thrown when its size is known and before memory is taken for it.
+ * A frame is larger than the codec's maximum. Thrown when its size is known, before memory is allocated for it.
  *
- * Nothing of the frame is consumed, so that the same call gives the same error again. Close the connection, unless you know how to get past it.
+ * Nothing of the frame is consumed, so the next read throws the same error again. Close the connection, unless the program can skip the
+ * frame.
  *
  * @example
  * ```ts
@@ -23,18 +24,19 @@ export class FrameTooLargeError extends Error {
   /** Always `"ERR_FRAME_TOO_LARGE"`. */
   readonly code = "ERR_FRAME_TOO_LARGE";
   /**
-   * Bytes of the frame: what was announced, as near as a number can hold it; where a delimiter was looked for, what was seen before it was given up.
+   * The size of the frame in bytes. With a length, the announced size, rounded if it exceeds the safe integers. With a delimiter, the
+   * number of bytes searched before giving up.
    */
   readonly size: number;
-  /** The most bytes that a frame may have. */
+  /** The maximum size of a frame in bytes. */
   readonly maximum: number;
 
   /**
-   * Makes one.
+   * Makes the error.
    *
-   * @param message what was too large
-   * @param size bytes of the frame
-   * @param maximum the most bytes that a frame may have
+   * @param message describes the frame that is too large
+   * @param size the size of the frame in bytes
+   * @param maximum the maximum size of a frame in bytes
    * @param options `cause`, as for every `Error`
    */
   constructor(message: string, size: number, maximum: number, options?: ErrorOptions) {
@@ -46,15 +48,15 @@ export class FrameTooLargeError extends Error {
 
 /** Options of an `InvalidFrameError`. */
 export interface InvalidFrameErrorOptions extends ErrorOptions {
-  /** The line that is broken, from 1. */
+  /** The number of the invalid line, from 1. */
   readonly line?: number | undefined;
 }
 
 /**
- * What came is not a frame of the codec: a length in a form that is not allowed, a line that is no JSON.
+ * The received data is not a frame of the codec, for example a length in a form that is not allowed, or a line that is not JSON.
  *
- * A broken line of NDJSON has been consumed, and the next read gives the next line. The other codecs consume nothing, because nobody can tell where the next
- * frame begins: close the connection.
+ * An invalid line of NDJSON is consumed, and the next read returns the next line. The other codecs consume nothing, because the
+ * beginning of the next frame is unknown: close the connection.
  */
 export class InvalidFrameError extends Error {
   static {
@@ -63,16 +65,16 @@ export class InvalidFrameError extends Error {
 
   /** Always `"ERR_INVALID_FRAME"`. */
   readonly code = "ERR_INVALID_FRAME";
-  /** Where the frame begins: how many bytes had been read from the reader before it. */
+  /** The position of the frame: the number of bytes read from the reader before it. */
   readonly offset: number;
-  /** NDJSON: the line, from 1, counted from where the codec was first used on the reader. `null` for other codecs. */
+  /** NDJSON: the number of the line, from 1, counted from the codec's first use on the reader. `null` for other codecs. */
   readonly line: number | null;
 
   /**
-   * Makes one.
+   * Makes the error.
    *
-   * @param message what is broken
-   * @param offset bytes that were read before the frame
+   * @param message describes what is invalid
+   * @param offset the number of bytes read before the frame
    * @param options `line` of NDJSON; `cause`, as for every `Error`
    */
   constructor(message: string, offset: number, options?: InvalidFrameErrorOptions) {

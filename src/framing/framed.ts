@@ -1,4 +1,4 @@
-/** `frames()` and `Framed`: a codec together with the streams it is used on. */
+/** `frames()` and `Framed`: combine a codec with streams. */
 import { checkOptions, invalidType, type SignalOptions } from "../base/arguments.js";
 import { leave } from "../streams/iteration.js";
 import type { StreamReader } from "../streams/reader.js";
@@ -6,14 +6,15 @@ import type { StreamWriter } from "../streams/writer.js";
 import { checkReader, checkWriter, type FrameCodec } from "./codec.js";
 
 /**
- * Iterates over the frames, until the stream ends between two of them. Leaving the loop takes nothing with it: the reader goes on behind the last frame.
+ * Iterates over the frames until the stream ends between two of them. Leaving the loop consumes nothing more: the reader continues
+ * after the last frame.
  *
  * **If aborted**, the iteration throws the signal's reason, and nothing is consumed.
  *
- * @param reader where to read
- * @param codec how to read
+ * @param reader the reader to read from
+ * @param codec the codec to read with
  * @param options `signal` for the whole iteration
- * @throws what `readFrame()` of the codec throws
+ * @throws the errors of the codec's `readFrame()`
  *
  * @example
  * ```ts
@@ -41,10 +42,10 @@ export function frames<Read>(
 }
 
 /**
- * A connection that speaks in frames: a reader, a writer, and the codec for both.
+ * A connection of frames: a reader, a writer, and the codec for both.
  *
- * @typeParam Read what is read
- * @typeParam Write what is written
+ * @typeParam Read the type of the frames to read
+ * @typeParam Write the type of the frames to write
  *
  * @example
  * ```ts
@@ -56,20 +57,20 @@ export function frames<Read>(
  * ```
  */
 export class Framed<Read, Write = Read> implements AsyncIterable<Read> {
-  /** Where frames are read. */
+  /** The reader of the frames. */
   readonly reader: StreamReader;
-  /** Where frames are written. */
+  /** The writer of the frames. */
   readonly writer: StreamWriter;
-  /** How. */
+  /** The codec of the frames. */
   readonly codec: FrameCodec<Read, Write>;
 
   /**
-   * Puts them together.
+   * Combines a reader, a writer and a codec.
    *
-   * @param reader where to read
-   * @param writer where to write
-   * @param codec how
-   * @throws TypeError if `reader` or `writer` is something else, or `codec` has not the two methods of a codec
+   * @param reader the reader to read from
+   * @param writer the writer to write to
+   * @param codec the codec for both
+   * @throws TypeError if `reader` is not a `StreamReader`, `writer` not a `StreamWriter`, or `codec` lacks a method of a codec
    */
   constructor(reader: StreamReader, writer: StreamWriter, codec: FrameCodec<Read, Write>) {
     checkReader(reader);
@@ -88,23 +89,23 @@ export class Framed<Read, Write = Read> implements AsyncIterable<Read> {
    *
    * @param options `signal` ends the wait
    * @returns the frame; `null` at the end of the stream
-   * @throws what `readFrame()` of the codec throws
+   * @throws the errors of the codec's `readFrame()`
    */
   readFrame(options?: SignalOptions): Promise<Read | null> {
     return this.codec.readFrame(this.reader, options);
   }
 
   /**
-   * Writes a frame, without waiting; follow it with `drain()` wherever much may be written.
+   * Writes a frame, without waiting. Call `await drain()` after it wherever much may be written.
    *
-   * @throws what `writeFrame()` of the codec throws
+   * @throws the errors of the codec's `writeFrame()`
    */
   writeFrame(frame: Write): void {
     this.codec.writeFrame(this.writer, frame);
   }
 
   /**
-   * Waits while too much is buffered: `StreamWriter.drain()`.
+   * Waits until the write buffer has room, like `StreamWriter.drain()`.
    *
    * **If aborted**, only the wait ends.
    *
@@ -114,7 +115,7 @@ export class Framed<Read, Write = Read> implements AsyncIterable<Read> {
     return this.writer.drain(options);
   }
 
-  /** Iterates over the frames, until the stream ends between two of them. Leaving the loop takes nothing with it. */
+  /** Iterates over the frames until the stream ends between two of them. Leaving the loop consumes nothing more. */
   [Symbol.asyncIterator](): AsyncIterableIterator<Read, undefined> {
     return frames(this.reader, this.codec);
   }

@@ -1,5 +1,5 @@
 /**
- * Messages on streams: frames with their length in front, NDJSON, delimiters, netstrings, and codecs of your own.
+ * Messages on streams: length-prefixed frames, NDJSON, delimiters, netstrings, and custom codecs.
  *
  * @module asyncio-streams/framing
  */

@@ -1,4 +1,4 @@
-/** `lengthPrefixed()`: frames with their length in front, as 1, 2, 4 or 8 bytes or as a varint. */
+/** `lengthPrefixed()`: frames with a length prefix of 1, 2, 4 or 8 bytes or a varint. */
 import { type Data, invalidValue, type SignalOptions, show } from "../base/arguments.js";
 import type { ByteQueue } from "../base/byte-queue.js";
 import type { StreamReader } from "../streams/reader.js";
@@ -9,9 +9,12 @@ import { InvalidFrameError } from "./frame-errors.js";
 
 /** Options of `lengthPrefixed()`. */
 export interface LengthPrefixedOptions extends FrameOptions {
-  /** Bytes of the length; `"varint"`: as many as it needs, 7 bits in each, the lowest first, as in Protocol Buffers. Default 4. */
+  /**
+   * The number of bytes of the length. `"varint"` uses as many as necessary, with 7 bits in each, lowest first, as in Protocol Buffers.
+   * Default 4.
+   */
   readonly prefix?: 1 | 2 | 4 | 8 | "varint" | undefined;
-  /** Which byte of the length comes first, the most (`"big"`) or the least significant. Default `"big"`, as in most protocols. */
+  /** The byte order of the length: most significant byte first (`"big"`) or last (`"little"`). Default `"big"`, as in most protocols. */
   readonly endian?: "big" | "little" | undefined;
 }
 
@@ -21,19 +24,20 @@ const NOTHING = new Uint8Array(0);
 /** Protocol Buffers: 64 bits, 7 in each byte. */
 const MAX_VARINT_BYTES = 10;
 
-/** Where headers are looked at; nobody waits while one lies here. */
+/** Scratch buffer for parsing headers; never held across an await. */
 const scratch = Buffer.alloc(MAX_VARINT_BYTES);
 
 /**
- * Frames with their length in front.
+ * Makes a codec for frames with a length prefix.
  *
- * The length does not count itself. A varint has to be as short as it can be. An 8-byte length of 2 ** 53 or more is refused like any other that is over the maximum.
+ * The length does not include the prefix itself. A varint must have its shortest form. An 8-byte length of 2 ** 53 or more is refused
+ * like any other length over the maximum.
  *
- * @param options `prefix`: 1, 2, 4 (the default), 8 or `"varint"`; `endian`: `"big"` (the default) or `"little"`; `maxFrameSize`: the most bytes of a frame,
- *   default 16 MiB, and never more than the prefix can tell
- * @returns a codec that reads `Buffer`s, and writes bytes or text. What it reads may share memory with the chunk it came in, up to 64 KiB: copy small frames you
- *   keep for long.
- * @throws TypeError if `prefix` or `endian` is none of these, or `endian` is given for a varint
+ * @param options `prefix`: 1, 2, 4 (the default), 8 or `"varint"`; `endian`: `"big"` (the default) or `"little"`; `maxFrameSize`: the
+ *   maximum size of a frame in bytes, default 16 MiB, and never more than the prefix can express
+ * @returns a codec that reads `Buffer`s, and writes bytes or text. A frame may share memory with the received chunk (up to 64 KiB):
+ *   copy small frames that you keep for long.
+ * @throws TypeError if `prefix` or `endian` has another value, or `endian` is given for a varint
  * @throws RangeError `ERR_OUT_OF_RANGE` if `maxFrameSize` is not a positive integer
  *
  * @example
@@ -104,7 +108,7 @@ function parseVarint(queue: ByteQueue): FrameHeader | undefined {
   let bodySize = 0;
   for (let index = 0; index < count; index += 1) {
     const byte = scratch[index] as number;
-    bodySize += (byte & 0x7f) * 2 ** (7 * index); // no shifts: they end at 32 bits
+    bodySize += (byte & 0x7f) * 2 ** (7 * index); // no shifts, because they are limited to 32 bits
     if (byte >= 0x80) continue;
     if (byte === 0 && index > 0) throw invalidVarint(queue, "is not as short as it can be");
     return { headerSize: index + 1, bodySize };

@@ -1,4 +1,4 @@
-/** `ndjson()`: a JSON value on each line. See https://github.com/ndjson/ndjson-spec. */
+/** `ndjson()`: one JSON value on each line. See https://github.com/ndjson/ndjson-spec. */
 
 import { invalidType, invalidValue, type SignalOptions } from "../base/arguments.js";
 import { NEWLINE } from "../base/memory.js";
@@ -9,23 +9,24 @@ import { checkMaxFrameSize, checkWriter, type FrameCodec, type FrameOptions, fra
 import { delimitedAttempt } from "./delimiter.js";
 import { InvalidFrameError } from "./frame-errors.js";
 
-/** Bytes that are not UTF-8 are an error, and no silent U+FFFD. */
+/** Throws for bytes that are not UTF-8, instead of replacing them with U+FFFD. */
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** Lines that were read from a reader, for the errors. */
+/** The number of lines read from a reader, for errors. */
 interface LineCount {
   lines: number;
 }
 
 /**
- * Newline-delimited JSON: a value on each line.
+ * Makes a codec for newline-delimited JSON: one value on each line.
  *
- * A line that is no JSON, or no UTF-8, is consumed and gives an `InvalidFrameError` with its `line`, its `offset` and the parser's error as `cause`; the next
- * read gives the next line. Blank lines are passed over. A last line without its newline may have been cut off, and gives an `IncompleteReadError`
- * (`partial` has it). The value `null` is refused both ways, because `readFrame()` could not tell it from the end: wrap it in an object or an array.
+ * A line that is not JSON or not UTF-8 is consumed and throws an `InvalidFrameError` with its `line`, its `offset` and the parser's
+ * error as `cause`; the next read returns the next line. Blank lines are skipped. A last line without a newline may be incomplete, and
+ * throws an `IncompleteReadError` with the line as `partial`. The value `null` is refused in both directions, because `readFrame()`
+ * returns `null` at the end of the stream: wrap it in an object or an array.
  *
- * @typeParam T what the values are taken for; nothing checks that they are
- * @param options `maxFrameSize`: the most bytes of a line, default 16 MiB; the reader's limit does not apply
+ * @typeParam T the type of the values; it is not checked
+ * @param options `maxFrameSize`: the maximum size of a line in bytes, default 16 MiB; the reader's limit does not apply
  * @throws RangeError `ERR_OUT_OF_RANGE` if `maxFrameSize` is not a positive integer
  *
  * @example
@@ -59,18 +60,18 @@ export function ndjson<T = unknown>(options?: FrameOptions): FrameCodec<T> {
   };
 }
 
-/** `undefined` for what is not a value at all. */
+/** Returns a value as JSON; `undefined` if JSON has no form for it. */
 function jsonOf(frame: unknown): string | undefined {
   try {
     return JSON.stringify(frame);
   } catch (error) {
-    const bigint = findBigint(frame); // a toJSON() that throws does so again
+    const bigint = findBigint(frame); // rethrows if a toJSON() throws
     if (bigint !== null) throw invalidType(bigint.place, "a value that JSON has", bigint.value);
     throw Object.assign(invalidValue(`frame cannot be written as JSON: ${(error as Error).message}`), { cause: error });
   }
 }
 
-/** The first number in a value that JSON has no form for, and its place, such as `frame.list[2]`. */
+/** Returns the first bigint in a value, for which JSON has no form, and its place, such as `frame["list"][2]`. */
 function findBigint(frame: unknown): { readonly place: string; readonly value: bigint } | null {
   let found: { place: string; value: bigint } | null = null;
   const places = new Map<unknown, string>();
@@ -78,7 +79,7 @@ function findBigint(frame: unknown): { readonly place: string; readonly value: b
     const holder = places.get(this);
     const place = holder === undefined ? "frame" : `${holder}[${Array.isArray(this) ? key : JSON.stringify(key)}]`;
     if (typeof value === "bigint") found ??= { place, value };
-    if (typeof value !== "object" || value === null || places.has(value)) return null; // once is enough, also of what contains itself
+    if (typeof value !== "object" || value === null || places.has(value)) return null; // visits each object once, which also ends cycles
     places.set(value, place);
     return value;
   });
@@ -99,7 +100,7 @@ function valueAttempt<T>(incoming: Incoming, maximum: number, count: LineCount):
   };
 }
 
-/** The value on a line; `undefined` if the line is blank. */
+/** Returns the value of a line; `undefined` if the line is blank. */
 function parseLine(bytes: Uint8Array, offset: number, line: number): unknown {
   let value: unknown;
   try {

@@ -1,4 +1,4 @@
-/** `netstring()`: frames as `5:hello,`. See https://cr.yp.to/proto/netstrings.txt. */
+/** `netstring()`: frames in the form `5:hello,`. See https://cr.yp.to/proto/netstrings.txt. */
 
 import type { Data, SignalOptions } from "../base/arguments.js";
 import type { ByteQueue } from "../base/byte-queue.js";
@@ -9,22 +9,22 @@ import { checkMaxFrameSize, checkWriter, type FrameCodec, type FrameOptions, fra
 import { countedAttempt, type FrameHeader } from "./counted.js";
 import { InvalidFrameError } from "./frame-errors.js";
 
-/** A length of this many digits is over 2 ** 53, whatever they are: there is no need to wait for its end. */
+/** A length with this many digits exceeds 2 ** 53, so it is refused without waiting for its end. */
 const TOO_MANY_DIGITS = 17;
 
 const ZERO = 0x30;
 const COLON = 0x3a;
 const COMMA: Uint8Array = constant(",");
 
-/** Where headers are looked at; nobody waits while one lies here. */
+/** Scratch buffer for parsing headers; never held across an await. */
 const scratch = Buffer.alloc(TOO_MANY_DIGITS);
 
 /**
- * Netstrings: the length in decimal, a colon, the bytes, a comma.
+ * Makes a codec for netstrings: the length in decimal, a colon, the bytes, a comma.
  *
- * A length with leading zeros is refused, as the specification wants it.
+ * A length with leading zeros is refused, as the specification requires.
  *
- * @param options `maxFrameSize`: the most bytes of a frame, default 16 MiB
+ * @param options `maxFrameSize`: the maximum size of a frame in bytes, default 16 MiB
  * @returns a codec that reads `Buffer`s, and writes bytes or text
  * @throws RangeError `ERR_OUT_OF_RANGE` if `maxFrameSize` is not a positive integer
  *

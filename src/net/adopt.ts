@@ -1,8 +1,8 @@
 /**
- * Sockets that were made elsewhere and are handed over by `sock`.
+ * Adopts sockets that were made elsewhere and are passed as `sock`.
  *
- * Promises: what comes back is connected, or listening, and of the family asked for. Ownership moves with the call, once: whatever fails, also
- * later, the socket is closed by whoever called us (`discardSock`), unless it is another call's.
+ * An adopted socket is connected or listening, and of the requested family. Ownership moves with the call, and only once: on any
+ * failure, now or later, the caller of this module closes the socket (`discardSock`), unless it belongs to another call.
  */
 import { closeSync } from "node:fs";
 import net from "node:net";
@@ -11,27 +11,30 @@ import { invalidType, invalidValue } from "../base/arguments.js";
 import { ignore } from "../base/thrown.js";
 import { type DescribedSocket, describeDescriptor, isSocket, socketIdentity } from "./descriptor.js";
 
-/** The family that a call is about. */
+/** The address family of a call. */
 export type Family = Exclude<DescribedSocket["family"], "unknown">;
 
 const FAMILY_NAME: Readonly<Record<Family, string>> = { unix: "a Unix", tcp: "a TCP" };
 
-/** What belongs to a connection or a server of ours. */
+/** The sockets and servers that already belong to a connection or a server of this library. */
 const owned = new WeakSet<object>();
 
-/** Their descriptors, each with which socket it was then: a number is used again, for another. Where the system does not tell, there are none. */
+/**
+ * Owned descriptors, each with the identity of its socket, because a closed descriptor's number is reused. Empty if the system does not
+ * report identities.
+ */
 const ownedDescriptors = new Map<number, string>();
 
-/** Notes that it belongs to one from now on. */
+/** Marks a socket, server or descriptor as owned. */
 export function own(sock: net.Socket | net.Server | number): void {
   if (typeof sock === "object") owned.add(sock);
-  // Not documented, but Node's only way from a socket to its number.
+  // Undocumented, but the only way in Node from a socket to its descriptor.
   const fd = typeof sock === "number" ? sock : (sock as { _handle?: { fd?: unknown } | null })._handle?.fd;
   const identity = typeof fd === "number" ? socketIdentity(fd) : null;
   if (identity !== null) ownedDescriptors.set(fd as number, identity);
 }
 
-/** Takes that back for a descriptor. */
+/** Removes a descriptor's mark as owned. */
 export function disown(fd: number | undefined): void {
   if (fd !== undefined) ownedDescriptors.delete(fd);
 }
@@ -54,7 +57,8 @@ export async function adoptConnection(sock: net.Socket | number, family: Family)
     if (described?.family === "unknown")
       throw invalidValue(`sock must be a connected Unix or TCP socket: file descriptor ${sock} is neither`);
     checkDescribed(described, family, "connected", `file descriptor ${sock}`);
-    // Bun: a socket made from a descriptor is closed at once; one "connected" to it is open at once, and says no more about that.
+    // Bun: a socket constructed from a descriptor is closed at once. A socket that "connects" to the descriptor is open at once,
+    // without a 'connect' event.
     const socket =
       process.versions["bun"] === undefined
         ? new net.Socket({ fd: sock, readable: true, writable: true, allowHalfOpen: true })
@@ -72,18 +76,18 @@ export async function adoptConnection(sock: net.Socket | number, family: Family)
   if (sock.readyState !== "open" && sock.readyState !== "writeOnly")
     throw invalidValue(`sock must be a connected socket: this one is ${sock.readyState}`);
   checkFamily(sock.remoteAddress === undefined ? "unix" : "tcp", family, "the socket");
-  // Node: ends our side with the peer's unless this is set; it may be changed until the peer's end has come.
+  // Node: ends the writing side at the peer's EOF unless this is set. It can be changed until that EOF has arrived.
   (sock as { allowHalfOpen: boolean }).allowHalfOpen = true;
   own(sock);
   return sock;
 }
 
-/** A listening server that was handed over. */
+/** An adopted listening server. */
 export interface AdoptedServer {
-  /** A descriptor is still to be listened on. */
+  /** A descriptor still needs `listen()`. */
   readonly sock: net.Server | number;
   readonly family: Family;
-  /** The name of a Unix socket, where it is known. */
+  /** The name of a Unix socket, if known. */
   readonly name: string;
 }
 
@@ -92,7 +96,7 @@ export function adoptServer(sock: net.Server | number, family: Family): AdoptedS
   if (typeof sock === "number") {
     checkNotOwned(sock);
     const described = describeDescriptor(sock);
-    // What cannot be told now is seen when it is listened on.
+    // An unknown family is checked after `listen()`.
     if (described?.family !== "unknown") checkDescribed(described, family, "listening", `file descriptor ${sock}`);
     return { sock, family, name: described?.name ?? "" };
   }
@@ -107,10 +111,13 @@ export function adoptServer(sock: net.Server | number, family: Family): AdoptedS
   return { sock, family, name: typeof address === "string" ? address : "" };
 }
 
-/** Node: a process whose standard streams are closed under it hangs or aborts when it ends. */
+/** Node: a process whose standard streams have been closed hangs or aborts at exit. */
 const LAST_STANDARD_STREAM = 2;
 
-/** Closes what was handed over, if it is a socket or a server, and nobody's yet. Any other number is a slip, and may be a file of somebody else. */
+/**
+ * Closes a `sock` argument if it is a socket or a server without an owner. A number that is not a socket's descriptor is a caller's
+ * mistake and may be an unrelated open file.
+ */
 export function discardSock(sock: unknown): void {
   if (sock instanceof net.Socket) {
     if (!isOwned(sock)) sock.on("error", ignore).destroy();

@@ -1,8 +1,9 @@
 /**
- * Listening with a socket that was made elsewhere: a `net.Server` that listens, or the descriptor of a listening socket.
+ * `AdoptedListener`: a listener on a socket that was made elsewhere, either a listening `net.Server` or the descriptor of a listening
+ * socket.
  *
- * A server that was handed over listens already; what connects to it before `listen()` is kept, and accepted then. Its socket file is not ours: `close()` leaves it,
- * unless `cleanupSocket: true` says that it is to go with us.
+ * An adopted server already listens: connections that arrive before `listen()` are kept and accepted then. The socket file belongs to
+ * its creator: `close()` leaves it in place unless `cleanupSocket` is true.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { linkSync, renameSync, type Stats } from "node:fs";
@@ -22,7 +23,7 @@ import { lookAt } from "./unix-publish.js";
 
 export class AdoptedListener implements Listener {
   readonly #server: net.Server;
-  /** The descriptor, until it is listened on: then it is the server's. */
+  /** The descriptor; `undefined` once the server listens on it and owns it. */
   #fd: number | undefined;
   readonly #backlog: number;
   readonly #cleanupSocket: boolean;
@@ -31,7 +32,7 @@ export class AdoptedListener implements Listener {
   readonly #unixNames: UnixNames | null;
   /** The socket file; `null` if there is none. */
   readonly #file: { readonly path: string; readonly stats: Stats } | null;
-  /** Whether Node knows the path, and unlinks it. */
+  /** Whether Node bound the path, and so unlinks it on close. */
   readonly #boundByNode: boolean;
   #address: SocketAddress;
   #accept: AcceptHandler | null = null;
@@ -51,17 +52,17 @@ export class AdoptedListener implements Listener {
     this.#unixNames = family === "unix" ? { sockname: name, peername: "" } : null;
     const stats = family === "unix" && name !== "" && !name.startsWith("\0") ? lookAt(name) : null;
     this.#file = stats?.isSocket() === true ? { path: name, stats } : null;
-    own(sock); // last: what fails before is closed by the caller
+    own(sock); // last: until here, the caller closes the socket on failure
   }
 
-  /** Node tells the address of TCP once it listens, and forgets it when it closes. */
+  /** Node reports a TCP address only while the server listens. */
   #lookUpAddress(): void {
     const address = this.#server.address();
     if (typeof address === "object" && address?.address !== undefined) this.#address = ipAddress(address.address, address.port);
   }
 
   readonly #onConnection = (socket: net.Socket): void => {
-    // Node: ends our side with the peer's unless this is set, and the server that was handed over may not have set it.
+    // Node: ends the writing side at the peer's EOF unless this is set, and the adopted server may not have set it.
     (socket as { allowHalfOpen: boolean }).allowHalfOpen = true;
     if (this.#accept === null) this.#early.push(socket.pause().on("error", ignore));
     else this.#accept(() => nodeWireOf(socket), this.#unixNames);
@@ -73,7 +74,7 @@ export class AdoptedListener implements Listener {
     if (fd !== undefined) await this.#listenOnDescriptor(fd);
     this.#lookUpAddress();
     this.#server.on("error", onError);
-    // The server that was handed over has a context of its own.
+    // Binds the context of `listen()`: the adopted server was created in another one.
     this.#accept = AsyncLocalStorage.bind(accept);
     for (const socket of this.#early.splice(0)) accept(() => nodeWireOf(socket), this.#unixNames);
   }
@@ -84,13 +85,13 @@ export class AdoptedListener implements Listener {
       await listenOn(this.#server, { fd, backlog: this.#backlog, exclusive: true });
     } catch (error) {
       disown(fd);
-      // Node: closes it in some cases.
+      // Node: has already closed the descriptor in some cases.
       if (identity !== null && socketIdentity(fd) === identity) discardSock(fd);
       throw error;
     }
-    // Known before where the system tells of sockets.
+    // Already checked before if the system describes sockets.
     const { port } = (this.#server.address() ?? {}) as { readonly port?: number };
-    /* c8 ignore next 5 -- where there is no /proc to tell of it before */
+    /* c8 ignore next 5 -- without /proc, the family is not known before */
     if ((port !== undefined) !== (this.#family === "tcp")) {
       throw invalidValue(
         `sock must be a ${this.#family === "tcp" ? "TCP" : "Unix"} stream socket: file descriptor ${fd} is of another family`,
@@ -110,7 +111,12 @@ export class AdoptedListener implements Listener {
     if (this.#file !== null && remove) unlinkIfThere(this.#file.path);
   }
 
-  /** Node: unlinks the path that a server was bound to, whatever is there by then; so it gets a second name meanwhile, from which it is put back. */
+  /**
+   * Closes the server and keeps its file.
+   *
+   * Node: unlinks the path that a server was bound to, whatever file is there. A second link preserves the file, and is renamed back
+   * afterwards.
+   */
   #closeBesideFile(path: string): void {
     let hidden: HiddenName | null = null;
     try {
@@ -118,14 +124,14 @@ export class AdoptedListener implements Listener {
       linkSync(path, hidden.path);
       /* c8 ignore next 3 -- root, which runs the tests, may write everywhere */
     } catch {
-      // The directory is not ours to write to, so Node cannot unlink in it, either; or the file has just gone.
+      // The directory is not writable, so Node cannot unlink in it either; or the file has just been removed.
     }
     closeServer(this.#server);
     try {
       if (hidden !== null && lookAt(path) === null) renameSync(hidden.path, path);
-      /* c8 ignore next 3 -- the directory has to go between two steps */
+      /* c8 ignore next 3 -- the directory has to be removed between two steps */
     } catch {
-      // It had gone.
+      // The directory has been removed.
     } finally {
       hidden?.remove();
     }

@@ -1,15 +1,18 @@
 /**
- * `Clients`: those of a server, from being accepted to their end.
+ * `Clients`: the clients of a server, from accept to disconnect.
  *
  * Theory of operation
  *
- * A client gets a transport and a protocol at once, after its TLS handshake if there is one, or when its turn comes: above `maxConnections` it has been accepted, but nothing is
- * read from it. So it waits, is in its handshake, or is served; each of the three can be cut off, and all of them count as connected.
+ * A client is waiting, in its TLS handshake, or being served. An accepted client gets a transport and a protocol at once, or after its
+ * TLS handshake. Above `maxConnections` it first waits in a queue, and nothing is read from it. A client can be aborted in each of the
+ * three states, and counts as connected in all of them.
  *
- * Waiting. Since nothing is read, a client that leaves is not noticed. `wire.isPeerGone()` tells, and is asked when its turn comes, and before a new client is refused because the queue is full.
+ * Waiting. Because nothing is read, a disconnect is not noticed. `wire.isPeerGone()` checks for it when the client's turn comes, and
+ * before a new client is refused because the queue is full.
  *
- * Context. The callbacks for every client run in the `AsyncLocalStorage` context of the program that started the server, as 'connection' listeners of `node:net` do. A client's turn comes when
- * another one ends, in the context of that one; so each start of a client is run in the server's context explicitly.
+ * Context. The callbacks of all clients run in the `AsyncLocalStorage` context in which the server was started, as 'connection'
+ * listeners of `node:net` do. A waiting client is started from the context of another client's end; so every start is explicitly run in
+ * the server's context.
  */
 import { AsyncResource } from "node:async_hooks";
 import type net from "node:net";
@@ -26,37 +29,37 @@ import type { MakeWire } from "./make-socket.js";
 import type { ServerTls } from "./options.js";
 import { acceptSecured, type ConnectionFacts, startTransport } from "./start-transport.js";
 
-/** The most waiting clients that are looked at to find room for a new one: each costs a call to the system. */
+/** The maximum number of waiting clients to check for disconnects to make room for a new one. Each check costs a system call. */
 const MAX_PROBES = 128;
 
-/** What the server does with its clients. */
+/** The server's rules for its clients. */
 export interface ClientsPolicy {
   readonly protocolFactory: ProtocolFactory;
   readonly maxConnections: number;
-  /** Accepted clients above the maximum that may wait. */
+  /** The maximum number of accepted clients that wait. */
   readonly maxWaiting: number;
   readonly onError: (error: unknown) => void;
-  /** TLS for every client; `null`: none. */
+  /** TLS for every client; `null` for none. */
   readonly tls: ServerTls | null;
 }
 
-/** What a server has done so far, and what it is doing. */
+/** The current state and the totals of a server. */
 export interface ServerStats extends ByteCounts {
   /** Clients being served. */
   readonly active: number;
-  /** Accepted clients that wait for their turn: `maxConnections` are being served. */
+  /** Accepted clients that wait for their turn because `maxConnections` are being served. */
   readonly waiting: number;
-  /** Clients whose TLS handshake is under way. */
+  /** Clients in their TLS handshake. */
   readonly handshakes: number;
   /** Clients accepted so far. */
   readonly accepted: number;
-  /** Of these, clients closed at once, since too many were waiting. */
+  /** Accepted clients that were closed at once because too many were waiting. */
   readonly refused: number;
-  /** What went wrong so far before a client had a protocol: TLS handshakes, mostly, and failures to accept. */
+  /** Errors so far before a client had a protocol: mostly failed TLS handshakes, and failures to accept. */
   readonly failed: number;
 }
 
-/** A client that was accepted. */
+/** An accepted client. */
 interface Accepted {
   readonly wire: Wire;
   readonly unixNames: UnixNames | null;
@@ -67,37 +70,37 @@ export class Clients {
   readonly #policy: ClientsPolicy;
   readonly #onGone: () => void;
   readonly #served: Set<Transport & ByteCounts> = new Set();
-  /** Clients that have no protocol yet: their TLS handshake is under way. Aborting one ends it. */
+  /** Clients in their TLS handshake, without a protocol yet. Aborting a controller ends its handshake. */
   readonly #handshakes: Set<AbortController> = new Set();
   readonly #waiting: Accepted[] = [];
-  /** The waiting client that is looked at next. */
+  /** The index of the waiting client to check next. */
   #nextProbe = 0;
-  /** The context of the program that started the server; before that, of the one that made it. */
+  /** The context in which the server was started; before the start, the one in which it was created. */
   #context = new AsyncResource("asyncio-streams.Server");
-  /** Whether one of the two has a context at all. */
+  /** Whether either of the two has a context. */
   #hasContext: boolean = hasContext(this.#context);
   readonly #owner: TransportOwner = { attach: (transport) => this.#attach(transport), detach: (transport) => this.#detach(transport) };
   #accepted = 0;
   #refused = 0;
   #failed = 0;
-  /** What clients that are gone have carried. */
+  /** Byte counts of disconnected clients. */
   #bytesRead = 0;
   #bytesWritten = 0;
   #shuttingDown = false;
 
-  /** @param onGone called when clients have gone */
+  /** @param onGone called when clients have disconnected */
   constructor(policy: ClientsPolicy, onGone: () => void) {
     this.#policy = policy;
     this.#onGone = onGone;
   }
 
-  /** From now on callbacks run in the current `AsyncLocalStorage` context. */
+  /** Makes later callbacks run in the current `AsyncLocalStorage` context. */
   captureContext(): void {
     this.#context = new AsyncResource("asyncio-streams.Server");
     this.#hasContext ||= hasContext(this.#context);
   }
 
-  /** Takes a new client. */
+  /** Accepts a new client. */
   readonly accept: AcceptHandler = (makeWire, unixNames) => {
     if (this.#hasContext) this.#context.runInAsyncScope(() => this.#accept(makeWire, unixNames));
     else this.#accept(makeWire, unixNames);
@@ -121,7 +124,7 @@ export class Clients {
     }
   }
 
-  /** Something went wrong before a client had a protocol. */
+  /** Reports an error that happened before a client had a protocol. */
   readonly fail = (error: unknown): void => this.#context.runInAsyncScope(() => this.#fail(error));
 
   #fail(error: unknown): void {
@@ -130,12 +133,12 @@ export class Clients {
     this.#policy.onError(error);
   }
 
-  /** Clients being served, and those on their way through the handshake. */
+  /** The number of clients being served or in their handshake. */
   get #taken(): number {
     return this.#served.size + this.#handshakes.size;
   }
 
-  /** All clients, with those who wait for their turn. */
+  /** The number of all clients, including waiting ones. */
   get connected(): number {
     return this.#taken + this.#waiting.length;
   }
@@ -170,7 +173,7 @@ export class Clients {
 
   #attach(transport: Transport & ByteCounts): void {
     this.#served.add(transport);
-    // Accepted from the queue while the server shuts down; its protocol has not been told that it is connected yet.
+    // Started from the queue while the server shuts down. A microtask, because `connectionMade()` has not been called yet.
     if (this.#shuttingDown) queueMicrotask(() => requestShutdown(transport));
   }
 
@@ -195,7 +198,11 @@ export class Clients {
     }
   }
 
-  /** Takes clients that have left out of the queue. @param most how many to look at; the next call goes on behind them */
+  /**
+   * Removes disconnected clients from the queue.
+   *
+   * @param most how many clients to check; the next call continues after them
+   */
   dropGone(most: number = this.#waiting.length): void {
     for (let probes = Math.min(most, this.#waiting.length); probes > 0; probes -= 1) {
       if (this.#nextProbe >= this.#waiting.length) this.#nextProbe = 0;
@@ -207,7 +214,7 @@ export class Clients {
     }
   }
 
-  /** Clients that were taken and are not there any more. */
+  /** The number of clients that were served or waiting and have disconnected. */
   get gone(): number {
     return this.#accepted - this.#refused - this.connected;
   }
@@ -231,7 +238,7 @@ export class Clients {
     };
   }
 
-  /** Asks every client, also those who are still to be served, to come to an end. */
+  /** Asks all clients to finish, including those that are started later. */
   requestShutdown(): void {
     this.#shuttingDown = true;
     this.#context.runInAsyncScope(() => {
@@ -239,19 +246,19 @@ export class Clients {
     });
   }
 
-  /** Closes every connection, each after what was written to it. */
+  /** Closes every connection after sending its buffered data. */
   close(): void {
     this.#dropUnserved();
     for (const transport of [...this.#served]) transport.close();
   }
 
-  /** Closes every connection at once. */
+  /** Aborts every connection. */
   abort(): void {
     this.#dropUnserved();
     for (const transport of [...this.#served]) transport.abort();
   }
 
-  /** Cuts off clients that have no transport yet. */
+  /** Aborts clients that have no transport yet. */
   #dropUnserved(): void {
     for (const { wire } of this.#waiting.splice(0)) wire.destroy();
     for (const handshake of [...this.#handshakes]) handshake.abort();
@@ -259,7 +266,7 @@ export class Clients {
   }
 }
 
-/** Like any method of a protocol that throws, it ends its connection: the other clients are still to be told. */
+/** Calls a protocol's `shutdownRequested()`. If it throws, only its own connection ends, and the other clients are still asked. */
 function requestShutdown(transport: Transport): void {
   callForeign(
     () => transport.getProtocol().shutdownRequested?.(),

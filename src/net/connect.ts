@@ -1,7 +1,8 @@
 /**
- * `createConnection` and `createUnixConnection`: a socket, with a transport on it and a protocol above that. Python's loop methods of the same names.
+ * `createConnection()` and `createUnixConnection()`: connect a socket and put a transport and a protocol on it. Python's loop methods
+ * of the same names.
  *
- * Promises: arguments are checked before anything is opened; whatever fails, the socket that was made or handed over is closed.
+ * Arguments are checked before anything is opened. On any failure, the socket that was created or passed in is closed.
  */
 import type net from "node:net";
 import { checkBoolean, checkFunction, checkInteger, checkOptions, checkSignal, invalidType, invalidValue } from "../base/arguments.js";
@@ -18,9 +19,9 @@ import { type PathLike, parseUnixPath, type UnixPath } from "./unix-path.js";
 
 /** Options of `createUnixConnection()`. */
 export interface UnixConnectionOptions extends ClientTlsOptions {
-  /** A connected socket or its file descriptor, instead of a path. It belongs to the call from then on, whether that succeeds or not. */
+  /** A connected socket or its file descriptor, instead of a path. The call takes ownership, even if it fails. */
   readonly sock?: net.Socket | number | undefined;
-  /** Cancels the connecting; a connection that stands is not touched. */
+  /** Cancels connecting. Has no effect once the connection is made. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -28,30 +29,33 @@ export interface UnixConnectionOptions extends ClientTlsOptions {
 export interface ConnectionOptions extends UnixConnectionOptions {
   /** 4 or 6 for addresses of that family only; 0 (default) for both. */
   readonly family?: IpFamily | undefined;
-  /** The address to connect from; port 0 for any. */
+  /** The local address to connect from; port 0 for any port. */
   readonly localAddr?: readonly [host: string, port: number] | undefined;
   /**
-   * Milliseconds after which the next address is tried beside the last (RFC 8305 recommends 250). Default: the next is only tried when the last has
-   * failed.
+   * Milliseconds after which the next address is tried in parallel (RFC 8305 recommends 250). Default: each address is tried only after
+   * the previous one has failed.
    */
   readonly happyEyeballsDelay?: number | undefined;
-  /** How many addresses of the first family to try before the families take turns. Default 1 with `happyEyeballsDelay`, else 0: the system's order. */
+  /**
+   * How many addresses of the first family to try before the families alternate. Default 1 with `happyEyeballsDelay`, else 0: the
+   * system's order.
+   */
   readonly interleave?: number | undefined;
-  /** When every address fails, throw an `AggregateError` of all errors. Default false: one error that quotes them. */
+  /** Whether to throw an `AggregateError` of all errors if every address fails. Default false: one error that quotes them. */
   readonly allErrors?: boolean | undefined;
 }
 
 /**
- * Connects to a Unix socket, with a protocol of your own. Python's `loop.create_unix_connection()`.
+ * Connects to a Unix socket with a custom protocol. Python's `loop.create_unix_connection()`.
  *
  * **If aborted** while connecting, the socket is closed and the call rejects with the signal's reason.
  *
- * @param protocolFactory makes the protocol
+ * @param protocolFactory creates the protocol
  * @param path the socket's path (text, bytes or a `file:` URL; a leading `"\0"` for an abstract name on Linux), unless `sock` is given
  * @param options see `UnixConnectionOptions`
  * @returns the transport and the protocol
- * @throws TypeError for a wrong argument; `ENAMETOOLONG` for a path over the system's limit; the system's error if it cannot connect; the error of TLS,
- *   or ConnectionTimeoutError, if the handshake fails
+ * @throws TypeError for a wrong argument; `ENAMETOOLONG` if the path exceeds the system's limit; the system's error if it cannot
+ *   connect; the TLS error or ConnectionTimeoutError if the handshake fails
  *
  * @example
  * ```ts
@@ -64,7 +68,7 @@ export async function createUnixConnection<P extends Protocol>(
   path?: PathLike | null,
   options?: UnixConnectionOptions,
 ): Promise<[Transport, P]> {
-  // Closed if anything fails before it has another owner.
+  // Closed if anything fails before the socket has another owner.
   let orphan: unknown = options?.sock;
   let begunAt: number | null = null;
   try {
@@ -88,12 +92,13 @@ export async function createUnixConnection<P extends Protocol>(
 }
 
 /**
- * Connects to a host over TCP, with a protocol of your own. Python's `loop.create_connection()`. Small writes are not delayed (`TCP_NODELAY`).
+ * Connects to a host over TCP with a custom protocol. Python's `loop.create_connection()`. Small writes are not delayed
+ * (`TCP_NODELAY`).
  *
  * **If aborted** while connecting, the socket is closed and the call rejects with the signal's reason.
  *
- * @param protocolFactory makes the protocol
- * @param host a name or an address; `null` for this machine. All addresses of a name are tried.
+ * @param protocolFactory creates the protocol
+ * @param host a host name or an address; `null` for this machine. All addresses of a name are tried.
  * @param port 0 to 65,535
  * @param options see `ConnectionOptions`
  * @returns the transport and the protocol
@@ -110,7 +115,7 @@ export async function createConnection<P extends Protocol>(
   port?: number | null,
   options?: ConnectionOptions,
 ): Promise<[Transport, P]> {
-  // Closed if anything fails before it has another owner.
+  // Closed if anything fails before the socket has another owner.
   let orphan: unknown = options?.sock;
   let begunAt: number | null = null;
   try {

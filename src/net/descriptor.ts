@@ -1,26 +1,27 @@
 /**
- * What a file descriptor is, before it is adopted.
+ * Describes a file descriptor before it is adopted.
  *
- * Linux tells of every socket of the process's network namespace in `/proc/net`. A socket of another one (a service with `PrivateNetwork=yes` is passed such)
- * is not found there, nor is a TCP socket that has no connection or no more. Elsewhere than on Linux only Node can say, later and less clearly.
+ * Linux lists every socket of the process's network namespace in `/proc/net`. A socket of another namespace is not listed (a service
+ * with `PrivateNetwork=yes` may be passed one), and neither is an unconnected TCP socket. On other systems only Node can describe a
+ * descriptor, later and in less detail.
  */
 import { fstatSync, readFileSync, readlinkSync } from "node:fs";
 import { invalidType, invalidValue } from "../base/arguments.js";
 import { codeOf, systemError } from "./system-error.js";
 
-/** What a socket is; `null` where the system does not tell. */
+/** The description of a socket. */
 export interface DescribedSocket {
   readonly family: "unix" | "tcp" | "unknown";
   readonly state: "listening" | "connected" | "other" | "unknown";
-  /** The name of a Unix socket, `""` if it has none. */
+  /** The name of a Unix socket; `""` if it is unnamed. */
   readonly name: string;
 }
 
 /**
  * Describes the socket behind a descriptor.
  *
- * @throws RangeError or the system's `EBADF` if `fd` is no open descriptor, TypeError if it is no stream socket
- * @returns `null` where the system does not tell
+ * @throws RangeError or the system's `EBADF` if `fd` is not an open descriptor; TypeError if it is not a stream socket
+ * @returns `null` if the system does not describe sockets
  */
 export function describeDescriptor(fd: number): DescribedSocket | null {
   if (!Number.isSafeInteger(fd) || fd < 0) throw invalidType("sock", "a socket or a file descriptor", fd);
@@ -41,26 +42,26 @@ export function describeDescriptor(fd: number): DescribedSocket | null {
 
 function describeUnix(fd: number, [, flags = "", type, state, , path = ""]: readonly string[]): DescribedSocket {
   if (type !== "0001") throw invalidValue(`sock must be a stream socket: file descriptor ${fd} is a Unix socket of another type`);
-  // An abstract name is shown with "@" for its NUL.
+  // The kernel shows the NUL of an abstract name as "@".
   const name = Buffer.from(path, "latin1").toString().replace(/^@/, "\0");
   if ((Number.parseInt(flags, 16) & LISTENS) !== 0) return { family: "unix", state: "listening", name };
   return { family: "unix", state: state === "03" ? "connected" : "other", name };
 }
 
-/** Among the flags of a Unix socket. Linux: `__SO_ACCEPTCON`. */
+/** The flag of a listening Unix socket. Linux: `__SO_ACCEPTCON`. */
 const LISTENS = 0x10000;
 
 function describeTcp([, , , state]: readonly string[]): DescribedSocket {
-  // 01 is ESTABLISHED, 08 CLOSE_WAIT: the peer has ended, and what it sent can still be read.
+  // 01 is ESTABLISHED. 08 is CLOSE_WAIT: the peer has ended its side, and its data can still be read.
   const connected = state === "01" || state === "08";
   return { family: "tcp", state: state === "0A" ? "listening" : connected ? "connected" : "other", name: "" };
 }
 
-/** Linux has a line for descriptors on their way through a Unix socket, and only there. */
+/** Returns whether a socket is a Unix socket. Linux prints the line for descriptors in transit only for Unix sockets. */
 function isUnixByInfo(fd: number): boolean {
   try {
     return readFileSync(`/proc/self/fdinfo/${fd}`, "latin1").includes("scm_fds:");
-    /* c8 ignore next 3 -- a /proc that does not tell of descriptors */
+    /* c8 ignore next 3 -- a /proc without fdinfo */
   } catch {
     return false;
   }
@@ -70,7 +71,7 @@ function notASocket(fd: number): TypeError {
   return invalidValue(`sock must be a socket: file descriptor ${fd} is none`);
 }
 
-/** Which socket a descriptor is, to be known again; `null`: it is none, or the system does not tell. */
+/** Returns the identity of a descriptor's socket; `null` if it is not a socket, or the system reports no identity. */
 export function socketIdentity(fd: number): string | null {
   try {
     return socketInode(fd);
@@ -79,7 +80,7 @@ export function socketIdentity(fd: number): string | null {
   }
 }
 
-/** Whether a number is the descriptor of a socket. */
+/** Returns whether a number is the descriptor of a socket. */
 export function isSocket(fd: number): boolean {
   try {
     /* c8 ignore next -- macOS */
@@ -90,7 +91,11 @@ export function isSocket(fd: number): boolean {
   }
 }
 
-/** Not by `fstat()`: Deno has descriptors of its own for that. */
+/**
+ * Returns the inode of a descriptor's socket.
+ *
+ * Deno: `fstat()` cannot be used, because it takes Deno's own descriptors.
+ */
 function socketInode(fd: number): string {
   let link: string;
   try {
@@ -104,16 +109,16 @@ function socketInode(fd: number): string {
   return inode;
 }
 
-/** Num RefCount Protocol Flags Type St Inode Path; the path may have spaces, also at its ends. */
+/** Columns: Num RefCount Protocol Flags Type St Inode Path. The path may contain spaces, also at its ends. */
 const UNIX_ENTRY = /^(\S+: \S+ \S+) (\S+) (\S+) (\S+) +(\d+)(?: (.*))?$/s;
 
-/** The column of the inode, in all tables. */
+/** The column of the inode in all tables. */
 const INODE = 4;
 
-/** sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode, and more. */
+/** Columns: sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode, and more. */
 const INTERNET_ENTRY = /^ *(\S+) (\S+) (\S+) (\S+) \S+ \S+ \S+ +\d+ +\d+ (\d+) /;
 
-/** The columns of a socket's entry in one of the system's tables. */
+/** Returns the columns of a socket's entry in one of the kernel's tables. */
 function find(inode: string, entry: RegExp, ...tables: readonly string[]): readonly string[] | undefined {
   for (const table of tables) {
     for (const line of readTable(table)) {
@@ -124,7 +129,7 @@ function find(inode: string, entry: RegExp, ...tables: readonly string[]): reado
   return undefined;
 }
 
-/** None where the system does not tell. */
+/** Returns the lines of a table of `/proc/self/net`; empty if it does not exist. */
 function readTable(name: string): readonly string[] {
   try {
     return readFileSync(`/proc/self/net/${name}`, "latin1").split("\n");

@@ -1,11 +1,12 @@
 /**
- * The hidden name under which a server's socket is bound before it is published: a directory beside the public name that only we may enter, with room for the
- * socket (`s`) and for a stale one that is moved out of the way (`stale`).
+ * `HiddenName`: the hidden name under which a server's socket is bound before it is published. It is a directory beside the public name
+ * that only this user can enter. It holds the socket (`s`) and a stale socket that is moved out of the way (`stale`).
  *
- * Its name tells our process (see `process-mark.ts`). A process that is killed while it starts leaves such a directory behind; the next start in the same
- * directory finds it by that, sees that the process is gone, and removes it.
+ * The directory's name identifies the process (see `process-mark.ts`). A process that is killed while starting leaves its directory
+ * behind. The next start in the same parent directory sees from the name that the process is gone, and removes the directory.
  *
- * Paths are put together by hand and not by `join()` or `resolve()`: those take `..` for the name before it, which is wrong behind a symbolic link.
+ * Paths are concatenated without `join()` or `resolve()`: those let `..` remove the preceding name, which is wrong after a symbolic
+ * link.
  */
 import { randomBytes } from "node:crypto";
 import {
@@ -31,16 +32,16 @@ const MAX_NAME_ATTEMPTS = 20;
 
 export class HiddenName {
   readonly #publicPath: string;
-  /** As the public path has it, relative or not. */
+  /** The directory, relative if the public path is. */
   readonly #given: string;
-  /** Absolute, so that a later `process.chdir()` changes nothing. */
+  /** The directory as an absolute path, unaffected by a later `process.chdir()`. */
   readonly #directory: string;
-  /** Kept open while a path leads through it. */
+  /** The open directory, while a path goes through its descriptor. */
   #descriptor: number | null = null;
-  /** Where the socket is, for the file system. */
+  /** The socket's path for file system calls. */
   readonly path: string;
 
-  /** @throws the system's error if the directory cannot be made */
+  /** @throws the system's error if the directory cannot be created */
   constructor(publicPath: string) {
     this.#publicPath = publicPath;
     const parent = dirname(publicPath);
@@ -50,7 +51,7 @@ export class HiddenName {
     this.path = `${this.#directory}/s`;
   }
 
-  /** Where the socket is, for `bind()`: not longer than that allows. To be used at once, and `release()`d when the socket is closed. */
+  /** Returns the socket's path for `bind()`, short enough for it. Use it at once, and call `release()` when the socket is closed. */
   bindPath(): string {
     const direct = `${this.#given}/s`;
     if (fitsSunPath(direct)) return direct;
@@ -59,12 +60,12 @@ export class HiddenName {
       const text = `the hidden name under which a socket is bound at first would have ${Buffer.byteLength(direct)} bytes, which is too long`;
       throw systemError("ENAMETOOLONG", "listen", text, this.#publicPath);
     }
-    // Linux: a path of any length is made short by a descriptor of its directory.
+    // Linux: a path through the directory's descriptor is short, however long the real path is.
     this.#descriptor = openSync(this.#directory, constants.O_RDONLY | constants.O_DIRECTORY);
     return `/proc/self/fd/${this.#descriptor}/s`;
   }
 
-  /** Removes the socket file at `path` if it is still `stale`. If another has taken its place meanwhile, that one gets its name back. */
+  /** Removes the socket file at `path` if it is still `stale`. A file that has replaced it in the meantime gets its name back. */
   removeIfStill(path: string, stale: Stats): void {
     const aside = `${this.#directory}/stale`;
     try {
@@ -75,19 +76,19 @@ export class HiddenName {
     }
     try {
       const moved = lstatSync(aside);
-      // A file system may give the inode of a file that is gone to the next, so the time at which it was made counts, too.
+      // A file system may reuse the inode of a deleted file for the next one, so the modification time is compared as well.
       if (!isSameFile(moved, stale) || moved.mtimeMs !== stale.mtimeMs) giveBack(aside, path);
     } finally {
       unlinkIfThere(aside);
     }
   }
 
-  /** Removes everything. */
+  /** Removes the directory and its files. */
   remove(): void {
     removeDirectory(this.#directory);
   }
 
-  /** Lets go of the descriptor, when the socket that was bound through it is closed: Node unlinks the path it was bound to. */
+  /** Closes the descriptor. Call it only when the socket is closed, because Node then unlinks the path that it was bound to. */
   release(): void {
     if (this.#descriptor !== null) closeSync(this.#descriptor);
     this.#descriptor = null;
@@ -107,30 +108,30 @@ function makeDirectory(parent: string): string {
   /* c8 ignore next -- V8 counts the end of a function that a loop never reaches */
 }
 
-/** Removes what processes that are gone have left. Whatever stands in the way of that is left alone: it harms nobody. */
+/** Removes the directories of processes that are gone. What cannot be removed is left, since it does no harm. */
 function removeLeftovers(parent: string): void {
   let names: string[];
   try {
     names = readdirSync(parent);
   } catch {
-    return; // one may be allowed to make files in a directory, and not to list it
+    return; // a process may be allowed to create files in a directory but not to list it
   }
   for (const name of names) {
     const mark = LEFTOVER.exec(name)?.[1];
     const directory = `${parent}/${name}`;
     const stats = mark === undefined ? undefined : lstatSync(directory, { throwIfNoEntry: false });
-    // Only a directory of our own: somebody else may have put a link there, to have us remove what it leads to.
+    // Only a real directory of this user: another user may have planted a symbolic link to make this process delete its target.
     if (mark === undefined || stats?.isDirectory() !== true || stats.uid !== (process.geteuid?.() ?? stats.uid)) continue;
     if (isOfDeadProcess(mark, stats.mtimeMs)) removeDirectory(directory);
   }
 }
 
-/** Gives a file its name back, unless another has it by now. */
+/** Gives a file its name back, unless another file has that name by now. */
 function giveBack(from: string, to: string): void {
   try {
     linkSync(from, to);
   } catch (error) {
-    // Otherwise there are no links here.
+    // Any other error means that the file system has no hard links.
     if (codeOf(error) !== "EEXIST") renameSync(from, to);
   }
 }
@@ -141,20 +142,20 @@ function removeDirectory(directory: string): void {
   try {
     rmdirSync(directory);
   } catch {
-    // gone already, or not ours to remove
+    // already removed, or no permission to remove it
   }
 }
 
-/** Whether two looks at a file saw the same one. */
+/** Returns whether two `Stats` are of the same file, by device and inode. */
 export function isSameFile(a: Stats, b: Stats): boolean {
   return a.dev === b.dev && a.ino === b.ino;
 }
 
-/** Removes a file, if that is possible. */
+/** Removes a file, if possible. */
 export function unlinkIfThere(path: string): void {
   try {
     unlinkSync(path);
   } catch {
-    // gone already, or not ours to remove
+    // already removed, or no permission to remove it
   }
 }

@@ -1,30 +1,34 @@
-/** Sockets that a service manager has opened for us: systemd's socket activation, `sd_listen_fds(3)`. */
+/** `listenFds()`: sockets that a service manager opened for this process. systemd's socket activation, `sd_listen_fds(3)`. */
 import { invalidValue } from "../base/arguments.js";
 
-/** The first descriptor that is passed: those below are the standard streams. systemd: `SD_LISTEN_FDS_START`. */
+/** The first passed descriptor, after the standard streams. systemd: `SD_LISTEN_FDS_START`. */
 const LISTEN_FDS_START = 3;
 
-/** As many files as Linux lets a process have open, unless it is told otherwise (`fs.nr_open`). */
+/** The maximum number of open files of a process on Linux (the default of `fs.nr_open`). */
 const MAX_FDS = 2 ** 20;
 
 const MAX_PID = 2 ** 31 - 1;
 
 /** A socket that was passed to this process. */
 export interface ListenFd {
-  /** Its descriptor, to be given as `sock` to `startUnixServer()` or `startServer()`. */
+  /** Its descriptor, to pass as `sock` to `startUnixServer()` or `startServer()`. */
   readonly fd: number;
-  /** Its name, as `FileDescriptorName=` has it in the socket unit; systemd's own default is the unit's name, ours `"unknown"`, as systemd's function has it. */
+  /**
+   * Its name, from `FileDescriptorName=` in the socket unit, where systemd's default is the unit's name. `"unknown"` if no name was
+   * passed, as in `sd_listen_fds_with_names()`.
+   */
   readonly name: string;
 }
 
 /**
- * The listening sockets that the service manager passed to this process, in order; none if it was started in another way. No counterpart in Python.
+ * Returns the listening sockets that the service manager passed to this process, in order; none if the process was started in another
+ * way. No counterpart in Python.
  *
- * Reads `LISTEN_PID`, `LISTEN_FDS` and `LISTEN_FDNAMES`, and unsets them (and systemd's newer `LISTEN_PIDFDID`), so that child processes do not take the
- * sockets for theirs: a second call returns none. Sockets meant for another process (`LISTEN_PID`) are not ours.
+ * Reads `LISTEN_PID`, `LISTEN_FDS` and `LISTEN_FDNAMES`, and unsets them (and systemd's newer `LISTEN_PIDFDID`), so that child
+ * processes do not claim the sockets. A second call therefore returns none. Sockets for another process (`LISTEN_PID`) are ignored.
  *
- * @returns descriptors and names
- * @throws TypeError `ERR_INVALID_ARG_VALUE` if the variables are not what the protocol says
+ * @returns the descriptors and names
+ * @throws TypeError `ERR_INVALID_ARG_VALUE` if the variables do not follow the protocol
  *
  * @example
  * ```ts

@@ -1,7 +1,8 @@
 /**
- * `createServer` and `createUnixServer`: sockets that listen, with a protocol for each client. Python's loop methods of the same names.
+ * `createServer()` and `createUnixServer()`: listen, and create a protocol for each client. Python's loop methods of the same names.
  *
- * Promises: arguments are checked before anything is opened; whatever fails, what was opened or handed over is closed, and no file is left.
+ * Arguments are checked before anything is opened. On any failure, every socket that was opened or passed in is closed, and no file is
+ * left behind.
  */
 import type net from "node:net";
 import { checkBoolean, checkInteger, checkOptions, invalidType, invalidValue } from "../base/arguments.js";
@@ -27,65 +28,72 @@ import { TcpListener } from "./tcp-listener.js";
 import { UnixListener } from "./unix-listener.js";
 import { type PathLike, parseUnixPath } from "./unix-path.js";
 
-/** The highest file mode: set-id bits and the sticky bit mean nothing on a socket. */
+/** The highest file mode: the set-id bits and the sticky bit have no meaning on a socket. */
 const MAX_MODE = 0o777;
 
-/** The highest user or group id: the one above means "leave it". */
+/** The highest user or group id: the next one means "unchanged" to `chown()`. */
 const MAX_ID = 2 ** 32 - 2;
 
 /** Options of `createUnixServer()`. */
 export interface UnixServerOptions extends ServerOptions, ServerTlsOptions {
-  /** A listening `net.Server` or the descriptor of a listening socket, instead of a path. It belongs to the call from then on. */
+  /** A listening `net.Server` or the descriptor of a listening socket, instead of a path. The call takes ownership, even if it fails. */
   readonly sock?: net.Server | number | undefined;
-  /** File mode of the socket, in force before the first client can connect. Default: 0o777 less the process's umask. */
+  /** File mode of the socket file, set before the first client can connect. Default: 0o777 minus the process's umask. */
   readonly mode?: number | undefined;
   /**
-   * Owner of the socket file, in force before the first client can connect; usually only root may give another than its own. An id that is left out stays
-   * the process's.
+   * Owner of the socket file, set before the first client can connect. Usually only root may set an owner other than its own. An
+   * omitted id stays that of the process.
    */
   readonly owner?:
     | {
-        /** The user's number. Default: the process's. */
+        /** The user id. Default: the process's. */
         readonly uid?: number | undefined;
-        /** The group's number. Default: the process's, or the directory's if that has the set-group-id bit. */
+        /** The group id. Default: the process's, or the directory's if it has the set-group-id bit. */
         readonly gid?: number | undefined;
       }
     | undefined;
   /**
-   * Replaces a live server on the path in one step, so that clients find one of the two at any time. The old server keeps its clients and accepts those who had
-   * reached it; close it when this call has returned. Default false: a live server gives `EADDRINUSE`.
+   * Replaces a live server on the path in one step, so that clients always reach one of the two. The old server keeps its clients and
+   * accepts those that have already connected to it; close it when this call has returned. Default false: a live server gives
+   * `EADDRINUSE`.
    */
   readonly takeover?: boolean | undefined;
-  /** Whether closing the server removes the socket file, if it is still its own. Default true; for a `sock`, whose file was made elsewhere, false. */
+  /**
+   * Whether closing the server removes the socket file, if the file is still the server's. Default true; false for a `sock`, whose file
+   * was created elsewhere.
+   */
   readonly cleanupSocket?: boolean | undefined;
 }
 
 /** Options of `createServer()`. */
 export interface TcpServerOptions extends ServerOptions, ServerTlsOptions {
-  /** A listening `net.Server` or the descriptor of a listening socket, instead of host and port. It belongs to the call from then on. */
+  /**
+   * A listening `net.Server` or the descriptor of a listening socket, instead of host and port. The call takes ownership, even if it
+   * fails.
+   */
   readonly sock?: net.Server | number | undefined;
   /** 4 or 6 for addresses of that family only; 0 (default) for both. */
   readonly family?: IpFamily | undefined;
-  /** Always on: the runtime sets `SO_REUSEADDR` by itself. `false` is refused. */
+  /** Always true: the runtime sets `SO_REUSEADDR` itself. `false` is refused. */
   readonly reuseAddress?: boolean | undefined;
-  /** Whether several servers may listen on the port, and share its clients (`SO_REUSEPORT`). Default false. Needs Node 22.12 or 23.1. */
+  /** Whether several servers may listen on the port and share its clients (`SO_REUSEPORT`). Default false. Needs Node 22.12 or 23.1. */
   readonly reusePort?: boolean | undefined;
   /** Whether accepted connections are probed when idle (`SO_KEEPALIVE`). Default false. */
   readonly keepAlive?: boolean | undefined;
 }
 
 /**
- * Listens on a Unix socket, with a protocol of your own. Python's `loop.create_unix_server()`.
+ * Listens on a Unix socket with a custom protocol. Python's `loop.create_unix_server()`.
  *
- * A socket file that nobody listens on any more is replaced; one that a live server listens on gives `EADDRINUSE`.
+ * A stale socket file, on which no server listens any more, is replaced; the path of a live server gives `EADDRINUSE`.
  *
- * **If aborted**, the server is closed; the call rejects with the signal's reason if it has not returned yet.
+ * **If aborted**, the server is closed. If the call has not returned yet, it rejects with the signal's reason.
  *
- * @param protocolFactory makes a protocol for each client
+ * @param protocolFactory creates a protocol for each client
  * @param path where to listen (text, bytes or a `file:` URL; a leading `"\0"` for an abstract name on Linux), unless `sock` is given
  * @param options see `UnixServerOptions`
- * @throws TypeError or RangeError for a wrong argument; `ENAMETOOLONG` for a path over the system's limit; `EADDRINUSE` if a server listens there;
- *   the system's error otherwise
+ * @throws TypeError or RangeError for a wrong argument; `ENAMETOOLONG` if the path exceeds the system's limit; `EADDRINUSE` if a server
+ *   listens there; otherwise the system's error
  *
  * @example
  * ```ts
@@ -98,7 +106,7 @@ export async function createUnixServer(
   path?: PathLike | null,
   options?: UnixServerOptions,
 ): Promise<Server> {
-  // Closed if anything fails before it has another owner.
+  // Closed if anything fails before the socket has another owner.
   let orphan: unknown = options?.sock;
   try {
     const sock = options?.sock;
@@ -131,15 +139,15 @@ export async function createUnixServer(
 }
 
 /**
- * Listens on TCP, with a protocol of your own. Python's `loop.create_server()`. Small writes are not delayed (`TCP_NODELAY`).
+ * Listens on TCP with a custom protocol. Python's `loop.create_server()`. Small writes are not delayed (`TCP_NODELAY`).
  *
- * **If aborted**, the server is closed; the call rejects with the signal's reason if it has not returned yet.
+ * **If aborted**, the server is closed. If the call has not returned yet, it rejects with the signal's reason.
  *
- * @param protocolFactory makes a protocol for each client
- * @param host names or addresses to listen on, each of their addresses with a socket of its own; `null` or `""` for every interface
- * @param port 0 to 65,535; 0 for any free one, which may differ between the sockets
+ * @param protocolFactory creates a protocol for each client
+ * @param host names or addresses to listen on, with one socket for each address; `null` or `""` for every interface
+ * @param port 0 to 65,535; 0 for any free port, which may differ between the sockets
  * @param options see `TcpServerOptions`
- * @throws TypeError or RangeError for a wrong argument; the system's error if it cannot listen
+ * @throws TypeError or RangeError for a wrong argument; the system's error if the call cannot listen
  *
  * @example
  * ```ts
@@ -153,7 +161,7 @@ export async function createServer(
   port?: number | null,
   options?: TcpServerOptions,
 ): Promise<Server> {
-  // Closed if anything fails before it has another owner.
+  // Closed if anything fails before the socket has another owner.
   let orphan: unknown = options?.sock;
   try {
     const sock = options?.sock;
@@ -185,7 +193,7 @@ export async function createServer(
   }
 }
 
-/** IPv4 and IPv6 have a socket each, as in asyncio. */
+/** IPv4 and IPv6 use one socket each, as in asyncio. */
 const ANY_INTERFACE: readonly string[] = ["0.0.0.0", "::"];
 
 function checkHosts(host: string | readonly string[] | null | undefined): readonly string[] {
@@ -197,14 +205,14 @@ function checkHosts(host: string | readonly string[] | null | undefined): readon
   return hosts as readonly string[];
 }
 
-/** Each address once, even if several of the hosts have it. */
+/** Resolves all hosts; returns each address once, even if several hosts share it. */
 async function resolveAll(hosts: readonly string[], family: IpFamily): Promise<string[]> {
   const wanted = hosts === ANY_INTERFACE ? hosts.filter((host) => family === 0 || host.includes(":") === (family === 6)) : hosts;
   const found: IpAddress[][] = await Promise.all(wanted.map((host) => resolve(host, family)));
   return [...new Set(found.flat().map(({ address }) => address))];
 }
 
-/** An id that is left out stays what the system gave the new file: -1 is its word for that. */
+/** Checks `owner`. An omitted id becomes -1, which leaves the id that the system gave the new file. */
 function checkOwner(owner: UnixServerOptions["owner"]): { uid: number; gid: number } | undefined {
   if (owner === undefined) return undefined;
   checkOptions("owner", owner);
@@ -242,7 +250,7 @@ async function openServer(
   }
 }
 
-/** Makes the server. A signal that throws when it is listened to leaves nothing behind. */
+/** Makes the server. If the signal throws when the server subscribes to it, the listeners are closed. */
 function makeServer(listeners: readonly Listener[], policy: ClientsPolicy, signal: AbortSignal | undefined): Server {
   try {
     return new Server(listeners, policy, signal);
@@ -252,7 +260,7 @@ function makeServer(listeners: readonly Listener[], policy: ClientsPolicy, signa
   }
 }
 
-/** A handler that throws is itself reported, and harms nobody. */
+/** Reports an error of the server. An error that the handler throws is reported as a warning. */
 function reportServerError(handler: ServerOptions["onError"], error: unknown): void {
   if (handler === undefined) {
     warnOfServerError(error);

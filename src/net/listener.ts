@@ -1,20 +1,23 @@
-/** `Listener`: where a server's connections come from. One of TCP, of a Unix socket, or of a socket that was handed over. */
+/** `Listener`: the source of a server's connections: a TCP socket, a Unix socket, or an adopted socket. */
 import type { TransportSocket } from "../contracts/extra-info.js";
 import type { UnixNames } from "../transports/socket-info.js";
 import type { MakeWire } from "./make-socket.js";
 
-/** Takes a new connection. */
+/** Receives a new connection. */
 export type AcceptHandler = (makeWire: MakeWire, unixNames: UnixNames | null) => void;
 
-/** Where connections come from. */
+/** A source of connections. */
 export interface Listener {
-  /** Its socket, as the server's users see it. */
+  /** The listening socket, as shown by `server.sockets`. */
   readonly socket: TransportSocket;
-  /** Begins to accept. `accept` is called in the current `AsyncLocalStorage` context, or, where it and that of the constructor are empty, in none. */
+  /**
+   * Starts accepting. `accept` is called in the current `AsyncLocalStorage` context, or in none if both this context and the
+   * constructor's are empty.
+   */
   listen(accept: AcceptHandler, onError: (error: unknown) => void): Promise<void>;
   /**
-   * Ends for good: nobody can connect any more. Clients that had connected by then may still be accepted for a moment; the promise, if there is one, tells
-   * when that is over.
+   * Stops listening for good. Clients that have already connected may still be accepted for a moment; the returned promise, if any,
+   * resolves when that is over.
    */
   close(): Promise<void> | void;
 }

@@ -1,4 +1,4 @@
-/** A listening socket, as `server.sockets` shows it. */
+/** `ListeningSocket`: an entry of `server.sockets`. */
 import type { SocketAddress, TransportSocket } from "../contracts/extra-info.js";
 
 /** The `TransportSocket` of a listening socket. */
@@ -23,9 +23,9 @@ export class ListeningSocket implements TransportSocket {
     return null;
   }
 
-  /** Does nothing: accepted connections have `TCP_NODELAY` on already. */
+  /** Does nothing, because accepted connections already have `TCP_NODELAY` set. */
   setNoDelay(): void {}
 
-  /** Does nothing: see the server's `keepAlive` option. */
+  /** Does nothing. See the server's `keepAlive` option. */
   setKeepAlive(): void {}
 }

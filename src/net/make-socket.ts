@@ -1,10 +1,12 @@
 /**
- * Making wires (`transports/wire.ts`): from libuv's handles where they are to be had, in the documented way everywhere else.
+ * Makes wires (`transports/wire.ts`): from libuv's handles if they are available, otherwise through Node's documented API.
  *
- * Accepted connections. A listening `net.Server` has a handle whose `onconnection` is called with the handle of each accepted connection, from which Node makes a `net.Socket`. Here it makes a `HandleWire`
- * instead. If the handle or the function is not there, or something unusual is passed, Node's own function does its work. To see it: `server._handle.onconnection`.
+ * Accepted connections. The handle of a listening `net.Server` has a function `onconnection`, which is called with the handle of each
+ * accepted connection and makes a `net.Socket` of it. This module replaces it with one that makes a `HandleWire`. If the handle or the
+ * function is missing, or an argument is unusual, Node's own function runs. To see it: `server._handle.onconnection`.
  *
- * Opened connections. `OpenedSocket` marks the sockets that were made here: nobody else has them, so that the handle may be taken out of one (`socket._handle`) once it is connected.
+ * Opened connections. `OpenedSocket` marks the sockets that were created here. No other code has a reference to them, so the handle can
+ * be taken out of one (`socket._handle`) once it is connected.
  */
 import { channel } from "node:diagnostics_channel";
 import net from "node:net";
@@ -14,30 +16,30 @@ import { isStreamHandle, streamHandles } from "../transports/stream-handle.js";
 import type { Wire } from "../transports/wire.js";
 import { bindContext } from "./async-context.js";
 
-/** A socket with what Node does not document. */
+/** A socket with its undocumented property. */
 interface SocketWithHandle {
   _handle?: unknown;
 }
 
 class OpenedSocket extends net.Socket {}
 
-/** Makes a socket that is to be connected. */
+/** Creates a socket to be connected. */
 export function makeSocket(): net.Socket {
   return new OpenedSocket({ allowHalfOpen: true });
 }
 
-/** The wire of a connected socket, with its events in the current `AsyncLocalStorage` context. */
+/** Makes the wire of a connected socket. Its events run in the current `AsyncLocalStorage` context. */
 export function wireOf(socket: net.Socket): Wire {
   if (!(socket instanceof OpenedSocket)) return nodeWireOf(socket);
   const parts = !socket.destroyed && socket.readableLength === 0 ? streamHandles() : null;
   const { _handle: handle } = socket as SocketWithHandle;
   if (parts === null || !isStreamHandle(handle)) return new NodeWire(socket);
-  (socket as SocketWithHandle)._handle = null; // an empty shell from now on
+  (socket as SocketWithHandle)._handle = null; // the socket is an empty shell from now on
   handle.readStop();
   return new HandleWire(handle, parts);
 }
 
-/** The wire of a socket that was made elsewhere, with its events in the current `AsyncLocalStorage` context. */
+/** Makes the wire of a socket that was created elsewhere. Its events run in the current `AsyncLocalStorage` context. */
 export function nodeWireOf(socket: net.Socket): NodeWire {
   bindContext((socket as SocketWithHandle)._handle);
   return new NodeWire(socket);
@@ -46,23 +48,26 @@ export function nodeWireOf(socket: net.Socket): NodeWire {
 /**
  * Makes the wire of an accepted connection.
  *
- * @param inContext whether its events are to have the current `AsyncLocalStorage` context; `false`: there is none that they could have
+ * @param inContext whether its events run in the current `AsyncLocalStorage` context; `false` if there is no context to bind
  */
 export type MakeWire = (inContext: boolean) => Wire;
 
-/** Takes an accepted connection. */
+/** Receives an accepted connection. */
 export type WireHandler = (makeWire: MakeWire) => void;
 
 type OnConnection = (this: unknown, error: unknown, handle: unknown) => unknown;
 
-/** Tools that look at every accepted socket ask for a `net.Socket` here. */
+/** Tools that observe accepted sockets subscribe here and expect a `net.Socket`. */
 const acceptedSockets = channel("net.server.socket");
 
-/** Gives every connection that a listening server accepts to `accept`: through the hook if it is there, else by Node's event. */
+/**
+ * Passes every connection that a listening server accepts to `accept`: through the hook if it is available, otherwise through Node's
+ * event.
+ */
 export function acceptConnections(server: net.Server, accept: WireHandler, keepAlive: boolean = false): void {
   /* c8 ignore next 4 -- Bun and Deno: on Node the hook takes nearly every connection */
   server.on("connection", (socket) => {
-    if (keepAlive) socket.setKeepAlive(true); // Deno: does not do it for a server that is told so
+    if (keepAlive) socket.setKeepAlive(true); // Deno: ignores the server's `keepAlive` option
     accept(() => nodeWireOf(socket));
   });
   const parts = streamHandles();

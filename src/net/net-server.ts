@@ -1,12 +1,12 @@
-/** Starting and ending a `net.Server`, as promises and without surprises. */
+/** Starts and closes a `net.Server`, with promises instead of events. */
 import type net from "node:net";
 import { InvalidStateError } from "../base/errors.js";
 import { ignore } from "../base/thrown.js";
 
 /**
- * Listens with a `net.Server`, and resolves or rejects when that has worked or not.
+ * Listens with a `net.Server`. Resolves when it listens, and rejects if it fails.
  *
- * Node: takes a backlog of 0 for none given, and gives the longest queue for the shortest.
+ * Node: treats a backlog of 0 as missing, and so uses its longest queue instead of the shortest.
  */
 export function listenOn(server: net.Server, options: net.ListenOptions & { readonly fd?: number }): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -33,9 +33,10 @@ export function listenOn(server: net.Server, options: net.ListenOptions & { read
   });
 }
 
-/** Closes a server whether it listens or not. */
+/** Closes a server, whether it listens or not. */
 export function closeServer(server: net.Server): void {
-  // Not `server.listening`: one that is still on its way has to be closed, too. Closing what is not open calls back with an error, and nothing else.
+  // Does not check `server.listening`, because a server that is about to listen must be closed, too. Closing a server that is not open
+  // only passes an error to the callback.
   server.on("error", ignore);
   server.close(ignore);
 }

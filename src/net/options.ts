@@ -1,25 +1,25 @@
-/** The options that several of the calls share, and their checks: all before anything is opened. */
+/** The options that several calls share, and their checks, which run before anything is opened. */
 import { checkBoolean, checkFunction, checkInteger, checkOptions, checkSignal, invalidType, invalidValue } from "../base/arguments.js";
 import { DEFAULT_BACKLOG } from "../base/limits.js";
 import { checkClientSsl, checkServerHostname, checkServerSsl, refuseWithoutSsl, tlsTimeouts } from "../base/tls-arguments.js";
 import type { SSLClient, SSLServer, TlsTimeouts } from "../contracts/tls.js";
 import { ClientHandshake, ServerHandshakes } from "../transports/tls-handshake.js";
 
-/** TLS for a connection to be opened. */
+/** TLS options of an opened connection. */
 export interface ClientTlsOptions extends TlsTimeouts {
   /** TLS from the start: `true` for the platform's trust store, a `SecureContext`, or Node's `tls.ConnectionOptions`. Default: none. */
   readonly ssl?: SSLClient | undefined;
-  /** Whose certificate is expected. Required with `ssl` where there is no host to take it from; `""` for anybody's. */
+  /** The name expected in the server's certificate. Required with `ssl` if the call has no host; `""` accepts any name. */
   readonly serverHostname?: string | undefined;
 }
 
-/** TLS for a server. */
+/** TLS options of a server. */
 export interface ServerTlsOptions extends TlsTimeouts {
   /** TLS from the start: a `SecureContext` with certificate and key, or Node's `tls.TlsOptions`. Default: none. */
   readonly ssl?: SSLServer | undefined;
 }
 
-/** TLS of a connection, all checked; `null`: none. */
+/** The checked TLS options of a connection. */
 export interface ClientTls {
   readonly ssl: SSLClient;
   readonly handshake: ClientHandshake;
@@ -27,7 +27,7 @@ export interface ClientTls {
   readonly sslShutdownTimeout: number;
 }
 
-/** TLS of a server, all checked; `null`: none. */
+/** The checked TLS options of a server. */
 export interface ServerTls {
   readonly ssl: SSLServer;
   readonly handshakes: ServerHandshakes;
@@ -37,22 +37,28 @@ export interface ServerTls {
 
 /** Options of every server. */
 export interface ServerOptions {
-  /** Connections that the system keeps waiting until they are accepted. Default 100. */
+  /** The number of connections that the system queues until they are accepted. Default 100. */
   readonly backlog?: number | undefined;
   /** Whether clients can connect at once (default), or only after `server.startServing()`. */
   readonly startServing?: boolean | undefined;
-  /** The most clients served at a time. Up to `backlog` further ones wait for their turn; more are closed. Default: no maximum. */
+  /**
+   * The maximum number of clients served at a time. Up to `backlog` more wait for their turn; any beyond that are closed. Default: no
+   * maximum.
+   */
   readonly maxConnections?: number | undefined;
-  /** Hears what goes wrong before a client has a protocol, such as running out of descriptors. Default: a process warning. */
+  /** Receives errors that happen before a client has a protocol, such as running out of descriptors. Default: a process warning. */
   readonly onError?: ((error: unknown) => void) | undefined;
-  /** Closes the server, like `server.close()`; aborted before the server stands, the call rejects with its reason. */
+  /** Closes the server, like `server.close()`. If aborted before the server is ready, the call rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Checks the TLS of a connection, down to its certificates; `host` is the name that its certificate is for, unless another is given. */
+/**
+ * Checks the TLS options of a connection, including the certificates. `host` is the name expected in the server's certificate if
+ * `serverHostname` is not given.
+ */
 export function checkClientTls(options: ClientTlsOptions | undefined, host: string | undefined): ClientTls | null {
   const given: unknown = options?.ssl;
-  // CPython takes False for None here.
+  // CPython: treats False as None here.
   if (given === undefined || given === false) {
     refuseWithoutSsl(options);
     return null;
@@ -63,7 +69,7 @@ export function checkClientTls(options: ClientTlsOptions | undefined, host: stri
   return { ssl, ...tlsTimeouts(options), handshake: new ClientHandshake(ssl, serverHostname) };
 }
 
-/** Checks the TLS of a server, down to its certificate. */
+/** Checks the TLS options of a server, including the certificate. */
 function checkServerTls(options: (ServerTlsOptions & { readonly serverHostname?: unknown }) | undefined): ServerTls | null {
   if (options?.ssl === undefined) {
     refuseWithoutSsl(options);
@@ -74,14 +80,14 @@ function checkServerTls(options: (ServerTlsOptions & { readonly serverHostname?:
   return { ssl, ...tlsTimeouts(options), handshakes: new ServerHandshakes(ssl) };
 }
 
-/** What the two servers share, checked, with the defaults put in. */
+/** The checked options that TCP and Unix servers share, with defaults filled in. */
 export interface ServerConfig {
   readonly backlog: number;
   readonly startServing: boolean;
   readonly tls: ServerTls | null;
 }
 
-/** Checks what the two servers share. */
+/** Checks the options that TCP and Unix servers share. */
 export function checkServerOptions(protocolFactory: unknown, options: (ServerOptions & ServerTlsOptions) | undefined): ServerConfig {
   checkFunction("protocolFactory", protocolFactory);
   checkOptions("options", options);
@@ -100,7 +106,7 @@ export function checkPort(name: string, port: unknown): number {
   return checkInteger(name, port, 0, 65_535);
 }
 
-/** An address family, as Node numbers them. */
+/** An address family in Node's numbering; 0 for any. */
 export type IpFamily = 0 | 4 | 6;
 
 /** Checks an address family. */

@@ -1,25 +1,29 @@
 /**
- * Marks by which processes recognise what others have left, also when process ids come again: in a container the next start has the id of the last one, and two
- * containers that share a directory have the same ids at the same time.
+ * Process marks: names by which a process recognises files that a dead process has left behind, even if process ids repeat. In a
+ * container, the next start has the same id as the last one, and two containers that share a directory use the same ids at the same
+ * time.
  *
- * A mark is the process id, and six characters for the namespace that it counts in and the time when the process started. Where the system does not tell
- * these (elsewhere than on Linux), there are none, and the process id is all.
+ * A mark consists of the process id and six characters for the process's PID namespace and start time. On systems other than Linux,
+ * which do not report these, the six characters are constant and only the process id counts.
  */
 import { readFileSync, readlinkSync } from "node:fs";
 import { wallClockMs } from "../base/scheduling.js";
 import { codeOf } from "./system-error.js";
 
-/** What another namespace's process has left is only known by its age: well over what a start can take. */
+/**
+ * The age from which a directory of another PID namespace counts as left behind, well above the duration of any start. Its process
+ * cannot be checked.
+ */
 const FOREIGN_AGE_MS = 60_000;
 
 let ownMark: string | undefined;
 
-/** The mark of this process, the same in all its threads. */
+/** Returns the mark of this process. It is the same in all threads. */
 export function processMark(): string {
   return (ownMark ??= `${process.pid.toString(36)}-${namespace()}${startTime(process.pid) ?? UNKNOWN}`);
 }
 
-/** Whether a mark is that of a process that is gone. */
+/** Returns whether a mark belongs to a process that has ended. `madeMs` is when the file was made. */
 export function isOfDeadProcess(mark: string, madeMs: number): boolean {
   const [pid = "", rest = ""] = mark.split("-");
   if (rest.slice(0, 3) !== namespace()) return wallClockMs() - madeMs > FOREIGN_AGE_MS;
@@ -39,7 +43,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Of the namespace of process ids. */
+/** Returns three characters for the PID namespace. */
 function namespace(): string {
   try {
     return threeCharacters(/\d+/.exec(readlinkSync("/proc/self/ns/pid"))?.[0]);
@@ -49,13 +53,16 @@ function namespace(): string {
   }
 }
 
-/** When a process started, in ticks; `""`: it has ended, and its parent has yet to take note; `null`: not told. */
+/**
+ * Returns three characters for a process's start time in ticks; `""` for a zombie (ended but not yet reaped), `null` if the system does
+ * not report it.
+ */
 function startTime(pid: number): string | null {
   try {
     // The second field is the program's name in brackets, which may contain anything; the start time is the 22nd.
     const fields = readFileSync(`/proc/${pid}/stat`, "latin1").replace(/^.*\)/s, "").trim().split(" ");
     return fields[0] === "Z" ? "" : threeCharacters(fields[19]);
-    /* c8 ignore next 3 -- macOS, or a process that ends between two looks */
+    /* c8 ignore next 3 -- macOS, or a process that ends between two checks */
   } catch {
     return null;
   }

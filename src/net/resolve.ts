@@ -1,4 +1,4 @@
-/** Names to addresses. */
+/** `resolve()`: resolves host names to addresses. */
 import { lookup } from "node:dns/promises";
 import net from "node:net";
 import type { IpFamily } from "./options.js";
@@ -9,12 +9,13 @@ export interface IpAddress {
   readonly family: 4 | 6;
 }
 
-/** Every address of a host, in the system's order. An address stands for itself. */
+/** Returns every address of a host, in the system's order. An IP address resolves to itself. */
 export async function resolve(host: string, family: IpFamily): Promise<IpAddress[]> {
   const literal = net.isIP(host.split("%", 1)[0] as string);
   if (literal === 4 || literal === 6) {
     if (family === 0 || family === literal) return [{ address: host, family: literal }];
-    // Node would take the address all the same. CPython: `getaddrinfo()` fails with this code.
+    // Node: would accept the address nevertheless.
+    // CPython: `getaddrinfo()` fails with this code.
     const error = new Error(`EAI_ADDRFAMILY: not an address of the family IPv${family}, getaddrinfo '${host}'`);
     throw Object.assign(error, { code: "EAI_ADDRFAMILY", syscall: "getaddrinfo", hostname: host });
   }

@@ -1,4 +1,7 @@
-/** `Server`: how it listens, and how it ends. Python's `asyncio.Server`, as of 3.13. Where clients come from is told in `listener.ts`, what becomes of them in `clients.ts`. */
+/**
+ * `Server`: starts listening and shuts down. Python's `asyncio.Server`, as of 3.13. See `listener.ts` for accepting connections and
+ * `clients.ts` for client lifetimes.
+ */
 import { checkInteger, checkOptions, checkSignal, type SignalOptions } from "../base/arguments.js";
 import { InvalidStateError } from "../base/errors.js";
 import { clearTimeout, MAX_TIMER_MS, setTimeout } from "../base/scheduling.js";
@@ -8,17 +11,17 @@ import { Clients, type ClientsPolicy, type ServerStats } from "./clients.js";
 import type { Listener } from "./listener.js";
 import { codeOf } from "./system-error.js";
 
-/** How long `shutdown()` lets clients finish, in milliseconds: below the 10 s after which service managers commonly start to kill. */
+/** How long `shutdown()` lets clients finish, in milliseconds: less than the 10 s after which service managers commonly kill a process. */
 const DEFAULT_GRACE_MS = 5_000;
 
-/** What listening fails with where an address is not this machine's, or its family is switched off. */
+/** The errors of listening on an address that this machine does not have, or whose family is disabled. */
 const UNAVAILABLE: ReadonlySet<string> = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT"]);
 
-/** How a shutdown went. */
+/** The result of a shutdown. */
 export interface ShutdownResult {
-  /** Clients that ended by themselves in time. */
+  /** The number of clients that finished by themselves in time. */
   readonly finished: number;
-  /** Clients that were cut off. */
+  /** The number of clients that were aborted. */
   readonly aborted: number;
 }
 
@@ -44,7 +47,7 @@ export class Server implements AsyncDisposable {
   #serving = false;
   #closed = false;
   #servingForever = false;
-  /** Listeners that still accept what had reached them before they were closed. */
+  /** The number of closed listeners that still accept connections made before they were closed. */
   #draining = 0;
 
   /**
@@ -65,15 +68,15 @@ export class Server implements AsyncDisposable {
     return this.#closed ? [] : this.#listeners.map(({ socket }) => socket);
   }
 
-  /** Whether clients can connect. */
+  /** Returns whether clients can connect. */
   isServing(): boolean {
     return this.#serving;
   }
 
   /**
-   * Begins to accept clients; does nothing if it does already.
+   * Starts accepting clients. Does nothing if the server already does.
    *
-   * @throws InvalidStateError if the server is closed; the system's error if it cannot listen, and the server is closed then
+   * @throws InvalidStateError if the server is closed; the system's error if it cannot listen, which also closes the server
    */
   startServing(): Promise<void> {
     if (this.#closed) return Promise.reject(new InvalidStateError("cannot start serving: the server is closed"));
@@ -95,7 +98,7 @@ export class Server implements AsyncDisposable {
     try {
       await listener.listen(this.#clients.accept, this.#clients.fail);
     } catch (error) {
-      // CPython: an address that this machine does not have (no IPv6, say) is left out, unless it is the only one.
+      // CPython: an address that this machine does not have (for example without IPv6) is skipped, unless it is the only one.
       if (this.#listeners.length === 1 || !UNAVAILABLE.has(codeOf(error) ?? "")) throw error;
       this.#listeners.splice(this.#listeners.indexOf(listener), 1);
       await listener.close();
@@ -104,11 +107,12 @@ export class Server implements AsyncDisposable {
   }
 
   /**
-   * Serves until the server is closed. Starts serving if that has not been done.
+   * Serves until the server is closed. Starts serving if necessary.
    *
-   * **If aborted**, the server is closed and the call rejects with the signal's reason; clients are left alone, see `waitClosed()` and `shutdown()`.
+   * **If aborted**, the server is closed and the call rejects with the signal's reason. Connected clients are not affected; see
+   * `waitClosed()` and `shutdown()`.
    *
-   * @param options `signal` ends it
+   * @param options `signal` ends serving
    * @throws InvalidStateError if the server is closed, or already serving forever
    */
   async serveForever(options?: SignalOptions): Promise<void> {
@@ -138,7 +142,7 @@ export class Server implements AsyncDisposable {
   // ---- clients -----------------------------------------------------------------------------------------------------------------
 
   /**
-   * How many clients there are and have been, and how many bytes they have carried: for a status page or a metric. Only here.
+   * Returns the numbers of clients and bytes, current and total, for example for a status page or metrics. Not in asyncio.
    *
    * @example
    * ```ts
@@ -149,19 +153,19 @@ export class Server implements AsyncDisposable {
     return this.#clients.stats();
   }
 
-  /** Closes every client's connection, each after what was written to it; those who still wait for their turn, too. */
+  /** Closes every client's connection after sending its buffered data. Clients that still wait for their turn are closed, too. */
   closeClients(): void {
     this.#clients.close();
   }
 
-  /** Closes every client's connection at once. */
+  /** Aborts every client's connection; buffered data is dropped. */
   abortClients(): void {
     this.#clients.abort();
   }
 
   // ---- ending ------------------------------------------------------------------------------------------------------------------
 
-  /** Stops listening. Clients are left alone, and those who had connected and wait for their turn still get it. */
+  /** Stops listening. Connected clients are not affected, and waiting clients still get their turn. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -172,7 +176,7 @@ export class Server implements AsyncDisposable {
     this.#wakeIfEnded();
   }
 
-  /** Clients who had connected are still taken in; until then the server has not ended. */
+  /** Keeps the server from ending until a closed listener has accepted the clients that had already connected. */
   #drain(drained: Promise<void> | void): void {
     if (drained === undefined) return;
     this.#draining += 1;
@@ -182,7 +186,7 @@ export class Server implements AsyncDisposable {
     });
   }
 
-  /** Whether the server is closed and its last client gone. */
+  /** Whether the server is closed and its last client has disconnected. */
   get #ended(): boolean {
     return this.#closed && this.#draining === 0 && this.#clients.connected === 0;
   }
@@ -192,7 +196,7 @@ export class Server implements AsyncDisposable {
   }
 
   /**
-   * Waits until the server is closed **and** its last client is gone.
+   * Waits until the server is closed **and** its last client has disconnected.
    *
    * **If aborted**, only the wait ends.
    *
@@ -205,20 +209,21 @@ export class Server implements AsyncDisposable {
   }
 
   /**
-   * Ends the server in bounded time: stops listening, tells the clients' callbacks through their `signal`, gives a reader that waits for a new message
-   * the end of the stream, closes connections whose callback has returned, and cuts off at the deadline what is left.
+   * Ends the server in bounded time. It stops listening, aborts the `signal` of every client callback, and gives EOF to a reader that
+   * waits with an empty buffer. It closes each connection whose async callback has finished, and at the deadline aborts the remaining
+   * ones.
    *
-   * **If aborted**, the deadline is now.
+   * **If aborted**, the grace period ends at once: the remaining clients are aborted.
    *
-   * @param options `graceMs`: how long clients may take, default 5,000 ms; `signal`: ends the grace period
-   * @returns how many clients ended by themselves, and how many were cut off
-   * @throws RangeError if `graceMs` is negative or no integer
+   * @param options `graceMs`: how long clients may take, in milliseconds, default 5,000; `signal`: ends the grace period
+   * @returns the number of clients that finished by themselves, and of those that were aborted
+   * @throws RangeError if `graceMs` is negative or not an integer
    *
    * @example
    * ```ts
    * process.once("SIGTERM", async () => {
    *   const { aborted } = await server.shutdown({ graceMs: 10_000 });
-   *   if (aborted > 0) console.warn(`${aborted} clients were cut off`);
+   *   if (aborted > 0) console.warn(`${aborted} clients were aborted`);
    * });
    * ```
    */
@@ -229,7 +234,7 @@ export class Server implements AsyncDisposable {
     const deadline = new AbortController();
     const onDeadline = (): void => deadline.abort();
     if (signal?.aborted === true) onDeadline();
-    onceAborted(signal, onDeadline); // first, since it throws if the signal does
+    onceAborted(signal, onDeadline); // first, because it throws if the signal does
     this.close();
     this.#clients.dropGone();
     const goneBefore = this.#clients.gone;
@@ -238,15 +243,15 @@ export class Server implements AsyncDisposable {
     await this.waitClosed({ signal: deadline.signal }).catch(() => {}); // at the deadline
     clearTimeout(timer);
     forgetAborted(signal, onDeadline);
-    this.#clients.dropGone(); // they left by themselves
+    this.#clients.dropGone(); // these disconnected by themselves
     const aborted = this.#clients.connected;
     this.abortClients();
     await this.waitClosed();
-    // Those count, too, who had connected but were only accepted after the call.
+    // Also counts clients that had already connected but were accepted after the call.
     return { finished: this.#clients.gone - goneBefore - aborted, aborted };
   }
 
-  /** For `await using`: `shutdown()` with its default grace period. */
+  /** Calls `shutdown()` with the default grace period, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown();
   }

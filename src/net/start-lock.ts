@@ -1,12 +1,12 @@
 /**
- * A lock between the starters on one path, so that of several who find the same stale file only one removes it.
+ * A lock between processes that start a server on the same path. If several find the same stale file, only one removes it.
  *
- * It is a socket in Linux's abstract namespace, whose name is made from the directory's device and inode and the socket's name: the kernel lets one process have
- * it, and takes it back when that process ends, however it ends. The name fills `sun_path`, so that all versions of Node mean the same (Node 20 pads
- * shorter ones).
+ * The lock is a socket in Linux's abstract namespace. Its name is derived from the directory's device and inode and the socket's name.
+ * The kernel lets only one process hold the name, and releases it when that process ends in any way. The name fills `sun_path`, so that
+ * all versions of Node use the same name (Node 20 pads shorter ones).
  *
- * Elsewhere than on Linux, between Bun and other runtimes, in another network namespace, or if somebody sits on the name for longer than LOCK_PATIENCE_MS, there is no lock; what is done
- * under it is careful enough for all but the narrowest races.
+ * There is no lock on other systems than Linux, between Bun and other runtimes, across network namespaces, or if a process holds the
+ * name for longer than LOCK_PATIENCE_MS. The critical section then still prevents all but the narrowest races.
  */
 import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
@@ -16,14 +16,17 @@ import { delay } from "../base/scheduling.js";
 import { closeServer, listenOn } from "./net-server.js";
 import { codeOf } from "./system-error.js";
 
-/** What is done under the lock takes a few milliseconds; nobody honest has it for this long. */
+/**
+ * How long to wait for the lock. The critical section takes a few milliseconds, so a well-behaved process never holds the lock for this
+ * long.
+ */
 const LOCK_PATIENCE_MS = 3_000;
-/** Between two tries. */
+/** The delay between two attempts. */
 const LOCK_RETRY_MS = 5;
-/** Characters after the leading NUL that fill Linux's `sun_path`. Bun: refuses the last of them (EINVAL). */
+/** The number of characters after the leading NUL that fill Linux's `sun_path`. Bun: refuses the last one (EINVAL). */
 const NAME_LENGTH: number = process.versions["bun"] === undefined ? 107 : 106;
 
-/** Runs `critical` while no other starter on this path runs its own. */
+/** Runs `critical` while no other process that starts on this path runs its own. */
 export async function withStartLock<T>(path: string, critical: () => Promise<T>): Promise<T> {
   if (process.platform !== "linux") return critical();
   const lock = await acquire(lockName(path));
@@ -49,7 +52,7 @@ async function acquire(name: string): Promise<net.Server | null> {
       await listenOn(server, { path: name, exclusive: true });
       return server;
     } catch (error) {
-      if (codeOf(error) !== "EADDRINUSE") return null; // no abstract names here
+      if (codeOf(error) !== "EADDRINUSE") return null; // no abstract names on this system
       await delay(LOCK_RETRY_MS);
     }
   }

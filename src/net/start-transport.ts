@@ -1,4 +1,4 @@
-/** Puts a transport and a protocol onto a connected socket: where connections and accepted clients begin alike. */
+/** Puts a transport and a protocol on a connected socket, for opened connections and accepted clients alike. */
 import type net from "node:net";
 import type { TLSSocket } from "node:tls";
 import { checkProtocol } from "../base/arguments.js";
@@ -13,19 +13,19 @@ import type { Wire } from "../transports/wire.js";
 import { wireOf } from "./make-socket.js";
 import type { ClientTls, ServerTls } from "./options.js";
 
-/** What is known of a connection before it has a transport. */
+/** The facts about a connection before it has a transport. */
 export interface ConnectionFacts {
   /** The names of a Unix socket; `null` for TCP. */
   readonly unixNames: UnixNames | null;
-  /** When the call for it was made, or the client was accepted, by `now()`. */
+  /** When the call was made or the client accepted, by `now()`. */
   readonly begunAt: number;
   /** The server that accepted the connection. */
   readonly owner?: TransportOwner | undefined;
-  /** The host it was opened to. */
+  /** The host that the connection was opened to. */
   readonly host?: string | undefined;
 }
 
-/** A connection that was opened: secures it if that is wanted, and starts it. Whatever fails, the socket is closed. */
+/** Starts an opened connection, after the TLS handshake if there is one. On any failure the socket is closed. */
 export async function openTransport<P extends Protocol>(
   socket: net.Socket,
   protocolFactory: ProtocolFactory<P>,
@@ -36,7 +36,7 @@ export async function openTransport<P extends Protocol>(
   return startSecured(socket, secured, protocolFactory, facts, tls);
 }
 
-/** A client that was accepted by a TLS server: secures it and starts it. Whatever fails, the socket is closed. */
+/** Runs the TLS handshake of an accepted client and starts its connection. On any failure the socket is closed. */
 export async function acceptSecured(
   socket: net.Socket,
   protocolFactory: ProtocolFactory,
@@ -46,7 +46,7 @@ export async function acceptSecured(
   startSecured(socket, secured, protocolFactory, facts, tls);
 }
 
-/** Starts a connection without TLS; if the factory throws, the wire is closed. */
+/** Starts a connection without TLS. If the factory throws, the wire is closed. */
 export function startTransport<P extends Protocol>(
   wire: Wire,
   protocolFactory: ProtocolFactory<P>,

@@ -1,8 +1,8 @@
 /**
- * Connecting to a host that may have several addresses: one after the other, or staggered as in RFC 8305 ("Happy Eyeballs"). Python's
+ * Connects to a host that may have several addresses: one after the other, or staggered as in RFC 8305 ("Happy Eyeballs"). Python's
  * `loop.create_connection()`.
  *
- * Promises: at most one socket comes out, the others are closed; when all fail, the error tells of each.
+ * At most one socket is returned; the others are closed. If all addresses fail, the error reports each failure.
  */
 import type net from "node:net";
 import { isError } from "../base/arguments.js";
@@ -14,20 +14,20 @@ import type { IpFamily } from "./options.js";
 import { type IpAddress, resolve } from "./resolve.js";
 import { systemErrorCodes } from "./system-error.js";
 
-/** Where to connect to, and how. All checked. */
+/** Where and how to connect. All fields have been checked. */
 export interface TcpTarget {
   readonly host: string;
   readonly port: number;
   readonly family: IpFamily;
   readonly localAddr: readonly [host: string, port: number] | undefined;
-  /** Milliseconds after which the next address is tried beside the ones that are still trying; `undefined`: not before the last has failed. */
+  /** Milliseconds after which the next address is tried in parallel; `undefined`: only after the previous one has failed. */
   readonly happyEyeballsDelay: number | undefined;
   /** How many addresses of the first family are tried before the families alternate; 0: the system's order. */
   readonly interleave: number;
   readonly allErrors: boolean;
 }
 
-/** Connects; if aborted, closes what was opened and rejects with the signal's reason. */
+/** Connects. If aborted, closes the opened sockets and rejects with the signal's reason. */
 export async function connectTcp(target: TcpTarget, signal: AbortSignal | undefined): Promise<net.Socket> {
   const [addresses, localAddresses] = await untilAborted(
     Promise.all([
@@ -56,13 +56,13 @@ export async function connectTcp(target: TcpTarget, signal: AbortSignal | undefi
   return staggered(attempts, target, signal);
 }
 
-/** One attempt; returns the socket so that it can be given up. */
+/** Makes one attempt. Returns the socket so that the attempt can be cancelled. */
 function connectOne(options: net.TcpSocketConnectOpts, whenDone: (result: net.Socket | Error) => void): net.Socket {
   const socket = makeSocket().connect(options);
   const onError = (error: Error): void => whenDone(error);
   socket.once("error", onError);
   socket.once("connect", () => {
-    // Until the transport listens, an error must not find nobody there.
+    // Until the transport adds its listener, an 'error' event without a listener would crash the process.
     socket.on("error", ignore).off("error", onError).setNoDelay(true);
     whenDone(socket);
   });
@@ -151,11 +151,15 @@ class Race {
   }
 }
 
-/** CPython: all of them if asked for; the only one, or the first if all say the same; else one that quotes them all. */
+/**
+ * Joins the errors of all attempts into one.
+ *
+ * CPython: all errors if `allErrors` is set; the first if all messages are equal; otherwise one error that quotes them all.
+ */
 function joinErrors(errors: readonly Error[], { host, port, allErrors }: TcpTarget): Error {
   const first = errors[0] as Error;
   const codes = systemErrorCodes(first);
-  // With the first one's code, as Node's own.
+  // Has the first error's code, as Node's own AggregateError does.
   const all = Object.assign(new AggregateError(errors, `could not connect to ${host}:${port}: ${errors.length} addresses failed`), codes);
   if (allErrors) return all;
   if (errors.every(({ message }) => message === first.message)) return first;
@@ -168,7 +172,7 @@ function noLocalAddress(local: string, remote: string): Error {
   return Object.assign(error, { code: "EAI_ADDRFAMILY", syscall: "connect", address: remote });
 }
 
-/** The families in turn, after `firstCount` of the family that comes first. */
+/** Orders addresses so that the families alternate, after `firstCount` addresses of the first family. */
 function interleaved(addresses: readonly IpAddress[], firstCount: number): IpAddress[] {
   const firstFamily = addresses[0]?.family;
   const first = addresses.filter(({ family }) => family === firstFamily);

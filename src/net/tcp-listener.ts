@@ -1,7 +1,7 @@
 /**
- * Listening over TCP.
+ * `TcpListener`: listens over TCP.
  *
- * Before `listen()` nobody can connect, and that means that the port is not taken before, either: Node cannot bind without listening.
+ * Clients cannot connect before `listen()`. The port is not reserved before either, because Node cannot bind without listening.
  */
 import net from "node:net";
 import type { SocketAddress, TransportSocket } from "../contracts/extra-info.js";
@@ -11,7 +11,7 @@ import { ListeningSocket } from "./listening-socket.js";
 import { acceptConnections } from "./make-socket.js";
 import { closeServer, listenOn } from "./net-server.js";
 
-/** What a TCP listener is made from. */
+/** The options of a TCP listener. */
 export interface TcpListenOptions {
   readonly host: string;
   readonly port: number;
@@ -26,7 +26,7 @@ export class TcpListener implements Listener {
   readonly #options: TcpListenOptions;
   #closed = false;
   readonly socket: TransportSocket;
-  /** Kept, since logs want the address after the server is closed, too. */
+  /** Kept, so that the address is available after the server is closed, for example for logs. */
   #address: SocketAddress;
 
   constructor(options: TcpListenOptions) {
@@ -38,10 +38,10 @@ export class TcpListener implements Listener {
 
   async listen(accept: AcceptHandler, onError: (error: unknown) => void): Promise<void> {
     const { host, port, backlog, reusePort } = this.#options;
-    // Exclusive: a cluster's worker listens by itself. `ipv6Only`: each family has a socket of its own, as in asyncio.
+    // `exclusive`: a cluster's worker listens itself. `ipv6Only`: each family has its own socket, as in asyncio.
     const options = { host, port, backlog, exclusive: true, ipv6Only: host.includes(":"), ...(reusePort ? { reusePort } : {}) };
     await listenOn(this.#server, options);
-    // Node: a close() while the host is looked up does not stop it from listening afterwards.
+    // Node: a close() during the host lookup does not prevent the server from listening afterwards.
     if (this.#closed) closeServer(this.#server);
     acceptConnections(this.#server, (makeWire) => accept(makeWire, null), this.#options.keepAlive);
     this.#server.on("error", onError);

@@ -1,13 +1,13 @@
-/** Connecting to a Unix socket. */
+/** `connectUnix()`: connects to a Unix socket. */
 import type net from "node:net";
 import { abortReason, forgetAborted, onceAborted } from "../base/waiting.js";
 import { makeSocket } from "./make-socket.js";
 import type { UnixPath } from "./unix-path.js";
 
-/** Connects; if aborted, closes what was opened and rejects with the signal's reason. */
+/** Connects. If aborted, closes the socket and rejects with the signal's reason. */
 export function connectUnix(path: UnixPath, signal: AbortSignal | undefined): Promise<net.Socket> {
   return new Promise((resolve, reject) => {
-    // The signal is not given to Node, which would destroy the connection with it later on.
+    // The signal is not passed to Node, which would destroy the connection on a later abort.
     const socket = makeSocket();
     const stopWatching = (): void => forgetAborted(signal, onAbort);
     const onAbort = (): void => {

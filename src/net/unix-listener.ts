@@ -1,29 +1,31 @@
 /**
- * A server's Unix socket: how its file comes and goes.
+ * `UnixListener`: listens on a Unix socket, and creates and removes the socket file.
  *
  * Theory of operation
  *
- * Binding a Unix socket creates its file, and everything that is wrong with socket files comes from binding under the public name: the name is taken
- * before its mode is right, a stale file is in the way, and Node's `server.close()` removes whatever has the name by then. So a server is bound under a
- * hidden name, and *published* when it is ready:
+ * Binding a Unix socket creates its file, and binding under the public name causes all the known problems of socket files: the file
+ * exists before its mode is right, a stale file blocks the bind, and Node's `server.close()` removes whatever file has the name by
+ * then. A server is therefore bound under a hidden name, and *published* when it is ready:
  *
- *   1. Make a directory `.as-...` beside the public name, which only we may enter; bind and listen in there.
- *   2. Give the file its owner and mode. Nobody else can have connected yet.
- *   3. `link()` it to the public name, which fails if the name is taken. The hidden name and its directory are removed.
+ * 1. Create a directory `.as-...` beside the public name, which only this user can enter. Bind and listen in it.
+ * 2. Set the file's owner and mode. No client can have connected yet.
+ * 3. `link()` the file to the public name, which fails if the name is taken. Remove the hidden name and its directory.
  *
- * If the name is taken, by a socket: somebody who answers there is alive, and that is EADDRINUSE. Nobody who answers means a stale file. Under a lock
- * between starters it is moved aside into the hidden directory, looked at again (device and inode), and dropped if it is the one that did not answer; should
- * it be another's that was quicker, that one gets its name back. Then step 3 again. A name that is not a socket's is never touched.
+ * If the name is taken by a socket, a connection attempt decides. If a server answers, the call fails with EADDRINUSE. If none does,
+ * the file is stale. Under a lock between starting processes it is moved into the hidden directory and checked again (device and
+ * inode). If it is the file that did not answer, it is deleted; if another process has replaced it in the meantime, it gets its name
+ * back. Then step 3 is repeated. A file that is not a socket is never touched.
  *
- * Takeover replaces step 3 by `rename()`, which puts our socket in the place of a live server's in one step: there is no moment without a server. The old server
- * goes on with its clients.
+ * A takeover uses `rename()` in step 3, which replaces a live server's socket atomically: there is no moment without a server. The old
+ * server continues to serve its clients.
  *
- * `close()` removes the public name if it is still ours, by device and inode. Clients that had reached our queue by then are still accepted: with the name
- * gone (or another's) no more can come, so the queue is empty when the event loop has looked and found none.
+ * `close()` removes the public name if the file is still this server's, by device and inode. Clients already in the accept queue are
+ * still accepted. Once the name is gone (or another server's), no more can arrive, so the queue is empty when a full turn of the event
+ * loop has accepted none.
  *
- * Why not a umask around a bind to the public name: it keeps the name that tools show, but a worker thread cannot set the umask, and it
- * leaves the stale file and the unlink by path unsolved. The price of the hidden name: tools such as `ss` show it, and so does the `getpeername()` of a
- * peer that does not use this library. What this library reports is the public name.
+ * The alternative, a umask around a bind to the public name, keeps the name that tools show. But a worker thread cannot set the umask,
+ * and the stale file and the unlink by path stay unsolved. The cost of the hidden name: tools such as `ss` show it, and so does
+ * `getpeername()` of a peer that does not use this library. This library reports the public name.
  */
 import { chmodSync, chownSync, type Stats } from "node:fs";
 import net from "node:net";
@@ -39,20 +41,26 @@ import { codeOf, isSystemCode, systemError } from "./system-error.js";
 import { absolutePath, type UnixPath } from "./unix-path.js";
 import { checkStale, lookAt, type PublicName, publish } from "./unix-publish.js";
 
-/** Waits until a connection that is in the queue has been seen. Node looks for one in each turn of the event loop, and the first may be half over. */
+/**
+ * Waits until a connection in the accept queue would have been accepted. Node accepts once in each turn of the event loop, and the
+ * current turn may have passed that point; hence two turns.
+ */
 async function oneLook(): Promise<void> {
-  // Deno: accepts in a thread of its own, and turns do not wait for it.
+  // Deno: accepts in another thread, which turns do not wait for.
   if (process.versions["deno"] !== undefined) await delay(DENO_ACCEPT_MS);
   for (let turn = 0; turn < 2; turn += 1) await nextTurn();
 }
 
-/** Deno hands over a connection that is there within a millisecond when it is idle; under load it has taken more than twenty. */
+/**
+ * How long to wait in Deno, which delivers a queued connection within a millisecond when idle. Under load, more than 20 ms have been
+ * observed.
+ */
 const DENO_ACCEPT_MS = 150;
 
-/** What a Unix listener is made from. */
+/** The options of a Unix listener. */
 export interface UnixListenOptions {
   readonly backlog: number;
-  /** File mode; `undefined`: what the process's umask leaves of 0o777, as `bind()` has it. */
+  /** File mode; `undefined`: 0o777 minus the process's umask, as set by `bind()`. */
   readonly mode: number | undefined;
   /** File owner; `undefined`: the process's. */
   readonly owner: { readonly uid: number; readonly gid: number } | undefined;
@@ -81,7 +89,10 @@ export class UnixListener implements Listener {
     this.socket = new ListeningSocket(() => path.name);
   }
 
-  /** Binds under a hidden name, where nobody connects. Fails already if the public name is taken by a live server, or by something that is no socket. */
+  /**
+   * Binds under a hidden name, which clients cannot reach. Fails early if the public name is taken by a live server or by a file that
+   * is not a socket.
+   */
   async bind(): Promise<void> {
     if (this.#path.abstract) return;
     await this.#onBehalfOfPath(async () => {
@@ -91,7 +102,7 @@ export class UnixListener implements Listener {
       this.#hidden = hidden;
       await listenOn(this.#server, { path: hidden.bindPath(), backlog: this.#options.backlog, exclusive: true });
       const { owner, mode } = this.#options;
-      // The mode first: a process that may give its files away need not be one that may change those of others.
+      // The mode first: a process may be allowed to change a file's owner but not the mode of a file that it no longer owns.
       if (mode !== undefined) chmodSync(hidden.path, mode);
       if (owner !== undefined) chownSync(hidden.path, owner.uid, owner.gid);
     });
@@ -107,18 +118,21 @@ export class UnixListener implements Listener {
       await listenOn(this.#server, { path: this.#path.name, backlog: this.#options.backlog, exclusive: true });
       acceptConnections(this.#server, onConnection);
     } else {
-      // Before it is published: from then on somebody may connect.
+      // Before publishing, because clients can connect from then on.
       acceptConnections(this.#server, onConnection);
       await this.#onBehalfOfPath(async () => {
         this.#published = await publish(this.#hidden as HiddenName, this.#public, this.#options.takeover);
       });
-      // Closed while it was being published: then close() did not know of the file.
+      // Closed during publishing, when close() did not know about the file yet.
       if (this.#closed) this.#unpublish();
     }
     this.#server.on("error", onError);
   }
 
-  /** If it fails, everything is undone, and an error about a step or a hidden name is told as one about listening on the name that the caller knows. */
+  /**
+   * Runs a step of binding or publishing. If it fails, everything is undone, and a system error about the hidden name or a single step
+   * is replaced by one about listening on the caller's path.
+   */
   async #onBehalfOfPath(action: () => Promise<void>): Promise<void> {
     try {
       await action();
@@ -140,7 +154,7 @@ export class UnixListener implements Listener {
     else return this.#closeWhenQueueIsEmpty();
   }
 
-  /** Removes the public name if it is ours and ours to remove; returns whether it no longer leads to us. */
+  /** Removes the public name if it is this server's and `cleanupSocket` is set. Returns whether the name no longer leads to this server. */
   #unpublish(): boolean {
     const now = lookAt(this.#public.file);
     const isOurs = now !== null && this.#published !== null && isSameFile(now, this.#published);
@@ -165,7 +179,7 @@ export class UnixListener implements Listener {
   }
 }
 
-/** What the system's errors mean here. */
+/** The meaning of the system's errors when a socket is created. */
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "the directory of the socket does not exist",
   ENOTDIR: "the parent of the socket is not a directory",

@@ -1,8 +1,8 @@
 /**
- * The names of Unix sockets: what may be one, and what it is called towards Node.
+ * The names of Unix sockets: checks them and converts them for Node.
  *
- * Promises: a name that passes is used whole. Node cuts a path that is too long, and binds or connects to what is left; here it is refused, with the
- * limit and the length.
+ * A name that passes the check is used in full. Node truncates a path that is too long, and binds or connects to the rest; this module
+ * refuses it with the limit and the length.
  */
 import { isAbsolute } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,25 +12,25 @@ import { systemError } from "./system-error.js";
 /** The path of a Unix socket: text, bytes, or a `file:` URL. A leading `"\0"` is a name in Linux's abstract namespace. */
 export type PathLike = string | Uint8Array | URL;
 
-/** Bytes that fit into the system's `sun_path` beside the NUL at its end: 108 - 1 on Linux, 104 - 1 on macOS and the BSDs. */
+/** The maximum length of a path in the system's `sun_path`, without the NUL at its end: 108 - 1 on Linux, 104 - 1 on macOS and the BSDs. */
 const MAX_PATH_BYTES: number = process.platform === "linux" ? 107 : 103;
 
-/** An abstract name may fill `sun_path`, its leading NUL included: it ends where it ends, not at a NUL. */
+/** The maximum length of an abstract name, including its leading NUL. It may fill `sun_path`, because it is not NUL-terminated. */
 const ABSTRACT_BYTES = 108;
 
-/** libuv before 1.49 has no length for the names of pipes on Linux. */
+/** libuv before 1.49 passes names of pipes without their length on Linux. */
 const PADS_ABSTRACT_NAMES: boolean =
   process.versions["bun"] === undefined && process.versions["deno"] === undefined && Number.parseInt(process.versions.node, 10) < 22;
 
 /** A name that has been checked. */
 export interface UnixPath {
-  /** As Node and `getExtraInfo()` have it. */
+  /** The name as used by Node and `getExtraInfo()`. */
   readonly name: string;
-  /** In the abstract namespace: there is no file. */
+  /** Whether the name is in the abstract namespace, where there is no file. */
   readonly abstract: boolean;
 }
 
-/** Checks a path; throws a `TypeError`, or an `ENAMETOOLONG` error. */
+/** Checks a path. Throws a `TypeError`, or an `ENAMETOOLONG` error. */
 export function parseUnixPath(syscall: "connect" | "listen", path: PathLike): UnixPath {
   const name = toText(path);
   if (name.length === 0) throw invalidValue("path must not be empty");
@@ -56,8 +56,8 @@ function checkAbstract(name: string): void {
   if (process.platform !== "linux") {
     throw invalidValue(`path must not begin with a NUL: ${process.platform} has no abstract namespace, ${JSON.stringify(name)}`);
   }
-  // Node 20: gives the system all of sun_path, so that a shorter name gets NULs at its end and is another one for every other program. To see it: listen
-  // on "\0name" and look into /proc/net/unix.
+  // Node 20: passes all of sun_path to the system, so a shorter name is padded with NULs and is a different name to every other
+  // program. To see it: listen on "\0name" and read /proc/net/unix.
   if (PADS_ABSTRACT_NAMES && Buffer.byteLength(name) < ABSTRACT_BYTES) {
     throw invalidValue(
       `path must not be an abstract name on Node.js ${process.versions.node}, which pads it with NULs so that no other program finds it ` +
@@ -66,17 +66,17 @@ function checkAbstract(name: string): void {
   }
 }
 
-/** The path from the root. Not `resolve()`, which takes `..` for the name before it: that is wrong behind a symbolic link. */
+/** Returns the absolute path. Does not use `resolve()`, which lets `..` remove the preceding name: that is wrong after a symbolic link. */
 export function absolutePath(path: string): string {
   return isAbsolute(path) ? path : `${process.cwd()}/${path}`;
 }
 
-/** Whether a path can be given to `bind()` as it is. */
+/** Returns whether a path is short enough for `bind()`. */
 export function fitsSunPath(path: string): boolean {
   return Buffer.byteLength(path) <= MAX_PATH_BYTES;
 }
 
-/** Whether it is a URL, also one of another realm: jsdom has a class of its own. */
+/** Returns whether a value is a URL, even one of another realm: jsdom has its own class. */
 function isUrl(path: Exclude<PathLike, string>): path is URL {
   return typeof path === "object" && path !== null && "href" in path && typeof path.href === "string";
 }

@@ -1,9 +1,9 @@
 /**
- * Publishing a socket: its public name comes into being when all is ready, or the call fails and nothing has changed.
+ * Publishes a socket: either its public name appears when everything is ready, or the call fails and nothing has changed.
  *
- * `link()` is what decides: it fails if the name is taken. What to do then is told at the top of `unix-listener.ts`.
+ * `link()` decides: it fails if the name is taken. See the header of `unix-listener.ts` for what happens then.
  *
- * Files are named by absolute paths here; `name` is what the caller has called ours, for errors.
+ * This module uses absolute paths for files; `name` is the caller's path, for errors.
  */
 import { linkSync, lstatSync, renameSync, type Stats } from "node:fs";
 import net from "node:net";
@@ -12,31 +12,31 @@ import { withStartLock } from "./start-lock.js";
 import { codeOf, isSystemCode, type SystemError, systemError } from "./system-error.js";
 import { fitsSunPath } from "./unix-path.js";
 
-/** The name under which a server is to be found. */
+/** The public name of a server. */
 export interface PublicName {
-  /** As the caller has it. */
+  /** The path as the caller passed it. */
   readonly name: string;
-  /** Absolute, so that `process.chdir()` changes nothing. */
+  /** The absolute path, unaffected by `process.chdir()`. */
   readonly file: string;
 }
 
-/** How often a name that is taken and then free again is tried for. More than a handful means that others are fighting over it. */
+/** How often to retry a name that was taken and then became free. More than a few attempts mean that other processes compete for it. */
 const PUBLISH_ATTEMPTS = 10;
 
-/** Where `link()` does not exist: file systems without hard links. */
+/** The errors of `link()` on file systems without hard links. */
 const NO_LINKS: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
 
-/** Gives the socket at the hidden name its public one; returns what the file is, to be known again. */
+/** Gives the socket at the hidden name its public name. Returns the file's `Stats`, which identify it later. */
 export async function publish(hidden: HiddenName, to: PublicName, takeover: boolean): Promise<Stats> {
   const ours = lstatSync(hidden.path);
-  // Takeover, too, needs the lock: a starter that moves a stale file aside must not find another in its place.
+  // A takeover needs the lock, too: it must not replace the file while another process moves a stale one aside.
   if (takeover) await withStartLock(to.file, async () => takeOver(hidden, to));
   else if (!link(hidden, to.file)) await withStartLock(to.file, () => publishOverStale(hidden, to));
   hidden.remove();
   return ours;
 }
 
-/** Replaces whatever socket has the name, in one step. */
+/** Replaces the socket that has the name, in one step. */
 function takeOver(hidden: HiddenName, to: PublicName): void {
   const taken = lookAt(to.file);
   if (taken !== null && !taken.isSocket()) throw notASocket(to);
@@ -56,7 +56,7 @@ async function publishOverStale(hidden: HiddenName, to: PublicName): Promise<voi
   throw addressInUse(to, "the name was taken again and again while it was being published");
 }
 
-/** Returns false if the name is taken. */
+/** Links the hidden name to the public one. Returns false if the name is taken. */
 function link(hidden: HiddenName, path: string): boolean {
   try {
     linkSync(hidden.path, path);
@@ -65,14 +65,14 @@ function link(hidden: HiddenName, path: string): boolean {
     if (codeOf(error) === "EEXIST") return false;
     /* c8 ignore next 7 -- a file system without links, such as FAT, which only root can mount */
     if (!NO_LINKS.has(codeOf(error) ?? "")) throw error;
-    // Without links there is a moment between the look and the step, in which a name that comes into being is replaced.
+    // Without links, a file that gets the name between the check and the rename is replaced.
     if (lookAt(path) !== null) return false;
     renameSync(hidden.path, path);
     return true;
   }
 }
 
-/** Throws EADDRINUSE unless the file is a socket on which nobody listens, and still is. */
+/** Throws EADDRINUSE unless the file is a socket on which no server listens, or has changed since. */
 export async function checkStale(at: PublicName, taken: Stats): Promise<void> {
   if (!taken.isSocket()) throw notASocket(at);
   const failure = await probe(fitsSunPath(at.file) ? at.file : at.name);
@@ -80,15 +80,16 @@ export async function checkStale(at: PublicName, taken: Stats): Promise<void> {
   const code = codeOf(failure);
   if (code === "ECONNREFUSED" || code === "ENOENT") return;
   const now = lookAt(at.file);
-  if (now === null || !isSameFile(now, taken)) return; // the next look tells
+  if (now === null || !isSameFile(now, taken)) return; // the file has changed; the next attempt checks it
   throw addressInUse(at, `a socket has this name, and whether a server listens on it cannot be told (${failure.message})`, failure);
 }
 
 /**
- * Connects and closes at once; returns the error if that did not work.
+ * Connects and closes at once. Returns the error if connecting failed.
  *
- * Bun: a socket says ECONNREFUSED for whatever is wrong, also if a live server's queue is full (EAGAIN), or if it is a datagram socket (EPROTOTYPE). Its `fetch()`
- * tells the truth, or nothing if it took the connection: then the next connection does, if that was not just a loaded machine.
+ * Bun: a socket reports every failure as ECONNREFUSED, even if a live server's queue is full (EAGAIN) or the socket is a datagram
+ * socket (EPROTOTYPE). Its `fetch()` reports the real error, or none if it connected or timed out on a loaded machine; then connecting
+ * is tried again.
  */
 async function probe(path: string): Promise<Error | null> {
   for (let attempt = 1; ; attempt += 1) {
@@ -102,9 +103,9 @@ async function probe(path: string): Promise<Error | null> {
 }
 
 /* c8 ignore start -- Bun */
-/** How long `fetch()` may take to be refused. */
+/** How long to wait for `fetch()` to be refused. */
 const BUN_FETCH_MS = 100;
-/** Two seconds in all. */
+/** The number of attempts: two seconds in all. */
 const BUN_PROBES = 20;
 
 async function refusalInBun(path: string): Promise<Error | null> {
@@ -129,7 +130,7 @@ function connectOnce(path: string): Promise<Error | null> {
   });
 }
 
-/** What has the name; `null`: nothing. A symbolic link is itself, not what it leads to. */
+/** Returns the `Stats` of a path; `null` if nothing has the name. Does not follow a symbolic link. */
 export function lookAt(path: string): Stats | null {
   return lstatSync(path, { throwIfNoEntry: false }) ?? null;
 }

@@ -1,21 +1,22 @@
 /**
- * `Incoming`: what has come in, who waits for more, and when the transport has to pause. The engine under `StreamReader`.
+ * `Incoming`: the read engine of `StreamReader`. It holds the received data and the waiting read, and pauses and resumes the transport.
  *
  * Theory of operation
  *
- * Each reading call is an *attempt*: a function that takes its result from the queue, throws, or finds that it needs more. It is made once at the call; if it
- * needs more, it is parked, and made again after each feed. An attempt takes nothing before it succeeds, which is why an aborted call loses
- * nothing: `read()` to EOF leaves its bytes in the queue while it waits, too.
+ * Each reading call is an *attempt*: a function that takes its result from the queue, throws, or finds that it needs more data. The
+ * call runs the attempt once. If it needs more data, it is parked and runs again after each feed. An attempt takes nothing before it
+ * succeeds, so an aborted call loses nothing: even `read()` to EOF leaves its bytes in the queue while it waits.
  *
- * A feed does not make the attempt itself but in a microtask, so that all that is fed in one turn is seen together. CPython: a woken task runs in a
- * later turn of the loop, too; `readline()` over its limit depends on it. Only a line that is whole, and within the limit, is answered at once: nothing that comes after it
- * could change it.
+ * A feed does not run the attempt directly but in a microtask, so that the attempt sees all data fed in one turn together. Only a
+ * complete line within the limit is returned at once, because later data cannot change it.
+ * CPython: a woken task also runs in a later turn of the loop; `readline()` over its limit depends on it.
  *
- * Flow control: more than twice the limit in the queue pauses the transport, the limit or less resumes it. A parked attempt keeps it going
- * in any case, or `readexactly()` of more than that would wait for ever.
+ * Flow control: the transport is paused when the queue holds more than twice the limit, and resumed when it holds the limit or less.
+ * While an attempt is parked, the transport is never paused; otherwise a `readexactly()` of more than twice the limit would wait
+ * forever.
  *
- * Two kinds of error end it. `fail()` acts at once. A lost connection (`failAfterData`) lets reads have what was received before it, as long
- * as that is enough for them; the one that would need more gets the error, and the bytes stay.
+ * Two kinds of error end reading. `fail()` acts at once. After a lost connection (`failAfterData`), reads still succeed as long as the
+ * data received before the loss is enough for them; a read that needs more gets the error, and the data stays in the queue.
  */
 import { asBuffer, checkOptions, type Data, invalidType, type SignalOptions } from "../base/arguments.js";
 import { rejectionNamingCallers } from "../base/async-stacks.js";
@@ -27,43 +28,47 @@ import { CALL_BYTES, TURN_BYTES } from "../base/turn-budget.js";
 import { DONE, forgetAborted, onceAborted, rejectEnded, type WaitEnd, waitEnd } from "../base/waiting.js";
 import type { Transport } from "../contracts/connection.js";
 
-/** Takes its result from the queue and returns it, or returns `undefined` if more data is needed. May throw. */
+/** Takes its result from the queue and returns it. Returns `undefined` if it needs more data. May throw. */
 export type Attempt<T> = () => T | undefined;
 
-/** How an attempt stands towards the others. */
+/** How an attempt interacts with other attempts. */
 export interface AttemptTraits {
-  /** Everything up to EOF is spoken for: nobody else may take what is in the queue while this one waits. */
+  /** Claims everything up to EOF: while this attempt waits, no other attempt may take data from the queue. */
   readonly toEof?: boolean;
-  /** Takes bytes before it succeeds: not to be tried while another waits. */
+  /** Takes bytes before it succeeds: must not run while another attempt waits. */
   readonly takesAsTheyCome?: boolean;
-  /** Takes no bytes: may succeed even while another has everything spoken for. */
+  /** Takes no bytes: may succeed even while another attempt claims everything. */
   readonly takesNothing?: boolean;
-  /** How many bytes it needs, where that is known. */
+  /** The number of bytes it needs, if known. */
   readonly wanted?: number;
 }
 
-/** An attempt as an object, for readers that make the same one again and again. */
+/** An attempt as an object, reused by calls that repeat the same attempt. */
 export interface Reading<T> extends AttemptTraits {
   attempt(): T | undefined;
-  /** The attempt in short: succeeds only where nothing that is still to come could change the result. Made when data has come to an empty queue. */
+  /**
+   * Optional synchronous fast path, called when data arrives in an empty queue. It may succeed only if later data cannot change the
+   * result.
+   */
   early?(): T | undefined;
 }
 
-/** Where a reader of `StreamReader.from()` has its bytes from: it stands where a connection has its transport. */
+/** The source of a reader made by `StreamReader.from()`. It takes the place of a connection's transport. */
 export interface Source extends Pick<Transport, "pauseReading" | "resumeReading"> {
-  /** Feeds nothing any more, and gives the source back. Resolves when the source has cleaned up, which may be never. */
+  /** Stops feeding and releases the source. Resolves when the source has cleaned up, which may never happen. */
   cancel(reason: unknown): Promise<void>;
 }
 
 /**
- * Bytes that are read count as a sixteenth: they came in turns of the event loop, and no more than twice the limit is held. So a loop of large
- * reads gives way once in 1 MiB, and one of small reads once in 256.
+ * Each byte read costs a sixteenth of a byte of the turn's budget, because the data arrived in earlier turns of the event loop and the
+ * queue is bounded by twice the limit. A loop of large reads therefore yields once per 1 MiB, and a loop of small reads once per 256
+ * calls.
  */
 const READ_DISCOUNT_BITS = 4;
 
 const NEVER_CALLED = (): void => {};
 
-/** A read that waits. */
+/** A waiting read. */
 interface Parked {
   readonly reading: Reading<unknown>;
   readonly resolve: (result: never) => void;
@@ -72,40 +77,40 @@ interface Parked {
 }
 
 export class Incoming {
-  /** Bytes that have come and have not been read. */
+  /** Bytes received but not yet read. */
   readonly queue: ByteQueue = new ByteQueue();
   readonly #limit: number;
   #eof = false;
-  /** Acts at once. */
+  /** Set by `fail()`: reads throw it at once. */
   #exception: Error | null = null;
-  /** Acts when the data is used up. */
+  /** Set by `failAfterData()`: reads throw it when the data no longer suffices. */
   #lossError: Error | null = null;
   #transport: Transport | null = null;
   #source: Source | null = null;
   #paused = false;
-  /** Whether the source stays paused until a read has to wait. */
+  /** Whether the source stays paused until the next read waits. */
   #resting = false;
-  /** What `cancel()` has given, once it was called. */
+  /** The promise of the first `cancel()`; `null` before. */
   #cancelled: Promise<void> | null = null;
   #parked: Parked | null = null;
   #retryScheduled = false;
   #endWhenIdle = false;
-  /** What may still pass in this turn of the event loop; see `turn-budget.ts`. */
+  /** The remaining budget of this turn of the event loop. See `turn-budget.ts`. */
   #budget: number = TURN_BYTES;
-  /** Made when it is first needed: most lines are answered early. */
+  /** Created on first use: most lines are returned by the fast path. */
   #retry: (() => void) | null = null;
 
-  /** @param limit half of the bytes that pause the transport */
+  /** @param limit half of the queue size that pauses the transport, in bytes */
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  /** Whether the end of the stream has come. */
+  /** Whether the stream has ended. */
   get eof(): boolean {
     return this.#eof;
   }
 
-  /** The error that ended it; `null` if none did. */
+  /** The error that ended reading; `null` if there is none. */
   get exception(): Error | null {
     return this.#exception ?? this.#lossError;
   }
@@ -114,7 +119,7 @@ export class Incoming {
 
   feed(data: Data): void {
     if (this.#eof) {
-      if (this.#endWhenIdle || this.#cancelled !== null) return; // the peer could not know
+      if (this.#endWhenIdle || this.#cancelled !== null) return; // the peer could not know that reading has ended
       throw new InvalidStateError("cannot feed data to a StreamReader after feedEof()");
     }
     const bytes = asBuffer(toOwnBytes("data", data));
@@ -124,7 +129,7 @@ export class Incoming {
     if (!wasEmpty || !this.#answerEarly()) this.#changed();
   }
 
-  /** Answers the read that waits without deferring it, where that makes no difference. Returns whether it has. */
+  /** Resolves the waiting read without a microtask, if its fast path allows it. Returns whether it did. */
   #answerEarly(): boolean {
     const parked = this.#parked;
     if (parked === null || parked.reading.early === undefined || this.#retryScheduled) return false;
@@ -135,7 +140,10 @@ export class Incoming {
     return true;
   }
 
-  /** Where what comes next should be read to: into the result of the read that waits, if that is long. `null`: anywhere. */
+  /**
+   * Returns the memory that the next data should be read into: the result of the waiting read, if that is large. `null` means any
+   * memory.
+   */
   nextMemory(): Buffer | null {
     const wanted = this.#parked?.reading.wanted;
     return wanted === undefined ? null : this.queue.reserve(wanted);
@@ -154,7 +162,7 @@ export class Incoming {
     this.#changed();
   }
 
-  /** Makes the read that waits, and every later one, throw `error`, even if there is data. */
+  /** Makes the waiting read and every later read throw `error`, even if there is data. */
   fail(error: Error): void {
     if (this.#retryScheduled) this.#retryParked();
     this.#exception = error;
@@ -167,7 +175,7 @@ export class Incoming {
     this.#changed();
   }
 
-  /** Ends the stream for a read that waits with nothing received, now or later. */
+  /** Ends the stream as soon as a read waits with an empty queue, now or later. */
   endWhenIdle(): void {
     this.#endWhenIdle = true;
     this.#endIfIdle();
@@ -181,7 +189,7 @@ export class Incoming {
     if (this.#parked === null) this.#regulate();
     else if (!this.#retryScheduled) {
       this.#retryScheduled = true;
-      void DONE.then((this.#retry ??= () => this.#retryParked())); // a microtask; queueMicrotask() costs several times as much
+      void DONE.then((this.#retry ??= () => this.#retryParked())); // a microtask; queueMicrotask() is several times slower
     }
   }
 
@@ -193,20 +201,20 @@ export class Incoming {
     this.#transport = transport;
   }
 
-  /** The connection goes on with another transport, which reads. */
+  /** Replaces the transport of the connection. The new one is reading. */
   replaceTransport(transport: Transport): void {
     this.#transport = transport;
     this.#paused = false;
     this.#regulate();
   }
 
-  /** Takes its bytes from a source. */
+  /** Sets the source to read from. */
   setSource(source: Source): void {
-    this.setTransport(source as Source & Transport); // nothing else of a transport is called
+    this.setTransport(source as Source & Transport); // no other method of a transport is called
     this.#source = source;
   }
 
-  /** Pauses a source while no read waits, so that it does not keep the process alive. A connection goes on. */
+  /** Pauses a source while no read waits, so that it does not keep the process alive. Has no effect on a connection. */
   rest(): void {
     if (this.#source === null || this.#parked !== null || this.#resting) return;
     this.#resting = true;
@@ -216,9 +224,10 @@ export class Incoming {
   }
 
   /**
-   * Ends reading: gives a source back, and reads find the end behind what has come. Of a connection, what still comes is dropped, so that its end is noticed.
+   * Ends reading and releases the source. Reads find EOF after the received data. A connection keeps receiving, so that its end is
+   * noticed; the data is dropped.
    *
-   * @returns what the source gives
+   * @returns the promise of the source's cleanup
    */
   cancel(reason: unknown): Promise<void> {
     if (this.#cancelled === null) {
@@ -228,7 +237,7 @@ export class Incoming {
     return this.#cancelled;
   }
 
-  /** Pauses or resumes the transport, as the amount of data and a waiting read ask for. */
+  /** Pauses or resumes the transport, depending on the queue's size and whether a read waits. */
   #regulate(): void {
     if (this.#transport === null) return;
     const isWanted = this.#parked !== null || this.#cancelled !== null;
@@ -245,43 +254,43 @@ export class Incoming {
   // ---- reading -----------------------------------------------------------------------------------------------------------------
 
   /**
-   * Whether a read that is made now, without options, may take what it finds: no other read is before it, nothing has failed, and the event loop need
-   * not run first. It has to call `taken()` afterwards.
+   * Whether a read without options may take data now: no other read waits, nothing has failed, and the turn's budget is not spent. The
+   * read must call `taken()` afterwards.
    */
   get isFree(): boolean {
     return this.#parked === null && this.#exception === null && this.#budget >= 0;
   }
 
-  /** The event loop has turned. */
+  /** Renews the budget in a new turn of the event loop. */
   turned(): void {
     this.#budget = TURN_BYTES;
   }
 
-  /** Whether there is neither a byte, nor an end, nor anybody else: no attempt at a message could succeed or fail. */
+  /** Whether there is no data, no end, no error and no waiting read, so that no attempt could succeed or fail. */
   #hasNothing(): boolean {
     return this.queue.length === 0 && !this.#eof && this.#parked === null && this.#exception === null && this.#lossError === null;
   }
 
-  /** Sees to the flow control after a call that has taken so many bytes. */
+  /** Updates budget and flow control after a call that took `count` bytes. */
   taken(count: number): void {
     const cost = count >>> READ_DISCOUNT_BITS;
     this.#budget -= cost > CALL_BYTES ? cost : CALL_BYTES;
     if (this.#paused) this.#regulate();
   }
 
-  /** Makes an attempt, now or when enough has come. */
+  /** Runs an attempt now, and again when more data arrives if it needs more. */
   perform<T>(method: string, attempt: Attempt<T>, options?: SignalOptions, traits?: AttemptTraits): Promise<T> {
     return this.performReading(method, traits === undefined ? { attempt } : { attempt, ...traits }, options);
   }
 
-  /** The same. */
+  /** Like `perform()`, for an attempt that is an object. */
   performReading<T>(method: string, reading: Reading<T>, options?: SignalOptions): Promise<T> {
     if (options === undefined && reading.takesNothing !== true && this.#hasNothing()) return this.#park(reading, undefined);
     const takenBefore = this.queue.taken;
     try {
       checkOptions("options", options);
       const signal = waitEnd(options);
-      // A parked read whose data has come was first, even if its turn is still to come.
+      // A parked read whose data has arrived goes first, even if its microtask has not run yet.
       if (this.#retryScheduled) this.#retryParked();
       if (this.#exception !== null) throw this.#exception;
       if (
@@ -300,12 +309,12 @@ export class Incoming {
       if (this.#parked !== null) throw concurrentRead(method);
       return this.#park(reading, signal);
     } catch (error) {
-      this.taken(this.queue.taken - takenBefore); // an attempt that failed may have taken something, too
+      this.taken(this.queue.taken - takenBefore); // a failed attempt may have taken data, too
       return this.#budget < 0 ? this.#rejectInTurn(error) : Promise.reject(error);
     }
   }
 
-  /** A program that reads on and on whatever happens lets the event loop run. */
+  /** Rejects in the next turn, so that a program that retries a failing read in a loop lets the event loop run. */
   async #rejectInTurn(error: unknown): Promise<never> {
     this.#budget = TURN_BYTES;
     await nextTurn();
@@ -317,7 +326,7 @@ export class Incoming {
       let onAbort = NEVER_CALLED;
       if (signal !== undefined) {
         onAbort = () => {
-          if (this.#parked?.onAbort !== onAbort) return; // a signal that calls back too often
+          if (this.#parked?.onAbort !== onAbort) return; // the signal called back more than once
           this.#unpark();
           this.#regulate();
           rejectEnded(signal, resolve, reject);
@@ -330,7 +339,7 @@ export class Incoming {
     });
   }
 
-  /** Makes the attempt in the next turn of the event loop, or before another read is made. */
+  /** Parks an attempt that runs in the next turn of the event loop, or before another read if that comes first. */
   #parkForTurn<T>(reading: Reading<T>, signal: WaitEnd | undefined): Promise<T> {
     this.#budget = TURN_BYTES;
     const promise = this.#park(reading, signal);

@@ -1,11 +1,11 @@
-/** `iterate()`: the iterations of `lines()` and `chunks()`. That of the reader itself, which has no options, is in `line-readings.ts`. */
+/** `iterate()`: the iterators of `lines()` and `chunks()`. See `line-readings.ts` for the reader's own iterator, which has no options. */
 import type { SignalOptions } from "../base/arguments.js";
 import { NEWLINE_BYTE } from "../base/memory.js";
 import type { Attempt, Incoming } from "./incoming.js";
 
 const CARRIAGE_RETURN = 0x0d;
 
-/** Iterates over what attempts give, each made anew; an attempt that gives no byte is the end. */
+/** Iterates over the results of attempts, each of them new. An empty result ends the iteration. */
 export function iterate<T>(
   incoming: Incoming,
   makeAttempt: () => Attempt<Buffer>,
@@ -29,13 +29,13 @@ export function iterate<T>(
   };
 }
 
-/** The step that ends an iteration early: nothing is lost, and a source rests until the next read. */
+/** Ends an iteration early. No data is lost, and a source is paused until the next read waits. */
 export function leave(incoming: Incoming): Promise<IteratorResult<never, undefined>> {
   incoming.rest();
   return Promise.resolve({ done: true, value: undefined });
 }
 
-/** Without `"\n"` or `"\r\n"` at its end. */
+/** Removes `"\n"` or `"\r\n"` from the end of a line. */
 export function withoutNewline(line: Buffer): Buffer {
   if (line[line.length - 1] !== NEWLINE_BYTE) return line;
   return line.subarray(0, line[line.length - 2] === CARRIAGE_RETURN ? -2 : -1);

@@ -1,10 +1,16 @@
-/** The readings of `readline()` and of iteration: each is made once, since a line is read again and again, and since it knows how far it has looked. */
+/**
+ * The attempts of `readline()` and of iterating over a reader. A reader makes each once and reuses it: lines are read repeatedly, and
+ * the attempt remembers how far it has searched.
+ */
 import { NEWLINE_BYTE } from "../base/memory.js";
 import type { Attempt, Incoming, Reading } from "./incoming.js";
 import { leave } from "./iteration.js";
 import { lineAttempt } from "./message-attempts.js";
 
-/** The next line, if it is there and nothing is in the way: the answer without a wait, which most lines of a busy connection get. */
+/**
+ * Returns the next line without waiting, if it has arrived and no other read or error comes first. This is the common case on a busy
+ * connection.
+ */
 export function lineAtHand(incoming: Incoming, limit: number): Buffer | undefined {
   if (!incoming.isFree) return undefined;
   const line = incoming.queue.takeThroughByte(NEWLINE_BYTE, limit);
@@ -12,11 +18,11 @@ export function lineAtHand(incoming: Incoming, limit: number): Buffer | undefine
   return line;
 }
 
-/** Lines, each with its newline; at EOF what is left. */
+/** Reads a line with its newline; at EOF the rest of the data. */
 export class LineReading implements Reading<Buffer> {
   readonly #incoming: Incoming;
   readonly #limit: number;
-  /** The whole of it, made when the short way does not do. */
+  /** The full attempt, created when the fast path does not apply. */
   #attempt: Attempt<Buffer> | null = null;
 
   /** @param limit the longest line in bytes, without its newline */
@@ -35,7 +41,7 @@ export class LineReading implements Reading<Buffer> {
   }
 }
 
-/** The same as the steps of an iteration. An empty line is its end. */
+/** Iterates over the lines. An empty result of `LineReading` ends the iteration. */
 export class LineIterator implements AsyncIterator<Buffer, undefined>, Reading<IteratorResult<Buffer, undefined>> {
   readonly #incoming: Incoming;
   readonly #limit: number;

@@ -1,20 +1,20 @@
-/** The attempts at messages that end in a separator: `readuntil()` and `readline()`. CPython: the functions of the same names. */
+/** The attempts of `readuntil()` and `readline()`: messages that end in a separator. Python's functions of the same names. */
 import { IncompleteReadError, LimitOverrunError, LineTooLongError } from "../base/errors.js";
 import { NEWLINE } from "../base/memory.js";
 import { SeparatorSearch } from "../base/separator-search.js";
 import type { Attempt, Incoming } from "./incoming.js";
 
-/** What a message may be, and what of it is wanted. */
+/** The limit of a message and the form of the result. */
 export interface MessageTraits {
-  /** The most bytes of a message without its separator. */
+  /** The maximum length of a message without its separator, in bytes. */
   readonly limit: number;
-  /** Whether the result ends in the separator, as Python's does. */
+  /** Whether the result includes the separator, as in Python. */
   readonly keepSeparator: boolean;
-  /** Whether what is left at EOF counts as a message, empty or not. Otherwise it is an error. */
+  /** Whether the rest of the data at EOF, even if empty, counts as a message. Otherwise it is an error. */
   readonly partialAtEof?: boolean;
 }
 
-/** Takes a message through the separator. The order of the checks is CPython's, and decides the figures in the errors. */
+/** Takes a message up to and including its separator. The order of the checks is CPython's and determines the numbers in the errors. */
 export function messageAttempt(
   incoming: Incoming,
   separators: readonly Uint8Array[],
@@ -29,7 +29,7 @@ export function messageAttempt(
         throw new LimitOverrunError(`a separator was found, but after ${match.start} bytes: the limit is ${limit}`, match.start);
       }
       if (keepSeparator) return queue.take(match.end);
-      // Of those that end here the longest goes: "\r\n" is one separator, not a "\n" after a "\r".
+      // Of the separators that end here, the longest is removed: "\r\n" is one separator, not a "\n" after a "\r".
       const cut = separators.findLast((one) => one.length <= match.end && queue.matches(one, match.end - one.length)) as Uint8Array;
       const message = queue.take(match.end - cut.length);
       queue.skip(cut.length);
@@ -45,7 +45,7 @@ export function messageAttempt(
   };
 }
 
-/** Takes a line through its newline; at EOF what is left. A line over the limit is dropped. */
+/** Takes a line including its newline; at EOF the rest of the data. A line over the limit is dropped. */
 export function lineAttempt(incoming: Incoming, traits: MessageTraits): Attempt<Buffer> {
   const takeMessage = messageAttempt(incoming, [NEWLINE], { ...traits, partialAtEof: true });
   return () => {

@@ -1,7 +1,8 @@
 /**
- * `NodeSource`: feeds a reader from a Readable of `node:stream`, by its events.
+ * `NodeSource`: feeds a reader from the events of a Readable of `node:stream`.
  *
- * Not by its async iterator: that destroys the stream at its end, and with it the writing side of a Duplex. Here the end of a source leaves it alone, as EOF leaves a connection.
+ * It does not use the async iterator, which destroys the stream at its end, including the writable side of a Duplex. Here the source
+ * stays usable after its end, like a connection after EOF.
  */
 import type { Readable } from "node:stream";
 import type { Data } from "../base/arguments.js";
@@ -11,10 +12,10 @@ import { TurnBudget } from "../base/turn-budget.js";
 import { DONE } from "../base/waiting.js";
 import type { Incoming, Source } from "./incoming.js";
 
-/** The methods by which a Readable is driven. `pipe` tells it from other emitters that can be paused, such as an `Interface` of `node:readline`. */
+/** The methods that identify a Readable. `pipe` excludes other emitters that can be paused, such as an `Interface` of `node:readline`. */
 const METHODS = ["on", "removeListener", "pause", "resume", "pipe"] as const;
 
-/** Whether it is a Readable: there are other classes than Node's own. */
+/** Returns whether `source` is a Readable. Checks methods, because not every Readable is an instance of Node's own class. */
 export function isReadable(source: unknown): source is Readable {
   return METHODS.every((method) => typeof (source as Partial<Readable> | null | undefined)?.[method] === "function");
 }
@@ -29,11 +30,11 @@ export class NodeSource implements Source {
     error: (error) => this.#fail(error),
     close: () => this.#fail(prematureClose()),
   };
-  /** Whether the reader wants more. */
+  /** Whether the reader wants more data. */
   #wanted = false;
-  /** Whether the event loop has to run first. */
+  /** Whether the source is paused until the event loop has run. */
   #held = false;
-  /** Whether it has ended, failed, or been given back. */
+  /** Whether the source has ended, failed, or been released. */
   #over = false;
 
   constructor(readable: Readable, incoming: Incoming) {
@@ -58,7 +59,7 @@ export class NodeSource implements Source {
     try {
       this.#incoming.feed(chunk);
     } catch (error) {
-      // Not bytes, or the reader was given its end by hand: no use for the rest.
+      // The chunk is not bytes, or the program called `feedEof()`: the rest of the source is of no use.
       this.#fail(error);
       void this.#giveBack();
       return;
@@ -88,7 +89,7 @@ export class NodeSource implements Source {
   #stop(): void {
     this.#over = true;
     for (const [event, listener] of Object.entries(this.#listeners)) this.#readable.removeListener(event, listener);
-    this.#readable.on("error", ignore); // what may still come of writing to it has other listeners, or none
+    this.#readable.on("error", ignore); // errors of writing to the source are for other listeners, or ignored
   }
 
   cancel(): Promise<void> {
@@ -97,7 +98,7 @@ export class NodeSource implements Source {
     return this.#giveBack();
   }
 
-  /** Destroys a Readable. A Duplex that still writes, and the process's standard input, are paused: they have other users. */
+  /** Destroys a Readable. A Duplex that can still write, and the process's standard input, are only paused: they have other users. */
   #giveBack(): Promise<void> {
     const readable: Readable & { readonly fd?: unknown; readonly write?: unknown; readonly writableFinished?: boolean } = this.#readable;
     const writes = typeof readable.write === "function" && readable.writableFinished !== true;
@@ -109,13 +110,13 @@ export class NodeSource implements Source {
       try {
         readable.once("close", () => resolve()).destroy();
       } catch {
-        resolve(); // the source's own affair
+        resolve(); // errors of the source's cleanup are ignored
       }
     });
   }
 }
 
-/** As Node has it where a stream is closed before its end. */
+/** Returns the error that Node reports for a stream that is closed before its end. */
 function prematureClose(): Error {
   return Object.assign(new Error("the source of a StreamReader was closed before its end"), {
     code: "ERR_STREAM_PREMATURE_CLOSE" as const,

@@ -1,8 +1,8 @@
 /**
- * `StreamReaderProtocol`: hears the transport's events, feeds the reader, and holds back the writer. Python's `asyncio.StreamReaderProtocol`: a
- * `WriterFlow` (Python's `FlowControlMixin`) that also feeds a reader.
+ * `StreamReaderProtocol`: receives the transport's events, feeds the reader, and applies backpressure to the writer. Python's
+ * `asyncio.StreamReaderProtocol`: a `WriterFlow` (Python's `FlowControlMixin`) that also feeds a reader.
  *
- * It is where a stream pair meets a transport. On a server it also starts the callback and answers for what the callback throws.
+ * It connects a stream pair to a transport. On a server it also calls the client callback and reports what the callback throws.
  */
 import { checkFunction } from "../base/arguments.js";
 import { callForeign, describe, emitWarning } from "../base/thrown.js";
@@ -11,25 +11,25 @@ import { StreamReader } from "./reader.js";
 import { StreamWriter } from "./writer.js";
 import { WriterFlow } from "./writer-flow.js";
 
-/** What a client's callback is told beside its streams. */
+/** The context passed to a client callback after its streams. */
 export interface ClientContext {
-  /** Aborted when the server is shutting down: finish what is at hand and return. */
+  /** Aborted when the server shuts down. The callback should finish its current work and return. */
   readonly signal: AbortSignal;
 }
 
-/** Serves one client. May be async; what it throws is reported, and its connection closed. */
+/** Serves one client. May be async. If it throws, the error is reported and the connection closed. */
 export type ClientConnectedCallback = (reader: StreamReader, writer: StreamWriter, context: ClientContext) => void | Promise<void>;
 
-/** Hears of what went wrong with one client; `writer` is `null` if it failed before there was one. */
+/** Receives an error of one client. `writer` is `null` if the error happened before there was a writer. */
 export type ClientErrorHandler = (error: unknown, writer: StreamWriter | null) => void;
 
-/** How a server's protocols report. */
+/** Options of `StreamReaderProtocol`. */
 export interface StreamReaderProtocolOptions {
-  /** Hears what the callback throws. Default: a process warning with the stack. */
+  /** Receives what the callback throws. Default: a process warning with the stack. */
   readonly onClientError?: ClientErrorHandler | undefined;
 }
 
-/** The default for `onClientError`: a process warning, which Node prints with the stack. */
+/** The default `onClientError`: emits a process warning, which Node prints with the stack. */
 function warnOfClientError(error: unknown): void {
   emitWarning(`a client's connection failed: ${describe(error)}`, {
     type: "ClientErrorWarning",
@@ -37,7 +37,7 @@ function warnOfClientError(error: unknown): void {
   });
 }
 
-/** Reports an error of one client; a handler that throws is itself reported, and harms nobody. */
+/** Reports an error of one client. An error that the handler throws is reported as a warning. */
 export function reportClientError(handler: ClientErrorHandler | undefined, error: unknown, writer: StreamWriter | null): void {
   if (handler === undefined) {
     warnOfClientError(error);
@@ -67,11 +67,11 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
   #callbackDone = false;
 
   /**
-   * Makes one that waits for its transport.
+   * Makes a protocol without a transport; `connectionMade()` sets it.
    *
-   * @param reader is fed with what the transport receives
-   * @param clientConnectedCb called with a reader and a new writer once the connection stands: the server's side
-   * @param options how the callback's errors are reported
+   * @param reader receives the transport's data
+   * @param clientConnectedCb for a server: called with the reader and a new writer when the connection is made
+   * @param options `onClientError`: receives the callback's errors
    */
   constructor(reader: StreamReader | null, clientConnectedCb?: ClientConnectedCallback | null, options?: StreamReaderProtocolOptions) {
     if (clientConnectedCb !== undefined && clientConnectedCb !== null) checkFunction("clientConnectedCb", clientConnectedCb);
@@ -81,7 +81,7 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
     this.#options = options;
   }
 
-  /** Gives the reader its transport, and on a server calls the callback, synchronously. */
+  /** Sets the reader's transport. On a server, calls the callback synchronously. */
   connectionMade(transport: Transport): void {
     this.#transport = transport;
     this.#reader?.setTransport(transport);
@@ -90,7 +90,7 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
 
   #callClientConnected(clientConnected: ClientConnectedCallback, transport: Transport): void {
     const writer = new StreamWriter(transport, this, this.#reader);
-    // Closed by the writer: after startTls() it has another transport.
+    // Closes through the writer, because startTls() replaces the transport.
     const onDone = (): void => {
       this.#callbackDone = true;
       if (this.#shutdownRequested) writer.close();
@@ -106,7 +106,7 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
   }
 
   /**
-   * The signal of the callback's context, made when it is looked at: most callbacks never do.
+   * The signal of the callback's context. Created on first use: most callbacks never use it.
    *
    * @internal
    */
@@ -123,9 +123,9 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
   }
 
   /**
-   * Ends the conversation at its next pause: the callback's signal is aborted, and a read that would wait for a new message finds the end of the
-   * stream instead. An async callback that is done, or will be, has its connection closed; of a plain one
-   * nobody knows when it is done.
+   * Ends the connection at its next idle point. The callback's signal is aborted, and a read that would wait with an empty buffer gets
+   * EOF instead. The connection is closed when an async callback has finished. A synchronous callback must close it itself, because the
+   * protocol cannot know when its work is done.
    */
   shutdownRequested(): void {
     if (this.#shutdownRequested) return;
@@ -136,7 +136,7 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
   }
 
   /**
-   * The side of the connection that this end is on in TLS: the one that called `startServer()` is the server.
+   * The role of this end in TLS: the end that called `startServer()` is the server.
    *
    * @internal
    */
@@ -145,7 +145,7 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
   }
 
   /**
-   * The connection has changed over to another transport.
+   * Replaces the transport of the connection.
    *
    * @internal
    */
@@ -154,7 +154,7 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
     this.#reader?.incoming.replaceTransport(transport);
   }
 
-  /** Feeds the reader. */
+  /** Feeds the data to the reader. */
   dataReceived(data: Buffer): void {
     this.turned();
     this.#reader?.incoming.turned();
@@ -162,25 +162,25 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
   }
 
   /**
-   * Where the transport should read to next.
+   * Returns the memory that the transport should read into next.
    *
    * @internal
    */
   "asyncio-streams:nextMemory"(): Buffer | null {
     const reader = this.#reader;
-    // What is read there is not for other eyes before the message is whole: an overriding method would be handed memory that is still read into.
+    // An overriding method must not see this memory: the transport still reads into it until the message is complete.
     const isOurs =
       this.dataReceived === StreamReaderProtocol.prototype.dataReceived && reader?.feedData === StreamReader.prototype.feedData;
     return isOurs ? (reader?.incoming.nextMemory() ?? null) : null;
   }
 
-  /** Feeds the end; keeps our side open, except over TLS, which cannot. */
+  /** Feeds EOF to the reader. Keeps the writing side open, except over TLS, which has no half-close. */
   eofReceived(): boolean {
     if (!this.lost) this.#reader?.feedEof();
     return (this.#transport?.getExtraInfo("sslcontext") ?? null) === null;
   }
 
-  /** Ends the reader, and everybody who waits for the writer. */
+  /** Ends the reader and every wait of the writer. */
   override connectionLost(error: Error | null): void {
     if (this.lost) return;
     if (error === null) this.#reader?.feedEof();

@@ -1,10 +1,11 @@
 /**
- * `pullFrom()`: feeds a reader from a source. What `StreamReader.from()` is made of.
+ * `pullFrom()`: feeds a reader from a source. Implements `StreamReader.from()`.
  *
- * The source stands where a connection has its transport, so that the reader slows it as it would slow a peer: nothing is asked for while more than twice the limit is unread. A
- * source that throws is like a connection that is lost: what came before is read first.
+ * The source takes the place of a connection's transport, so backpressure works the same way: no data is requested once more than twice
+ * the limit is unread. A source that throws counts as a lost connection: the data received before is read first.
  *
- * A Readable of Node is driven by its events (`node-source.ts`), a `ReadableStream` by its reader, anything else by its async iterator.
+ * A Readable of Node is read through its events (`node-source.ts`), a `ReadableStream` through its reader, any other source through its
+ * async iterator.
  */
 import { type Data, invalidType } from "../base/arguments.js";
 import { clearTimeout, nextTurn, setTimeout } from "../base/scheduling.js";
@@ -14,10 +15,10 @@ import { DONE } from "../base/waiting.js";
 import type { Incoming, Source } from "./incoming.js";
 import { isReadable, NodeSource } from "./node-source.js";
 
-/** How long `cancel()` waits for a source that is to clean up, in milliseconds. One that never answers must not keep the program. */
+/** How long `cancel()` waits for a source to clean up, in milliseconds. A source that never answers must not block the program. */
 const CANCEL_PATIENCE_MS = 500;
 
-/** Feeds `incoming` with what `source` gives, from now on. */
+/** Starts feeding `incoming` from `source`. */
 export function pullFrom(source: AsyncIterable<Data>, incoming: Incoming): void {
   const feeding = feedingOf(source, incoming);
   incoming.setSource(feeding);
@@ -35,12 +36,12 @@ function feedingOf(source: AsyncIterable<Data>, incoming: Incoming): Source {
   return new Puller(fromIterator(source[Symbol.asyncIterator]()), incoming);
 }
 
-/** A source that is asked for each chunk. */
+/** A source from which each chunk is requested. */
 interface Pulled {
   next(): PromiseLike<{ readonly done?: boolean | undefined; readonly value?: unknown }>;
-  /** Lets go of a source that has ended or failed. */
+  /** Releases a source that has ended or failed. */
   end(): void;
-  /** Lets a source clean up that has not ended. */
+  /** Cancels a source that has not ended, so that it can clean up. */
   cancel(reason: unknown): unknown;
 }
 
@@ -66,9 +67,9 @@ class Puller implements Source {
   readonly #incoming: Incoming;
   readonly #budget: TurnBudget = new TurnBudget();
   #paused = true;
-  /** It runs, or has run to the end. */
+  /** Whether the pull loop is running, or the source is over. */
   #pulling = false;
-  /** Whether it has ended, failed, or been given back. */
+  /** Whether the source has ended, failed, or been released. */
   #over = false;
 
   constructor(source: Pulled, incoming: Incoming) {
@@ -90,11 +91,11 @@ class Puller implements Source {
     while (!this.#paused && !this.#over) {
       const step = await this.#next();
       if (step === null) return;
-      const chunk = step.value as Data; // the reader checks it
+      const chunk = step.value as Data; // the reader checks the type
       try {
         this.#incoming.feed(chunk);
       } catch (error) {
-        // Not bytes, or the reader was given its end by hand: no use for the rest.
+        // The chunk is not bytes, or the program called `feedEof()`: the rest of the source is of no use.
         this.#fail(error);
         void this.#giveBack(error);
         return;
@@ -107,7 +108,7 @@ class Puller implements Source {
     this.#pulling = false;
   }
 
-  /** The next chunk; `null` if there is none any more. */
+  /** Returns the next chunk; `null` if the source is over. */
   async #next(): Promise<{ readonly value?: unknown } | null> {
     try {
       const { done, value } = await this.#source.next();
@@ -135,17 +136,17 @@ class Puller implements Source {
     return this.#giveBack(reason);
   }
 
-  /** Lets the source clean up; whatever that brings, the reader has its end already. */
+  /** Lets the source clean up. Its outcome no longer matters to the reader, which already has its end. */
   async #giveBack(reason: unknown): Promise<void> {
     try {
       await this.#source.cancel(reason);
     } catch {
-      // the source's own affair
+      // errors of the source's cleanup are ignored
     }
   }
 }
 
-/** Waits for what a source does when it is cancelled, in bounded time. */
+/** Waits until a cancelled source has cleaned up, but no longer than `CANCEL_PATIENCE_MS`. */
 export function inBoundedTime(cleaningUp: Promise<void>): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, CANCEL_PATIENCE_MS);

@@ -1,8 +1,8 @@
-/** The attempts at bytes by their number: `read()`, `readexactly()`, and the calls of the kind that Python does not have. */
+/** The attempts of the calls that read by byte count: `read()`, `readexactly()`, and those that asyncio lacks. */
 import { IncompleteReadError } from "../base/errors.js";
 import type { Attempt, Incoming } from "./incoming.js";
 
-/** Takes nothing, at once. */
+/** Takes nothing and succeeds at once. */
 export const takeNothing: Attempt<Buffer> = () => Buffer.alloc(0);
 
 /** Takes everything, once the stream has ended. */
@@ -10,13 +10,13 @@ export function restAttempt(incoming: Incoming): Attempt<Buffer> {
   return () => (incoming.eof ? incoming.queue.takeAll() : undefined);
 }
 
-/** Takes up to `n` bytes, as soon as there are any; none at EOF. */
+/** Takes up to `n` bytes, as soon as any are available; none at EOF. */
 export function someAttempt(incoming: Incoming, n: number): Attempt<Buffer> {
   const { queue } = incoming;
   return () => (queue.length > 0 || incoming.eof ? queue.take(Math.min(n, queue.length)) : undefined);
 }
 
-/** Takes `n` bytes; at EOF it takes what there is and fails. */
+/** Takes exactly `n` bytes. At EOF it takes the rest and fails. */
 export function exactAttempt(incoming: Incoming, n: number): Attempt<Buffer> {
   const { queue } = incoming;
   return () => {
@@ -26,7 +26,7 @@ export function exactAttempt(incoming: Incoming, n: number): Attempt<Buffer> {
   };
 }
 
-/** Copies `n` bytes and leaves them; fewer at EOF. */
+/** Copies `n` bytes without taking them; fewer at EOF. */
 export function peekAttempt(incoming: Incoming, n: number): Attempt<Buffer> {
   const { queue } = incoming;
   return () => {
@@ -35,7 +35,7 @@ export function peekAttempt(incoming: Incoming, n: number): Attempt<Buffer> {
   };
 }
 
-/** Takes bytes into memory of the caller's, as soon as there are any; none at EOF. */
+/** Copies bytes into the caller's memory and takes them, as soon as any are available; none at EOF. */
 export function intoAttempt(incoming: Incoming, view: Uint8Array): Attempt<number> {
   const { queue } = incoming;
   return () => {
@@ -47,7 +47,7 @@ export function intoAttempt(incoming: Incoming, view: Uint8Array): Attempt<numbe
   };
 }
 
-/** Drops bytes as they come, until `n` are gone or the stream has ended. */
+/** Drops bytes as they arrive, until `n` are dropped or the stream has ended. */
 export function skipAttempt(incoming: Incoming, n: number): Attempt<number> {
   const { queue } = incoming;
   let dropped = 0;

@@ -3,7 +3,7 @@ import type { SignalOptions } from "../base/arguments.js";
 
 /** Options of a `StreamReader`. */
 export interface StreamReaderOptions {
-  /** The longest line, in bytes without its separator, and half of what is buffered before the peer is slowed. Default 65,536. */
+  /** The longest line, in bytes without its separator, and half of the buffer size above which the peer is slowed. Default 65,536. */
   readonly limit?: number | undefined;
 }
 
@@ -15,14 +15,14 @@ export interface ReadlineOptions extends SignalOptions {
 
 /** Options of `readuntil()`. */
 export interface ReaduntilOptions extends ReadlineOptions {
-  /** Whether the result ends in its separator. Default true, as in Python. */
+  /** Whether the result includes its separator. Default true, as in Python. */
   readonly keepSeparator?: boolean | undefined;
 }
 
 /** Options of `lines()`. */
 export interface LinesOptions extends ReadlineOptions {
-  /** Gives strings instead of buffers. Default: buffers. Not UTF-16, which has the byte of a newline inside of other characters. */
+  /** Yields strings in this encoding. Default: buffers. UTF-16 is refused, because other characters in it contain the byte of a newline. */
   readonly encoding?: BufferEncoding | undefined;
-  /** Whether a line ends in its newline. Default false: both `"\n"` and `"\r\n"` are cut off. */
+  /** Whether a line includes its newline. Default false: both `"\n"` and `"\r\n"` are removed. */
   readonly keepSeparator?: boolean | undefined;
 }

@@ -1,8 +1,8 @@
 /**
- * `StreamReader`: the waiting calls of asyncio's streams. Python's `asyncio.StreamReader`, and what its users have wished for.
+ * `StreamReader`: the reading half of a stream pair. Python's `asyncio.StreamReader`, plus calls that asyncio lacks.
  *
- * Somebody feeds the reader (`feedData`, `feedEof`, `setException`; on a connection that is `StreamReaderProtocol`), and one caller at a time reads. How a read
- * waits, what an abort leaves, and when the transport pauses, is told in `incoming.ts`.
+ * `StreamReaderProtocol` feeds the reader of a connection (`feedData`, `feedEof`, `setException`), and one caller at a time reads. See
+ * `incoming.ts` for how a read waits, what an abort leaves behind, and when the transport is paused.
  */
 import type { Readable } from "node:stream";
 import { type NodeStreamOptions, readableOf } from "../adapters/readable.js";
@@ -34,13 +34,14 @@ import type { LinesOptions, ReadlineOptions, ReaduntilOptions, StreamReaderOptio
 /** Encodings in which the byte 0x0a is not always a newline. */
 const TWO_BYTE_ENCODINGS: ReadonlySet<string> = new Set(["utf16le", "utf-16le", "ucs2", "ucs-2"]);
 
-/** How much `chunks()` reads at most in one step, unless told: what a socket delivers at most. */
+/** Default size of a chunk of `chunks()`, in bytes: the most that a socket delivers at once. */
 const CHUNK_BYTES = 65_536;
 
 /**
- * Reads bytes as they come: lines, exact counts, up to a separator, or whatever is there.
+ * Reads lines, exact byte counts, data up to a separator, or whatever has arrived.
  *
- * One read at a time may wait. Iterating gives the lines, each with its newline; leaving the loop leaves the reader usable.
+ * Only one read may wait at a time. Iterating over the reader yields the lines, each with its newline; the reader stays usable after
+ * leaving the loop.
  *
  * @example
  * ```ts
@@ -56,7 +57,7 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
   readonly #lines: LineReading;
 
   /**
-   * Makes a reader that somebody feeds: its connection, or a test by hand.
+   * Makes a reader that is fed by its connection, or by hand in a test.
    *
    * @param options `limit`: the longest line in bytes, default 65,536
    * @throws RangeError `ERR_OUT_OF_RANGE` if `limit` is not a positive integer
@@ -69,11 +70,14 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
   }
 
   /**
-   * A reader of what a source gives: a Readable of Node, a `ReadableStream`, or any async iterable of bytes or text. Only here.
+   * Makes a reader for another source: a Readable of Node, a `ReadableStream`, or any async iterable of bytes or text. Not in asyncio.
    *
-   * The source is asked for more until twice the limit is unread, and again when the limit or less is. Its end is the reader's EOF; if it throws, reads throw the same, after
-   * what came before. Its end leaves the writing side of a Duplex alone. It belongs to the reader from now on; `cancel()` gives it back. Leaving a loop over the reader pauses
-   * the source until a read waits again, so that a source of which nobody reads does not keep the process alive.
+   * The reader requests data from the source until more than twice the limit is buffered, and again once the buffer has fallen to the
+   * limit. The end of the source is the reader's EOF. If the source throws, reads throw the same error after the data received before
+   * it. The end of a Duplex's readable side leaves its writable side open.
+   *
+   * The reader owns the source until `cancel()` releases it. Leaving a loop over the reader pauses the source until the next read
+   * waits, so an unread source does not keep the process alive.
    *
    * @param source what to read from
    * @param options `limit`: the longest line in bytes, default 65,536
@@ -95,16 +99,19 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
   // ---- reading, as in Python ---------------------------------------------------------------------------------------------------
 
   /**
-   * Reads up to `n` bytes, as soon as there are any.
+   * Reads up to `n` bytes, as soon as any are available.
    *
-   * **If aborted**, nothing is consumed: what a waiting `read()` to EOF has gathered is there for the next read.
+   * **If aborted**, nothing is consumed: bytes that a waiting `read()` to EOF has collected go to the next read.
    *
-   * @param n the most bytes to return; -1 (the default), or any negative number: everything until EOF; 0: nothing, at once
+   * @param n the maximum number of bytes. -1 (the default) or any negative number reads everything until EOF; 0 returns an empty
+   *   `Buffer` at once.
    * @param options `signal` ends the wait
-   * @returns the bytes; an empty `Buffer` at EOF. They may share memory with the chunk they came in, up to 64 KiB: copy small pieces you keep for long.
+   * @returns the bytes; an empty `Buffer` at EOF. They may share memory with the received chunk (up to 64 KiB): copy small pieces that
+   *   you keep for long.
    * @throws RangeError `ERR_OUT_OF_RANGE` if `n` is not an integer
    * @throws ConcurrentReadError if another read is waiting
-   * @throws the error of a lost connection, once what was received before it is read; for `read()` to EOF at once, with the bytes kept
+   * @throws the error that ended the connection, after the data received before it has been read; `read()` to EOF throws it at once and
+   *   keeps the data
    *
    * @example
    * ```ts
@@ -122,17 +129,17 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
   }
 
   /**
-   * Reads a line, through its `"\n"`.
+   * Reads one line, including its `"\n"`.
    *
    * **If aborted**, nothing is consumed.
    *
-   * @param options `signal` ends the wait; `limit`: the longest line for this call, in bytes
-   * @returns the line with its newline; what is left, without one, at EOF; an empty `Buffer` if nothing is. It may share memory with the chunk it
-   *   came in, up to 64 KiB: copy short lines you keep for long.
-   * @throws LineTooLongError if the line without its newline is longer than the limit. The line is dropped (through its newline if that has come, else
-   *   all that is buffered); `consumed` says how many bytes that was.
+   * @param options `signal` ends the wait; `limit`: the longest line for this call, in bytes, default the reader's limit
+   * @returns the line with its newline; at EOF the rest of the data without a newline, or an empty `Buffer`. The line may share memory
+   *   with the received chunk (up to 64 KiB): copy short lines that you keep for long.
+   * @throws LineTooLongError if the line without its newline is longer than the limit. The line is dropped (through its newline if that
+   *   has arrived, otherwise all buffered bytes); `consumed` is the number of bytes dropped.
    * @throws ConcurrentReadError if another read is waiting
-   * @throws the error of a lost connection, after the whole lines received before it
+   * @throws the error that ended the connection, after the complete lines received before it
    *
    * @example
    * ```ts
@@ -154,16 +161,16 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
   }
 
   /**
-   * Reads exactly `n` bytes, however large `n` is: the limit does not apply.
+   * Reads exactly `n` bytes. The limit does not apply.
    *
    * **If aborted**, nothing is consumed.
    *
    * @param n the number of bytes
    * @param options `signal` ends the wait
-   * @throws RangeError `ERR_OUT_OF_RANGE` if `n` is negative or no integer
-   * @throws IncompleteReadError if the stream ends first: what there was is in its `partial`, and no longer in the reader
+   * @throws RangeError `ERR_OUT_OF_RANGE` if `n` is negative or not an integer
+   * @throws IncompleteReadError if the stream ends first; the bytes received are moved from the reader to `partial`
    * @throws ConcurrentReadError if another read is waiting
-   * @throws the error of a lost connection; what was received stays readable
+   * @throws the error that ended the connection; the received data stays in the reader
    *
    * @example
    * ```ts
@@ -179,18 +186,21 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
   }
 
   /**
-   * Reads through a separator, or through the first of several.
+   * Reads up to and including a separator, or the first of several separators.
    *
    * **If aborted**, nothing is consumed.
    *
-   * @param separator bytes or text, default `"\n"`; of a list, the one that ends first counts, and of those that end together the shortest
-   * @param options `signal` ends the wait; `limit`: the longest message for this call, in bytes; `keepSeparator: false` cuts the separator off
-   * @returns the data with its separator
+   * @param separator bytes or text, default `"\n"`. In a list, the separator that ends first matches; of those that end at the same
+   *   byte, the shortest.
+   * @param options `signal` ends the wait; `limit`: the longest message for this call, in bytes; `keepSeparator: false` removes the
+   *   separator from the result
+   * @returns the data, with its separator unless `keepSeparator` is false
    * @throws TypeError `ERR_INVALID_ARG_VALUE` if a separator or the list is empty
-   * @throws IncompleteReadError if the stream ends first: `partial` has what there was, `expected` is `null`
-   * @throws LimitOverrunError if the data without its separator is longer than the limit; it stays in the reader, and `consumed` bytes can be skipped
+   * @throws IncompleteReadError if the stream ends first; `partial` has the bytes received, `expected` is `null`
+   * @throws LimitOverrunError if the data without its separator is longer than the limit. The data stays in the reader; `consumed` is
+   *   the number of bytes that can be skipped.
    * @throws ConcurrentReadError if another read is waiting
-   * @throws the error of a lost connection; what was received stays readable
+   * @throws the error that ended the connection; the received data stays in the reader
    *
    * @example
    * ```ts
@@ -215,7 +225,7 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
     };
   }
 
-  /** Iterates over the lines, each with its newline (the last may lack it), until EOF. Leaving the loop takes nothing with it. */
+  /** Iterates over the lines until EOF. Each line has its newline; the last one may lack it. Leaving the loop consumes nothing more. */
   [Symbol.asyncIterator](): AsyncIterator<Buffer, undefined> {
     return new LineIterator(this.#incoming, this.#limit, this.#lines);
   }
@@ -227,20 +237,20 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
 
   // ---- reading, beyond Python --------------------------------------------------------------------------------------------------
 
-  /** How many bytes have come and have not been read. Only here. */
+  /** The number of bytes received but not yet read. Not in asyncio. */
   get bufferedLength(): number {
     return this.#incoming.queue.length;
   }
 
   /**
-   * Looks at the next `n` bytes without taking them. Only here.
+   * Returns the next `n` bytes without consuming them. Not in asyncio.
    *
-   * **If aborted**, nothing is consumed, as ever.
+   * **If aborted**, nothing is consumed.
    *
    * @param n the number of bytes, at most the reader's limit
    * @param options `signal` ends the wait
    * @returns a copy of the bytes; fewer than `n` only at EOF
-   * @throws RangeError `ERR_OUT_OF_RANGE` if `n` is negative or no integer
+   * @throws RangeError `ERR_OUT_OF_RANGE` if `n` is negative or not an integer
    * @throws LimitOverrunError if `n` is greater than the limit
    * @throws ConcurrentReadError if another read is waiting
    *
@@ -262,14 +272,14 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
   }
 
   /**
-   * Reads into memory of the caller's, as soon as there is anything. Only here.
+   * Reads into the caller's memory, as soon as any bytes are available. Not in asyncio.
    *
    * **If aborted**, nothing is consumed, and nothing is written to `view`.
    *
-   * @param view where the bytes go, at least one byte long
+   * @param view the memory to read into, at least one byte long
    * @param options `signal` ends the wait
-   * @returns how many bytes were written, from the beginning of `view`; 0 at EOF
-   * @throws TypeError if `view` is not a `Uint8Array`, is empty, or its memory was given away (detached)
+   * @returns the number of bytes written to the start of `view`; 0 at EOF
+   * @throws TypeError if `view` is not a `Uint8Array`, is empty, or its memory is detached (transferred)
    * @throws ConcurrentReadError if another read is waiting
    *
    * @example
@@ -287,21 +297,21 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
     if (error !== null) return error;
     const copyInto = intoAttempt(this.#incoming, view);
     const attempt = (): number | undefined => {
-      check(); // it may have been detached while the call waited
+      check(); // `view` may have been detached while the call waited
       return copyInto();
     };
     return this.#incoming.perform("readinto", attempt, options);
   }
 
   /**
-   * Drops the next `n` bytes as they come, without collecting them. Only here.
+   * Drops the next `n` bytes as they arrive, without collecting them. Not in asyncio.
    *
-   * **If aborted**, what had been dropped by then stays dropped.
+   * **If aborted**, the bytes dropped so far stay dropped.
    *
    * @param n the number of bytes
    * @param options `signal` ends the wait
-   * @returns how many bytes were dropped: fewer than `n` only at EOF
-   * @throws RangeError `ERR_OUT_OF_RANGE` if `n` is negative or no integer
+   * @returns the number of bytes dropped; fewer than `n` only at EOF
+   * @throws RangeError `ERR_OUT_OF_RANGE` if `n` is negative or not an integer
    * @throws ConcurrentReadError if another read is waiting
    *
    * @example
@@ -317,15 +327,15 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
   }
 
   /**
-   * Puts bytes back, in front of what is there. Only here. Works after EOF, too.
+   * Puts bytes back at the front of the buffer. Not in asyncio. Also works after EOF.
    *
-   * @param data bytes or text; kept, not copied: do not change them afterwards
-   * @throws TypeError `ERR_INVALID_ARG_TYPE` if `data` is neither bytes nor text, or its memory was given away (detached)
+   * @param data bytes or text. Bytes are kept, not copied: do not change them afterwards.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` if `data` is neither bytes nor text, or its memory is detached (transferred)
    *
    * @example
    * ```ts
    * const command = await reader.readexactly(4);
-   * if (command.toString() !== "GET ") reader.unread(command); // somebody else's affair
+   * if (command.toString() !== "GET ") reader.unread(command); // not a command for this handler
    * ```
    */
   unread(data: Data): void {
@@ -333,7 +343,7 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
   }
 
   /**
-   * Iterates over the lines without their newlines, as text. Only here. Leaving the loop takes nothing with it.
+   * Iterates over the lines as text, without their newlines. Not in asyncio. Leaving the loop consumes nothing more.
    *
    * **If aborted**, the iteration throws the signal's reason, and nothing is consumed.
    *
@@ -345,7 +355,7 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
    * ```
    */
   lines(options: LinesOptions & { readonly encoding: BufferEncoding }): AsyncIterableIterator<string, undefined>;
-  /** The same, as buffers. */
+  /** Iterates over the lines as buffers; otherwise the same as with `encoding`. */
   lines(options?: LinesOptions & { readonly encoding?: undefined }): AsyncIterableIterator<Buffer, undefined>;
   lines(options: LinesOptions = {}): AsyncIterableIterator<string | Buffer, undefined> {
     checkOptions("options", options);
@@ -364,11 +374,11 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
   }
 
   /**
-   * Iterates over the bytes as they come. Only here. Leaving the loop takes nothing with it.
+   * Iterates over the bytes in chunks, as they arrive. Not in asyncio. Leaving the loop consumes nothing more.
    *
    * **If aborted**, the iteration throws the signal's reason, and nothing is consumed.
    *
-   * @param size the most bytes of a chunk, default 65,536
+   * @param size the maximum number of bytes in a chunk, default 65,536
    * @param options `signal` for the whole iteration
    * @throws RangeError `ERR_OUT_OF_RANGE` if `size` is not a positive integer
    *
@@ -389,13 +399,16 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
   }
 
   /**
-   * Ends reading, and gives the source of `StreamReader.from()` back. Only here.
+   * Ends reading and releases the source of `StreamReader.from()`. Not in asyncio.
    *
-   * A Readable is destroyed; a Duplex and `process.stdin` are paused, without our listeners; a `ReadableStream` is cancelled and unlocked; `return()` of an iterator is called. What
-   * has come can still be read, then comes EOF, also for a read that waits. Resolves when the source has cleaned up, after half a second at the latest; what goes wrong there is not
-   * thrown. On a connection nothing is given back: what the peer still sends is dropped, and the writer closes the connection. `await using` does the same.
+   * A Readable is destroyed. A Duplex and `process.stdin` are paused, and the reader's listeners removed. A `ReadableStream` is
+   * cancelled and unlocked. `return()` of an iterator is called. The promise resolves when the source has cleaned up, or after half a
+   * second; errors of the cleanup are ignored.
    *
-   * @param reason for `cancel()` of a `ReadableStream`; other sources take none
+   * Received data can still be read; EOF follows, also for a waiting read. On a connection nothing is released: further data from the
+   * peer is dropped, and the writer closes the connection. `await using` calls `cancel()` too.
+   *
+   * @param reason passed to `cancel()` of a `ReadableStream`; other sources ignore it
    *
    * @example
    * ```ts
@@ -408,7 +421,7 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
     await inBoundedTime(this.#incoming.cancel(reason));
   }
 
-  /** For `await using`: `cancel()`. */
+  /** Calls `cancel()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.cancel();
   }
@@ -416,13 +429,14 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
   // ---- as a stream of another kind ---------------------------------------------------------------------------------------------
 
   /**
-   * This reader as a Readable of `node:stream`, for whatever takes one: `pipeline()`, `node:readline`, a parser. Only here.
+   * Returns this reader as a Readable of `node:stream`, for `pipeline()`, `node:readline` or a parser. Not in asyncio.
    *
-   * It reads when it is read, up to its high-water mark ahead; the peer is slowed as by the reader itself. An error of the reader destroys it, after the data that
-   * came before. Destroying it ends its reading and nothing else: the connection stays, and so does what it has not read. Do not read here meanwhile.
+   * The Readable reads on demand, and ahead up to its high-water mark; backpressure reaches the peer as with the reader itself. An
+   * error of the reader destroys the Readable, after the data received before it. Destroying the Readable ends only its own reading:
+   * the connection stays open, and unread data stays in the reader. Do not read from the reader while the Readable is in use.
    *
-   * @param options `highWaterMark`: bytes read ahead, default Node's
-   * @throws RangeError `ERR_OUT_OF_RANGE` if `highWaterMark` is negative or no integer
+   * @param options `highWaterMark`: bytes to read ahead, default Node's
+   * @throws RangeError `ERR_OUT_OF_RANGE` if `highWaterMark` is negative or not an integer
    *
    * @example
    * ```ts
@@ -434,10 +448,11 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
   }
 
   /**
-   * This reader as a `ReadableStream` of bytes, for `Response`, `pipeThrough()` and the like. Only here.
+   * Returns this reader as a `ReadableStream` of bytes, for example for `Response` or `pipeThrough()`. Not in asyncio.
    *
-   * It reads nothing ahead: what is not asked for stays in the reader. A reader of mode `"byob"` gets the bytes in memory of its own; the chunks of others are
-   * copies. An error of the reader is the stream's, after the data that came before. Cancelling it ends its reading and nothing else: the connection stays.
+   * The stream does not read ahead: data stays in the reader until it is requested. A `"byob"` reader gets the bytes in its own memory;
+   * other readers get copies. An error of the reader becomes the stream's error, after the data received before it. Cancelling the
+   * stream ends only its own reading: the connection stays open.
    *
    * @example
    * ```ts
@@ -451,29 +466,29 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
   // ---- feeding -----------------------------------------------------------------------------------------------------------------
 
   /**
-   * Adds data at the end. On a connection the transport does this.
+   * Appends data to the buffer. On a connection, the protocol calls this.
    *
-   * @param data bytes or text; kept, not copied: do not change them afterwards. Nothing does nothing.
+   * @param data bytes or text. Bytes are kept, not copied: do not change them afterwards. Empty data is ignored.
    * @throws InvalidStateError after `feedEof()`
    */
   feedData(data: Data): void {
     this.#incoming.feed(data);
   }
 
-  /** Marks the end of the stream: once the data is read, reads return empty. */
+  /** Marks the end of the stream: after the buffered data, reads return an empty `Buffer`. */
   feedEof(): void {
     this.#incoming.feedEof();
   }
 
-  /** The error set by `setException()`, or the one that ended the connection; `null` if there is none. */
+  /** Returns the error set by `setException()`, or the one that ended the connection; `null` if there is none. */
   exception(): Error | null {
     return this.#incoming.exception;
   }
 
   /**
-   * Makes the read that waits, and every later one, throw `error`, even if there is data.
+   * Makes the waiting read and every later read throw `error`, even if data is buffered.
    *
-   * CPython: takes anything, and the read that would raise it fails with a `TypeError`.
+   * CPython: accepts any value; the read that would raise it then fails with a `TypeError`.
    *
    * @throws TypeError `ERR_INVALID_ARG_TYPE` if `error` is not an `Error`
    */
@@ -483,16 +498,16 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
   }
 
   /**
-   * Gives the reader the transport whose reading it pauses and resumes. On a connection the protocol does this.
+   * Sets the transport that the reader pauses and resumes. On a connection, the protocol calls this.
    *
-   * @throws InvalidStateError if it has one already
+   * @throws InvalidStateError if the reader already has a transport
    */
   setTransport(transport: Transport): void {
     this.#incoming.setTransport(transport);
   }
 
   /**
-   * What the protocol of a connection needs beside the public calls.
+   * The read engine, for the protocol and for `startTls()`.
    *
    * @internal
    */
@@ -501,7 +516,7 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
   }
 }
 
-/** A rejection, if the check throws: a waiting call does not throw, it rejects. */
+/** Returns a rejected promise if the check throws, otherwise `null`: a method that waits rejects instead of throwing. */
 function refusal(check: () => void): Promise<never> | null {
   try {
     check();

@@ -1,11 +1,11 @@
 /**
- * `SinkTransport`: writes to a Writable of Node or a `WritableStream`. What `StreamWriter.from()` is made of.
+ * `SinkTransport`: a transport that writes to a Writable of Node or a `WritableStream`. Implements `StreamWriter.from()`.
  *
- * The sink does the buffering. What it has been given and is not done with is the write buffer, which has the water marks of any transport; nothing
- * is ever received. The protocol hears of the end in a microtask. The states are `TransportCore`'s.
+ * The sink does the buffering. The bytes that it has not processed yet count as the write buffer, with the water marks of any
+ * transport. Nothing is ever received. `connectionLost()` is called in a microtask. The states are those of `TransportCore`.
  *
- * A sink may be over without an event that tells of it yet, such as the standard input of a child that has just exited. So it is asked whenever
- * that matters: a sink that is over is a connection that is lost.
+ * A sink may be over before it emits an event, such as the standard input of a child that has just exited. The transport therefore
+ * checks its state whenever that matters. A sink that is over counts as a lost connection.
  */
 import { finished, type Writable } from "node:stream";
 import { checkError, invalidType, toBytes, toPieces } from "../base/arguments.js";
@@ -18,14 +18,14 @@ import type { Transport, WriteData } from "../contracts/connection.js";
 import { TransportCore } from "../core/transport-core.js";
 import { WriterFlow } from "./writer-flow.js";
 
-/** Either kind of sink, as far as it is used. */
+/** The common interface of both kinds of sink. */
 interface Sink {
   write(bytes: Uint8Array): Promise<void>;
   end(): Promise<void>;
   abort(reason: Error | null): void;
-  /** Whether it is over, though `over` may not tell of it yet; with the error that ended it, if there is one. */
+  /** Whether the sink is over, even if `over` has not settled yet, and the error that ended it, if there is one. */
   look(): { readonly isOver: boolean; readonly error: unknown };
-  /** Resolves, or rejects with the error, when the sink is over. */
+  /** Settles when the sink is over: rejects with its error, if there is one. */
   readonly over: Promise<void>;
 }
 
@@ -37,11 +37,11 @@ class SinkFlow extends WriterFlow {
 }
 
 export class SinkTransport extends TransportCore implements Transport {
-  /** The protocol that the writer asks. */
+  /** The protocol of the writer. */
   readonly flow: WriterFlow;
   readonly #sink: Sink;
   #pendingBytes = 0;
-  /** Whether something was written that never reached the end of the sink. */
+  /** Whether written data was dropped before the sink processed it. */
   #dropped = false;
   #ending: Promise<void> | null = null;
 
@@ -51,7 +51,7 @@ export class SinkTransport extends TransportCore implements Transport {
     this.flow = flow;
     this.#sink = sinkOf(sink);
     this.#sink.over.then(
-      // After writeEof() the connection stands until it is closed, as others do.
+      // After writeEof() the connection stays open until it is closed, as with other transports.
       () => this.#ending === null && this.#break(null),
       (error: unknown) => this.#break(error),
     );
@@ -68,7 +68,7 @@ export class SinkTransport extends TransportCore implements Transport {
     }
     const { length } = bytes;
     this.#pendingBytes += length;
-    // A copy: the sink may take its memory over, and so may the program.
+    // A copy, because both the sink and the program may reuse the memory.
     this.#sink.write(ownCopy(bytes)).then(
       () => this.#onWritten(length),
       (error: unknown) => this.#break(error),
@@ -87,7 +87,7 @@ export class SinkTransport extends TransportCore implements Transport {
     this.regulate();
   }
 
-  /** Nothing is held back. */
+  /** No data is held back; only checks the sink. */
   protected override flush(): void {
     this.#look();
   }
@@ -105,7 +105,7 @@ export class SinkTransport extends TransportCore implements Transport {
   }
 
   writeEof(): void {
-    if (this.state === "open") this.#end().catch(() => {}); // the sink's own end tells of it, too
+    if (this.state === "open") this.#end().catch(() => {}); // `over` reports the same error
   }
 
   #end(): Promise<void> {
@@ -130,7 +130,7 @@ export class SinkTransport extends TransportCore implements Transport {
     try {
       this.#sink.abort(reason ?? null);
     } catch (thrown) {
-      error ??= thrown; // a sink of the program's
+      error ??= thrown; // a custom sink may throw
     }
     this.#break(error);
   }
@@ -140,7 +140,7 @@ export class SinkTransport extends TransportCore implements Transport {
     return super.isClosing();
   }
 
-  /** Notices a sink that is over. */
+  /** Checks whether the sink is over. */
   #look(): void {
     if (this.state !== "open" || this.#ending !== null) return;
     const { isOver, error } = this.#sink.look();
@@ -162,10 +162,10 @@ export class SinkTransport extends TransportCore implements Transport {
 
   // ---- what every transport has ------------------------------------------------------------------------------------------------
 
-  /** Nothing is received. */
+  /** Does nothing, because nothing is received. */
   pauseReading(): void {}
 
-  /** Nothing is received. */
+  /** Does nothing, because nothing is received. */
   resumeReading(): void {}
 
   override isReading(): boolean {
@@ -173,14 +173,14 @@ export class SinkTransport extends TransportCore implements Transport {
   }
 
   getExtraInfo(_name: string, defaultValue: unknown = null): never {
-    return defaultValue as never; // nothing is known
+    return defaultValue as never; // a sink has no extra info
   }
 }
 
 function sinkOf(sink: Writable | WritableStream<Uint8Array>): Sink {
   if (typeof (sink as Partial<WritableStream> | null | undefined)?.getWriter === "function")
     return webSink(sink as WritableStream<Uint8Array>);
-  // Any Writable: there are other classes than Node's own.
+  // Accepts any Writable by its methods, because not every Writable is an instance of Node's own class.
   const { write, end, destroy, on } = (sink as Partial<Writable> | null | undefined) ?? {};
   if ([write, end, destroy, on].every((method) => typeof method === "function")) return nodeSink(sink as Writable);
   throw invalidType("sink", "a Writable or a WritableStream", sink);
@@ -188,13 +188,13 @@ function sinkOf(sink: Writable | WritableStream<Uint8Array>): Sink {
 
 function webSink(stream: WritableStream<Uint8Array>): Sink {
   const writer = stream.getWriter();
-  // `ready` rejects with the stream, which `closed` tells of already.
+  // `ready` rejects when the stream fails, which `closed` already reports.
   writer.ready.catch(() => {});
   return {
     write: (bytes) => writer.write(bytes),
     end: () => writer.close(),
     abort: (reason) => void writer.abort(reason ?? undefined).catch(() => {}),
-    // A stream that has failed wants nothing for ever, and says so by `null`; why, `closed` tells.
+    // A failed stream has the desired size `null`. `closed` reports the error.
     look: () => ({ isOver: writer.desiredSize === null, error: null }),
     over: writer.closed,
   };

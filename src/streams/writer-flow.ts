@@ -1,7 +1,7 @@
 /**
- * `WriterFlow`: when a writer has to wait, and whether its connection still stands. Python's `FlowControlMixin`.
+ * `WriterFlow`: decides when a writer waits, and knows whether the connection is lost. Python's `FlowControlMixin`.
  *
- * Promises: any number of callers may wait in each call, and every wait ends with the connection at the latest.
+ * It guarantees that any number of callers may wait in each call, and that every wait ends when the connection does.
  */
 import { ConnectionLostError, messageOf } from "../base/errors.js";
 import { nextTurn } from "../base/scheduling.js";
@@ -9,18 +9,18 @@ import { CALL_BYTES, TURN_BYTES } from "../base/turn-budget.js";
 import { DONE, type WaitEnd, Waiters } from "../base/waiting.js";
 import type { Transport } from "../contracts/connection.js";
 
-/** The part of a protocol that a `StreamWriter` asks: the base of `StreamReaderProtocol`. */
+/** The part of a protocol that a `StreamWriter` uses. Base class of `StreamReaderProtocol`. */
 export class WriterFlow {
   #writingPaused = false;
   #lost = false;
   #lossError: Error | null = null;
-  /** Why nothing can be sent any more, once that is known; the loss follows. */
+  /** The error after which nothing can be sent; the loss of the connection follows. */
   #writeError: Error | null = null;
-  /** What may still pass in this turn of the event loop; see `turn-budget.ts`. */
+  /** The remaining budget of this turn of the event loop. See `turn-budget.ts`. */
   #budget: number = TURN_BYTES;
-  /** Bytes written when `paced()` was last called. */
+  /** Bytes written up to the last call of `paced()`. */
   #pacedBytes = 0;
-  // Lists that most connections never need.
+  // Created on first use: most connections never need these lists.
   #drainWaiters: Waiters | null = null;
   #closeWaiters: Waiters | null = null;
   #lossWaiters: Waiters | null = null;
@@ -30,16 +30,16 @@ export class WriterFlow {
     this.#writingPaused = true;
   }
 
-  /** Lets everybody who waits in `drain()` go on. */
+  /** Resolves all waiting `drain()` calls. */
   resumeWriting(): void {
     this.#writingPaused = false;
     this.#drainWaiters?.wake();
   }
 
   /**
-   * Ends every wait: the connection is gone, with the error that ended it or `null`.
+   * Ends every wait. `error` is what ended the connection, `null` after an orderly end.
    *
-   * CPython: a `drain()` that waits returns quietly if there is no error. Here it throws, since what it waited for was dropped.
+   * CPython: a waiting `drain()` returns normally if there is no error. Here it rejects, because the data it waited for was dropped.
    */
   connectionLost(error: Error | null): void {
     if (this.#lost) return;
@@ -52,7 +52,8 @@ export class WriterFlow {
   }
 
   /**
-   * Nothing can be sent any more: every `drain()` from now on rejects, and those that wait do, unless the loss of the connection is about to end them.
+   * Marks writing as failed: every later `drain()` rejects. Waiting calls reject too if the loss comes much later; otherwise the loss
+   * ends them.
    *
    * @internal
    */
@@ -63,7 +64,7 @@ export class WriterFlow {
   }
 
   /**
-   * Whether `drain()` need not wait.
+   * Whether `drain()` can return without waiting.
    *
    * @internal
    */
@@ -72,7 +73,7 @@ export class WriterFlow {
   }
 
   /**
-   * Gives back `wait`, unless the calls of this turn of the event loop have used up their budget: then the loop runs first. See `turn-budget.ts`.
+   * Returns `wait`. If the calls of this turn of the event loop have spent their budget, the loop runs first. See `turn-budget.ts`.
    *
    * @param written bytes written so far
    * @internal
@@ -86,22 +87,22 @@ export class WriterFlow {
 
   #nextTurn(wait: Promise<void>): Promise<void> {
     this.#budget = TURN_BYTES;
-    wait.catch(() => {}); // it is given back a turn later
+    wait.catch(() => {}); // `wait` is returned one turn later
     return nextTurn().then(() => wait);
   }
 
-  /** The event loop has turned. */
+  /** Renews the budget in a new turn of the event loop. */
   protected turned(): void {
     this.#budget = TURN_BYTES;
   }
 
-  /** Whether the connection is gone. */
+  /** Whether the connection is lost. */
   protected get lost(): boolean {
     return this.#lost;
   }
 
   /**
-   * The error that ended the connection; `null` if there is none, or it has not ended.
+   * The error that ended the connection; `null` if there is none, or the connection has not ended.
    *
    * @internal
    */
@@ -110,7 +111,7 @@ export class WriterFlow {
   }
 
   /**
-   * Waits until writing is not paused; rejects once the connection is lost.
+   * Waits until writing is not paused. Rejects once the connection is lost.
    *
    * @internal
    */
@@ -130,7 +131,7 @@ export class WriterFlow {
   }
 
   /**
-   * Waits for the end of the connection; rejects with the error that ended it.
+   * Waits for the end of the connection. Rejects with the error that ended it, if there is one.
    *
    * @internal
    */
@@ -140,7 +141,7 @@ export class WriterFlow {
   }
 
   /**
-   * Which side this end is on in TLS.
+   * The role of this end in TLS.
    *
    * @internal
    */
@@ -149,7 +150,7 @@ export class WriterFlow {
   }
 
   /**
-   * The connection has changed over to another transport.
+   * Replaces the transport of the connection.
    *
    * @internal
    */

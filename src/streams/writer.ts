@@ -1,8 +1,9 @@
 /**
- * `StreamWriter`: writing with back-pressure, and the end of a connection. Python's `asyncio.StreamWriter`.
+ * `StreamWriter`: the writing half of a stream pair: writes, applies backpressure, and closes the connection. Python's
+ * `asyncio.StreamWriter`.
  *
- * It holds no bytes: `write()` hands them to the transport at once, and `drain()` waits for the transport (through the protocol) when too much has
- * piled up there.
+ * The writer buffers nothing: `write()` hands the bytes to the transport at once, and `drain()` waits (through the protocol) while the
+ * transport's write buffer is too full.
  */
 import type { Writable } from "node:stream";
 import type { NodeStreamOptions } from "../adapters/readable.js";
@@ -20,20 +21,23 @@ import type { StreamReader } from "./reader.js";
 import { SinkTransport } from "./sink-transport.js";
 import type { WriterFlow } from "./writer-flow.js";
 
-/** Turns of the event loop in which a socket tells that it has sent everything: it takes one or two over TLS, some more in Deno. */
+/** Turns of the event loop to wait for a socket to report that it has sent everything. Node over TLS needs one or two, Deno a few more. */
 const CLOSING_TURNS = 10;
 
 /** Options of `startTls()`. */
 export interface StartTlsOptions extends TlsTimeouts {
-  /** Whose certificate a client expects. Default: the host it is connected to, `"localhost"` for a Unix socket. `""`: anybody's. */
+  /**
+   * The name that a client expects in the server's certificate. Default: the host it is connected to, `"localhost"` for a Unix socket.
+   * `""` accepts any name.
+   */
   readonly serverHostname?: string | undefined;
 }
 
 /**
  * Writes bytes and text, and closes the connection.
  *
- * `write()` never waits; follow it with `await writer.drain()` wherever much may be written, so that a slow peer slows the program instead of
- * filling its memory.
+ * `write()` never waits. Call `await writer.drain()` after it wherever much may be written, so that a slow peer slows the program
+ * instead of filling its memory.
  *
  * @example
  * ```ts
@@ -50,11 +54,11 @@ export class StreamWriter implements AsyncDisposable {
   #bytesWritten = 0;
 
   /**
-   * Makes a writer on a transport of your own; `openConnection()` and its like give you one.
+   * Makes a writer on a custom transport. `openConnection()` and the other connecting calls return a ready writer.
    *
-   * @param transport what is written to
-   * @param protocol the transport's protocol, which says when to wait
-   * @param reader the other half of the pair: its exception is thrown by `drain()`
+   * @param transport the transport to write to
+   * @param protocol the transport's protocol, which decides when `drain()` waits
+   * @param reader the other half of the pair; `drain()` throws its exception
    */
   constructor(transport: Transport, protocol: WriterFlow, reader: StreamReader | null = null) {
     this.#transport = transport;
@@ -63,13 +67,15 @@ export class StreamWriter implements AsyncDisposable {
   }
 
   /**
-   * A writer to a Writable of Node or a `WritableStream`: a file, a child's standard input, a compressor. Only here.
+   * Makes a writer to a Writable of Node or a `WritableStream`, such as a file, a child's standard input or a compressor. Not in
+   * asyncio.
    *
-   * A chunk counts as buffered until the sink is done with it, so `drain()` and `flush()` wait for a slow one. `writeEof()` and `close()` end the sink after what was
-   * written; `abort()` destroys it. If it fails, that is the loss of the connection, with its error. It belongs to the writer from now on.
+   * A chunk counts as buffered until the sink has processed it, so `drain()` and `flush()` wait for a slow sink. `writeEof()` and
+   * `close()` end the sink after the written data; `abort()` destroys it. A failure of the sink counts as the loss of the connection,
+   * with the sink's error. The writer owns the sink from now on.
    *
-   * @param sink what to write to
-   * @throws TypeError if `sink` is neither, or a `WritableStream` that somebody else writes to
+   * @param sink the sink to write to
+   * @throws TypeError if `sink` is neither, or is a locked `WritableStream`
    *
    * @example
    * ```ts
@@ -82,14 +88,14 @@ export class StreamWriter implements AsyncDisposable {
     return new StreamWriter(transport, transport.flow);
   }
 
-  /** The transport underneath. */
+  /** The underlying transport. */
   get transport(): Transport {
     return this.#transport;
   }
 
   /**
-   * Sends bytes or text (as UTF-8), without waiting. What is written in one turn of the event loop goes out together, in order. The bytes must not
-   * be changed before they are sent. Once the connection is closed or lost, nothing is sent; `drain()` tells.
+   * Sends bytes or text (as UTF-8), without waiting. Everything written in one turn of the event loop is sent together, in order. Do
+   * not change the bytes before they are sent. After the connection is closed or lost, the data is dropped, and `drain()` rejects.
    *
    * @throws TypeError `ERR_INVALID_ARG_TYPE` if `data` is neither a `Uint8Array` nor a string
    * @throws InvalidStateError after `writeEof()`
@@ -100,7 +106,7 @@ export class StreamWriter implements AsyncDisposable {
     this.#bytesWritten += bytes.length;
   }
 
-  /** Sends several pieces, as if they were joined; otherwise like `write()`. */
+  /** Sends several pieces as if they were joined; otherwise like `write()`. */
   writelines(list: Iterable<WriteData>): void {
     const pieces = toPieces(list);
     this.#transport.writelines(pieces);
@@ -108,14 +114,15 @@ export class StreamWriter implements AsyncDisposable {
   }
 
   /**
-   * Waits while more is buffered than the high-water mark (64 KiB), until it has fallen to the low-water mark (16 KiB). Any number of callers may
-   * wait.
+   * Waits until the write buffer has room. If the buffer has exceeded the high-water mark (64 KiB), the call waits until it has fallen
+   * to the low-water mark (16 KiB). Any number of callers may wait.
    *
    * **If aborted**, only the wait ends: what was written is still sent.
    *
    * @param options `signal` ends the wait
    * @throws the reader's exception, if one was set
-   * @throws ConnectionLostError once the connection is gone; after `close()` with nothing left to send, as soon as it is. The socket's own error is the `cause`.
+   * @throws ConnectionLostError if the connection is lost; after `close()` with nothing left to send, as soon as it is closed. The
+   *   socket's error is the `cause`.
    *
    * @example
    * ```ts
@@ -126,20 +133,23 @@ export class StreamWriter implements AsyncDisposable {
    * ```
    */
   drain(options?: SignalOptions): Promise<void> {
-    // What most calls find.
+    // Fast path: most calls need not wait.
     if (options === undefined && this.#protocol.isFlowing && !this.#transport.isClosing() && (this.#reader?.exception() ?? null) === null) {
       return this.#protocol.paced(DONE, this.#bytesWritten);
     }
     return this.#wait(options, (signal) => {
       const exception = this.#reader?.exception() ?? null;
       if (exception !== null && exception !== this.#protocol.lossError) throw exception;
-      const isClosing = this.#transport.isClosing(); // first: a transport may notice only then that it is lost
+      const isClosing = this.#transport.isClosing(); // must come first: this call may be what makes the transport notice its loss
       if (this.#protocol.isFlowing && isClosing) return waitThroughout(signal, (whole) => this.#drainWhileClosing(whole));
       return this.#protocol.drained(signal);
     });
   }
 
-  /** Makes a call that may wait: checks its options, turns what it throws into a rejection, and lets the event loop run now and then. */
+  /**
+   * Runs a call that may wait: checks its options, turns a thrown error into a rejection, and yields to the event loop when the turn's
+   * budget is spent.
+   */
   #wait(options: SignalOptions | undefined, call: (signal: WaitEnd | undefined) => Promise<void>): Promise<void> {
     let wait: Promise<void>;
     try {
@@ -152,8 +162,10 @@ export class StreamWriter implements AsyncDisposable {
   }
 
   /**
-   * CPython gives the loop a turn here, in which the loss is seen if nothing is left to send. A Node socket takes longer to close, so then the loss itself is waited
-   * for; and over TLS it takes some turns to tell that it has sent what the system has long taken.
+   * Drains a connection that is closing. If nothing is left to send, waits for the loss itself.
+   *
+   * CPython: waits one turn of the event loop, which is enough there to see the loss.
+   * Node: a socket takes longer to close. Over TLS it takes some turns to report data as sent that the system took long before.
    */
   async #drainWhileClosing(signal: AbortSignal | undefined): Promise<void> {
     for (let turn = 0; turn < CLOSING_TURNS && this.#transport.getWriteBufferSize() > 0; turn += 1) {
@@ -165,14 +177,16 @@ export class StreamWriter implements AsyncDisposable {
   }
 
   /**
-   * Waits until the system has taken everything that was written: what `drain()` is often taken for. That the peer has received it is another matter, which only its
-   * answer tells. After the end of the connection it still tells which of the two it was: all had gone, or not. Only here. Over TLS, what was written in the turn in which
-   * `abort()` cuts the connection counts as not sent, though some of it may have gone.
+   * Waits until the operating system has accepted everything that was written. Not in asyncio. Unlike `drain()`, it waits for an empty
+   * buffer. It does not prove that the peer has received the data: only an answer of the peer does.
+   *
+   * After the connection has ended, the call resolves if everything had been sent, and rejects otherwise. Over TLS, data written in the
+   * same turn in which `abort()` cuts the connection counts as not sent, though part of it may have been.
    *
    * **If aborted**, only the wait ends: what was written is still sent.
    *
    * @param options `signal` ends the wait
-   * @throws ConnectionLostError if the connection was lost or closed before, with the socket's own error as `cause`
+   * @throws ConnectionLostError if the connection was lost or closed before everything was sent, with the socket's error as `cause`
    *
    * @example
    * ```ts
@@ -184,15 +198,16 @@ export class StreamWriter implements AsyncDisposable {
     return this.#wait(options, (signal) => this.#transport.flushed?.(signal) ?? this.#protocol.drained(signal));
   }
 
-  /** How many bytes have been given to `write()`, text counted as UTF-8. Only here. */
+  /** The number of bytes passed to `write()` and `writelines()`; text counts as UTF-8. Not in asyncio. */
   get bytesWritten(): number {
     return this.#bytesWritten;
   }
 
   /**
-   * Closes the connection at once; what is buffered is dropped. Only here; Python has it on the transport.
+   * Closes the connection at once and drops the buffered data. Not on asyncio's writer, only on its transport.
    *
-   * @param reason what waiting reads, `drain()` and `waitClosed()` reject with (`drain()` as the `cause`); without one it counts as an orderly end
+   * @param reason the error that waiting reads, `drain()` (as `cause`) and `waitClosed()` reject with. Without a reason, the end counts
+   *   as orderly.
    * @throws TypeError if `reason` is not an `Error`
    *
    * @example
@@ -205,18 +220,18 @@ export class StreamWriter implements AsyncDisposable {
     this.#transport.abort(reason);
   }
 
-  /** Closes the connection: what was written is sent first. Does not wait; see `waitClosed()`. */
+  /** Closes the connection after sending the written data. Does not wait; see `waitClosed()`. */
   close(): void {
     this.#transport.close();
   }
 
-  /** Whether the connection is closed or closing. */
+  /** Returns whether the connection is closed or closing. */
   isClosing(): boolean {
     return this.#transport.isClosing();
   }
 
   /**
-   * Waits until the connection is closed: call `close()` first.
+   * Waits until the connection is closed. Call `close()` first.
    *
    * **If aborted**, only the wait ends.
    *
@@ -228,31 +243,34 @@ export class StreamWriter implements AsyncDisposable {
   }
 
   /**
-   * Ends our side of the connection after what was written; the peer reads EOF, and we can still read.
+   * Ends the writing side after the written data (half-close): the peer reads EOF, and this end can still read.
    *
-   * @throws InvalidStateError over TLS, where a side cannot be ended alone
+   * @throws InvalidStateError over TLS, which has no half-close
    */
   writeEof(): void {
     this.#transport.writeEof();
   }
 
-  /** Whether `writeEof()` is possible: false over TLS. */
+  /** Returns whether `writeEof()` is possible. False over TLS. */
   canWriteEof(): boolean {
     return this.#transport.canWriteEof();
   }
 
   /**
-   * Changes the connection over to TLS. The same reader and writer go on; `transport` and the extra info are new. On a server's writer this end is the
-   * server, otherwise the client.
+   * Upgrades the connection to TLS. Reader and writer stay the same; `transport` and the extra info are new. A writer of a server takes
+   * the server's role, any other the client's.
    *
-   * What was written before is sent first. What the peer sent ahead, unread in the reader, is the beginning of its handshake and goes there. Do not write while this
-   * runs. A handshake that fails closes the connection. Wrong arguments, and a state that does not allow it, leave it as it was: open, and in the clear if it was.
+   * Data written before is sent first. Unread data in the reader is taken as the beginning of the peer's handshake. Do not write until
+   * the call has ended. A failed handshake closes the connection. A wrong argument, or a state that does not allow TLS, leaves the
+   * connection unchanged and open.
    *
    * @param ssl for a client `true`, a `SecureContext` or `tls.ConnectionOptions`; for a server a `SecureContext` or `tls.TlsOptions`
-   * @param options `serverHostname`: whose certificate a client expects; default the host it is connected to, `""` for anybody's. `sslHandshakeTimeout`: ms,
-   *   default 60,000. `sslShutdownTimeout`: ms that `close()` waits for the peer's close_notify, default 30,000.
-   * @throws TypeError for a wrong argument; InvalidStateError if the connection is secured already, or has ended on a side
-   * @throws ConnectionTimeoutError if the handshake takes too long; the error of TLS if it fails; ConnectionLostError if the connection is gone
+   * @param options `serverHostname`: the name that a client expects in the certificate; default the host it is connected to, `""` for
+   *   any name. `sslHandshakeTimeout`: ms, default 60,000. `sslShutdownTimeout`: ms that `close()` waits for the peer's close_notify,
+   *   default 30,000.
+   * @throws TypeError for a wrong argument; InvalidStateError if the connection already uses TLS, or one side has ended
+   * @throws ConnectionTimeoutError if the handshake takes too long; the TLS error if it fails; ConnectionLostError if the connection is
+   *   lost
    *
    * @example
    * ```ts
@@ -280,14 +298,15 @@ export class StreamWriter implements AsyncDisposable {
   }
 
   /**
-   * This writer as a Writable of `node:stream`, for whatever takes one. Only here.
+   * Returns this writer as a Writable of `node:stream`. Not in asyncio.
    *
-   * A chunk is done when the system has taken it, so a slow peer slows whoever writes. `end()` ends the writing side after what was written (over TLS, where that
-   * is not possible, it closes the connection); what the peer sends can still be read. Destroying the Writable before its end aborts the connection,
-   * with its error; a connection that is lost destroys the Writable. Do not write here meanwhile.
+   * A chunk completes when the system has accepted it, so backpressure reaches the producer. `end()` ends the writing side after the
+   * written data, and the reader can still read; over TLS, which has no half-close, `end()` closes the connection. Destroying the
+   * Writable before its end aborts the connection with the Writable's error. A lost connection destroys the Writable. Do not write to
+   * the writer while the Writable is in use.
    *
-   * @param options `highWaterMark`: bytes buffered above the writer's own buffer, default Node's
-   * @throws RangeError `ERR_OUT_OF_RANGE` if `highWaterMark` is negative or no integer
+   * @param options `highWaterMark`: bytes to buffer in addition to the transport's buffer, default Node's
+   * @throws RangeError `ERR_OUT_OF_RANGE` if `highWaterMark` is negative or not an integer
    *
    * @example
    * ```ts
@@ -299,11 +318,11 @@ export class StreamWriter implements AsyncDisposable {
   }
 
   /**
-   * This writer as a `WritableStream`, which takes bytes and text. Only here.
+   * Returns this writer as a `WritableStream` of bytes and text. Not in asyncio.
    *
-   * A chunk is done when the system has taken it, so a slow peer slows whoever writes. Closing the stream ends the writing side (over TLS, where that is not
-   * possible, the connection); what the peer sends can still be read. Aborting it, or writing something that is neither bytes nor text, aborts the connection. A
-   * connection that is lost is an error of the stream.
+   * A chunk completes when the system has accepted it, so backpressure reaches the producer. Closing the stream ends the writing side,
+   * and the reader can still read; over TLS, which has no half-close, it closes the connection. Aborting the stream, or writing a chunk
+   * that is neither bytes nor text, aborts the connection. A lost connection errors the stream.
    *
    * @example
    * ```ts
@@ -316,23 +335,23 @@ export class StreamWriter implements AsyncDisposable {
   }
 
   /**
-   * What the transport knows of the connection, by Python's key.
+   * Returns a fact about the connection, by Python's key.
    *
    * @param name such as `"peername"`
-   * @returns `null` if it is not known
+   * @returns the value; `null` if it is not known
    */
   getExtraInfo<Key extends keyof ExtraInfo>(name: Key): ExtraInfo[Key] | null;
-  /** The same, with another value than `null` for what is not known. */
+  /** Returns a fact about the connection, or `defaultValue` if it is not known. */
   getExtraInfo<Key extends keyof ExtraInfo, Default>(name: Key, defaultValue: Default): ExtraInfo[Key] | Default;
-  /** The same, for a key that a transport of your own may have. */
+  /** Returns a fact about the connection for a key that only a custom transport has. */
   getExtraInfo(name: string, defaultValue?: unknown): unknown;
   getExtraInfo(name: string, defaultValue: unknown = null): unknown {
     return this.#transport.getExtraInfo(name, defaultValue);
   }
 
   /**
-   * For `await using`: closes and waits. An error that ended the connection is not thrown here, where it would hide the one that ended the
-   * block; `drain()` and `waitClosed()` throw it.
+   * Closes the connection and waits for its end, for `await using`. An error that ended the connection is not thrown here, because it
+   * would hide an error thrown in the block; `drain()` and `waitClosed()` throw it.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();

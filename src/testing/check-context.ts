@@ -1,39 +1,40 @@
-/** What the checks of `checkTransport()` stand on: connected pairs that are taken down after each, and what is sent over them. */
+/** The basis of the checks of `checkTransport()`: connected pairs that are closed after each check, and the data sent over them. */
 import assert from "node:assert/strict";
 import { clearTimeout, setTimeout } from "../base/scheduling.js";
 import type { Protocol } from "../contracts/connection.js";
 import { type ProtocolHooks, RecordingProtocol } from "./recording-protocol.js";
 import { turns } from "./turns.js";
 
-/** One promise of the `Transport` contract, as a test. */
+/** A test of one guarantee of the `Transport` contract. */
 export interface TransportCheck {
-  /** The promise, as a sentence. */
+  /** The guarantee, as a sentence. */
   readonly name: string;
-  /** Whether it needs a pair whose second end does not read, so that the first has to stop writing. */
+  /** Whether the check needs a clogged pair: the second end does not read, so the first has to stop writing. */
   readonly clogged: boolean;
-  /** Resolves if the transport keeps it; rejects with an `AssertionError` or a `TimeoutError` if it does not. */
+  /** Runs the check. Resolves if the transport meets the guarantee; rejects with an `AssertionError` or a `TimeoutError` if it does not. */
   run(): Promise<void>;
 }
 
 /**
- * Connects two protocols by transports of the kind under test: each must hear `connectionMade()`, at the latest soon after the promise is resolved.
+ * Connects two protocols with transports of the kind under test. `connectionMade()` must be called on each, at the latest soon after
+ * the promise resolves.
  *
- * @returns nothing, or what is to be done when both connections are lost: closing a server, say
+ * @returns nothing, or a function to call when both connections are lost, for example to close a server
  */
 export type MakePair = (first: Protocol, second: Protocol) => Promise<CleanUp | void> | CleanUp | void;
 
-/** Takes down what `MakePair` has put up. */
+/** Releases what `MakePair` has created. */
 export type CleanUp = () => Promise<void> | void;
 
-/** Two protocols, connected. */
+/** Two connected protocols. */
 export interface CheckedPair {
   readonly first: RecordingProtocol;
   readonly second: RecordingProtocol;
-  /** Lets the event loop turn until `condition` holds, or the check is over. */
+  /** Lets the event loop turn until `condition` is true or the check is over. */
   readonly until: (condition: () => boolean) => Promise<void>;
 }
 
-/** Makes pairs for checks, each of which may take so long. */
+/** Makes pairs for checks, with the time limit of a check. */
 export interface PairMaker {
   readonly make: MakePair;
   readonly timeoutMs: number;
@@ -42,27 +43,30 @@ export interface PairMaker {
 /** The two kinds of pair that a check may ask for. */
 export interface PairMakers {
   readonly makePair: PairMaker;
-  /** A pair whose first end has been told to stop writing, since the second does not read. */
+  /** Makes a pair whose first end has received `pauseWriting()`, because the second does not read. */
   readonly makeCloggedPair: PairMaker;
 }
 
-/** What a check does. */
+/** The definition of a check. */
 export interface CheckDefinition {
   readonly name: string;
   readonly clogged?: true;
   readonly run: (makers: PairMakers) => Promise<void>;
 }
 
-/** What the protocols of a pair are to do. */
+/** The hooks of the two protocols of a pair. */
 export interface PairHooks {
   readonly first?: ProtocolHooks;
   readonly second?: ProtocolHooks;
 }
 
-/** A transport that has failed a check may never be lost: it is waited for, but not for ever, or the failure would not be told. */
+/**
+ * How many turns to wait for the loss of a transport that has failed a check. The loss may never happen, and waiting forever would hide
+ * the failure.
+ */
 const TURNS_AFTER_FAILURE = 1_000;
 
-/** Connects two recording protocols, does something with them, and takes the connection down, whatever came of it. */
+/** Connects two recording protocols, runs `body` with them, and aborts the connection in any case. */
 export async function withPair(
   { make, timeoutMs }: PairMaker,
   hooks: PairHooks,
@@ -104,13 +108,13 @@ function inTime(check: Promise<void>, timeoutMs: number): Promise<void> {
   });
 }
 
-/** How much may be written before a transport has to ask for a pause: more than any system keeps for a peer that does not read. */
+/** How much to write before a transport must have called `pauseWriting()`: more than any system buffers for a peer that does not read. */
 const CLOG_BYTES = 64 * 1_048_576;
 const PIECE_BYTES = 65_536;
-/** Turns after which nothing more is taken. */
+/** The number of turns without progress after which the system accepts no more data. */
 const QUIET_TURNS = 20;
 
-/** Clogs a pair: the second end stops reading, the first writes until it is told to stop. */
+/** Makes a clogged pair: the second end stops reading, and the first writes until writing is paused. */
 export function cloggingBy(makePair: MakePair): MakePair {
   return async (first, second) => {
     const [writing, silent] = [first, second] as [RecordingProtocol, RecordingProtocol];
@@ -118,7 +122,7 @@ export function cloggingBy(makePair: MakePair): MakePair {
     while (!writing.isConnected || !silent.isConnected) await turns();
     silent.transport.pauseReading();
     let sent = 0;
-    // A system may take more in the turns after the first pause.
+    // A system may accept more data in the turns after the first pause.
     for (let quietTurns = 0; quietTurns < QUIET_TURNS; ) {
       for (; !isPaused(writing) && sent < CLOG_BYTES; sent += PIECE_BYTES) {
         writing.transport.write(payload(PIECE_BYTES, sent));
@@ -136,18 +140,18 @@ function isPaused({ calls }: RecordingProtocol): boolean {
   return calls.lastIndexOf("pauseWriting") > calls.lastIndexOf("resumeWriting");
 }
 
-/** A prime, so that pieces that are lost or change places are noticed. */
+/** A prime, so that lost or reordered pieces are detected. */
 const PERIOD = 251;
 
-/** Bytes of a stream without end, from a position on. */
+/** Returns bytes of an endless test pattern, starting at a position. */
 export function payload(length: number, from: number = 0): Buffer {
   const bytes = Buffer.allocUnsafe(length);
   for (let index = 0; index < length; index += 1) bytes[index] = (from + index) % PERIOD;
   return bytes;
 }
 
-/** The end of what has come, as text: cheap enough to be asked for again and again. */
+/** Returns the end of the received data as text, cheaply enough for polling. */
 export function lastBytes(protocol: RecordingProtocol, count: number): string {
-  // Each chunk has a byte at least.
+  // Each chunk has at least one byte.
   return Buffer.concat(protocol.chunks.slice(-count)).subarray(-count).toString();
 }

@@ -1,4 +1,4 @@
-/** `checkTransport()`: the `Transport` contract as a suite of checks, for every transport there is and for yours. */
+/** `checkTransport()`: the `Transport` contract as a suite of checks, for the library's transports and for custom ones. */
 import { checkFunction, checkInteger, checkOptions, invalidType } from "../base/arguments.js";
 import { MAX_TIMER_MS } from "../base/scheduling.js";
 import { cloggingBy, type MakePair, type TransportCheck } from "./check-context.js";
@@ -7,25 +7,27 @@ import { readingChecks } from "./checks-reading.js";
 import { streamChecks } from "./checks-streams.js";
 import { writingChecks } from "./checks-writing.js";
 
-/** How long a check may take, unless told, in milliseconds: the slowest take some hundreds. */
+/** The default time limit of a check in milliseconds. The slowest checks take some hundreds. */
 const CHECK_TIMEOUT_MS = 20_000;
 
 /** Options of `checkTransport()`. */
 export interface CheckTransportOptions {
-  /** Milliseconds that a check may take. Default 20,000. */
+  /** The time limit of a check in milliseconds. Default 20,000. */
   readonly timeout?: number | undefined;
 }
 
 /**
- * The conformance suite for transports: named checks, each with connections of its own, to be run under any test runner. The library's own Unix, TCP, TLS and memory transports
- * pass it.
+ * Returns the conformance suite for transports: named checks, each with its own connections, to run under any test runner. The
+ * library's Unix, TCP, TLS and memory transports pass it.
  *
- * @param makePair connects two protocols by transports of the kind to check
- * @param makeCloggedPair the same, but returns when the first protocol has been told `pauseWriting()`, since the second does not read, and goes on when the second's
- *   transport is told `resumeReading()`. Default: the suite does this itself, by pausing the second's reading and writing up to 64 MiB.
+ * @param makePair connects two protocols with transports of the kind to check
+ * @param makeCloggedPair like `makePair`, but the second protocol does not read, and the call returns when the first has received
+ *   `pauseWriting()`. Data flows again after `resumeReading()` on the second's transport. Default: the suite makes such a pair by
+ *   pausing the second's reading and writing up to 64 MiB.
  * @param options `timeout` of each check, in milliseconds, default 20,000
- * @returns the checks; those of half-close do nothing where `canWriteEof()` is false
- * @throws TypeError `ERR_INVALID_ARG_TYPE` if a maker is no function; RangeError `ERR_OUT_OF_RANGE` if `timeout` is not a positive integer
+ * @returns the checks; those of half-close do nothing if `canWriteEof()` is false
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` if a maker is not a function; RangeError `ERR_OUT_OF_RANGE` if `timeout` is not a positive
+ *   integer
  *
  * @example
  * ```ts
@@ -56,20 +58,20 @@ export function checkTransport(makePair: MakePair, makeCloggedPair?: MakePair, o
   }));
 }
 
-/** What came of one check. */
+/** The result of one check. */
 export interface CheckResult {
   /** The name of the check. */
   readonly name: string;
-  /** `null` if it has passed; else what it threw. */
+  /** `null` if the check has passed, otherwise its error. */
   readonly error: unknown;
 }
 
 /**
- * Runs checks one after the other, for where there is no test runner.
+ * Runs checks one after the other, without a test runner.
  *
- * @param checks as `checkTransport()` makes them
- * @returns what came of each; it does not reject for a check that fails
- * @throws TypeError `ERR_INVALID_ARG_TYPE` if `checks` are none
+ * @param checks the checks, from `checkTransport()`
+ * @returns the result of each check; does not reject if a check fails
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` if `checks` is not an iterable of checks
  *
  * @example
  * ```ts

@@ -1,16 +1,16 @@
-/** Checks of how a connection ends: by itself, by the peer, by a time to close, by force, or by a protocol that throws. */
+/** Checks of the end of a connection: by `close()`, `abort()`, `writeEof()`, the peer, or a protocol that throws. */
 import assert from "node:assert/strict";
 import type { Transport } from "../contracts/connection.js";
 import { type CheckDefinition, lastBytes, payload, withPair } from "./check-context.js";
 import { turns } from "./turns.js";
 
-/** Turns in which something that must not happen would have happened. */
+/** The number of turns to wait to be sure that something does not happen. */
 const WATCHED_TURNS = 20;
 const MUCH_BYTES = 1_000_000;
 
 const invalidState = { name: "InvalidStateError", code: "ERR_INVALID_STATE" };
 
-/** Hooks of a protocol that keeps its own side open when the peer's has ended. */
+/** Hooks of a protocol that keeps its side open after the peer's EOF. */
 const keepsOpen = { eofReceived: () => true };
 
 export const endingChecks: readonly CheckDefinition[] = [

@@ -1,11 +1,11 @@
-/** Checks of what comes in: connectionMade, dataReceived, and the pausing of reading. */
+/** Checks of reading: `connectionMade()`, `dataReceived()`, and pausing. */
 import assert from "node:assert/strict";
 import type { Transport } from "../contracts/connection.js";
 import { type CheckDefinition, payload, withPair } from "./check-context.js";
 import { RecordingProtocol } from "./recording-protocol.js";
 import { turns } from "./turns.js";
 
-/** Turns in which something that must not happen would have happened. */
+/** The number of turns to wait to be sure that something does not happen. */
 const WATCHED_TURNS = 20;
 
 export const readingChecks: readonly CheckDefinition[] = [
@@ -77,7 +77,7 @@ export const readingChecks: readonly CheckDefinition[] = [
           const mine = payload(10_000, sent);
           first.transport.write(mine);
           await until(() => second.receivedBytes === sent + 10_000);
-          mine.fill(0xff); // it has been sent, so it is the program's again
+          mine.fill(0xff); // it has been sent, so the program may reuse it
         }
         assert.ok(second.chunks.every((chunk) => Buffer.isBuffer(chunk) && chunk.length > 0));
         assert.ok(second.received.equals(payload(total)), "a chunk has changed after it was delivered");

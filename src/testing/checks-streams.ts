@@ -1,4 +1,4 @@
-/** Checks of a transport under a reader and a writer: what most programs use it for. */
+/** Checks of a transport under a reader and a writer, as most programs use it. */
 import assert from "node:assert/strict";
 import { StreamReaderProtocol } from "../streams/protocol.js";
 import { StreamReader } from "../streams/reader.js";
@@ -13,7 +13,7 @@ interface End {
 const VOLUME_BYTES = 4 * 1_048_576;
 const PIECE_BYTES = 50_000;
 
-/** Puts streams onto a connected pair. */
+/** Puts streams on a connected pair. */
 function withStreams(make: PairMaker, body: (first: End, second: End) => Promise<void>): Promise<void> {
   return withPair(make, {}, async (pair) => {
     const [first, second] = [pair.first, pair.second].map((end): End => {
@@ -22,7 +22,7 @@ function withStreams(make: PairMaker, body: (first: End, second: End) => Promise
       const { transport } = end;
       protocol.connectionMade(transport);
       const lost = protocol.connectionLost.bind(protocol);
-      // The pair is taken down by the protocols that it was made with.
+      // `withPair()` waits for the loss on the original protocols.
       protocol.connectionLost = (error) => {
         lost(error);
         end.connectionLost(error);

@@ -1,11 +1,11 @@
-/** Checks of what goes out: the write buffer, its marks, and pauseWriting and resumeWriting. */
+/** Checks of writing: the write buffer, its water marks, `pauseWriting()` and `resumeWriting()`. */
 import assert from "node:assert/strict";
 import type { Transport, WriteBufferLimits, WriteData } from "../contracts/connection.js";
 import { type CheckDefinition, lastBytes, withPair } from "./check-context.js";
 import { RecordingProtocol } from "./recording-protocol.js";
 import { turns } from "./turns.js";
 
-/** Turns in which something that must not happen would have happened. */
+/** The number of turns to wait to be sure that something does not happen. */
 const WATCHED_TURNS = 20;
 
 const invalidType = { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" };

@@ -1,11 +1,11 @@
-/** A clock that goes when a test says so. */
+/** `FakeClock`: a clock that advances only when a test tells it to. */
 import { checkInteger } from "../base/arguments.js";
 import type { Sleeper } from "./hostile.js";
 import { turns } from "./turns.js";
 
 /**
- * Turns of the event loop that those who were woken get before time goes on. Four carry the news of a wake through a memory transport, the reader above it, an answer of the
- * program, and back.
+ * The number of turns of the event loop between waking a sleeper and advancing the time. Four turns carry a wake-up through a memory
+ * transport, its reader and the program's answer, and back.
  */
 const TURNS_AFTER_WAKE = 4;
 
@@ -15,7 +15,7 @@ interface Sleep {
 }
 
 /**
- * Time for tests: it stands still until `advance()`.
+ * A clock for tests. Its time stands still until `advance()`.
  *
  * @example
  * ```ts
@@ -33,21 +33,21 @@ export class FakeClock implements Sleeper {
   #now = 0;
   #sleeps: Sleep[] = [];
 
-  /** Milliseconds since the clock was made. */
+  /** The milliseconds since the clock was created. */
   get now(): number {
     return this.#now;
   }
 
-  /** How many wait for a later time. */
+  /** The number of waiting `sleep()` calls. */
   get sleeping(): number {
     return this.#sleeps.length;
   }
 
   /**
-   * Waits until the clock has been advanced so far.
+   * Waits until the clock has advanced by `ms` milliseconds.
    *
-   * @param ms milliseconds; 0: until the next `advance()`
-   * @throws RangeError `ERR_OUT_OF_RANGE` if `ms` is negative or no integer
+   * @param ms milliseconds; 0 waits until the next `advance()`
+   * @throws RangeError `ERR_OUT_OF_RANGE` if `ms` is negative or not an integer
    */
   sleep(ms: number): Promise<void> {
     checkInteger("ms", ms, 0);
@@ -59,14 +59,15 @@ export class FakeClock implements Sleeper {
   }
 
   /**
-   * Lets time pass: wakes those whose time has come, one after the other, each at its time, and lets them do what they are woken for.
+   * Advances the time. Wakes the sleepers whose time has come, one after the other and each at its time, and lets the event loop turn
+   * after each.
    *
    * @param ms milliseconds
-   * @throws RangeError `ERR_OUT_OF_RANGE` if `ms` is negative or no integer
+   * @throws RangeError `ERR_OUT_OF_RANGE` if `ms` is negative or not an integer
    */
   async advance(ms: number): Promise<void> {
     const end = this.#now + checkInteger("ms", ms, 0);
-    await turns(TURNS_AFTER_WAKE); // who was about to sleep shall do so first
+    await turns(TURNS_AFTER_WAKE); // lets code that is about to sleep do so first
     for (let next = this.#sleeps[0]; next !== undefined && next.at <= end; next = this.#sleeps[0]) {
       this.#sleeps.shift();
       this.#now = next.at;

@@ -1,8 +1,9 @@
-/** Lines that treat their bytes badly, as networks do: what a protocol has to stand. */
+/** Simulated network faults that a protocol has to tolerate. */
 import { checkInteger, checkOptions, invalidType, outOfRange } from "../base/arguments.js";
 
 /**
- * What lies between the two ends of a `memoryPair()`. The parts can be put together: `{ ...hostile.oneByteAtATime(), ...hostile.resetAfter(100) }`.
+ * The network faults between the two ends of a `memoryPair()`. They can be combined:
+ * `{ ...hostile.oneByteAtATime(), ...hostile.resetAfter(100) }`.
  *
  * @example
  * ```ts
@@ -13,24 +14,24 @@ import { checkInteger, checkOptions, invalidType, outOfRange } from "../base/arg
  * ```
  */
 export interface Hostile {
-  /** How many of the `available` bytes come next, as one chunk: 1 to `available`. Default: all of them, up to 64 KiB. */
+  /** Returns the size of the next chunk, from 1 to `available` bytes. Default: all available bytes, up to 64 KiB. */
   readonly cut?: ((available: number) => number) | undefined;
-  /** Waited for before each chunk. */
+  /** Called and awaited before each chunk. */
   readonly delay?: (() => Promise<void>) | undefined;
-  /** Bytes after which both ends lose the connection with `ECONNRESET`; what is on its way after them is lost. */
+  /** The number of bytes after which both ends lose the connection with `ECONNRESET`. Later data in transit is lost. */
   readonly resetAfter?: number | undefined;
 }
 
-/** A clock to wait on: a `FakeClock`, or one of your own. */
+/** A clock to wait on: a `FakeClock` or a custom one. */
 export interface Sleeper {
-  /** Resolves after so many milliseconds. */
+  /** Resolves after `ms` milliseconds. */
   sleep(ms: number): Promise<void>;
 }
 
-/** The largest number of 32 bits, and one: what a generated number is divided by. */
+/** 2 ** 32, the divisor that maps a generated 32-bit number to the range from 0 to 1. */
 const TWO_TO_THE_32 = 4_294_967_296;
 
-/** Numbers from 0 up to 1 that look random, the same for the same seed: Tommy Ettinger's mulberry32. */
+/** Returns a generator of pseudo-random numbers from 0 to below 1, reproducible by seed: Tommy Ettinger's mulberry32. */
 function randomNumbers(seed: number): () => number {
   let state = seed;
   return () => {
@@ -64,7 +65,7 @@ function resetAfter(bytes: number): Hostile {
 }
 
 /**
- * Lines that treat their bytes badly. Make one for each pair: they remember what they have done.
+ * Makes simulated network faults for `memoryPair()`. Make a new one for each pair, because they keep state.
  *
  * @example
  * ```ts
@@ -74,35 +75,36 @@ function resetAfter(bytes: number): Hostile {
  * ```
  */
 export const hostile: {
-  /** Every byte comes alone: finds code that takes a chunk for a message. */
+  /** Delivers every byte as its own chunk. Finds code that takes a chunk for a message. */
   readonly oneByteAtATime: () => Hostile;
   /**
-   * Chunks of random size, the same for the same seed: print the seed, and a failure can be repeated.
+   * Delivers chunks of random sizes, which the seed determines. Print the seed to reproduce a failure.
    *
    * @param seed any integer
-   * @param max the most bytes of a chunk, default 65,536
-   * @throws RangeError `ERR_OUT_OF_RANGE` if `seed` is no integer, or `max` is not positive
+   * @param max the maximum size of a chunk in bytes, default 65,536
+   * @throws RangeError `ERR_OUT_OF_RANGE` if `seed` is not an integer, or `max` is not a positive integer
    */
   readonly randomCuts: (seed: number, max?: number) => Hostile;
   /**
-   * Each chunk comes late: by `ms` milliseconds of the clock, or by a random time of up to `ms` if there is a seed.
+   * Delays each chunk by `ms` milliseconds of the clock, or with a seed by a random time of up to `ms`.
    *
-   * @param clock whose time it is: a `FakeClock`, so that no test has to wait
+   * @param clock the clock to wait on: a `FakeClock`, so that tests do not have to wait
    * @param ms milliseconds
    * @param seed any integer
-   * @throws TypeError `ERR_INVALID_ARG_TYPE` if `clock` has no `sleep()`; RangeError `ERR_OUT_OF_RANGE` if `ms` is negative or no integer
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` if `clock` has no `sleep()`; RangeError `ERR_OUT_OF_RANGE` if `ms` is negative or not an
+   *   integer
    */
   readonly delayed: (clock: Sleeper, ms: number, seed?: number) => Hostile;
   /**
-   * The connection is reset after so many bytes: both ends lose it with `ECONNRESET`.
+   * Resets the connection after some bytes: both ends lose it with `ECONNRESET`.
    *
-   * @param bytes delivered before the reset; 0: the first byte resets it
-   * @throws RangeError `ERR_OUT_OF_RANGE` if `bytes` is negative or no integer
+   * @param bytes the number of bytes delivered before the reset; 0 resets it at the first byte
+   * @throws RangeError `ERR_OUT_OF_RANGE` if `bytes` is negative or not an integer
    */
   readonly resetAfter: (bytes: number) => Hostile;
 } = { oneByteAtATime, randomCuts, delayed, resetAfter };
 
-/** Checks what lies between the ends. */
+/** Checks a `Hostile`. */
 export function checkHostile(name: string, value: Hostile | undefined): Hostile {
   checkOptions(name, value);
   for (const part of ["cut", "delay"] as const) {
@@ -112,7 +114,7 @@ export function checkHostile(name: string, value: Hostile | undefined): Hostile 
   return value ?? {};
 }
 
-/** Checks the size of a chunk that `cut()` asks for. */
+/** Checks the size of a chunk that `cut()` has returned. */
 export function checkCut(size: number, available: number): number {
   if (!Number.isInteger(size) || size < 1 || size > available)
     throw outOfRange("the result of cut()", `an integer from 1 to ${available}`, size);

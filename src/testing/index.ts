@@ -1,5 +1,6 @@
 /**
- * A kit for tests of what is built on asyncio-streams: connections in memory, lines that treat their bytes badly, a clock that stands still, and a conformance suite for transports.
+ * A test kit for programs built on asyncio-streams: connections in memory, simulated network faults, a fake clock, and a conformance
+ * suite for transports.
  *
  * @module asyncio-streams/testing
  */

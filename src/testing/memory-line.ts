@@ -1,8 +1,8 @@
 /**
- * `MemoryLine`: one direction of a connection in memory. It is to a memory transport what the kernel is to a socket.
+ * `MemoryLine`: one direction of a connection in memory. It has the role that the kernel has for a socket.
  *
- * It takes bytes up to its capacity, and delivers them in later turns of the event loop, in order, one chunk a turn, while the receiver reads. Then it tells of the end, or
- * of the error that ended it. What a `Hostile` does, is done here.
+ * The line takes bytes up to its capacity. While the receiver reads, it delivers them in order in later turns of the event loop, one
+ * chunk per turn. After them it delivers the end or the error. It also applies the faults of a `Hostile`.
  */
 import { isError } from "../base/arguments.js";
 import { ByteQueue } from "../base/byte-queue.js";
@@ -10,18 +10,18 @@ import { ownCopy } from "../base/memory.js";
 import { checkCut, type Hostile } from "./hostile.js";
 import { nextTurn } from "./turns.js";
 
-/** The most bytes of a chunk, as sockets have it. */
+/** The maximum size of a chunk in bytes, as with sockets. */
 const CHUNK_BYTES = 65_536;
 
-/** Who writes to a line. */
+/** The writing side of a line. */
 export interface LineSender {
-  /** The line has room again, or nobody is there any more to take what it held. */
+  /** Called when the line has room again, or its receiver is gone. */
   handleRoom(): void;
-  /** The connection is reset, once what is on its way to the sender has arrived. */
+  /** Resets the connection, after the data in transit to the sender. */
   reset(error: Error): void;
 }
 
-/** Who reads from a line. */
+/** The reading side of a line. */
 export interface LineReceiver {
   isReading(): boolean;
   isClosing(): boolean;
@@ -30,7 +30,7 @@ export interface LineReceiver {
   handleError(error: Error): void;
 }
 
-/** An error like those that Node makes of the system's: `"ECONNRESET"` for a connection that was reset, `"EPIPE"` for one whose peer is gone. */
+/** Makes an error like Node's system errors: `"ECONNRESET"` for a reset connection, `"EPIPE"` for one whose peer is gone. */
 export function simulatedError(syscall: "read" | "write", code: "ECONNRESET" | "EPIPE"): Error {
   return Object.assign(new Error(`${syscall} ${code}`), { code, syscall });
 }
@@ -45,44 +45,44 @@ export class MemoryLine {
   #end: "eof" | Error | null = null;
   #endTold = false;
   #abandoned = false;
-  /** A delivery is on its way. */
+  /** Whether a delivery is scheduled. */
   #busy = false;
 
-  /** @param capacity bytes that it holds */
+  /** @param capacity the number of bytes that the line holds */
   constructor(capacity: number, hostile: Hostile) {
     this.#capacity = capacity;
     this.#hostile = hostile;
     this.#left = hostile.resetAfter ?? Infinity;
   }
 
-  /** How many bytes it can take now. */
+  /** The number of bytes that the line can take now. */
   get room(): number {
     return this.#end === null ? this.#capacity - this.#queue.length : 0;
   }
 
-  /** Whether its receiver is gone. */
+  /** Whether the receiver is gone. */
   get abandoned(): boolean {
     return this.#abandoned;
   }
 
-  /** Takes bytes, not more than there is room for. They are copied: the sender may change its own. */
+  /** Takes bytes, at most `room`. Copies them, because the sender may change its own. */
   take(bytes: Uint8Array): void {
     this.#queue.push(ownCopy(bytes));
     this.schedule();
   }
 
-  /** Nothing more will be sent: the receiver hears of it after what is here, as the end or as an error. */
+  /** Ends the line. The receiver gets the end or the error after the data in transit. */
   end(end: "eof" | Error): void {
     if (this.#end === null) this.#end = end;
     else if (this.#end === "eof" && end !== "eof") {
-      // A reset may follow the end, and tells more than it.
+      // A reset may follow the end, and replaces it.
       this.#end = end;
       this.#endTold = false;
     }
     this.schedule();
   }
 
-  /** The receiver is gone, and takes nothing any more. */
+  /** Marks the receiver as gone and drops the data in transit. */
   abandon(): void {
     if (this.#abandoned) return;
     this.#abandoned = true;
@@ -90,7 +90,7 @@ export class MemoryLine {
     this.sender.handleRoom();
   }
 
-  /** Begins a delivery, if there is anything to deliver and somebody who wants it. */
+  /** Schedules a delivery, if there is something to deliver and the receiver accepts it. */
   schedule(): void {
     if (this.#busy || !this.#isWanted) return;
     this.#busy = true;
@@ -105,7 +105,7 @@ export class MemoryLine {
     return hasMore && !this.#abandoned && (this.receiver.isReading() || this.#endsClosing);
   }
 
-  /** A receiver that closes takes no data any more, but still hears of a reset. */
+  /** Whether only a reset can be delivered: a closing receiver accepts no data, but still gets an error. */
   get #endsClosing(): boolean {
     return isError(this.#end) && this.receiver.isClosing();
   }
@@ -128,7 +128,7 @@ export class MemoryLine {
     let chunk: Buffer;
     try {
       size = Math.min(this.#left, this.#hostile.cut === undefined ? available : checkCut(this.#hostile.cut(available), available));
-      // A copy: the receiver may give its memory away, and the rest of what was taken with it is still on its way.
+      // A copy, because the receiver may transfer its memory, which the data still in transit shares.
       chunk = this.#queue.copy(0, size);
     } catch (error) {
       this.#break(error as Error);
@@ -147,7 +147,7 @@ export class MemoryLine {
     else this.receiver.handleError(this.#end as Error);
   }
 
-  /** Loses what is on its way, and the connection with it. */
+  /** Drops the data in transit and resets the connection. */
   #break(error: Error): void {
     this.#busy = false;
     this.#queue.skip(this.#queue.length);

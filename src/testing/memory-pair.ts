@@ -1,4 +1,4 @@
-/** Connections in memory: two protocols, or two pairs of streams. */
+/** `connectMemory()` and `memoryPair()`: connect two protocols, or two pairs of streams, in memory. */
 import { checkBoolean, checkFunction, checkInteger, checkOptions, invalidType } from "../base/arguments.js";
 import type { Protocol } from "../contracts/connection.js";
 import type { ExtraInfo } from "../contracts/extra-info.js";
@@ -9,18 +9,21 @@ import { checkHostile, type Hostile } from "./hostile.js";
 import { MemoryLine } from "./memory-line.js";
 import { MemoryTransport } from "./memory-transport.js";
 
-/** Bytes that a line holds, unless told: about what a socket's buffers do on a system that keeps them small. */
+/** The default capacity of a line in bytes: about the size of a socket's buffers on a system that keeps them small. */
 const DEFAULT_CAPACITY_BYTES = 65_536;
 
 /** Options of `connectMemory()`. */
 export interface MemoryOptions {
-  /** Bytes on their way in each direction: what the kernel holds for a socket. More waits in the write buffer. Default 65,536. */
+  /**
+   * The number of bytes in transit in each direction, like a socket's kernel buffers. Further data waits in the write buffer. Default
+   * 65,536.
+   */
   readonly capacity?: number | undefined;
-  /** What lies between the ends, in both directions, or for each: what the first sends, what the second sends. Default: nothing. */
+  /** The network faults in both directions, or separately for the data of the first and of the second end. Default: none. */
   readonly hostile?: Hostile | readonly [fromFirst: Hostile, fromSecond: Hostile] | undefined;
-  /** Whether a side can be ended alone. Default true; false: as over TLS. */
+  /** Whether the connection supports half-close. Default true; false behaves as over TLS. */
   readonly halfClose?: boolean | undefined;
-  /** What `getExtraInfo()` tells at each end, beside `peername` and `sockname`. */
+  /** The extra info of each end, in addition to `peername` and `sockname`. */
   readonly extraInfo?: readonly [ofFirst: Partial<ExtraInfo>, ofSecond: Partial<ExtraInfo>] | undefined;
 }
 
@@ -28,29 +31,29 @@ export interface MemoryOptions {
 export interface MemoryPairOptions extends MemoryOptions {
   /** The readers' limit, in bytes. Default 65,536. */
   readonly limit?: number | undefined;
-  /** Serves the second end, as a server's callback does. Default: nobody does, the test has both ends. */
+  /** Serves the second end, like a server's callback. Default: none; the test uses both ends. */
   readonly clientConnectedCb?: ClientConnectedCallback | undefined;
-  /** Hears what that callback throws. Default: a process warning with the stack. */
+  /** Receives what that callback throws. Default: a process warning with the stack. */
   readonly onClientError?: ClientErrorHandler | undefined;
 }
 
 /** One end of a pair of streams in memory. */
 export interface MemoryEnd {
-  /** Reads what the other end writes. */
+  /** The reader of the data that the other end writes. */
   readonly reader: StreamReader;
-  /** Writes to the other end. */
+  /** The writer to the other end. */
   readonly writer: StreamWriter;
-  /** Under both of them; its `reset()` breaks the connection. */
+  /** The transport of both; its `reset()` breaks the connection. */
   readonly transport: MemoryTransport;
-  /** Between the transport and the streams. */
+  /** The protocol between the transport and the streams. */
   readonly protocol: StreamReaderProtocol;
 }
 
 /**
- * Connects two protocols in memory. Both hear `connectionMade()` before this returns, the first one first.
+ * Connects two protocols in memory. `connectionMade()` is called on both before this returns, on `first` first.
  *
  * @param first the protocol at one end
- * @param second the protocol at the other
+ * @param second the protocol at the other end
  * @param options see `MemoryOptions`
  * @returns the transports of both
  * @throws TypeError or RangeError for a wrong argument
@@ -107,10 +110,11 @@ function bothDirections(hostile: MemoryOptions["hostile"]): readonly [Hostile | 
 }
 
 /**
- * Makes two connected pairs of streams, without a socket, a port or a file: for tests that are fast and always run the same way.
+ * Makes two connected pairs of streams, without a socket, a port or a file, for fast and deterministic tests.
  *
- * @param options `limit` of the readers; `capacity` of the line; what lies between the ends (`hostile`); `clientConnectedCb`: serves the second end, as on a server
- * @returns the two ends: the client's and the server's, where that makes a difference
+ * @param options `limit` of the readers; `capacity` of each direction; network faults (`hostile`); `clientConnectedCb`: serves the
+ *   second end, as on a server
+ * @returns the two ends; the second is the server's if `clientConnectedCb` is given
  * @throws TypeError or RangeError for a wrong argument
  *
  * @example

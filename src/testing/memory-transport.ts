@@ -1,15 +1,16 @@
 /**
- * `MemoryTransport`: a full transport without a socket, for tests of protocols and of what is built on streams.
+ * `MemoryTransport`: a complete transport without a socket, for tests of protocols and of code built on streams.
  *
  * Theory of operation
  *
- * Two transports share two `MemoryLine`s, one for each direction. What is written goes to the line at once, as far as there is room; the rest is the write buffer, which has
- * the water marks of any transport, and goes on as the peer reads. Lines deliver in turns of the event loop of their own, so that no protocol is ever called from within its
- * own call, and the same program always sees the same order of events: there is no clock and no kernel.
+ * Two transports share two `MemoryLine`s, one for each direction. Written data goes to the line at once, up to its free capacity. The
+ * rest is the write buffer, which has the water marks of any transport and moves to the line as the peer reads. Lines deliver in
+ * separate turns of the event loop. So no protocol is ever called from within its own call to the transport, and the same program
+ * always sees the same order of events: no clock and no kernel is involved.
  *
- * The states are `TransportCore`'s, as those of a socket's transport. `close()` waits until the line has taken everything; `abort()` does not. A
- * transport that is lost ends its line, so the peer reads what is on its way, and then EOF; and abandons the other one, so what the peer still
- * writes gives it `EPIPE`.
+ * The states are those of `TransportCore`, as with a socket's transport. `close()` waits until the line has taken everything; `abort()`
+ * does not. A lost transport ends its outgoing line, so the peer reads the data in transit and then EOF. It abandons its incoming line,
+ * so the peer's further writes fail with `EPIPE`.
  */
 import { asBuffer, checkError, toBytes, toPieces } from "../base/arguments.js";
 import { ByteQueue } from "../base/byte-queue.js";
@@ -21,20 +22,20 @@ import { TransportCore } from "../core/transport-core.js";
 import { type MemoryLine, simulatedError } from "./memory-line.js";
 import { nextTurn } from "./turns.js";
 
-/** What a transport in memory is made from. */
+/** The parts of a transport in memory. */
 export interface MemoryTransportParts {
   readonly protocol: Protocol;
-  /** Where it writes to. */
+  /** The line that the transport writes to. */
   readonly outgoing: MemoryLine;
-  /** Where it reads from. */
+  /** The line that the transport reads from. */
   readonly incoming: MemoryLine;
   readonly extraInfo: Readonly<Record<string, unknown>>;
-  /** Whether a side can be ended alone. */
+  /** Whether the connection supports half-close. */
   readonly halfClose: boolean;
 }
 
 /**
- * One end of a connection in memory. `connectMemory()` and `memoryPair()` make both.
+ * One end of a connection in memory, made by `connectMemory()` or `memoryPair()`.
  *
  * @example
  * ```ts
@@ -53,7 +54,7 @@ export class MemoryTransport extends TransportCore implements Transport {
   readonly #buffer = new ByteQueue();
   #eofReceived = false;
   #eofWritten = false;
-  /** Whether something was written that the line never took. */
+  /** Whether written data was dropped before the line took it. */
   #dropped = false;
 
   /** @internal */
@@ -120,7 +121,7 @@ export class MemoryTransport extends TransportCore implements Transport {
     for (const piece of pieces) this.write(piece);
   }
 
-  /** Gives the line what it has room for, and sees to what waits for that. */
+  /** Moves data to the line as far as there is room, and updates everything that waits for it. */
   #pump(): void {
     if (this.#outgoing.abandoned && this.#buffer.length > 0) {
       this.#failWriting(simulatedError("write", "EPIPE"));
@@ -129,7 +130,7 @@ export class MemoryTransport extends TransportCore implements Transport {
     try {
       for (let count = this.#nextCount; count > 0; count = this.#nextCount) this.#outgoing.take(this.#buffer.take(count));
     } catch (error) {
-      this.abort(error as Error); // memory of the program's that was given away before the line had room
+      this.abort(error as Error); // the program's memory was transferred before the line had room
       return;
     }
     if (this.#buffer.length === 0) {
@@ -144,7 +145,10 @@ export class MemoryTransport extends TransportCore implements Transport {
     return Math.min(this.#outgoing.room, this.#buffer.length);
   }
 
-  /** Nothing can be sent any more. After the peer's end, and while it closes, nothing is left to be read, either. */
+  /**
+   * Marks writing as failed. After the peer's EOF, or while closing, there is nothing left to read either, so the connection is
+   * aborted.
+   */
   #failWriting(error: Error): void {
     this.#drop();
     if (this.state === "open") this.failWriting(error);
@@ -161,7 +165,7 @@ export class MemoryTransport extends TransportCore implements Transport {
     if (this.state !== "failing" && !this.isLosing) this.#pump();
   }
 
-  /** What is written goes to the line at once. */
+  /** Does nothing, because written data goes to the line at once. */
   protected override flush(): void {}
 
   protected override get dropped(): boolean {
@@ -199,10 +203,10 @@ export class MemoryTransport extends TransportCore implements Transport {
   }
 
   /**
-   * Resets the connection, as a network or a peer that crashes does: both ends lose it, each after it has received what was on its way to it. What
-   * is in the write buffers is lost.
+   * Resets the connection, like a network failure or a crashed peer. Each end loses the connection after it has received the data in
+   * transit to it. The data in the write buffers is lost.
    *
-   * @param error what both protocols are told, default an error with the code `ECONNRESET`
+   * @param error the error that both protocols receive, default an error with the code `ECONNRESET`
    */
   reset(error: Error = simulatedError("read", "ECONNRESET")): void {
     checkError("error", error);
@@ -222,9 +226,9 @@ export class MemoryTransport extends TransportCore implements Transport {
   // ---- extra info --------------------------------------------------------------------------------------------------------------
 
   getExtraInfo<Key extends keyof ExtraInfo>(name: Key): ExtraInfo[Key] | null;
-  /** The same, with another value than `null` for what is not known. */
+  /** Returns a fact about the connection; `defaultValue` if it is not known. */
   getExtraInfo<Key extends keyof ExtraInfo, Default>(name: Key, defaultValue: Default): ExtraInfo[Key] | Default;
-  /** The same, for a key that a transport of your own may have. */
+  /** Returns a fact about the connection for a key that `extraInfo` has added. */
   getExtraInfo(name: string, defaultValue?: unknown): unknown;
   getExtraInfo(name: string, defaultValue: unknown = null): unknown {
     return Object.hasOwn(this.#extraInfo, name) ? this.#extraInfo[name] : defaultValue;

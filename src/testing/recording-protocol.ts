@@ -1,13 +1,13 @@
-/** A protocol that notes what it is told. */
+/** `RecordingProtocol`: a protocol that records its calls. */
 import type { Protocol, Transport } from "../contracts/connection.js";
 
-/** What is done in some of the methods, beside noting the call. */
+/** Functions to call in some of the methods, after recording the call. */
 export type ProtocolHooks = {
   readonly [Name in keyof Protocol]?: ((...args: Parameters<NonNullable<Protocol[Name]>>) => unknown) | undefined;
 };
 
 /**
- * A protocol that notes what it is told: for tests of transports, and of what sits on them.
+ * A protocol that records its calls, for tests of transports and of code built on them.
  *
  * @example
  * ```ts
@@ -23,22 +23,22 @@ export type ProtocolHooks = {
 export class RecordingProtocol implements Protocol {
   /** The methods called so far. */
   readonly calls: (keyof Protocol)[] = [];
-  /** What `dataReceived()` was called with. */
+  /** The arguments of `dataReceived()`. */
   readonly chunks: Buffer[] = [];
-  /** What `connectionLost()` was called with: one element, if all is well. */
+  /** The arguments of `connectionLost()`: one element if the transport is correct. */
   readonly losses: (Error | null)[] = [];
-  /** Resolves with the error, or `null`, that `connectionLost()` is called with. */
+  /** Resolves with the argument of `connectionLost()`: an error or `null`. */
   readonly lost: Promise<Error | null>;
-  /** What `connectionMade()` was called with. */
+  /** The argument of `connectionMade()`. */
   transport!: Transport;
   readonly #hooks: ProtocolHooks;
   #receivedBytes = 0;
   #onLost!: (error: Error | null) => void;
 
   /**
-   * Makes one, unconnected.
+   * Makes an unconnected protocol.
    *
-   * @param hooks what to do in some of the methods; what they return or throw is the method's
+   * @param hooks functions to call in some of the methods, which return or throw what the hook does
    */
   constructor(hooks: ProtocolHooks = {}) {
     this.#hooks = hooks;
@@ -47,22 +47,22 @@ export class RecordingProtocol implements Protocol {
     });
   }
 
-  /** All that has come, in one piece. */
+  /** All received data in one `Buffer`. */
   get received(): Buffer {
     return Buffer.concat(this.chunks);
   }
 
-  /** How much has come. */
+  /** The number of bytes received. */
   get receivedBytes(): number {
     return this.#receivedBytes;
   }
 
-  /** Whether the connection stands, or has stood. */
+  /** Whether the connection has been made, even if it has ended. */
   get isConnected(): boolean {
     return this.calls.includes("connectionMade");
   }
 
-  /** The calls, those of `dataReceived()` that follow one another as one: how many there are is the network's affair. */
+  /** The calls, with consecutive calls of `dataReceived()` combined into one, because their number depends on the network. */
   get order(): (keyof Protocol)[] {
     return this.calls.filter((call, index) => call !== "dataReceived" || this.calls[index - 1] !== call);
   }
