@@ -38,7 +38,7 @@ async function* readChunks(reader: StreamReader): AsyncGenerator<Buffer> {
   const options = { limit: MAX_CHUNK_LINE_BYTES, keepSeparator: false };
   for (;;) {
     const size = Number.parseInt(String(await reader.readuntil("\r\n", options)), 16);
-    if (Number.isNaN(size)) throw new Error("a chunk without a size");
+    if (Number.isNaN(size)) throw new Error("the chunk has no valid size");
     if (size === 0) break;
     yield* readExactly(reader, size);
     await reader.readexactly(2); // "\r\n"

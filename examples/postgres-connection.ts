@@ -65,7 +65,7 @@ export class PostgresConnection {
     connection.send("", int32(196_608), `user\0${address.user}\0database\0${address.database}\0\0`); // 3.0
     const method = (await connection.read()).body.readInt32BE();
     if (method === 10) await connection.#logIn(address.password);
-    else if (method !== 0) giveUp(connection.writer, `the server wants a log-in of method ${method}, which is not known here`);
+    else if (method !== 0) giveUp(connection.writer, `authentication method ${method} is not supported`);
     return connection;
   }
 
@@ -75,7 +75,7 @@ export class PostgresConnection {
     this.send("p", "SCRAM-SHA-256\0", int32(hello.length + 3), `n,,${hello}`);
     const challenge = (await this.read()).body.toString("latin1", 4);
     const [, nonce = "", salt = "", rounds] = /^(r=.*),s=(.*),i=(\d+)$/.exec(challenge) ?? [];
-    if (!nonce.startsWith(hello.slice(3))) giveUp(this.writer, "the server's challenge is not for this client");
+    if (!nonce.startsWith(hello.slice(3))) giveUp(this.writer, "the server's nonce does not begin with the client's nonce");
 
     const conversation = `${hello},${challenge},c=biws,${nonce}`;
     const key = pbkdf2Sync(password, Buffer.from(salt, "base64"), Number(rounds), 32, "sha256");

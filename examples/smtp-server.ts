@@ -64,23 +64,23 @@ export function smtpServer({ ssl, deliver, maxBytes = 33_554_432 }: SmtpOptions)
       } else if (!secured) {
         say("530 STARTTLS first");
       } else if (command === "MAIL") {
-        if (mail !== null || address === undefined) say("503 one mail at a time, and from somebody");
+        if (mail !== null || address === undefined) say("503 one mail at a time, with the address of the sender");
         else if (Number(/ SIZE=(\d+)/i.exec(line)?.[1] ?? 0) > maxBytes) say(`552 at most ${maxBytes} bytes`);
         else {
           mail = { from: address, to: [] };
-          say("250 go on");
+          say("250 OK");
         }
       } else if (command === "RCPT" && mail !== null && address !== undefined) {
         mail.to.push(address);
-        say("250 go on");
+        say("250 OK");
       } else if (command === "DATA" && mail !== null && mail.to.length > 0) {
-        say("354 go on, and end with a dot");
+        say("354 send the mail, and end it with a dot");
         await writer.drain();
         const message = await receiveMessage(reader, maxBytes);
         if (message !== null) await deliver({ ...mail, message });
-        say(message === null ? `552 at most ${maxBytes} bytes` : "250 taken");
+        say(message === null ? `552 at most ${maxBytes} bytes` : "250 accepted");
         mail = null;
-      } else say("503 not that, or not now");
+      } else say("503 unknown command, or bad sequence of commands");
       await writer.drain();
     }
     writer.close();

@@ -80,7 +80,7 @@ function publicKey(blob: Buffer): KeyObject {
     "ecdsa-sha2-nistp256": { kty: "EC", crv: "P-256", x: url(second.subarray(1, 33)), y: url(second.subarray(33)) },
   };
   const key = keys[String(type)];
-  if (key === undefined) throw new Error(`a key of type ${String(type)} is not known here`);
+  if (key === undefined) throw new Error(`keys of type ${String(type)} are not supported`);
   return createPublicKey({ key, format: "jwk" });
 }
 
