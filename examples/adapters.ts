@@ -1,8 +1,9 @@
 /**
- * Streams of Node on connections of ours, and the other way round: a child process as a pair, a compressing pipeline, and Node's HTTP client and server.
+ * Converts Node streams to readers and writers, and back: a child process as a pair, a compressing pipeline, and Node's HTTP client
+ * and server.
  *
  * Run it: node build/examples/adapters.js
- * You will see: what `sort` makes of three words, how many bytes a compressed upload had, and an answer over HTTP.
+ * You will see: three words sorted by `sort`, the size of a compressed upload, and an answer over HTTP.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmdirSync } from "node:fs";
@@ -16,14 +17,14 @@ import { openUnixConnection, StreamReader, StreamWriter, startUnixServer, toDupl
 
 const directory = mkdtempSync(join(tmpdir(), "adapters-"));
 
-// A child's standard input and output are a pair.
+// The standard input and output of a child process become a pair.
 const child = spawn("sort");
 const [sorted, words] = [StreamReader.from(child.stdout), StreamWriter.from(child.stdin)];
 words.writelines(["pear\n", "apple\n", "fig\n"]);
 words.close();
 for await (const line of sorted.lines({ encoding: "utf8" })) console.log(line);
 
-// A connection in a pipeline of Node, at both ends.
+// Both ends of a connection are part of a Node pipeline.
 const uploads = await startUnixServer(
   async (reader, writer) => {
     let bytes = 0;
@@ -38,7 +39,7 @@ await pipeline(Readable.from([Buffer.alloc(1_000_000)]), createGzip(), upload.to
 console.log(await new Response(answer.toWeb()).text());
 await uploads.shutdown();
 
-// Clients and servers that want a socket take a Duplex.
+// Clients and servers that want a socket accept a Duplex.
 const web = http.createServer((request, response) => response.end(`you asked for ${request.url}`));
 const sites = await startUnixServer(
   (reader, writer) => {

@@ -1,11 +1,11 @@
 /**
- * A daemon on a Unix socket, whole: socket file or socket activation, file mode, restart without a gap, orderly end. It answers each line
- * with its process id and the line.
+ * A complete daemon on a Unix socket: socket file or socket activation, file mode, restart without downtime, orderly shutdown. It
+ * answers each line with its process id and the line.
  *
- * Run it: node build/examples/daemon.js /tmp/daemon.sock, talk to it with nc -U /tmp/daemon.sock, then kill -HUP or kill -TERM its process id
- *   With a socket of systemd's: systemd-socket-activate -l /tmp/daemon.sock node build/examples/daemon.js
- * You will see: where it listens; on SIGHUP, that a successor takes over the socket, and the old process ends when its clients have gone;
- *   on SIGTERM, how many clients finished. A second start beside a running daemon is refused.
+ * Run it: node build/examples/daemon.js /tmp/daemon.sock, connect with nc -U /tmp/daemon.sock, then kill -HUP or kill -TERM its process id
+ *   With a socket from systemd: systemd-socket-activate -l /tmp/daemon.sock node build/examples/daemon.js
+ * You will see: where it listens; on SIGHUP, that a successor takes over the socket, and that the old process ends when its clients have
+ *   disconnected; on SIGTERM, how many clients finished. A second start beside a running daemon is refused.
  */
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -23,7 +23,7 @@ function log(text: string): void {
   console.log(`${process.pid} ${text}`);
 }
 
-// ---- where it listens ----------------------------------------------------------------------------------------------------------------
+// ---- listen --------------------------------------------------------------------------------------------------------------------------
 
 const [path = "/tmp/daemon.sock", order] = process.argv.slice(2);
 const onClientError = (error: unknown): void => log(`a client failed: ${String(error)}`);
@@ -32,7 +32,7 @@ const server = activated
   ? await startUnixServer(serveClient, null, { sock: activated.fd, onClientError })
   : await startUnixServer(serveClient, path, { mode: 0o660, takeover: order === "takeover", onClientError });
 
-// ---- how it ends: idle clients at once, busy ones when they have had their answer; a second signal kills ------------------------------
+// ---- shut down: idle clients at once, busy clients after their answer; a second signal kills the process -------------------------------
 
 const GRACE_MS = 5_000;
 
@@ -44,7 +44,7 @@ async function shutDown(): Promise<void> {
 process.once("SIGTERM", shutDown);
 process.once("SIGINT", shutDown);
 
-// ---- how it is restarted: a successor takes the socket's name and says so, then we end ------------------------------------------------
+// ---- restart: a successor takes over the socket's name and reports it, then this process ends ------------------------------------------
 
 let restarting = false;
 
@@ -57,18 +57,18 @@ function restart(): void {
     successor.unref();
     void leave();
   });
-  // If it cannot start it says why on stderr, and we go on.
+  // If the successor cannot start, it prints the reason on stderr, and this process continues.
   successor.once("exit", () => (restarting = false));
 }
 
-/** Whoever has just connected has yet to say something, so clients may stay for a while before they are told to finish. */
+/** Gives clients time before it shuts down, because a client that has just connected may not have sent anything yet. */
 async function leave(): Promise<void> {
   server.close();
   await server.waitClosed({ signal: AbortSignal.timeout(GRACE_MS) }).catch(() => {});
   await shutDown();
 }
 
-// A service manager that has passed the socket keeps it open while it restarts us.
+// A service manager that passed the socket keeps it open while it restarts this process.
 if (!activated) process.on("SIGHUP", restart);
 
 log(`listens on ${String(server.sockets[0]?.getsockname())}`);

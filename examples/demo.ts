@@ -1,9 +1,9 @@
 /**
- * The first run: a line server on a Unix socket, and several clients that send it real text at the same time.
+ * A demonstration: a line server on a Unix socket, and several clients that send it real text at the same time.
  *
  * Run it: npm run demo
- * You will see: where the server listens, the first lines of a conversation, what each client sent and got back, how far back-pressure held the
- * buffers down, and a shutdown that leaves nothing behind. It exits with 1 if a checksum does not match.
+ * You will see: where the server listens, the first lines of a conversation, what each client sent and received, how small
+ * backpressure kept the buffers, and a shutdown that leaves no file behind. It exits with 1 if a checksum does not match.
  */
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmdirSync, statSync } from "node:fs";
@@ -12,10 +12,10 @@ import { join } from "node:path";
 import { openUnixConnection, type StreamReader, type StreamWriter, startUnixServer } from "asyncio-streams";
 
 const CLIENTS = 4;
-/** Enough for every client to outrun the server, so that there is back-pressure to be seen. */
+/** Large enough for every client to outrun the server, so that backpressure is visible. */
 const BYTES_PER_CLIENT = 1_000_000;
 const LINES_SHOWN = 3;
-/** What a client writes before it asks with `drain()` whether the server keeps up. */
+/** The number of lines a client writes before it calls `drain()`. */
 const LINES_AT_ONCE = 250;
 
 // ---- the server: answers each line with its number and the line itself ---------------------------------------------------------------
@@ -37,10 +37,10 @@ interface Report {
   bytesOut: number;
   linesIn: number;
   bytesIn: number;
-  /** How often `drain()` had to wait, and the most that was ever buffered. */
+  /** How often `drain()` had to wait, and the maximum number of buffered bytes. */
   waits: number;
   mostBuffered: number;
-  /** SHA-256 of the text, and of what came back without its numbers. */
+  /** SHA-256 of the text, and of the answers without their numbers. */
   sumOut: string;
   sumIn: string;
   /** The first lines that are not blank, and their answers. */
@@ -71,7 +71,7 @@ async function sendLines(writer: StreamWriter, lines: readonly Buffer[], report:
     if (buffered > highWaterMark) report.waits += 1;
     await writer.drain();
   }
-  writer.writeEof(); // the server reads the end, answers what is left, and closes
+  writer.writeEof(); // the server reads EOF, answers the remaining lines, and closes
   report.sumOut = hash.digest("hex");
 }
 
@@ -87,9 +87,9 @@ async function readAnswers(reader: StreamReader, lines: readonly Buffer[], repor
   report.sumIn = hash.digest("hex");
 }
 
-// ---- the text, and figures a person can read -----------------------------------------------------------------------------------------
+// ---- the text, and readable numbers --------------------------------------------------------------------------------------------------
 
-/** The lines of this repository's README and licence, over and over. */
+/** Returns the lines of this repository's README and licence, repeated. */
 function readText(): Buffer[] {
   const text = ["../../README.md", "../../LICENSE"].map((name) => readFileSync(new URL(name, import.meta.url), "utf8")).join("");
   const lines = text.split(/(?<=\n)/).map((line) => Buffer.from(line));
@@ -101,7 +101,7 @@ const count = (value: number): string => value.toLocaleString("en-US");
 const kib = (bytes: number): string => `${Math.round(bytes / 1024)} KiB`;
 const row = (...cells: string[]): string => cells.map((cell, index) => (index === 0 ? cell.padEnd(8) : cell.padStart(11))).join(" ");
 
-// ---- the whole run -------------------------------------------------------------------------------------------------------------------
+// ---- run all clients -----------------------------------------------------------------------------------------------------------------
 
 const lines = readText();
 const directory = mkdtempSync(join(tmpdir(), "asyncio-streams-"));
@@ -129,7 +129,7 @@ console.log(
   `\nBack-pressure: drain() made the clients wait ${waits} times. Of the ${sent} that each sent, at most ${kib(mostBuffered)} were buffered.`,
 );
 
-// A client that has had its answer and says no more: the shutdown ends it, too.
+// This client has its answer and stays idle: the shutdown ends it, too.
 const [idleReader, idleWriter] = await openUnixConnection(path);
 idleWriter.write("hello\n");
 await idleReader.readline();

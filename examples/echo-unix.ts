@@ -1,8 +1,8 @@
 /**
- * An echo server on a Unix socket, and a client that talks to it.
+ * An echo server on a Unix socket, and a client.
  *
  * Run it: node build/examples/echo-unix.js
- * You will see: the three lines, as they come back.
+ * You will see: the three echoed lines.
  */
 import { mkdtempSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";

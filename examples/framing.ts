@@ -1,8 +1,8 @@
 /**
- * A calculator that speaks in frames: JSON values with their length in front, over a Unix socket.
+ * A calculator that exchanges frames over a Unix socket: JSON values with a length prefix.
  *
  * Run it: node build/examples/framing.js
- * You will see: each request and its answer, and how a frame is refused that is larger than it may be.
+ * You will see: each request and its answer, and how a frame over the maximum size is refused.
  */
 import { mkdtempSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { openUnixConnection, startUnixServer } from "asyncio-streams";
 import { type FrameCodec, Framed, FrameTooLargeError, lengthPrefixed } from "asyncio-streams/framing";
 
-/** A codec on top of another: two methods. */
+/** Makes a codec on top of another codec. */
 function jsonFrames<T>(maxFrameSize: number): FrameCodec<T> {
   const inner = lengthPrefixed({ prefix: 4, maxFrameSize });
   return {

@@ -1,13 +1,13 @@
 /**
- * HAProxy's stats socket: one command and one answer on each connection, and the answer ends with it.
+ * A client of HAProxy's stats socket. Each connection carries one command and one answer; EOF ends the answer.
  *
  * Run it: node build/examples/haproxy.js /run/haproxy/admin.sock ["show info" ...] (the path of `stats socket` in haproxy.cfg)
- * You will see: the version and how long it has been up, and for each server whether it is there and what it has done; or the answers to your commands.
+ * You will see: the version and the uptime, and the status, sessions and bytes of each server; or the answers to your commands.
  */
 import { fileURLToPath } from "node:url";
 import { openUnixConnection } from "asyncio-streams";
 
-/** Sends a command and reads the answer, to the end. */
+/** Sends a command and reads the answer up to EOF. */
 export async function ask(path: string, command: string): Promise<string> {
   const [reader, writer] = await openUnixConnection(path);
   writer.write(`${command}\n`);
@@ -17,20 +17,20 @@ export async function ask(path: string, command: string): Promise<string> {
   return answer.toString().trimEnd();
 }
 
-/** `show info`: facts about the process, by name. */
+/** Sends `show info`; returns the facts about the process by name. */
 export async function showInfo(path: string): Promise<Map<string, string>> {
   const lines = (await ask(path, "show info")).split("\n");
   return new Map(lines.map((line) => line.split(": ", 2) as [string, string]));
 }
 
-/** `show stat`: a row for each frontend, back end and server, with its columns by name. */
+/** Sends `show stat`; returns a row for each frontend, backend and server, with its columns by name. */
 export async function showStat(path: string): Promise<Map<string, string>[]> {
   const [header = "", ...rows] = (await ask(path, "show stat")).split("\n");
   const names = header.replace("# ", "").split(",");
   return rows.map((row) => new Map(row.split(",").map((value, column) => [names[column] ?? "", value])));
 }
 
-/** Several commands on one connection: after `prompt`, HAProxy ends each answer with "\n> ", and stays. */
+/** Sends several commands on one connection: after `prompt`, HAProxy ends each answer with "\n> " and keeps the connection open. */
 export async function* converse(path: string, commands: Iterable<string>): AsyncGenerator<string> {
   const [reader, writer] = await openUnixConnection(path);
   writer.write("prompt\n");

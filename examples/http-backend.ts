@@ -1,8 +1,8 @@
 /**
- * An HTTP/1.1 back end on a Unix socket, as it stands behind nginx: `proxy_pass http://unix:/tmp/backend.sock;`.
+ * An HTTP/1.1 backend on a Unix socket, to run behind nginx: `proxy_pass http://unix:/tmp/backend.sock;`.
  *
  * Run it: node build/examples/http-backend.js /tmp/backend.sock & curl --unix-socket /tmp/backend.sock http://localhost/
- * You will see: where it listens, and what curl gets; Ctrl-C ends it, when the answers that are under way are finished.
+ * You will see: where it listens, and the response that curl prints. Ctrl-C ends it after the responses in progress.
  */
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
@@ -11,7 +11,7 @@ import { type Body, type Head, readBody, readHead, writeMessage } from "./http-m
 
 type Reply = { status?: string; type?: string; body: Body };
 
-/** All requests of a connection, one after the other, until the client or the server wants no more of them. */
+/** Serves all requests of a connection, one after the other, until the client or the server ends the connection. */
 export async function serveHttp(reader: StreamReader, writer: StreamWriter, { signal }: ClientContext): Promise<void> {
   for (;;) {
     const request = await readHead(reader);
@@ -23,7 +23,7 @@ export async function serveHttp(reader: StreamReader, writer: StreamWriter, { si
     if (!stays) headers.set("connection", "close");
     await writeMessage(writer, { start: `HTTP/1.1 ${status}`, headers }, reply);
     if (!stays) break;
-    for await (const _ of body) continue; // what the answer did not ask for
+    for await (const _ of body) continue; // drops the part of the body that the handler did not read
   }
   writer.close();
 }
@@ -38,7 +38,7 @@ async function handle({ start, headers }: Head, body: AsyncGenerator<Buffer>): P
   return { status: "404 Not Found", body: `there is no ${pathname} here\n` };
 }
 
-/** A line for each number, sent in chunks. */
+/** Yields one line for each number, to be sent in chunks. */
 async function* count(to: number): AsyncGenerator<string> {
   for (let number = 1; number <= to; number += 1) yield `${number}\n`;
 }

@@ -1,8 +1,8 @@
 /**
- * An HTTP/1.1 client over a Unix socket: one connection for many requests, bodies that are read and sent piece by piece.
+ * An HTTP/1.1 client over a Unix socket. One connection serves many requests; bodies are read and sent piece by piece.
  *
- * Run it: node build/examples/http-client.js /tmp/backend.sock / (with http-backend.ts, nginx or Docker at the other end)
- * You will see: the status, the headers, and the body as it comes.
+ * Run it: node build/examples/http-client.js /tmp/backend.sock / (with http-backend.ts, nginx or Docker as the server)
+ * You will see: the status, the headers, and the body as it arrives.
  */
 import { fileURLToPath } from "node:url";
 import { openUnixConnection, type StreamReader, type StreamWriter } from "asyncio-streams";
@@ -10,7 +10,7 @@ import { type Body, type Head, readBody, readHead, writeMessage } from "./http-m
 
 export type Answer = { status: number; headers: Map<string, string>; body: AsyncGenerator<Buffer> };
 
-/** A connection, for one request after the other. */
+/** A connection that sends one request after the other. */
 export class HttpClient {
   readonly #reader: StreamReader;
   readonly #writer: StreamWriter;
@@ -25,13 +25,13 @@ export class HttpClient {
     return new HttpClient(await openUnixConnection(path));
   }
 
-  /** Sends a request; resolves when the head of the answer is there. What nobody has read of the answer before is read first, and dropped. */
+  /** Sends a request; resolves when the head of the response has arrived. First reads and drops the unread rest of the last response. */
   async request(method: string, target: string, headers: Record<string, string> = {}, body: Body = ""): Promise<Answer> {
     for await (const _ of this.#body ?? []) continue;
     const head: Head = { start: `${method} ${target} HTTP/1.1`, headers: new Map(Object.entries({ host: "localhost", ...headers })) };
-    // The server may begin to answer before it has all of the body, and may want that read before it takes more.
+    // The server may begin to respond before it has the whole body, and may need its response read before it accepts more.
     const sending = writeMessage(this.#writer, head, body);
-    sending.catch(() => {}); // thrown at the end of the answer
+    sending.catch(() => {}); // #readBody() throws the error at the end of the response
     return this.#readAnswer(method, sending);
   }
 
@@ -44,7 +44,7 @@ export class HttpClient {
     const head = await readHead(this.#reader);
     if (head === null) throw new Error("the server has closed the connection");
     const status = Number(head.start.split(" ")[1]);
-    if (status < 200) return this.#readAnswer(method, sending); // "100 Continue": the answer is yet to come
+    if (status < 200) return this.#readAnswer(method, sending); // "100 Continue": the final response follows
     const hasBody = method !== "HEAD" && status !== 204 && status !== 304;
     this.#body = this.#readBody(hasBody ? head : null, sending);
     return { status, headers: head.headers, body: this.#body };

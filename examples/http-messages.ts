@@ -1,20 +1,20 @@
 /**
- * The messages of HTTP/1.1, for `http-client.ts` and `http-backend.ts`: heads, and bodies with a length, in chunks, or up to the end.
+ * Reads and writes HTTP/1.1 messages for `http-client.ts` and `http-backend.ts`: heads, and bodies with a length, in chunks, or up to EOF.
  *
  * Run it: node build/examples/http-backend.js, which imports it
- * You will see: what http-backend.ts says.
+ * You will see: the output of http-backend.ts.
  */
 import { IncompleteReadError, type StreamReader, type StreamWriter } from "asyncio-streams";
 
-/** The first line of a message, and its headers, with their names in lower case. */
+/** The first line of a message, and its headers. Header names are in lower case. */
 export type Head = { start: string; headers: Map<string, string> };
-/** What may be sent as a body. */
+/** The types that may be sent as a body. */
 export type Body = string | Buffer | AsyncIterable<string | Buffer>;
 
 const MAX_HEAD_BYTES = 65_536;
 const MAX_CHUNK_LINE_BYTES = 1_024;
 
-/** Reads a head; `null` if the peer has ended the connection instead. */
+/** Reads a head; returns `null` if the peer has ended the connection. */
 export async function readHead(reader: StreamReader): Promise<Head | null> {
   if ((await reader.peek(1)).length === 0) return null;
   const text = await reader.readuntil("\r\n\r\n", { limit: MAX_HEAD_BYTES });
@@ -26,7 +26,7 @@ export async function readHead(reader: StreamReader): Promise<Head | null> {
   return { start, headers: new Map(headers) };
 }
 
-/** Reads a body as it comes. One with neither a length nor chunks goes to the end of the connection in an answer, and is empty in a request. */
+/** Reads a body as it arrives. Without a length or chunks, the body of a response ends at EOF, and the body of a request is empty. */
 export async function* readBody(reader: StreamReader, { start, headers }: Head): AsyncGenerator<Buffer> {
   const length = headers.get("content-length");
   if (headers.get("transfer-encoding")?.toLowerCase() === "chunked") yield* readChunks(reader);
@@ -38,15 +38,15 @@ async function* readChunks(reader: StreamReader): AsyncGenerator<Buffer> {
   const options = { limit: MAX_CHUNK_LINE_BYTES, keepSeparator: false };
   for (;;) {
     const size = Number.parseInt(String(await reader.readuntil("\r\n", options)), 16);
-    if (Number.isNaN(size)) throw new Error("a chunk without a size");
+    if (Number.isNaN(size)) throw new Error("the chunk has no valid size");
     if (size === 0) break;
     yield* readExactly(reader, size);
     await reader.readexactly(2); // "\r\n"
   }
-  while ((await reader.readuntil("\r\n", options)).length > 0); // more headers, up to an empty line
+  while ((await reader.readuntil("\r\n", options)).length > 0); // skips trailers, up to an empty line
 }
 
-/** As many bytes as that, in the pieces they come in: a body may be larger than the memory. */
+/** Yields `size` bytes in the pieces in which they arrive, because a body may be larger than memory. */
 async function* readExactly(reader: StreamReader, size: number): AsyncGenerator<Buffer> {
   for (let left = size; left > 0; ) {
     const piece = await reader.read(Math.min(left, 65_536));
@@ -56,7 +56,7 @@ async function* readExactly(reader: StreamReader, size: number): AsyncGenerator<
   }
 }
 
-/** Writes a message. What is not text or bytes at once goes in chunks, no faster than the peer takes them. */
+/** Writes a message. A body that is an iterable is sent in chunks, no faster than the peer reads them. */
 export async function writeMessage(writer: StreamWriter, { start, headers }: Head, body: Body): Promise<void> {
   const isWhole = typeof body === "string" || Buffer.isBuffer(body);
   const framing = isWhole ? `content-length: ${Buffer.byteLength(body)}` : "transfer-encoding: chunked";
@@ -66,7 +66,7 @@ export async function writeMessage(writer: StreamWriter, { start, headers }: Hea
   else {
     for await (const piece of body) {
       const size = Buffer.byteLength(piece);
-      if (size > 0) writer.writelines([`${size.toString(16)}\r\n`, piece, "\r\n"]); // a chunk of nothing would be the end
+      if (size > 0) writer.writelines([`${size.toString(16)}\r\n`, piece, "\r\n"]); // an empty chunk would end the body
       await writer.drain();
     }
     writer.write("0\r\n\r\n");

@@ -1,8 +1,8 @@
 /**
- * A server with two time limits: a client may be idle for so long between requests, and a request may take so long altogether.
+ * A server with two time limits: one for the idle time between requests, and one for each whole request.
  *
  * Run it: node build/examples/idle-timeout.js
- * You will see: an answer, the end of a request that trickles in too slowly, and the end of a client that says nothing.
+ * You will see: an answer, the end of a request that arrives too slowly, and the end of an idle client.
  */
 import { mkdtempSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,9 +15,9 @@ const REQUEST_MS = 100;
 async function serveClient(reader: StreamReader, writer: StreamWriter): Promise<void> {
   try {
     for (;;) {
-      // The time-out of one call: cheap, and nothing is consumed when it passes.
+      // `timeout` limits one call. It is cheap, and an expired call consumes nothing.
       if ((await reader.peek(1, { timeout: IDLE_MS })).length === 0) break;
-      // One deadline for several calls is a signal.
+      // A signal sets one deadline for several calls.
       const signal = AbortSignal.timeout(REQUEST_MS);
       const length = (await reader.readexactly(2, { signal })).readUInt16BE();
       const body = await reader.readexactly(length, { signal });

@@ -1,26 +1,27 @@
 /**
- * An IMAP client: STARTTLS, LOGIN, and messages as literals, whose size stands in front of them.
+ * An IMAP client: STARTTLS, LOGIN, and messages as literals, which have a size prefix.
  *
  * Run it: IMAP_USER=me IMAP_PASSWORD=secret node build/examples/imap.js mail.example 143
- *   The path of a Unix socket will do instead of host and port. IMAP_CA: a file with the authority to trust; IMAP_HOST: whose certificate to expect.
- * You will see: the server's greeting, how the connection is secured, how many messages are in INBOX, and of each of the last five its size and subject.
+ *   You may pass the path of a Unix socket instead of host and port. IMAP_CA: a file with the trusted authority; IMAP_HOST: the
+ *   expected name on the certificate.
+ * You will see: the server's greeting, the TLS version, the number of messages in INBOX, and size and subject of each of the last five.
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { openConnection, openUnixConnection, type SSLClient, type StreamReader, type StreamWriter } from "asyncio-streams";
 
-/** A line of the server's; in place of each literal, its size: `{35}`. */
+/** A response line of the server. Each literal is replaced by its size: `{35}`. */
 export type Response = { readonly text: string; readonly literals: readonly Buffer[] };
 
-/** The server has refused a command. */
+/** Thrown when the server refuses a command. */
 export class ImapError extends Error {}
 
-/** A connection. Commands take turns: await one, or read it to its end, before you give the next. */
+/** A connection. Send one command at a time: await it, or read its responses to the end, before you send the next. */
 export class Imap {
   readonly #reader: StreamReader;
   readonly #writer: StreamWriter;
   #commands = 0;
-  /** What the server has said first. */
+  /** The first line from the server. */
   greeting = "";
 
   private constructor(reader: StreamReader, writer: StreamWriter) {
@@ -28,14 +29,14 @@ export class Imap {
     this.#writer = writer;
   }
 
-  /** Connects to a host's port, or to a path, and hears the greeting. */
+  /** Connects to a port of a host, or to a path, and reads the greeting. */
   static async connect(host: string, port?: number): Promise<Imap> {
     const imap = new Imap(...(await (port === undefined ? openUnixConnection(host) : openConnection(host, port))));
     imap.greeting = (await imap.#readResponse()).text;
     return imap;
   }
 
-  /** Changes over to TLS; returns its version. */
+  /** Upgrades the connection to TLS; returns the TLS version. */
   async startTls(ssl: SSLClient, serverHostname?: string): Promise<string | null> {
     await this.command("STARTTLS");
     await this.#writer.startTls(ssl, serverHostname === undefined ? {} : { serverHostname });
@@ -46,23 +47,23 @@ export class Imap {
     await this.command(`LOGIN ${quoted(user)} ${quoted(password)}`);
   }
 
-  /** Opens a mailbox; returns how many messages are in it. */
+  /** Opens a mailbox; returns the number of its messages. */
   async select(mailbox: string): Promise<number> {
     const responses = await this.command(`SELECT ${quoted(mailbox)}`);
     return parseInt(responses.find(({ text }) => text.endsWith(" EXISTS"))?.text.slice(2) ?? "0", 10);
   }
 
-  /** Puts a message into a mailbox. */
+  /** Appends a message to a mailbox. */
   async append(mailbox: string, message: Buffer): Promise<void> {
     await this.command(`APPEND ${quoted(mailbox)} {${message.length}}`, message);
   }
 
-  /** Messages one after the other, as they come; of `what`, such as `BODY.PEEK[]`, the literal is the message. */
+  /** Yields messages as they arrive. `what` selects their parts: for `BODY.PEEK[]`, the literal is the message. */
   fetch(messages: string, what: string): AsyncGenerator<Response, void> {
     return this.#run(`FETCH ${messages} (${what})`);
   }
 
-  /** Gives a command; returns what the server has to say to it. */
+  /** Sends a command; returns the server's responses to it. */
   async command(command: string, literal?: Buffer): Promise<Response[]> {
     const responses: Response[] = [];
     for await (const response of this.#run(command, literal)) responses.push(response);
@@ -72,10 +73,10 @@ export class Imap {
   async logout(): Promise<void> {
     await this.command("LOGOUT");
     this.#writer.close();
-    await this.#writer.waitClosed().catch(() => {}); // the server has hung up, perhaps with no ear for our end of TLS
+    await this.#writer.waitClosed().catch(() => {}); // the server has closed, perhaps without answering close_notify
   }
 
-  /** What the server answers before the line with the command's tag, which must say OK. It asks for a literal when it has seen its size. */
+  /** Yields the responses before the line with the command's tag, which must say OK. The server requests a literal after its size. */
   async *#run(command: string, literal: Buffer = Buffer.alloc(0)): AsyncGenerator<Response, void> {
     const tag = `a${++this.#commands}`;
     this.#writer.write(`${tag} ${command}\r\n`);
@@ -88,7 +89,7 @@ export class Imap {
     }
   }
 
-  /** A line that ends in `{n}` is followed by n bytes, whatever they are, and goes on after them. */
+  /** Reads a response. A line that ends in `{n}` is followed by n arbitrary bytes, and continues after them. */
   async #readResponse(): Promise<Response> {
     const literals: Buffer[] = [];
     for (let text = ""; ; ) {

@@ -1,5 +1,5 @@
 /**
- * A key-value store behind a line protocol (SET key value, GET key, QUIT), and a client of it, over a Unix socket.
+ * A key-value store with a line protocol (SET key value, GET key, QUIT) and its client, over a Unix socket.
  *
  * Run it: node build/examples/line-protocol.js
  * You will see: each request ("> ...") and its answer ("< ...").

@@ -1,8 +1,8 @@
 /**
- * The framing of the Language Server Protocol, a header with `Content-Length` and then JSON, as a codec of one's own.
+ * A custom codec for the framing of the Language Server Protocol: a header with `Content-Length`, then JSON.
  *
  * Run it: node build/examples/lsp-framing.js
- * You will see: a request and its answer, as they are on the wire, and what became of a request that was given up half-way.
+ * You will see: the answer to a request, the error of a read that is aborted, and the answer to the next request.
  */
 import { openConnection, type SignalOptions, type StreamReader, type StreamWriter, startServer } from "asyncio-streams";
 import { type FrameCodec, Framed, FrameTooLargeError, InvalidFrameError } from "asyncio-streams/framing";
@@ -18,9 +18,9 @@ const MAX_BODY_BYTES = 1_048_576;
 
 const lsp: FrameCodec<Message> = {
   async readFrame(reader: StreamReader, options?: SignalOptions): Promise<Message | null> {
-    if ((await reader.peek(1, options)).length === 0) return null; // the end, between two messages
+    if ((await reader.peek(1, options)).length === 0) return null; // EOF between two messages
     const header = await reader.readuntil("\r\n\r\n", { ...options, limit: MAX_HEADER_BYTES });
-    reader.unread(header); // header and body are taken together: an abort in between loses nothing
+    reader.unread(header); // header and body are consumed together: an abort in between loses nothing
     const length = Number(/^Content-Length: *(\d+)\r$/im.exec(header.toString("latin1"))?.[1] ?? "NaN");
     if (Number.isNaN(length)) throw new InvalidFrameError("the header has no Content-Length", 0);
     if (length > MAX_BODY_BYTES) throw new FrameTooLargeError(`a message of ${length} bytes is announced`, length, MAX_BODY_BYTES);
@@ -48,7 +48,7 @@ const [reader, writer] = await openConnection(...(server.sockets[0]?.getsockname
 const editor = new Framed(reader, writer, lsp);
 editor.writeFrame({ id: 1, method: "initialize" });
 console.log(JSON.stringify(await editor.readFrame()));
-const answer = editor.readFrame({ signal: AbortSignal.timeout(1) }); // nobody has asked for anything
+const answer = editor.readFrame({ signal: AbortSignal.timeout(1) }); // no request was sent, so no answer arrives
 console.log(await answer.catch((error: Error) => error.name));
 editor.writeFrame({ id: 2, method: "shutdown" });
 console.log(JSON.stringify(await editor.readFrame()));

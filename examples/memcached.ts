@@ -1,19 +1,19 @@
 /**
- * A memcached client: the text protocol, on a Unix socket. Values are any bytes, newlines and all, since their length is told before them.
+ * A memcached client for the text protocol on a Unix socket. Values may contain any bytes, also newlines, because a length precedes them.
  *
  * Run it: memcached -s /tmp/memcached.sock & node build/examples/memcached.js /tmp/memcached.sock
- * You will see: the server's version, a value of two lines, what became of two changes that were made at the same time, and an error.
+ * You will see: the server's version, a value of two lines, the results of two concurrent changes, and an error.
  */
 import { fileURLToPath } from "node:url";
 import { openUnixConnection, type StreamReader, type StreamWriter } from "asyncio-streams";
 
-/** A value, the number that was stored with it, and the version of both, which `cas()` compares. */
+/** A value, the flags stored with it, and the version of both, which `cas()` compares. */
 export type Item = { value: Buffer; flags: number; version: string };
 export type StoreOptions = { flags?: number; expires?: number };
 
 export class MemcachedError extends Error {}
 
-/** A connection. Commands take turns: await one before you give the next. */
+/** A connection. Send one command at a time: await it before you send the next. */
 export class Memcached {
   readonly #reader: StreamReader;
   readonly #writer: StreamWriter;
@@ -31,17 +31,17 @@ export class Memcached {
     await this.#store("set", key, value, options);
   }
 
-  /** Stores a value unless there is one; tells whether it did. */
+  /** Stores a value unless the key exists; returns whether it did. */
   async add(key: string, value: string | Buffer, options?: StoreOptions): Promise<boolean> {
     return (await this.#store("add", key, value, options)) === "STORED";
   }
 
-  /** Stores a value unless somebody else has changed it since it was read; tells whether it did. */
+  /** Stores a value unless another client has changed it since it was read; returns whether it did. */
   async cas(key: string, value: string | Buffer, version: string, options?: StoreOptions): Promise<boolean> {
     return (await this.#store("cas", key, value, options, version)) === "STORED";
   }
 
-  /** The items that there are. */
+  /** Reads items by their keys; missing keys are left out. */
   async gets(...keys: string[]): Promise<Map<string, Item>> {
     this.#writer.write(`gets ${keys.join(" ")}\r\n`);
     const items = new Map<string, Item>();
@@ -58,7 +58,7 @@ export class Memcached {
     return (await this.gets(key)).get(key)?.value;
   }
 
-  /** Any other command that is answered with a line. */
+  /** Sends any other command that is answered with one line. */
   async command(line: string): Promise<string> {
     this.#writer.write(`${line}\r\n`);
     return this.#answer();

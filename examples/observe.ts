@@ -1,8 +1,8 @@
 /**
- * What a program does with its connections, seen from outside: an access log and slow clients by `node:diagnostics_channel`, and a server's figures.
+ * Observes a server's connections: an access log and slow clients from `node:diagnostics_channel`, and the server's statistics.
  *
  * Run it: node build/examples/observe.js
- * You will see: a line for each connection that was opened or closed on the server, one for the client that was too slow, and the figures.
+ * You will see: a line for each connection opened or closed on the server, one for the client that was too slow, and the statistics.
  */
 import { subscribe } from "node:diagnostics_channel";
 import { mkdtempSync, rmdirSync } from "node:fs";
@@ -13,7 +13,7 @@ import { type DiagnosticsMessages, openUnixConnection, startUnixServer } from "a
 /** The names of the clients, by their transports. */
 const names = new WeakMap<object, string>();
 
-/** Hears of a channel, with the type of its messages. */
+/** Subscribes to a channel, with the type of its messages. */
 function on<Name extends keyof DiagnosticsMessages>(name: Name, hear: (message: DiagnosticsMessages[Name]) => void): void {
   subscribe(name, (message) => hear(message as DiagnosticsMessages[Name]));
 }
@@ -23,7 +23,7 @@ on("asyncio-streams:resume", ({ transport, direction, durationMs }) => {
   if (names.has(transport) && direction === "writing" && durationMs !== null) console.log(`${names.get(transport)} is slow`);
 });
 on("asyncio-streams:close", ({ transport, bytesRead, bytesWritten, error }) => {
-  if (!names.has(transport)) return; // the client's end, which is in this process, too
+  if (!names.has(transport)) return; // the client's end, which is also in this process
   console.log(`${names.get(transport)}: ${bytesRead} bytes in, ${bytesWritten} out, ${error?.message ?? "fine"}`);
 });
 

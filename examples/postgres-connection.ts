@@ -1,18 +1,18 @@
 /**
- * The ground floor of `postgres.ts`: PostgreSQL's messages over a Unix socket, TCP or TLS, and logging in with a password (SCRAM-SHA-256).
+ * The connection of `postgres.ts`: PostgreSQL's messages over a Unix socket, TCP or TLS, and password login (SCRAM-SHA-256).
  *
  * Run it: pg_virtualenv node build/examples/postgres.js, which imports it
- * You will see: what postgres.ts says; nothing of this file, unless the password is wrong.
+ * You will see: the output of postgres.ts. This file prints nothing, but throws if the password is wrong.
  */
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from "node:crypto";
 import { openConnection, openUnixConnection, type SSLClient, type StreamReader, type StreamWriter } from "asyncio-streams";
 
-/** `host` is a name, or the directory of a Unix socket. With `ssl`, the connection is changed over to TLS. */
+/** `host` is a name, or the directory of a Unix socket. With `ssl`, the connection is upgraded to TLS. */
 export type Address = { host: string; port: number; user: string; password: string; database: string; ssl?: SSLClient };
-/** What the server sends: a letter that says what it is, and its contents. */
+/** A message from the server: a letter for its type, and its contents. */
 export type Message = { type: string; body: Buffer };
 
-/** What the server could not do; `code` is its five letters for it. */
+/** An error from the server; `code` is its five-character SQLSTATE. */
 export class PostgresError extends Error {
   readonly code: string;
   /** Whether it ends the connection. */
@@ -27,7 +27,7 @@ export class PostgresError extends Error {
   }
 }
 
-/** Opens a connection. For TLS the client asks, the server agrees with a single letter, and the handshake begins. */
+/** Opens a connection. For TLS, the client sends a request, the server agrees with a single letter, and the handshake begins. */
 async function open({ host, port, ssl }: Address): Promise<[StreamReader, StreamWriter]> {
   const path = `${host}/.s.PGSQL.${port}`;
   const [reader, writer] = await (host.startsWith("/") ? openUnixConnection(path) : openConnection(host, port));
@@ -38,20 +38,20 @@ async function open({ host, port, ssl }: Address): Promise<[StreamReader, Stream
   return [reader, writer];
 }
 
-/** Opens another connection, and asks there to end what one is doing that was given this key when it logged in. */
+/** Opens another connection and cancels the running query of the session that received this key at login. */
 export async function sendCancel(address: Address, key: Buffer): Promise<void> {
   const [reader, writer] = await open(address);
   writer.writelines([int32(16), int32(80_877_102), key]);
-  await reader.read(); // the server closes it when it has done so
+  await reader.read(); // the server closes the connection when it has processed the request
   writer.close();
   await writer.waitClosed();
 }
 
-/** Messages in both directions. */
+/** A logged-in connection that exchanges messages. */
 export class PostgresConnection {
   readonly reader: StreamReader;
   readonly writer: StreamWriter;
-  /** Whether it waits for a query. */
+  /** Whether the server waits for a query. */
   isReady = false;
 
   private constructor([reader, writer]: [StreamReader, StreamWriter]) {
@@ -65,17 +65,17 @@ export class PostgresConnection {
     connection.send("", int32(196_608), `user\0${address.user}\0database\0${address.database}\0\0`); // 3.0
     const method = (await connection.read()).body.readInt32BE();
     if (method === 10) await connection.#logIn(address.password);
-    else if (method !== 0) giveUp(connection.writer, `the server wants a log-in of method ${method}, which is not known here`);
+    else if (method !== 0) giveUp(connection.writer, `authentication method ${method} is not supported`);
     return connection;
   }
 
-  /** SCRAM-SHA-256: each side proves to the other that it knows the password, without telling it. */
+  /** Logs in by SCRAM-SHA-256: each side proves that it knows the password, without sending it. */
   async #logIn(password: string): Promise<void> {
     const hello = `n=,r=${randomBytes(18).toString("base64")}`;
     this.send("p", "SCRAM-SHA-256\0", int32(hello.length + 3), `n,,${hello}`);
     const challenge = (await this.read()).body.toString("latin1", 4);
     const [, nonce = "", salt = "", rounds] = /^(r=.*),s=(.*),i=(\d+)$/.exec(challenge) ?? [];
-    if (!nonce.startsWith(hello.slice(3))) giveUp(this.writer, "the server's challenge is not for this client");
+    if (!nonce.startsWith(hello.slice(3))) giveUp(this.writer, "the server's nonce does not begin with the client's nonce");
 
     const conversation = `${hello},${challenge},c=biws,${nonce}`;
     const key = pbkdf2Sync(password, Buffer.from(salt, "base64"), Number(rounds), 32, "sha256");
@@ -90,10 +90,10 @@ export class PostgresConnection {
     await this.read(); // welcome
   }
 
-  /** The next message. An error that ends the connection is thrown. */
+  /** Reads the next message. Throws an error that ends the connection. */
   async read(): Promise<Message> {
     const head = await this.reader.readexactly(5);
-    const body = await this.reader.readexactly(head.readInt32BE(1) - 4); // the length counts its own four bytes
+    const body = await this.reader.readexactly(head.readInt32BE(1) - 4); // the length includes its own four bytes
     const type = head.toString("latin1", 0, 1);
     if (type === "E" && new PostgresError(body).isFatal) giveUp(this.writer, new PostgresError(body));
     this.isReady = type === "Z";

@@ -1,8 +1,9 @@
 /**
- * A PostgreSQL client: queries whose rows are read as they come, COPY both ways, and cancelling. `postgres-connection.ts` has the messages and the log-in.
+ * A PostgreSQL client: queries that stream their rows, COPY both ways, and cancelling. `postgres-connection.ts` handles the messages and
+ * the login.
  *
- * Run it: pg_virtualenv node build/examples/postgres.js (starts a server for it; or set PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE)
- * You will see: the server's version, the sum of 100,000 rows, rows that are copied in and out again, and an endless query that is cancelled.
+ * Run it: pg_virtualenv node build/examples/postgres.js (which starts a server; or set PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE)
+ * You will see: the server's version, the sum of 100,000 rows, rows that are copied in and out again, and a long query that is cancelled.
  */
 import { fileURLToPath } from "node:url";
 import { type Address, type Message, PostgresConnection, PostgresError, sendCancel } from "./postgres-connection.js";
@@ -10,7 +11,7 @@ import { type Address, type Message, PostgresConnection, PostgresError, sendCanc
 /** The columns of a row, as text. */
 export type Row = (string | null)[];
 
-/** One query at a time runs on it. Whatever of an answer is not read is dropped by the next query. */
+/** A client that runs one query at a time. The next query drops the unread rest of an answer. */
 export class Postgres {
   readonly #address: Address;
   readonly #connection: PostgresConnection;
@@ -27,19 +28,19 @@ export class Postgres {
     return postgres;
   }
 
-  /** The rows of a query, as they come. The server sends no faster than they are taken. */
+  /** Yields the rows of a query as they arrive. The server sends no faster than the caller reads. */
   async *query(sql: string): AsyncGenerator<Row> {
     for await (const { type, body } of await this.#ask(sql)) if (type === "D") yield columns(body);
   }
 
-  /** All rows of a query. */
+  /** Returns all rows of a query. */
   async execute(sql: string): Promise<Row[]> {
     const rows: Row[] = [];
     for await (const row of this.query(sql)) rows.push(row);
     return rows;
   }
 
-  /** COPY ... FROM STDIN. No more is taken from `chunks` than the server keeps up with. */
+  /** Runs COPY ... FROM STDIN. Reads from `chunks` no faster than the server accepts data. */
   async copyIn(sql: string, chunks: Iterable<string | Buffer> | AsyncIterable<string | Buffer>): Promise<void> {
     for await (const { type } of await this.#ask(sql)) {
       if (type !== "G") continue;
@@ -51,12 +52,12 @@ export class Postgres {
     }
   }
 
-  /** COPY ... TO STDOUT, row by row. */
+  /** Runs COPY ... TO STDOUT and yields its rows. */
   async *copyOut(sql: string): AsyncGenerator<Buffer> {
     for await (const { type, body } of await this.#ask(sql)) if (type === "d") yield body;
   }
 
-  /** Ends the query that is running, which then throws. */
+  /** Cancels the running query, which then throws. */
   async cancel(): Promise<void> {
     await sendCancel(this.#address, this.#cancelKey);
   }
@@ -73,7 +74,7 @@ export class Postgres {
     return this.#answers();
   }
 
-  /** All that the server sends until it is ready for the next query; an error of this one is thrown then. */
+  /** Yields all messages until the server is ready for the next query, then throws the error of this query, if any. */
   async *#answers(): AsyncGenerator<Message> {
     let error: PostgresError | undefined;
     while (!this.#connection.isReady) {
@@ -85,7 +86,7 @@ export class Postgres {
   }
 }
 
-/** A row on the wire: the number of columns, and each with its length in front, -1 for null. */
+/** Decodes a row: the number of columns, then each column with a length prefix, which is -1 for null. */
 function columns(body: Buffer): Row {
   let at = 2;
   return Array.from({ length: body.readInt16BE() }, () => {

@@ -1,9 +1,9 @@
 /**
- * A client of QMP, by which QEMU is controlled: JSON on each line, with answers and, between them, events.
+ * A client of QMP, the protocol that controls QEMU: JSON on each line, with events between the answers.
  *
  * Run it: qemu-storage-daemon --chardev socket,id=qmp,path=/tmp/qmp.sock,server=on,wait=off --monitor qmp &
- *   node build/examples/qmp.js /tmp/qmp.sock   (a whole machine will do as well: qemu-system-x86_64 -qmp unix:/tmp/qmp.sock,server=on,wait=off)
- * You will see: which QEMU answers, how many commands it knows, the events of a job that makes a disk image, and how it refuses a command.
+ *   node build/examples/qmp.js /tmp/qmp.sock   (or with a machine: qemu-system-x86_64 -qmp unix:/tmp/qmp.sock,server=on,wait=off)
+ * You will see: the version of QEMU, how many commands it knows, the events of a job that creates a disk image, and a refused command.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,14 +12,14 @@ import { fileURLToPath } from "node:url";
 import { openUnixConnection, type SignalOptions } from "asyncio-streams";
 import { Framed, ndjson } from "asyncio-streams/framing";
 
-/** What has happened, and when. */
+/** An event, with its data and time. */
 export interface QmpEvent {
   readonly event: string;
   readonly data: Readonly<Record<string, unknown>>;
   readonly timestamp: { readonly seconds: number; readonly microseconds: number };
 }
 
-/** What comes from QEMU. */
+/** A message from QEMU. */
 interface Message extends Partial<QmpEvent> {
   readonly QMP?: { readonly version: { readonly qemu: Readonly<Record<"major" | "minor" | "micro", number>> } };
   readonly id?: number;
@@ -27,22 +27,22 @@ interface Message extends Partial<QmpEvent> {
   readonly error?: { readonly class: string; readonly desc: string };
 }
 
-/** QEMU has refused a command. */
+/** Thrown when QEMU refuses a command. */
 export class QmpError extends Error {}
 
-/** A connection. Commands take turns; events that come meanwhile are kept for `nextEvent()`. */
+/** A connection. Send one command at a time; events that arrive meanwhile are kept for `nextEvent()`. */
 export class Qmp {
   readonly #connection: Framed<Message, object>;
   readonly #events: QmpEvent[] = [];
   #commands = 0;
-  /** Who answers, such as `7.2.22`. */
+  /** The version of QEMU, such as `7.2.22`. */
   version = "";
 
   private constructor(connection: Framed<Message, object>) {
     this.#connection = connection;
   }
 
-  /** Connects, and gets past the greeting. */
+  /** Connects, reads the greeting and negotiates capabilities. */
   static async connect(path: string): Promise<Qmp> {
     const qmp = new Qmp(new Framed(...(await openUnixConnection(path)), ndjson<Message>()));
     const { major, minor, micro } = (await qmp.#readMessage()).QMP?.version.qemu ?? {};
@@ -51,7 +51,7 @@ export class Qmp {
     return qmp;
   }
 
-  /** Gives a command; returns what QEMU returns. */
+  /** Sends a command; returns its result. */
   async execute<T = unknown>(command: string, parameters: object = {}): Promise<T> {
     const id = ++this.#commands;
     this.#connection.writeFrame({ execute: command, arguments: parameters, id });
@@ -64,7 +64,7 @@ export class Qmp {
     }
   }
 
-  /** The next event, as soon as there is one; not while a command is under way. */
+  /** Waits for the next event. Do not call it while a command is in progress. */
   async nextEvent(options?: SignalOptions): Promise<QmpEvent> {
     return this.#events.shift() ?? ((await this.#readMessage(options)) as QmpEvent);
   }

@@ -1,20 +1,21 @@
 /**
- * A Redis client: RESP3, the protocol of Redis 6 and later, on a Unix socket.
+ * A Redis client on a Unix socket for RESP3, the protocol of Redis 6 and later.
  *
  * Run it: redis-server --port 0 --unixsocket /tmp/redis.sock --save '' --daemonize yes && node build/examples/redis.js /tmp/redis.sock
- * You will see: who answers, a value written and read, 10,000 keys set and read in two pipelines, and a message that a second connection was waiting for.
+ * You will see: the server's name and version, a value written and read, 10,000 keys set and read in two pipelines, and a message
+ *   received by a second connection.
  */
 import { fileURLToPath } from "node:url";
 import { openUnixConnection, type StreamReader, type StreamWriter } from "asyncio-streams";
 
-/** What Redis answers. An error inside a pipeline or an array is a value, too. */
+/** A reply from Redis. Inside a pipeline or an array, an error is returned as a value. */
 export type Reply = string | number | bigint | boolean | null | Buffer | RedisError | Reply[] | Map<string, Reply>;
 /** The words of a command. */
 export type Command = readonly (string | number | Buffer)[];
 
 export class RedisError extends Error {}
 
-/** A connection. Commands take turns: await one before you give the next, or give several at once to `pipeline()`. */
+/** A connection. Send one command at a time: await it before you send the next, or pass several to `pipeline()`. */
 export class Redis {
   readonly #reader: StreamReader;
   readonly #writer: StreamWriter;
@@ -24,27 +25,27 @@ export class Redis {
     this.#writer = writer;
   }
 
-  /** Connects, and changes over to RESP3. */
+  /** Connects, and switches to RESP3. */
   static async connect(path: string): Promise<Redis> {
     const redis = new Redis(await openUnixConnection(path));
     await redis.command("HELLO", 3);
     return redis;
   }
 
-  /** Sends one command and reads its reply; `R` is what the command is known to answer. */
+  /** Sends one command and reads its reply; `R` is the expected type of the reply. */
   async command<R extends Reply>(...command: Command): Promise<R> {
     const [reply] = await this.pipeline([command]);
     if (reply instanceof RedisError) throw reply;
     return reply as R;
   }
 
-  /** Sends commands and reads their replies at the same time, so that neither side waits for the other with full buffers. */
+  /** Sends commands and reads their replies at the same time, so that full buffers on both sides cannot cause a deadlock. */
   async pipeline<R extends Reply>(commands: readonly Command[]): Promise<R[]> {
     const [replies] = await Promise.all([this.#readReplies(commands.length), this.#send(commands)]);
     return replies as R[];
   }
 
-  /** The next message on a connection that has sent SUBSCRIBE. */
+  /** Reads the next message on a connection that has sent SUBSCRIBE. */
   async message(): Promise<Buffer> {
     const [, , message] = (await this.#readReply()) as Buffer[];
     return message as Buffer;
@@ -55,7 +56,7 @@ export class Redis {
     await this.#writer.waitClosed();
   }
 
-  /** A command is an array of byte strings, each with its length in front. */
+  /** Sends commands. Each is an array of byte strings with a length prefix. */
   async #send(commands: readonly Command[]): Promise<void> {
     for (const words of commands) {
       this.#writer.write(`*${words.length}\r\n`);
@@ -73,7 +74,7 @@ export class Redis {
     return replies;
   }
 
-  /** A reply is a line, whose first byte says what it is, and what follows it. */
+  /** Reads a reply: a line whose first byte is its type, and the data that follows the line. */
   async #readReply(): Promise<Reply> {
     const line = (await this.#reader.readuntil("\r\n", { keepSeparator: false })).toString();
     const rest = line.slice(1);

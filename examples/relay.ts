@@ -1,10 +1,11 @@
 /**
- * A relay that shows what passes through it, for seeing what two programs say to each other on a Unix socket, where no packet sniffer looks. Both sides notice
- * nothing: the end of one side, back-pressure and a broken connection pass through.
+ * A relay that prints the traffic between two programs on a Unix socket, which packet sniffers cannot see. It is transparent to both
+ * sides: half-close, backpressure and a broken connection pass through.
  *
  * Run it: mv app.sock app.real && node build/examples/relay.js app.sock app.real
  *   Either address may be host:port.
- * You will see: when each connection comes and goes, with its number, what the client (>) and the server (<) say: text as it is, anything else in hexadecimal.
+ * You will see: when each connection, with its number, opens and closes, and what the client (>) and the server (<) send: text as text,
+ *   other data in hexadecimal.
  */
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
@@ -19,18 +20,18 @@ import {
   startUnixServer,
 } from "asyncio-streams";
 
-/** Takes lines of the transcript. What it returns is waited for: a slow terminal slows the connections, and fills no memory. */
+/** Prints lines of the transcript. The relay awaits its result, so that a slow terminal slows the connections and does not fill memory. */
 export type Print = (lines: string) => unknown;
-/** Who says what follows: the client, the server, or (`*`) this program of their connection. */
+/** The source of a line: the client (`>`), the server (`<`), or the relay itself (`*`). */
 type Mark = ">" | "<" | "*";
-/** Prints what is told of one connection. */
+/** Prints rows about one connection. */
 type Note = (mark: Mark, ...rows: readonly string[]) => Promise<void>;
 
-/** How long the rest may take to be sent when the other side is broken. */
+/** How long sending the buffered data may take when the other side is broken. */
 const GRACE_MS = 1_000;
 const BYTES_PER_ROW = 16;
 
-/** Relays connections to `from` on to `to`; each is the path of a Unix socket, or host:port. */
+/** Accepts connections on `from` and relays them to `to`. Each address is the path of a Unix socket, or host:port. */
 export function startRelay(from: string, to: string, print: Print): Promise<Server> {
   let count = 0;
   const serveClient: ClientConnectedCallback = async (reader, writer) => {
@@ -55,7 +56,7 @@ async function relay(reader: StreamReader, writer: StreamWriter, to: string, not
   try {
     await Promise.all([pass(reader, server, note, ">"), pass(serverReader, client, note, "<")]);
   } catch (error) {
-    // What came before is sent; then the break is passed on.
+    // Send the data received before the error, then abort both sides.
     const signal = AbortSignal.timeout(GRACE_MS);
     await Promise.allSettled([client.flush({ signal }), server.flush({ signal })]);
     for (const side of [client, server]) side.abort(error as Error);
@@ -63,7 +64,7 @@ async function relay(reader: StreamReader, writer: StreamWriter, to: string, not
   }
 }
 
-/** One direction: the bytes, then the end. `drain()` is what makes one side as slow as the other. */
+/** Relays one direction: the bytes, then EOF. `drain()` passes backpressure on to the sender. */
 async function pass(reader: StreamReader, writer: StreamWriter, note: Note, mark: Mark): Promise<void> {
   let offset = 0;
   for await (const piece of reader.chunks()) {
@@ -76,7 +77,7 @@ async function pass(reader: StreamReader, writer: StreamWriter, note: Note, mark
   writer.writeEof();
 }
 
-/** A row for each line, if this is text, else for each 16 bytes; `offset`: how much came before it. */
+/** Returns one row for each line if the piece is text, else one for each 16 bytes. `offset` is the number of bytes before the piece. */
 export function transcribe(piece: Buffer, offset: number): string[] {
   const text = piece.toString();
   if (/^[\t\r\n\P{C}]*$/u.test(text) && !text.includes("\ufffd")) {

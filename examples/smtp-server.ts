@@ -1,9 +1,9 @@
 /**
- * A server that takes mails over SMTP: commands by line, mails by their last line, and a connection that changes over to TLS.
+ * A server that receives mails over SMTP: commands are lines, a final line ends each mail, and STARTTLS upgrades the connection to TLS.
  *
  * Run it: node scripts/make-certificates.mjs && node build/examples/smtp-server.js 2525 [certificate key]
- *   and then: swaks --server localhost:2525 --tls --to you@mail.example   (a path instead of the port is that of a Unix socket)
- * You will see: where it listens, and of each mail from whom and to whom it is, its size and its subject.
+ *   and then: swaks --server localhost:2525 --tls --to you@mail.example   (instead of the port, you may pass the path of a Unix socket)
+ * You will see: where it listens, and the sender, recipients, size and subject of each mail.
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -16,7 +16,7 @@ import {
   startUnixServer,
 } from "asyncio-streams";
 
-/** A mail that was received. */
+/** A received mail. */
 export interface Mail {
   readonly from: string;
   readonly to: readonly string[];
@@ -24,18 +24,18 @@ export interface Mail {
   readonly message: Buffer;
 }
 
-/** What a mail server has to know. */
+/** The options of `smtpServer()`. */
 export interface SmtpOptions {
   readonly ssl: SSLServer;
-  /** Takes a mail. If it fails, the connection is closed, and the client will try again later. */
+  /** Delivers a mail. If it rejects, the connection is closed, and the client tries again later. */
   readonly deliver: (mail: Mail) => Promise<unknown>;
-  /** The most bytes of a mail. Default 32 MiB. */
+  /** The maximum size of a mail in bytes. Default 32 MiB. */
   readonly maxBytes?: number;
 }
 
 const MAX_LINE_BYTES = 1_000;
 
-/** Makes what serves a client, for `startServer()` and `startUnixServer()`. */
+/** Makes the callback for `startServer()` and `startUnixServer()`. */
 export function smtpServer({ ssl, deliver, maxBytes = 33_554_432 }: SmtpOptions): ClientConnectedCallback {
   return async (reader, writer) => {
     let mail: { from: string; to: string[] } | null = null;
@@ -53,7 +53,7 @@ export function smtpServer({ ssl, deliver, maxBytes = 33_554_432 }: SmtpOptions)
         else say("250-mail.example", `250-SIZE ${maxBytes}`, "250-PIPELINING", ...(secured ? [] : ["250-STARTTLS"]), "250 8BITMIME");
       } else if (command === "STARTTLS" && !secured) {
         say("220 go ahead");
-        // Commands that somebody has put behind this one in the clear count as the beginning of the handshake, and make it fail.
+        // Plaintext commands injected behind this one are taken as the beginning of the handshake, which then fails.
         await writer.startTls(ssl);
         mail = null;
       } else if (command === "NOOP") {
@@ -64,32 +64,32 @@ export function smtpServer({ ssl, deliver, maxBytes = 33_554_432 }: SmtpOptions)
       } else if (!secured) {
         say("530 STARTTLS first");
       } else if (command === "MAIL") {
-        if (mail !== null || address === undefined) say("503 one mail at a time, and from somebody");
+        if (mail !== null || address === undefined) say("503 one mail at a time, with the address of the sender");
         else if (Number(/ SIZE=(\d+)/i.exec(line)?.[1] ?? 0) > maxBytes) say(`552 at most ${maxBytes} bytes`);
         else {
           mail = { from: address, to: [] };
-          say("250 go on");
+          say("250 OK");
         }
       } else if (command === "RCPT" && mail !== null && address !== undefined) {
         mail.to.push(address);
-        say("250 go on");
+        say("250 OK");
       } else if (command === "DATA" && mail !== null && mail.to.length > 0) {
-        say("354 go on, and end with a dot");
+        say("354 send the mail, and end it with a dot");
         await writer.drain();
         const message = await receiveMessage(reader, maxBytes);
         if (message !== null) await deliver({ ...mail, message });
-        say(message === null ? `552 at most ${maxBytes} bytes` : "250 taken");
+        say(message === null ? `552 at most ${maxBytes} bytes` : "250 accepted");
         mail = null;
-      } else say("503 not that, or not now");
+      } else say("503 unknown command, or bad sequence of commands");
       await writer.drain();
     }
     writer.close();
   };
 }
 
-/** Reads through the line with nothing but a dot; `null` if that was more than it may be. A line that begins with a dot was sent with another in front. */
+/** Reads up to the line that is a single dot; returns `null` if the mail is too large. Removes the dot that the client added to lines. */
 async function receiveMessage(reader: StreamReader, maxBytes: number): Promise<Buffer | null> {
-  reader.unread("\r\n"); // the first line is like any other then
+  reader.unread("\r\n"); // so that a dot on the first line is handled like any other
   for (let tooLarge = false; ; tooLarge = true) {
     try {
       const lines = await reader.readuntil("\r\n.\r\n", { limit: maxBytes });

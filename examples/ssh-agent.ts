@@ -1,8 +1,8 @@
 /**
- * A client of ssh-agent: lists the keys that it holds and has something signed by each. Messages are binary, with their length in front.
+ * A client of ssh-agent: lists its keys and requests a signature from each. Messages are binary, with a length prefix.
  *
- * Run it: ssh-agent sh -c 'ssh-add && node build/examples/ssh-agent.js' (or with the agent that you have: it needs SSH_AUTH_SOCK)
- * You will see: each key with its comment, and whether its signature is good, by node:crypto.
+ * Run it: ssh-agent sh -c 'ssh-add && node build/examples/ssh-agent.js' (or with your running agent: it needs SSH_AUTH_SOCK)
+ * You will see: each key with its comment, and whether node:crypto verifies its signature.
  */
 import { createPublicKey, type JsonWebKey, type KeyObject, verify } from "node:crypto";
 import { fileURLToPath } from "node:url";
@@ -13,13 +13,13 @@ const REQUEST_IDENTITIES = 11;
 const IDENTITIES_ANSWER = 12;
 const SIGN_REQUEST = 13;
 const SIGN_RESPONSE = 14;
-/** RSA keys sign with SHA-512, and not with the SHA-1 of old. */
+/** Makes RSA keys sign with SHA-512 instead of SHA-1. */
 const RSA_SHA2_512 = 4;
 
 /** A public key as the agent names it. */
 export type Identity = { blob: Buffer; comment: string };
 
-/** A connection. Requests take turns: await one before you give the next. */
+/** A connection. Send one request at a time: await it before you send the next. */
 export class SshAgent {
   readonly #frames: Framed<Buffer, string | Uint8Array>;
 
@@ -39,7 +39,7 @@ export class SshAgent {
     });
   }
 
-  /** Has `data` signed; the answer is what `isGood()` takes. */
+  /** Requests a signature of `data`, for `isGood()`. */
   async sign({ blob }: Identity, data: Buffer): Promise<Buffer> {
     const answer = await this.#request(SIGN_REQUEST, [string(blob), string(data), Buffer.of(0, 0, 0, RSA_SHA2_512)], SIGN_RESPONSE);
     return split(answer)[0] as Buffer;
@@ -50,7 +50,7 @@ export class SshAgent {
     await this.#frames.writer.waitClosed();
   }
 
-  /** The first byte of a message is its type. */
+  /** Sends a request and reads the answer. The first byte of a message is its type. */
   async #request(type: number, contents: Buffer[], expected: number): Promise<Buffer> {
     this.#frames.writeFrame(Buffer.concat([Buffer.of(type), ...contents]));
     const answer = await this.#frames.readFrame();
@@ -60,7 +60,7 @@ export class SshAgent {
   }
 }
 
-/** Whether this is the signature of `data` by that key. */
+/** Returns whether `signature` is the signature of `data` by the key of this identity. */
 export function isGood({ blob }: Identity, data: Buffer, signature: Buffer): boolean {
   const [type, bytes] = split(signature) as [Buffer, Buffer];
   const key = publicKey(blob);
@@ -70,7 +70,7 @@ export function isGood({ blob }: Identity, data: Buffer, signature: Buffer): boo
   return verify("sha256", data, { key, dsaEncoding: "ieee-p1363" }, Buffer.concat([r, s]));
 }
 
-/** A key as SSH writes it, made one of node:crypto. */
+/** Converts a key in SSH's format to a key of node:crypto. */
 function publicKey(blob: Buffer): KeyObject {
   const [type, first = blob, second = blob] = split(blob);
   const url = (bytes: Buffer): string => bytes.toString("base64url");
@@ -80,11 +80,11 @@ function publicKey(blob: Buffer): KeyObject {
     "ecdsa-sha2-nistp256": { kty: "EC", crv: "P-256", x: url(second.subarray(1, 33)), y: url(second.subarray(33)) },
   };
   const key = keys[String(type)];
-  if (key === undefined) throw new Error(`a key of type ${String(type)} is not known here`);
+  if (key === undefined) throw new Error(`keys of type ${String(type)} are not supported`);
   return createPublicKey({ key, format: "jwk" });
 }
 
-/** SSH's strings: four bytes of length, and the bytes. */
+/** Splits a sequence of SSH strings: four bytes of length, then the bytes. */
 function split(bytes: Buffer): Buffer[] {
   if (bytes.length < 4) return [];
   const end = 4 + bytes.readUInt32BE();

@@ -1,9 +1,8 @@
 /**
- * STARTTLS, as mail servers have it: a connection begins in the clear, and after the command STARTTLS the same reader and writer speak
- * TLS.
+ * STARTTLS, as in mail servers: a connection begins in plaintext, and after the command STARTTLS the same reader and writer use TLS.
  *
  * Run it: node scripts/make-certificates.mjs && node build/examples/start-tls.js [certificate key authority]
- * You will see: each request ("> ...") and its answer ("< ..."), the password refused before and taken after STARTTLS.
+ * You will see: each request ("> ...") and its answer ("< ..."). The login is refused before STARTTLS and accepted after it.
  */
 import { readFileSync } from "node:fs";
 import { openConnection, type StreamReader, type StreamWriter, startServer } from "asyncio-streams";
@@ -23,7 +22,7 @@ async function serveClient(reader: StreamReader, writer: StreamWriter): Promise<
     const secured = writer.getExtraInfo("cipher") !== null;
     if (command === "STARTTLS" && !secured) {
       writer.write("220 go ahead\r\n");
-      // What the client sent right behind the command, and was read ahead, is the beginning of its handshake and is not lost.
+      // Data that the client sent right behind the command, and that was read ahead, becomes the beginning of its handshake.
       await writer.startTls(identity, { sslHandshakeTimeout: 10_000 });
     } else if (command === "LOGIN") writer.write(secured ? "235 welcome\r\n" : "538 not in the clear: STARTTLS first\r\n");
     else if (command === "QUIT") break;

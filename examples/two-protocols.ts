@@ -1,8 +1,9 @@
 /**
- * Two protocols on one socket: a server that looks at the first byte to tell JSON requests from uploads, and takes uploads into memory of its own.
+ * Two protocols on one socket: the server looks at the first byte to tell JSON requests from uploads, and reads uploads into its own
+ * memory.
  *
  * Run it: node build/examples/two-protocols.js
- * You will see: what the server answers to a question, to an upload, and to one that is too large and is skipped.
+ * You will see: the answers to a question, to an upload, and to an upload that is too large and is skipped.
  */
 import { createHash } from "node:crypto";
 import { mkdtempSync, rmdirSync } from "node:fs";
@@ -25,11 +26,11 @@ async function serveClient(reader: StreamReader, writer: StreamWriter): Promise<
     const [name, size] = command.toString().split(" ");
     writer.write(Number(size) > MAX_UPLOAD_BYTES ? await refuse(reader, Number(size)) : `${name} ${await digest(reader, Number(size))}\n`);
   }
-  await writer.flush(); // the system has it all
+  await writer.flush(); // waits until the system has taken everything
   writer.close();
 }
 
-/** Passes over an upload without collecting it. */
+/** Skips an upload without storing it. */
 async function refuse(reader: StreamReader, size: number): Promise<string> {
   return `${await reader.skip(size)} bytes are too many\n`;
 }

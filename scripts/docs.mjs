@@ -1,14 +1,15 @@
 /**
- * Makes the API pages from the docstrings, in build/api: `node scripts/docs.mjs`. With `--check` it writes nothing.
+ * Builds the API pages in build/api from the docstrings: `node scripts/docs.mjs`. With `--check` it writes nothing.
  *
- * It fails on every export, member and option without a docstring, on links that lead nowhere, and on types that can be met but not imported: see typedoc.json.
+ * It fails on every export, member and option without a docstring, on broken links, and on types that appear in the API but are not
+ * exported: see typedoc.json.
  */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { install } from "./install.mjs";
 
-// Apart from the project's own packages, since typedoc needs a compiler with an API in JavaScript, which TypeScript 7 does not have.
+// Installed apart from the project's packages, because typedoc needs a compiler with a JavaScript API, which TypeScript 7 does not have.
 const modules = install("typedoc", "typedoc@0.28.20", "typescript@6.0.3");
 const args = process.argv.includes("--check") ? ["--emit", "none"] : [];
 const { status } = spawnSync(process.execPath, [join(modules, "typedoc", "bin", "typedoc"), ...args], {

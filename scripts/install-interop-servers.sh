@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the programs that `npm run test:interop` talks to, from Debian packages. Does nothing where they are there already.
-# The tests start programs of their own: no service is started here, and none that this installs is left enabled.
+# Installs the programs that `npm run test:interop` uses, from Debian packages. Does nothing if they are already installed.
+# The tests start the programs themselves: this script starts no service, and disables those that it installs.
 set -euo pipefail
 
 PACKAGES=(redis-server postgresql memcached nginx haproxy openssh-client dovecot-imapd swaks libnet-ssleay-perl socat ncat qemu-system-common openssl python3 util-linux)
@@ -15,11 +15,11 @@ if [ ${#missing[@]} = 0 ]; then
 fi
 
 if [ "$(id -u)" != 0 ]; then
-  command -v sudo >/dev/null || { echo "not root, and there is no sudo: apt-get install ${missing[*]}" >&2; exit 1; }
+  command -v sudo >/dev/null || { echo "not root and sudo is missing; run: apt-get install ${missing[*]}" >&2; exit 1; }
   exec sudo "$0"
 fi
 
-# Debian's way to say that packages may not start their services.
+# Debian: a policy-rc.d that exits with 101 keeps packages from starting their services.
 if [ ! -e /usr/sbin/policy-rc.d ]; then
   printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
   chmod 755 /usr/sbin/policy-rc.d

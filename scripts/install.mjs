@@ -1,4 +1,4 @@
-/** Installs packages beside the project's own, into a folder below build/, where they are not there yet: `install(folder, ...packages)`. */
+/** Installs missing packages into a folder below build/, apart from the project's own packages: `install(folder, ...packages)`. */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,11 +6,11 @@ import { fileURLToPath } from "node:url";
 
 const build = fileURLToPath(new URL("../build/", import.meta.url));
 
-/** Each package with its exact version, as `name@1.2.3`; returns the folder of what is installed, `node_modules`. */
+/** Installs packages, each with its exact version as `name@1.2.3`; returns the `node_modules` folder of the installation. */
 export function install(folder, ...packages) {
   const prefix = join(build, folder);
   const modules = join(prefix, "node_modules");
-  // What was installed when the last installation had succeeded: a package of another version, or half of one, does not count.
+  // Lists the packages of the last successful installation. Other versions and incomplete installations are installed again.
   const note = join(prefix, "installed.txt");
   const wanted = packages.join(" ");
   if (existsSync(modules) && existsSync(note) && readFileSync(note, "utf8") === wanted) return modules;

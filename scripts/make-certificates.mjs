@@ -1,7 +1,7 @@
 /**
- * Makes the certificates of the TLS tests, where they are missing: `node scripts/make-certificates.mjs`.
+ * Creates the certificates of the TLS tests if they are missing: `node scripts/make-certificates.mjs`.
  *
- * They go to `build/certificates/`, as `<name>.pem` and `<name>.key.pem`. Nothing secret: whoever clones the repository makes their own.
+ * Writes them to `build/certificates/`, as `<name>.pem` and `<name>.key.pem`. They are not secret: each clone creates its own.
  */
 import "reflect-metadata";
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import * as x509 from "@peculiar/x509";
 
 const DAY_MS = 86_400_000;
-/** As long as the tests may be run without making them again. */
+/** Long, so that the certificates need not be created again. */
 const VALID_DAYS = 30 * 365;
 
 const EC = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
@@ -23,9 +23,12 @@ const LOCAL = [
 ];
 
 /**
- * What is made. `by`: whose key signs it, its own if there is none; `names`: whom it is for, none for a client; `from` and `to`: days from now.
+ * The certificates. `by`: the certificate whose key signs it, by default its own; `names`: the subject's names, none for a client;
+ * `from` and `to`: validity in days from now.
  *
- * @type {readonly { name: string, by?: string, algorithm?: object, authority?: boolean, names?: typeof LOCAL, from?: number, to?: number }[]}
+ * @type {readonly {
+ *   name: string, by?: string, algorithm?: object, authority?: boolean, names?: typeof LOCAL, from?: number, to?: number
+ * }[]}
  */
 const CERTIFICATES = [
   { name: "ca", authority: true },
@@ -46,7 +49,7 @@ if (!files.every((file) => existsSync(join(folder, file)))) await make();
 
 async function make() {
   mkdirSync(join(folder, ".."), { recursive: true });
-  // Made aside and moved there as a whole, because several processes may find at the same time that they are missing.
+  // Written to a temporary folder and renamed as a whole, because several processes may create them at the same time.
   const aside = mkdtempSync(join(folder, "..", "certificates-"));
   const keys = new Map();
   for (const certificate of CERTIFICATES) {
@@ -60,7 +63,7 @@ async function make() {
   try {
     renameSync(aside, folder);
   } catch {
-    // Another process was faster, or an older set is there.
+    // Another process was faster, or an older set exists.
     if (!files.every((file) => existsSync(join(folder, file)))) {
       rmSync(folder, { recursive: true, force: true });
       renameSync(aside, folder);

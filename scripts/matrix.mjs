@@ -1,16 +1,14 @@
-/** Writes what came of the last whole run of the tests on each runtime into docs/runtimes.md: `node scripts/matrix.mjs`. */
+/** Writes the results of the last complete test run on each runtime into docs/runtimes.md: `node scripts/matrix.mjs`. */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { notedRuntimes, readResults } from "./results.mjs";
 
-/** The columns, each with the words above it. */
+/** The columns, each with its heading. */
 const RUNTIMES = { "node-20": "Node 20", "node-22": "22", "node-24": "24", "node-26": "26", bun: "Bun", deno: "Deno" };
 
 const missing = Object.keys(RUNTIMES).filter((name) => !notedRuntimes().includes(name));
 if (missing.length > 0) {
-  console.error(
-    `no table of what passed where: there are no results of ${missing.join(", ")}. Run npm test with Node 20, then npm run test:runtimes`,
-  );
+  console.error(`cannot write the table: no results for ${missing.join(", ")}. Run npm test with Node 20, then npm run test:runtimes`);
   process.exit(process.argv[1]?.endsWith("matrix.mjs") ? 1 : 0);
 }
 
@@ -46,4 +44,4 @@ writeFileSync(document, `${before}${BEGIN}\n\n${table}\n\n${END}${after}`);
 console.log(table);
 const known = readdirSync(fileURLToPath(new URL("../test/", import.meta.url)));
 const strangers = folders.filter((folder) => !known.includes(folder));
-if (strangers.length > 0) console.error(`there are old results, of ${strangers.join(", ")}`);
+if (strangers.length > 0) console.error(`there are old results for folders that no longer exist: ${strangers.join(", ")}`);

@@ -1,10 +1,11 @@
 /**
  * Mutation testing of the byte queue, the separator search and the flow control: `npm run test:mutants`.
  *
- * Stryker changes the compiled files in some four hundred places, one at a time, and runs their own tests each time. A change that no test notices has to be listed in
- * test/mutants.json, with the reason why it makes no difference. A reason for a line that is there no longer is an error, too.
+ * Stryker changes the compiled files in about four hundred places, one at a time, and runs their tests each time. A change that no test
+ * detects must be listed in test/mutants.json, with the reason why it makes no difference. A reason for a line that no longer exists is
+ * also an error.
  *
- * Takes some minutes on a machine of its own. Stryker is installed below build/stryker when it is not there yet.
+ * Takes some minutes on an idle machine. Installs Stryker below build/stryker if it is missing.
  */
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -26,9 +27,9 @@ const TESTS = [
   "streams/writer-flow",
 ];
 
-/** The words of messages are not what is tested here. */
+/** Mutations that are not tested: the text of messages. */
 const EXCLUDED = ["StringLiteral"];
-/** A test file that takes this much longer than without a change has an endless loop. */
+/** A test file that takes this much longer than the unchanged code is taken to have an endless loop. */
 const PATIENCE_MS = 10_000;
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -55,13 +56,13 @@ function install() {
   if (status !== 0) throw new Error("could not install Stryker");
 }
 
-/** What is compiled, so that a build meanwhile does no harm. */
+/** Copies the compiled files, so that a build in the meantime does not affect the run. */
 function makeCopy() {
   rmSync(copy, { recursive: true, force: true });
   for (const name of ["package.json", "dist", "build/test"]) cpSync(join(root, name), join(copy, name), { recursive: true });
-  // Stryker passes over what it does not find.
+  // Stryker silently skips files that it does not find.
   const needed = [...MUTATED.map((name) => `dist/${name}.js`), ...TESTS.map((name) => `build/test/${name}.test.js`)];
-  for (const name of needed) if (!existsSync(join(copy, name))) throw new Error(`${name} is not there: has it moved?`);
+  for (const name of needed) if (!existsSync(join(copy, name))) throw new Error(`${name} does not exist: has it moved?`);
   const config = {
     testRunner: "tap",
     plugins: ["@stryker-mutator/tap-runner"],
@@ -78,7 +79,7 @@ function makeCopy() {
   writeFileSync(join(copy, "stryker.config.json"), JSON.stringify(config));
 }
 
-/** Prints what nobody noticed; returns whether all of it is explained. */
+/** Prints the changes that no test detected and that have no reason; returns whether there are none. */
 function judge() {
   const { files } = JSON.parse(readFileSync(join(copy, "reports", "mutation", "mutation.json"), "utf8"));
   const counts = {};
@@ -100,7 +101,7 @@ function judge() {
   const lines = new Set(Object.entries(files).flatMap(([file, { source }]) => source.split("\n").map((line) => `${file}: ${line.trim()}`)));
   const idle = explained.filter(({ file, line }) => !lines.has(`dist/${file}: ${line}`));
   console.log(`mutants: ${JSON.stringify(counts)}; survivors explained: ${survivors.length - unexplained.length}`);
-  for (const survivor of unexplained) console.error(`nobody noticed: ${JSON.stringify(survivor)}`);
-  for (const explanation of idle) console.error(`explained, and gone: ${JSON.stringify(explanation)}`);
+  for (const survivor of unexplained) console.error(`no test detects: ${JSON.stringify(survivor)}`);
+  for (const explanation of idle) console.error(`explained, but the line no longer exists: ${JSON.stringify(explanation)}`);
   return unexplained.length + idle.length === 0;
 }

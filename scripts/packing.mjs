@@ -1,9 +1,9 @@
 /**
- * `node scripts/packing.mjs before|after`: makes `dist/` fit to be packed, and takes it back.
+ * `node scripts/packing.mjs before|after`: prepares `dist/` for packing, and restores it afterwards.
  *
- * - What a source that is gone has left there, which the compiler does not clear away, is removed.
- * - So are the comments that name source maps. The maps are not packed, so these would lead nowhere, and some bundlers complain of that in their users'
- *   builds. In the clone the measuring of coverage needs them: they are put back afterwards.
+ * - Removes files whose source no longer exists, which the compiler leaves behind.
+ * - Removes the comments that name source maps. The maps are not packed, and some bundlers warn about missing maps in their users' builds.
+ *   Coverage needs the comments in the clone, so `after` restores them.
  */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 const dist = fileURLToPath(new URL("../dist/", import.meta.url));
 const src = fileURLToPath(new URL("../src/", import.meta.url));
 const [when] = process.argv.slice(2);
-if (when !== "before" && when !== "after") throw new Error(`before or after, not ${when}`);
+if (when !== "before" && when !== "after") throw new Error(`the argument must be before or after, not ${when}`);
 
 for (const name of readdirSync(dist, { recursive: true }).filter((file) => /\.(js|d\.ts|js\.map)$/.test(file))) {
   const path = join(dist, name);

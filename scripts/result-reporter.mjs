@@ -1,4 +1,4 @@
-/** A reporter of node:test that writes a line for each test: `{ file, outcome }`. For `results.mjs`. */
+/** A node:test reporter for `results.mjs`: writes a line `{ file, outcome }` for each test. */
 export default async function* report(source) {
   for await (const { type, data } of source) {
     if ((type !== "test:pass" && type !== "test:fail") || data.details?.type === "suite" || data.file === undefined) continue;

@@ -1,7 +1,7 @@
 /**
- * What came of a run of all tests, folder by folder: how each runtime is told to note it, and how the notes are read.
+ * Records and reads the results of a complete test run, by folder.
  *
- * The notes of a run are in build/test-results/<runtime>, one for each process that ran tests.
+ * The reports of a run are in build/test-results/<runtime>, one for each process that ran tests.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 const folder = fileURLToPath(new URL("../build/test-results/", import.meta.url));
 const reporter = fileURLToPath(new URL("result-reporter.mjs", import.meta.url));
 
-/** Makes room for the notes of a run; returns a function that gives the arguments for one process: `kind` is node, bun or deno. */
+/** Clears the reports of a runtime; returns a function that returns the arguments for one process. `kind` is node, bun or deno. */
 export function noteResults(runtime, kind) {
   const notes = join(folder, runtime);
   rmSync(notes, { recursive: true, force: true });
@@ -24,12 +24,12 @@ export function noteResults(runtime, kind) {
   };
 }
 
-/** The runtimes that have notes. */
+/** Returns the runtimes that have reports. */
 export function notedRuntimes() {
   return existsSync(folder) ? readdirSync(folder) : [];
 }
 
-/** What came of the tests of a runtime: a map from the folder of the tests to `{ passed, skipped, failed }`. */
+/** Returns the results of a runtime: a map from the folder of the tests to `{ passed, skipped, failed }`. */
 export function readResults(runtime) {
   const counts = new Map();
   for (const name of readdirSync(join(folder, runtime))) {
@@ -43,7 +43,7 @@ export function readResults(runtime) {
   return counts;
 }
 
-/** Notes as lists of `{ file, outcome }`. */
+/** Parse reports into lists of `{ file, outcome }`. */
 const READERS = {
   node: (text) =>
     text
@@ -55,8 +55,8 @@ const READERS = {
 };
 
 /**
- * Deno names the file of a `describe()` only. What is in it comes as steps, "describe > it", in a list of their own, in the order in which they ran. Where two files have a `describe()` of
- * the same name, the first run of such steps is the first file's.
+ * Parses a report of Deno. Deno: names the file only for a `describe()`. Its tests are listed separately as steps, "describe > it", in
+ * the order in which they ran. If two files have a `describe()` of the same name, the first series of such steps belongs to the first file.
  */
 function readDeno(text) {
   const cases = testCases(text);
@@ -76,7 +76,7 @@ function readDeno(text) {
     });
 }
 
-/** The elements `testcase` of a JUnit file. */
+/** Returns the `testcase` elements of a JUnit file. */
 function testCases(text) {
   return [...text.matchAll(/<testcase ([^>]*?)(?:\/>|>(.*?)<\/testcase>)/gs)].map(([, attributes, inside = ""]) => {
     const values = [...attributes.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, value]) => [key, unescape(value)]);

@@ -1,6 +1,6 @@
 /**
- * The runtimes that the tests run on besides the Node.js that runs this script, as packages that carry the binary. Installed below
- * build/runtimes, one folder each, when they are not there yet.
+ * The runtimes that run the tests besides the Node.js that runs this script, as packages that contain the binary. Missing runtimes are
+ * installed below build/runtimes, one folder each.
  */
 import { join } from "node:path";
 import { install } from "./install.mjs";
@@ -16,7 +16,7 @@ const RUNTIMES = [
   { name: "deno", package: "deno@2.9.6", binary: ".bin/deno" },
 ];
 
-/** Installs what is missing; returns `{ name, binary }` for each runtime, or only for those named. */
+/** Installs missing runtimes; returns `{ name, binary }` for each runtime, or only for those in `names`. */
 export function installRuntimes(names = []) {
   return RUNTIMES.filter(({ name }) => names.length === 0 || names.includes(name)).map(({ name, package: spec, binary }) => {
     return { name, binary: join(install(join("runtimes", name), spec), binary) };

@@ -1,6 +1,7 @@
 /**
- * `npm run test:package`: packs the library as it would be published, installs it into empty projects, with npm and with Bun, and runs the tests of
- * `test/package/` on what is there. They are no part of `npm test`: they need the other runtimes and another compiler, which are installed below build/.
+ * `npm run test:package`: packs the library for publication, installs it into empty projects, with npm and with Bun, and runs the tests
+ * of `test/package/` on the installations. These tests are not part of `npm test`, because they need the other runtimes
+ * and another compiler. Both are installed below build/.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -12,19 +13,19 @@ import { installRuntimes } from "./runtimes.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** The oldest TypeScript that is promised to work, and the newest types of Node. Pinned; the project's own are those of package.json. */
+/** The oldest supported TypeScript, and the newest types of Node. Pinned; package.json has the project's own versions. */
 const COMPILER = ["typescript@5.6.3", "@types/node@26.6.6"];
 
 const runtimes = installRuntimes();
 const compiler = join(install(join("compilers", "typescript-5.6"), ...COMPILER), "typescript", "bin", "tsc");
 
-// Outside of the repository, whose node_modules would be found from below it.
+// Outside the repository, because programs inside it would find its node_modules.
 const folder = mkdtempSync(join(tmpdir(), "as-package-"));
 try {
   run("npm", ["pack", "--silent", "--pack-destination", folder], root);
   const [tarball] = readdirSync(folder).map((name) => join(folder, name));
   const bun = runtimes.find(({ name }) => name === "bun").binary;
-  // Offline, because it needs nothing else.
+  // Offline, because the package has no dependencies.
   run("npm", ["install", "--silent", "--offline", "--no-audit", "--no-fund", tarball], emptyProject("npm"));
   run(bun, ["add", "--silent", tarball], emptyProject("bun"));
   const described = JSON.stringify({ tarball, runtimes, compiler });

@@ -13,10 +13,10 @@ const runner = fileURLToPath(new URL("test.mjs", import.meta.url));
 const logs = fileURLToPath(new URL("../build/test-logs/", import.meta.url));
 mkdirSync(logs, { recursive: true });
 
-/** The last lines of what a run printed, where each runtime sums up and repeats what failed. */
+/** How many of the last lines of the output are shown; there each runtime prints its summary and repeats the failures. */
 const LINES_SHOWN = { passed: 8, failed: 250 };
 
-/** Less of what takes long and has been done in full on Node by `npm test`. */
+/** Smaller sizes of long tests, which `npm test` runs at full size on Node. */
 const LESS = { PARITY_SCRIPTS: "1000", TRANSFER_MIB: "96" };
 
 const failed = [];

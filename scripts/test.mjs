@@ -1,8 +1,10 @@
 /**
- * Runs the compiled tests: `node scripts/test.mjs [--runtime node|bun|deno|<path of a node binary>] [--interop | --package] [file pattern ...]`.
+ * Runs the compiled tests:
+ * `node scripts/test.mjs [--runtime node|bun|deno|<path of a node binary>] [--interop | --package] [file pattern ...]`.
  *
- * With `--interop`, those that talk to real programs, which have to be installed; with `--package`, those of the packed library, for
- * `test-package.mjs`; else all the others. The same compiled files run on every runtime. Files are named one by one, which every runtime understands.
+ * `--interop` selects the tests against real programs, which must be installed. `--package` selects the tests of the packed library, for
+ * `test-package.mjs`. The default is all other tests. Every runtime runs the same compiled files. Each file is an argument, because every
+ * runtime supports that.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
@@ -11,7 +13,7 @@ import { basename, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { noteResults } from "./results.mjs";
 
-/** Folders whose tests need what `npm test` must do without. */
+/** Folders whose tests have requirements that `npm test` must not have. */
 const APART = ["interop/", "package/"];
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -24,7 +26,7 @@ const apart = APART.find((folder) => args.includes(`--${folder.slice(0, -1)}`));
 if (apart !== undefined) args.splice(args.indexOf(`--${apart.slice(0, -1)}`), 1);
 const files = readdirSync(tests, { recursive: true })
   .filter((name) => name.endsWith(".test.js") && APART.find((folder) => name.startsWith(folder)) === apart)
-  // The compiler leaves what it once made of a source that is gone.
+  // The compiler leaves the output of deleted sources behind.
   .filter((name) => existsSync(join(root, "test", name.replace(/\.js$/, ".ts"))))
   .filter((name) => args.length === 0 || args.some((pattern) => name.includes(pattern)))
   .map((name) => relative(root, join(tests, name)))
@@ -34,24 +36,24 @@ if (files.length === 0) {
   process.exit(1);
 }
 
-// Only Node can be counted on to make what the TLS tests need.
+// Creates the certificates of the TLS tests here, because only Node can be relied on to create them.
 await import("./make-certificates.mjs");
 
-/** A file (on Node) or a test that hangs is ended after this many milliseconds. The slowest file takes half a minute on a busy machine. */
+/** Milliseconds after which a hanging file (on Node) or test is ended. The slowest file takes half a minute on a busy machine. */
 const TIME_LIMIT_MS = 240_000;
 
-/** One more than there are cores: many tests wait for other processes. Deno waits longer, for connections that its thread has accepted. */
+/** One more than the number of cores, because many tests wait for other processes. Deno waits longer, for connections on its thread. */
 const LANES = availableParallelism() + 1;
 
 const kind = ["bun", "deno"].includes(basename(runtime)) ? basename(runtime) : "node";
 
-/** The name under which the results are noted. */
+/** The name under which the results are recorded. */
 const label = kind === "node" ? `node-${execFileSync(runtime, ["-p", "process.versions.node"], { encoding: "utf8" }).split(".")[0]}` : kind;
 
-/** Only a run of all tests says something about a runtime. */
+/** Results are recorded only for a run of all tests. */
 const noteArguments = args.length === 0 && apart === undefined ? noteResults(label, kind) : () => [];
 
-/** The commands that run all the files side by side: one for Node, which deals them out to processes by itself, else one for each lane. */
+/** Returns the commands that run all files in parallel: one for Node, which distributes files to processes itself, else one per lane. */
 function commands() {
   if (kind === "node") {
     const limits = [`--test-concurrency=${LANES}`, `--test-timeout=${TIME_LIMIT_MS}`];
@@ -63,7 +65,7 @@ function commands() {
   return lanes;
 }
 
-/** Runs one of them and gives its exit code; what it prints is kept together, if others run beside it. */
+/** Runs one command and returns its exit code. With `stdio` "pipe", its output is printed as one block when it ends. */
 function run(args, stdio) {
   return new Promise((resolve) => {
     const child = spawn(runtime, args, { cwd: root, stdio: ["inherit", stdio, stdio] });
