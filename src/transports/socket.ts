@@ -20,7 +20,7 @@
  *   - A failed write leaves the wire open for reading (state `failing`) until the peer's EOF, an error or `close()`.
  *   - At the peer's EOF, the protocol is asked. Unless it keeps our side open, the transport calls `close()`.
  *
- * Over TLS, `close()` sends close_notify and waits for the peer's, at most for the shutdown time-out. TLS has no half-close.
+ * Over TLS, `close()` sends close_notify and waits for the peer's, at most for the shutdown time-out. Half-close is not supported.
  *
  * Changing over to TLS. `startTls()` waits until the wire is empty, turns it into a `net.Socket`, puts the bytes that were read ahead back
  * into it, and performs the handshake (`tls-upgrade.ts`). A new transport then drives the secured socket for the same protocol; this

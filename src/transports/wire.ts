@@ -1,5 +1,6 @@
 /**
- * `Wire`: what a `SocketTransport` needs from a connected socket. Two classes implement it: `HandleWire`, and `NodeWire` as the fallback.
+ * `Wire`: what a `SocketTransport` needs from a connected socket. `HandleWire` implements it, and `NodeWire` where `HandleWire` is not
+ * possible.
  */
 import type net from "node:net";
 
