@@ -78,8 +78,8 @@ nameOnPrototype(LimitOverrunError, "LimitOverrunError");
 /**
  * `readline()` found a line longer than the reader's limit and dropped it. Python raises a bare `ValueError`.
  *
- * If the newline was already in the buffer, the line was dropped through the newline, and the next read starts at the next line. Otherwise,
- * everything in the buffer was dropped. Use `readuntil("\n")` if no data may be dropped.
+ * If the newline was already in the buffer, the line was dropped up to and including it, and the next read starts at the next line.
+ * Otherwise, everything in the buffer was dropped. Use `readuntil("\n")` if no data may be dropped.
  */
 export class LineTooLongError extends RangeError {
   /** Always `"ERR_LINE_TOO_LONG"`. */
