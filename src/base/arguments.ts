@@ -1,29 +1,30 @@
 /**
- * Checks of arguments, and the three errors they throw.
+ * Argument checks, and the three errors that they throw.
  *
- * Promises: the message names the argument, says what is allowed, and shows the value at hand; the error is a `RangeError` or `TypeError` with
- * the `code` that Node gives its own. Every public call uses these before it touches anything.
+ * Promises: the message names the argument, says what is allowed and shows the given value. The error is a `RangeError` or `TypeError` with
+ * the `code` that Node uses for its own errors. Every public call runs these checks before it changes anything.
  */
 import { inspect, types } from "node:util";
 
-/** Bytes to be written: a string stands for its UTF-8. */
+/** Bytes to write; a string is encoded as UTF-8. */
 export type Data = Uint8Array | string;
 
-/** What every waiting call takes. */
+/** Options of every call that waits. */
 export interface SignalOptions {
-  /** Ends the wait: the call rejects with the signal's `reason`. */
+  /** Ends the wait when it is aborted: the call rejects with the signal's `reason`. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Ends the wait after so many milliseconds: the call rejects with a `DOMException` named `TimeoutError`, as `AbortSignal.timeout()` has it, and what holds for an aborted
-   * call holds for this one. Much cheaper than a signal for each call; nothing is made when there is nothing to wait for. Keeps the process alive while the call waits.
+   * Ends the wait after this many milliseconds: the call rejects with a `DOMException` named `TimeoutError`, as with
+   * `AbortSignal.timeout()`. Otherwise a time-out has the same effects as an abort. A time-out is much cheaper than a signal for each call,
+   * and a call that need not wait creates no timer. The timer keeps the process alive while the call waits.
    */
   readonly timeout?: number | undefined;
 }
 
-/** As much of a value as a message shows. */
+/** Maximum length of a value in a message. */
 const MAX_SHOWN_CHARACTERS = 80;
 
-/** A value as it is shown in a message: on one line and cut where it would be long, an object of a class by the name of that. Never throws. */
+/** Formats a value for a message: on one line, cut if it is long. An instance of a class is shown by its class name. Never throws. */
 export function show(value: unknown): string {
   try {
     return shown(value);
@@ -40,7 +41,7 @@ function shown(value: unknown): string {
   return typeof value === "object" || typeof value === "function" || value === undefined ? short : `${typeof value} ${short}`;
 }
 
-/** The class of an object whose insides would tell less than its name: not of plain objects, arrays and bytes. */
+/** Returns the class name of an object if the name says more than the contents; `null` for plain objects, arrays and bytes. */
 function classOf(value: unknown): string | null {
   if (typeof value !== "object" || value === null || Array.isArray(value) || ArrayBuffer.isView(value)) return null;
   const name: unknown = (value.constructor as { readonly name?: unknown } | undefined)?.name;
@@ -49,22 +50,22 @@ function classOf(value: unknown): string | null {
 
 const INVALID_TYPE = { code: "ERR_INVALID_ARG_TYPE" } as const;
 
-/** A number outside what is allowed. */
+/** Creates the error for a number outside the allowed range. */
 export function outOfRange(name: string, allowed: string, value: unknown): RangeError {
   return Object.assign(new RangeError(`${name} must be ${allowed}, not ${show(value)}`), { code: "ERR_OUT_OF_RANGE" as const });
 }
 
-/** A value of a type that is not allowed. */
+/** Creates the error for a value of the wrong type. */
 export function invalidType(name: string, allowed: string, value: unknown): TypeError {
   return Object.assign(new TypeError(`${name} must be ${allowed}, not ${show(value)}`), INVALID_TYPE);
 }
 
-/** A value, or a combination of options, that cannot be meant. */
+/** Creates the error for an invalid value or an invalid combination of options. */
 export function invalidValue(message: string): TypeError {
   return Object.assign(new TypeError(message), { code: "ERR_INVALID_ARG_VALUE" as const });
 }
 
-/** Checks an integer; returns it. */
+/** Checks an integer and returns it. */
 export function checkInteger(name: string, value: unknown, min: number, max: number = Number.MAX_SAFE_INTEGER): number {
   if (typeof value !== "number") throw invalidType(name, "a number", value);
   if (!Number.isSafeInteger(value) || value < min || value > max) {
@@ -78,7 +79,7 @@ function rangeOf(min: number, max: number): string {
   return min === Number.MIN_SAFE_INTEGER ? "an integer" : `an integer of at least ${min}`;
 }
 
-/** Checks an optional true or false. */
+/** Checks an optional boolean and returns it. */
 export function checkBoolean(name: string, value: unknown): boolean | undefined {
   if (value !== undefined && typeof value !== "boolean") throw invalidType(name, "true or false", value);
   return value;
@@ -89,12 +90,15 @@ export function checkFunction(name: string, value: unknown): void {
   if (typeof value !== "function") throw invalidType(name, "a function", value);
 }
 
-/** Whether it is an error, also one of another realm, which is no `instanceof Error`: a test runner may have one for each file. */
+/**
+ * Whether a value is an error. Accepts errors of another realm, too, which fail `instanceof Error`: a test runner may use one realm per
+ * file.
+ */
 export function isError(value: unknown): value is Error {
   try {
     return value instanceof Error || types.isNativeError(value);
   } catch {
-    return false; // a proxy that throws when it is asked
+    return false; // a proxy that throws when it is inspected
   }
 }
 
@@ -103,10 +107,10 @@ export function checkError(name: string, value: unknown): void {
   if (!isError(value)) throw invalidType(name, "an Error", value);
 }
 
-/** The methods that a protocol may lack, as `BaseProtocol` has them: they do nothing. */
+/** Methods that a protocol may omit. An omitted method does nothing, like the one of `BaseProtocol`. */
 const OPTIONAL_METHODS = ["connectionMade", "eofReceived", "connectionLost", "pauseWriting", "resumeWriting", "shutdownRequested"] as const;
 
-/** Checks a protocol: whatever can receive is one. A method that is there, and is no function, is a slip. */
+/** Checks a protocol: any object with `dataReceived()` is one. Rejects an optional method that is not a function. */
 export function checkProtocol(name: string, value: unknown): void {
   const protocol = (value ?? {}) as Readonly<Record<string, unknown>>;
   if (typeof protocol["dataReceived"] !== "function") throw invalidType(name, "a Protocol, which has at least dataReceived()", value);
@@ -116,12 +120,12 @@ export function checkProtocol(name: string, value: unknown): void {
   }
 }
 
-/** Checks an options object: a number or a string in its place is a slip that would otherwise pass silently. */
+/** Checks an options object. Rejects a number or a string, which would otherwise be ignored silently. */
 export function checkOptions(name: string, value: unknown): void {
   if (value !== undefined && (typeof value !== "object" || value === null)) throw invalidType(name, "an options object", value);
 }
 
-/** Checks an optional signal; returns it. */
+/** Checks an optional signal and returns it. */
 export function checkSignal(value: AbortSignal | undefined): AbortSignal | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== "object" || value === null || typeof value.aborted !== "boolean" || typeof value.addEventListener !== "function") {
@@ -130,7 +134,9 @@ export function checkSignal(value: AbortSignal | undefined): AbortSignal | undef
   return value;
 }
 
-/** Of every typed array. Taken once: an object may have properties of these names that say something else. */
+/**
+ * The prototype of all typed arrays. Its getters are read once, because an object may have properties of the same names with other values.
+ */
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
 const lengthOf = getter(typedArray, "length");
 const byteOffsetOf = getter(typedArray, "byteOffset");
@@ -141,14 +147,15 @@ function getter(prototype: object, name: string): (this: unknown) => unknown {
 }
 
 /**
- * Whether it is a `Uint8Array`, of whatever realm. Its internal slot decides: an object with the prototype is none, nor is a proxy, nor is one that says it has another length
- * than it has, because the system would send that many bytes of memory.
+ * Whether a value is a `Uint8Array`, of any realm. The internal slot decides: an object that only has the prototype is rejected, and so is
+ * a proxy. An array whose `length` property differs from its real length is also rejected, because the system would send that many bytes of
+ * memory.
  */
 export function isBytes(value: unknown): value is Uint8Array {
   return types.isUint8Array(value) && value.length === lengthOf.call(value);
 }
 
-/** Bytes or text as bytes, without a copy where they are bytes already. */
+/** Converts bytes or text to bytes; bytes are not copied. */
 export function toBytes(name: string, data: Data): Uint8Array {
   if (typeof data === "string") return Buffer.from(data);
   if (isBytes(data)) {
@@ -158,11 +165,11 @@ export function toBytes(name: string, data: Data): Uint8Array {
   throw invalidType(name, "a Uint8Array or a string", data);
 }
 
-/** Checks several pieces; returns the bytes of each, or throws before any is used. One piece is a list, too. */
+/** Checks several pieces and returns the bytes of each. Throws before any piece is used. A single piece counts as a list of one. */
 export function toPieces(list: Iterable<Data>): Uint8Array[] {
   if (typeof list === "string" || isBytes(list)) return [toBytes("list", list)];
   const isList = typeof (list as Partial<Iterable<Data>> | null | undefined)?.[Symbol.iterator] === "function";
-  // Numbers in an array, or an object with the prototype of one
+  // A typed array of another type, or an object with the prototype of one
   if (!isList || (typeof list === "object" && "BYTES_PER_ELEMENT" in list)) {
     throw invalidType("list", "an iterable of Uint8Arrays and strings", list);
   }
@@ -171,16 +178,16 @@ export function toPieces(list: Iterable<Data>): Uint8Array[] {
   return pieces;
 }
 
-/** Checks that a view without bytes was made so: one whose memory is gone has none either, and would silently be nothing. */
+/** Rejects an empty view whose memory was detached or shrunk. It would otherwise pass as zero bytes. */
 function refuseLostMemory(name: string, view: Uint8Array): void {
   const lost = lostMemory(view);
   if (lost !== null) throw Object.assign(new TypeError(`${name} must be bytes whose memory is there, not ${lost}`), INVALID_TYPE);
 }
 
-/** What has become of the memory of a view without bytes; `null`: it is there. */
+/** Describes how an empty view lost its memory; `null` if the memory is intact. */
 export function lostMemory(view: Uint8Array): string | null {
   try {
-    keysOf.call(view); // Node 20 has no `detached`, but every method refuses a view whose memory is gone
+    keysOf.call(view); // Node 20 has no `detached`, but every method rejects a view without memory
     return null;
   } catch {
     return isDetached(bufferOf.call(view)) ? "0 bytes in a detached buffer" : "0 bytes in a buffer that was made smaller";
@@ -197,7 +204,7 @@ function isDetached(buffer: ArrayBufferLike): boolean {
   }
 }
 
-/** The same memory as a `Buffer`. */
+/** Returns a `Buffer` over the same memory. */
 export function asBuffer(bytes: Uint8Array): Buffer {
   if (Buffer.isBuffer(bytes)) return bytes;
   return Buffer.from(bufferOf.call(bytes), byteOffsetOf.call(bytes) as number, lengthOf.call(bytes) as number);

@@ -1,20 +1,24 @@
 /**
- * The async functions of the program in the stack of an error that was made elsewhere: what makes it possible to find the read that failed.
+ * Adds the program's async functions to the stack of an error that was created elsewhere, so that the stack shows which read failed.
  *
- * V8 finds the functions that wait when a stack is captured inside a promise reaction: it goes from the promise that the reaction settles to whoever awaits that, and on. Where a
- * wait ends (a feed, a timer, the loss of a connection) there is no such reaction. So the promise is resolved with another one, whose reaction takes the stack when both are linked
- * and appends it to the error, as Python appends to a traceback. Only calls that fail after a wait pay for it. Other engines append nothing.
+ * V8 finds the waiting functions when a stack is captured inside a promise reaction: it follows the promise that the reaction settles to
+ * the function that awaits it, and so on. A wait that is ended by fed data, a timer or the loss of a connection has no such reaction. So
+ * the promise is resolved with a second promise. The reaction of the second one captures the stack once both are linked, and appends it to
+ * the error, as Python appends to a traceback. Only calls that fail after a wait pay for it. Other engines append nothing.
  */
 import { isError } from "./arguments.js";
 
-/** So many characters of a stack are enough: an error that ends a connection may be that of many waits. */
+/** Nothing is appended to a stack longer than this, in characters: an error that ends a connection may reject many waits. */
 const MAX_STACK_CHARACTERS = 8192;
 
 const ASYNC_FRAME = /^\s+at async /;
 
 const fulfilled: Promise<void> = Promise.resolve();
 
-/** A promise that rejects with `error`. Give it to `resolve()` of the promise that the program waits for, at once: the error names who waits. */
+/**
+ * Returns a promise that rejects with `error`. Pass it immediately to `resolve()` of the promise that the program awaits: the error's stack
+ * then names the waiting functions.
+ */
 export function rejectionNamingCallers(error: unknown): Promise<never> {
   const throwIt = (): never => {
     nameCallers(error);
@@ -23,10 +27,10 @@ export function rejectionNamingCallers(error: unknown): Promise<never> {
   return fulfilled.then(afterTheLink).then(throwIt);
 }
 
-/** Lets the job run which links two promises: it is queued behind this one. */
+/** Delays the rejection by one job. The job that links the two promises is queued behind this one and runs first. */
 function afterTheLink(): void {}
 
-/** Appends the async functions that wait for the reaction at hand to the stack of an error, unless it names them. */
+/** Appends the async functions that wait for the current reaction to the stack of an error, unless the stack already names them. */
 export function nameCallers(error: unknown): void {
   if (!isError(error)) return;
   try {
@@ -40,6 +44,6 @@ export function nameCallers(error: unknown): void {
     if (callers === "" || stack === undefined || stack.length > MAX_STACK_CHARACTERS || stack.includes(callers)) return;
     error.stack = `${stack}\n${callers}`;
   } catch {
-    // a frozen error, or a program that formats stacks in a way of its own
+    // a frozen error, or a program that formats stacks in its own way
   }
 }

@@ -1,59 +1,61 @@
 /**
- * A queue of bytes: in at the end, out at the front. The only place where bytes are cut or joined.
+ * A queue of bytes: bytes enter at the end and leave at the front. Bytes are cut and joined only here.
  *
  * Theory of operation
  *
- * The bytes stay in the chunks they came in. `take()` returns a view of the first chunk where it can, and copies only what lies across a
- * seam between chunks; taking from the front moves an offset and never the rest. Positions (`from`, `to`, results of `indexOf`) count from
- * the front of the queue.
+ * Bytes stay in the chunks in which they arrived. `take()` returns a view of the first chunk if possible, and copies only bytes that span
+ * several chunks. Taking from the front advances an offset and never moves the rest. Positions (`from`, `to`, results of `indexOf`) count
+ * from the front of the queue.
  *
- * Small chunks that join others are copied together into blocks that this queue owns, so that a message that trickles in byte by byte costs
- * a copied byte each and not a `Buffer` each. Longer chunks are copied, too, where they are less than a quarter of the memory they were read
- * into: else a peer could choose its pieces so that each keeps a whole block alive. So the queue of a connection keeps five times its length
- * alive at most, and 128 KiB: four times for chunks that are kept, and the short block behind each; and what was taken in part, the first chunk
- * and the block behind it.
+ * Small chunks that follow others are copied into blocks that this queue owns. So each byte of a message that arrives byte by byte costs a
+ * copied byte and not a `Buffer`. A longer chunk is also copied if it is less than a quarter of the memory that it was read into. Otherwise
+ * a peer could choose its pieces so that each keeps a whole block alive. So the queue of a connection keeps at most five times its length
+ * alive, plus 128 KiB. Kept chunks take four times the length, and the short blocks behind them once. The 128 KiB are the first chunk,
+ * partly taken, and the block behind it.
  *
- * For a long message memory can be reserved, into which the system reads the rest of it: what is pushed then lies where it belongs already. That
- * is done when a quarter of the message is there, or the message before it was as long, so that a peer cannot have memory allocated by a mere
- * announcement.
+ * For a long message, memory can be reserved, into which the system reads the rest of the message. Pushed bytes are then already in place.
+ * Memory is reserved when a quarter of the message has arrived, or if the previous message was as long. So a peer cannot cause an
+ * allocation by merely announcing a long message.
  *
- * What a view keeps alive: the chunk (or block) it was cut from, at most MAX_BLOCK_BYTES or what was pushed in one piece. Each chunk, block and
- * copy has an `ArrayBuffer` of its own (`memory.ts`).
+ * A view keeps alive the chunk (or block) that it was cut from: at most MAX_BLOCK_BYTES, or the size of one pushed piece. Each chunk, block
+ * and copy has its own `ArrayBuffer` (`memory.ts`).
  *
- * The memory rules
- *   - M1, M3. What is handed out is never written to again. A block that this queue still appends to is not handed out: its bytes are copied, or
- *     the block is closed. Reserved memory is not handed out before the message is whole; where a part is wanted earlier, the queue's bytes are
- *     copied out of it first, since the system may still read into it.
- *   - M4. Memory that the program has given away is noticed where it is touched, as a `DetachedMemoryError`.
- *   - M5. Where an allocation fails, nothing has changed. Without memory to reserve, the message is collected in chunks.
+ * Memory rules
+ *   - M1, M3. Memory that was handed out is never written to again. A block that this queue still appends to is not handed out: its bytes
+ *     are copied, or the block is closed. Reserved memory is not handed out before the message is complete. If a part is needed earlier,
+ *     the queue first copies its bytes out of the reserved memory, because the system may still read into it.
+ *   - M4. Memory that the program has detached is noticed on access, as a `DetachedMemoryError`.
+ *   - M5. A failed allocation changes nothing. If no memory can be reserved, the message is collected in chunks.
  *
  * Invariants
- *   - `length` is the sum of what is left of the chunks; no chunk in the list is empty, unless its memory was given away.
- *   - `#offset` is inside the first chunk (`chunks[head]`), and 0 if there is none.
+ *   - `length` is the number of bytes left in all chunks. No chunk in the list is empty, unless its memory was detached.
+ *   - `#offset` is inside the first chunk (`chunks[head]`), and 0 if there is no chunk.
  *   - If `#block` is set, the last chunk is `block[blockStart .. blockUsed)`.
- *   - If `#reserved` is set, the queue holds just the beginning of it.
+ *   - If `#reserved` is set, the queue holds only the beginning of it.
  */
 import { asBuffer } from "./arguments.js";
 import { allocate, bytesThere, intact, ownCopy } from "./memory.js";
 import { makeView, Viewer } from "./views.js";
 
-/** Chunks below this are worth copying: at 1 KiB a copy costs less than the object that a chunk of its own needs. */
+/** Shorter chunks are copied: up to 1 KiB, a copy costs less than the object for a separate chunk. */
 const SMALL_CHUNK_BYTES = 1024;
-/** How many times its length a chunk may keep alive. */
+/** Maximum memory that a chunk may keep alive, as a multiple of its length. */
 const MAX_KEPT_ALIVE_FACTOR = 4;
-/** From here on a chunk is kept: it is a quarter of the 64 KiB that sockets read into. */
+/** Chunks of at least this length are kept. It is a quarter of the 64 KiB that sockets read into. */
 const LARGE_CHUNK_BYTES = 16_384;
-/** The first block is small, since most queues stay so; each further one doubles, until a chunk is kept. */
+/** Size of the first block. It is small because most queues stay small. Each further block doubles the size, until a chunk is kept. */
 const MIN_BLOCK_BYTES = 1024;
-/** As large as a read from a socket gets. */
+/** Maximum size of a block. It is also the maximum size of a read from a socket. */
 const MAX_BLOCK_BYTES = 65_536;
-/** From here to there it pays to reserve memory for a message: below it comes in one piece anyhow, above it one should not trust what was announced. */
+/**
+ * Message sizes for which memory is reserved: a shorter message arrives in one piece anyway, a longer announced size should not be trusted.
+ */
 const MIN_RESERVED_BYTES = 65_536;
 const MAX_RESERVED_BYTES = 16_777_216;
-/** Used-up entries at the front of the list that are tolerated before it is moved up. */
+/** Maximum number of consumed entries at the front of the list before they are removed. */
 const MAX_DEAD_ENTRIES = 64;
 
-/** In the place of a chunk that is used up; never handed out. */
+/** Replaces a consumed chunk; never handed out. */
 const EMPTY: Buffer = Buffer.alloc(0);
 
 export class ByteQueue {
@@ -63,35 +65,38 @@ export class ByteQueue {
   #length = 0;
   #taken = 0;
   #putBack = 0;
-  /** Of a chunk with several messages. */
+  /** Makes the views of a first chunk that holds several messages. */
   #viewer: Viewer | null = null;
-  /** What was reserved; the last chunk is its beginning, if nothing else has been pushed. */
+  /** Memory reserved for a long message. The only chunk is the beginning of it. */
   #reserved: Buffer | null = null;
-  /** Length of the last message that has come whole into reserved memory: the peer may have as much reserved at once. */
+  /**
+   * Length of the last message that was completely read into reserved memory. For a message up to this length, memory is reserved
+   * immediately.
+   */
   #proven = 0;
-  /** What was reserved for a message that nobody waits for: the system may read into it once more. */
+  /** Memory reserved for a message that no caller waits for any more. The system may read into it once more. */
   #released: Buffer | null = null;
   #block: Buffer | null = null;
   #blockStart = 0;
   #blockUsed = 0;
   #blockSize: number = MIN_BLOCK_BYTES;
 
-  /** Bytes in the queue. */
+  /** Number of bytes in the queue. */
   get length(): number {
     return this.#length;
   }
 
-  /** Bytes that have been taken or dropped so far. */
+  /** Number of bytes taken or dropped so far. */
   get taken(): number {
     return this.#taken;
   }
 
-  /** How often bytes have been put back. */
+  /** Number of times that bytes were put back. */
   get putBack(): number {
     return this.#putBack;
   }
 
-  /** Adds bytes at the end. They are kept where a copy would cost more: the caller must not change them afterwards. */
+  /** Adds bytes at the end. If a copy would cost more, the queue keeps them: the caller must not change them afterwards. */
   push(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     if (this.#reserved !== null && this.#pushReserved(this.#reserved, bytes)) return;
@@ -106,8 +111,9 @@ export class ByteQueue {
   }
 
   /**
-   * Memory for the system to read into: the rest of a message of `count` bytes that begins at the front of the queue. What it has read has to be
-   * pushed, as the first so many bytes of what it was given. `null` if that does not pay, or there is no memory for it.
+   * Returns memory for the system to read into: the rest of a message of `count` bytes that begins at the front of the queue. The caller
+   * must push the bytes that were read, as a view of the beginning of this memory. Returns `null` if reserving does not pay, or if there is
+   * no memory for it.
    */
   reserve(count: number): Buffer | null {
     if (count < MIN_RESERVED_BYTES || count > MAX_RESERVED_BYTES || count <= this.#length) return null;
@@ -124,7 +130,7 @@ export class ByteQueue {
       reserved = allocate(count);
       this.copyTo(reserved, this.#length);
     } catch {
-      return false; // no memory, or what is here was given away: whoever takes it hears of that
+      return false; // no memory, or a chunk is detached, which taking it reports
     }
     this.#chunks = [makeView(reserved, 0, this.#length)];
     this.#head = this.#offset = 0;
@@ -134,7 +140,7 @@ export class ByteQueue {
     return true;
   }
 
-  /** Notes what has come where it belongs. Returns false, and gives the memory up, for anything else. */
+  /** Adds bytes that were read into the reserved memory. For any other bytes, returns false and gives the reserved memory up. */
   #pushReserved(reserved: Buffer, bytes: Uint8Array): boolean {
     if (bytes.buffer !== reserved.buffer || bytes.byteOffset !== this.#length) {
       this.#giveUpReserved();
@@ -150,17 +156,17 @@ export class ByteQueue {
     return true;
   }
 
-  /** No caller waits any more for the message for which memory was reserved, if any was. */
+  /** Gives up the reserved memory, if any, because no caller waits for its message any more. */
   release(): void {
     if (this.#reserved === null) return;
     try {
       this.#giveUpReserved();
     } catch {
-      // No memory for a copy: whoever takes the bytes hears of it, if there is none then, either.
+      // No memory for a copy. Taking the bytes reports it if there is still none then.
     }
   }
 
-  /** Nothing is read any more: lets go of memory that the system might have read into. */
+  /** Drops all memory that the system might have read into. Called when reading has ended. */
   endReading(): void {
     this.release();
     this.#released = null;
@@ -194,12 +200,12 @@ export class ByteQueue {
     this.#block = allocate(size);
     this.#blockSize = Math.min(2 * size, MAX_BLOCK_BYTES);
     this.#blockStart = this.#blockUsed = 0;
-    this.#chunks.push(EMPTY); // replaced at once
+    this.#chunks.push(EMPTY); // replaced by the caller
   }
 
   /**
-   * Makes sure that nothing is written any more behind the first `count` bytes, so that a view of them may be handed out; returns false if they
-   * have to be copied. A block that is little used stays open: taking and pushing in turn would need one each time.
+   * Ensures that nothing more is written behind the first `count` bytes, so that a view of them may be handed out. Returns false if they
+   * must be copied instead. A block with little data stays open, because taking and pushing in turn would need a new block each time.
    */
   #mayShow(count: number): boolean {
     if (this.#reserved !== null) this.#giveUpReserved();
@@ -228,8 +234,9 @@ export class ByteQueue {
   }
 
   /**
-   * Optional fast path: takes the bytes through the first `byte`, if it comes after at most `limit` others and within the first chunk. Returns
-   * `undefined` when the fast path does not apply, not when the byte is absent.
+   * Optional fast path: takes the bytes through the first `byte`, if it comes after at most `limit` others and within the first chunk.
+   *
+   * Returns `undefined` when the fast path does not apply, not when the byte is absent.
    */
   takeThroughByte(byte: number, limit: number): Buffer | undefined {
     const first = this.#chunks[this.#head];
@@ -240,7 +247,7 @@ export class ByteQueue {
     const count = found + 1 - start;
     if (this.#block !== null || this.#reserved !== null) return this.#tryTake(count);
     if (this.#viewer === null || !this.#viewer.isOf(first)) {
-      // The only message of its chunk, as often as not.
+      // Often this is the only message in its chunk.
       if (found + 1 === first.length) return this.take(count);
       this.#viewer = new Viewer(first);
     }
@@ -254,12 +261,12 @@ export class ByteQueue {
     return viewer.view(start, count);
   }
 
-  /** Apart: in a function that catches, V8 does worse what goes well. */
+  /** A separate method, because V8 optimizes a function that catches less well. */
   #tryTake(count: number): Buffer | undefined {
     try {
       return this.take(count);
     } catch {
-      return undefined; // the call that comes now rejects with it
+      return undefined; // the regular read that follows rejects with the error
     }
   }
 
@@ -280,7 +287,7 @@ export class ByteQueue {
       const size = intact(this.#chunks[this.#head]).length;
       if (end < size) break;
       end -= size;
-      this.#chunks[this.#head] = EMPTY; // lets go of the memory
+      this.#chunks[this.#head] = EMPTY; // releases the memory
       this.#viewer = null;
       this.#head += 1;
     }
@@ -293,7 +300,7 @@ export class ByteQueue {
     }
   }
 
-  /** Puts bytes back at the front. They are kept, not copied: the caller must not change them afterwards. */
+  /** Puts bytes back at the front. The queue keeps them without a copy: the caller must not change them afterwards. */
   unshift(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     if (this.#reserved !== null) this.#giveUpReserved();
@@ -301,13 +308,13 @@ export class ByteQueue {
     if (first !== undefined) this.#chunks[this.#head] = intact(first).subarray(this.#offset);
     this.#length += bytes.length;
     this.#putBack += 1;
-    if (this.#head === this.#chunks.length - 1) this.#blockStart += this.#offset; // it is the block's, if there is one
+    if (this.#head === this.#chunks.length - 1) this.#blockStart += this.#offset; // the chunk is the block's, if there is a block
     this.#offset = 0;
     if (this.#head > 0) this.#chunks[--this.#head] = asBuffer(bytes);
     else this.#chunks.unshift(asBuffer(bytes));
   }
 
-  /** Drops everything, also what was given away. */
+  /** Drops everything, including detached chunks. */
   clear(): void {
     if (this.#reserved !== null) this.#released = this.#reserved;
     this.#taken += this.#length;
@@ -325,7 +332,7 @@ export class ByteQueue {
     this.#blockSize = MIN_BLOCK_BYTES;
   }
 
-  /** Copies the first `count` bytes to the beginning of `target`. Nothing is taken. */
+  /** Copies the first `count` bytes to the beginning of `target`, without taking them. */
   copyTo(target: Uint8Array, count: number): void {
     let index = this.#head;
     let start = this.#offset;
@@ -334,7 +341,7 @@ export class ByteQueue {
     }
   }
 
-  /** A copy of the bytes from `from` up to, not including, `to`. Nothing is taken. */
+  /** Returns a copy of the bytes from `from` up to, not including, `to`, without taking them. */
   copy(from: number, to: number): Buffer {
     const copied = allocate(to - from);
     let { index, start } = this.#locate(from);
@@ -346,7 +353,10 @@ export class ByteQueue {
     return copied;
   }
 
-  /** Where `needle` first begins, within the bytes from `from` up to, not including, `to`; -1 if it is not whole in there. */
+  /**
+   * Returns the position of the first `needle` within the bytes from `from` up to, not including, `to`; -1 if they do not contain all of
+   * it.
+   */
   indexOf(needle: Uint8Array, from: number = 0, to: number = this.#length): number {
     const seam = needle.length - 1;
     if (to - from <= seam) return -1;
@@ -358,7 +368,7 @@ export class ByteQueue {
       const found =
         seam === 0 ? within.indexOf(needle[0] as number, Math.max(0, from - start)) : within.indexOf(needle, Math.max(0, from - start));
       if (found !== -1) return start + found;
-      // What begins in this chunk and ends in a later one.
+      // A match that begins in this chunk and ends in a later one.
       if (seam > 0 && end < to) {
         const seamFrom = Math.max(from, end - seam);
         const foundAcross = this.copy(seamFrom, Math.min(to, end + seam)).indexOf(needle);
@@ -369,14 +379,14 @@ export class ByteQueue {
     return -1;
   }
 
-  /** True if the bytes at `position` are `bytes`. */
+  /** Whether the bytes at `position` equal `bytes`. */
   matches(bytes: Uint8Array, position: number): boolean {
     return this.indexOf(bytes, position, Math.min(position + bytes.length, this.#length)) === position;
   }
 
   /**
-   * The chunk that holds `position`, and the position at which that chunk starts (negative for a first chunk that is partly taken). Walks from
-   * the nearer end, so that a search that goes on where it stopped does not walk over all that came before.
+   * Finds the chunk that holds `position`, and the position at which that chunk starts (negative for a first chunk that is partly taken).
+   * Walks from the nearer end, so that a search that continues where it stopped does not walk over everything before that position.
    */
   #locate(position: number): { index: number; start: number } {
     if (position < this.#length / 2) {
@@ -404,7 +414,7 @@ function isWorthCopying(bytes: Uint8Array): boolean {
   return bytes.length < LARGE_CHUNK_BYTES && isSmallPart(bytes.length, bytes);
 }
 
-/** Whether so many bytes are not worth keeping the memory of `bytes` alive. */
+/** Whether `length` bytes are too few to keep the memory of `bytes` alive for them. */
 function isSmallPart(length: number, bytes: Uint8Array): boolean {
   return length * MAX_KEPT_ALIVE_FACTOR < bytes.buffer.byteLength;
 }

@@ -1,20 +1,21 @@
 /**
- * Every error class of this library, one class for each Python exception that has no counterpart among Node's own errors.
+ * Every error class of this library: one class for each Python exception that has no counterpart among Node's own errors.
  *
- * Promises: a literal `code` to switch on, the class name in `name` (on the prototype, so that a printed error does not repeat it as
- * a property), and an untouched `cause`. Errors of the operating system are not here: they are passed on as Node made them.
+ * Promises: each error has a literal `code` to switch on, the class name in `name` (on the prototype, so that a printed error does not
+ * repeat it as a property), and an unchanged `cause`. Errors of the operating system are not defined here: they are passed on exactly as
+ * Node created them.
  */
 
-/** Puts `name` on the prototype, where the built-in errors have theirs. */
+/** Sets `name` on the prototype, as the built-in errors do. */
 function nameOnPrototype(errorClass: { readonly prototype: Error }, name: string): void {
   Object.defineProperty(errorClass.prototype, "name", { value: name, configurable: true, writable: true });
 }
 
 /**
- * The stream ended before a whole message was there.
+ * The stream ended before a complete message arrived.
  *
- * Thrown by `readexactly()` and `readuntil()`; Python's `asyncio.IncompleteReadError`. The bytes that did arrive are in `partial`, and
- * the reader's buffer is empty afterwards.
+ * Thrown by `readexactly()` and `readuntil()`; Python's `asyncio.IncompleteReadError`. `partial` holds the bytes that did arrive, and the
+ * reader's buffer is empty afterwards.
  *
  * @example
  * ```ts
@@ -31,14 +32,14 @@ export class IncompleteReadError extends Error {
   readonly code = "ERR_INCOMPLETE_READ";
   /** The bytes read before the end of the stream. */
   readonly partial: Buffer;
-  /** How many bytes were asked for; `null` when a separator was looked for. */
+  /** Number of bytes requested; `null` if the call searched for a separator. */
   readonly expected: number | null;
 
   /**
-   * Makes one.
+   * Creates the error.
    *
    * @param partial the bytes read before the end of the stream
-   * @param expected how many bytes were asked for, `null` if that was not known
+   * @param expected number of bytes requested, `null` if unknown
    * @param options `cause`, as for every `Error`
    */
   constructor(partial: Uint8Array, expected: number | null = null, options?: ErrorOptions) {
@@ -57,14 +58,14 @@ nameOnPrototype(IncompleteReadError, "IncompleteReadError");
 export class LimitOverrunError extends Error {
   /** Always `"ERR_LIMIT_OVERRUN"`. */
   readonly code = "ERR_LIMIT_OVERRUN";
-  /** How many bytes can be taken from the reader without cutting into a separator. */
+  /** Number of bytes that can be read without cutting into a separator. */
   readonly consumed: number;
 
   /**
-   * Makes one.
+   * Creates the error.
    *
-   * @param message what overran
-   * @param consumed bytes that can be skipped
+   * @param message what exceeded the limit
+   * @param consumed number of bytes that can be skipped
    * @param options `cause`, as for every `Error`
    */
   constructor(message: string, consumed: number, options?: ErrorOptions) {
@@ -75,22 +76,22 @@ export class LimitOverrunError extends Error {
 nameOnPrototype(LimitOverrunError, "LimitOverrunError");
 
 /**
- * `readline()` met a line longer than the reader's limit, and dropped it. Python raises a bare `ValueError` here.
+ * `readline()` found a line longer than the reader's limit and dropped it. Python raises a bare `ValueError`.
  *
- * If the newline had been seen, the line was dropped through it and the next read starts with the next line; if not, everything that was
- * buffered was dropped. Use `readuntil("\n")` where nothing may be dropped.
+ * If the newline was already in the buffer, the line was dropped up to and including it, and the next read starts at the next line.
+ * Otherwise, everything in the buffer was dropped. Use `readuntil("\n")` if no data may be dropped.
  */
 export class LineTooLongError extends RangeError {
   /** Always `"ERR_LINE_TOO_LONG"`. */
   readonly code = "ERR_LINE_TOO_LONG";
-  /** How many bytes were dropped. */
+  /** Number of bytes dropped. */
   readonly consumed: number;
 
   /**
-   * Makes one.
+   * Creates the error.
    *
    * @param message what was too long
-   * @param consumed bytes that were dropped
+   * @param consumed number of bytes dropped
    * @param options `cause`, as for every `Error`
    */
   constructor(message: string, consumed: number, options?: ErrorOptions) {
@@ -101,8 +102,8 @@ export class LineTooLongError extends RangeError {
 nameOnPrototype(LineTooLongError, "LineTooLongError");
 
 /**
- * A read was started while another one on the same reader was still waiting for data: it would be a matter of luck which of them got the
- * next bytes. Python raises `RuntimeError`.
+ * A read was started while another read on the same reader was still waiting for data. Chance would decide which of the two gets the next
+ * bytes. Python raises `RuntimeError`.
  */
 export class ConcurrentReadError extends Error {
   /** Always `"ERR_CONCURRENT_READ"`. */
@@ -111,8 +112,8 @@ export class ConcurrentReadError extends Error {
 nameOnPrototype(ConcurrentReadError, "ConcurrentReadError");
 
 /**
- * The call does not fit the state of the object: writing after `writeEof()`, `serveForever()` twice, feeding a reader that has had its end.
- * Python raises `RuntimeError` or `AssertionError`.
+ * The call is not valid in the current state of the object: writing after `writeEof()`, calling `serveForever()` twice, feeding a reader
+ * after its EOF. Python raises `RuntimeError` or `AssertionError`.
  */
 export class InvalidStateError extends Error {
   /** Always `"ERR_INVALID_STATE"`. */
@@ -121,8 +122,8 @@ export class InvalidStateError extends Error {
 nameOnPrototype(InvalidStateError, "InvalidStateError");
 
 /**
- * The connection is gone, so what was written can no longer be sent. Thrown by `drain()`, with the socket's own error as `cause` where there
- * was one. Python raises `ConnectionResetError('Connection lost')`.
+ * The connection is lost, so written data can no longer be sent. Thrown by `drain()`; `cause` is the socket's own error, if there was one.
+ * Python raises `ConnectionResetError('Connection lost')`.
  */
 export class ConnectionLostError extends Error {
   /** Always `"ECONNRESET"`. */
@@ -131,8 +132,9 @@ export class ConnectionLostError extends Error {
 nameOnPrototype(ConnectionLostError, "ConnectionLostError");
 
 /**
- * Memory was given away (detached) or shrunk while the library still needed it: bytes that were written and not sent yet, or unread bytes that
- * share their memory with a chunk that the program was handed. Only here: Python's `bytes` cannot be taken away.
+ * Memory was transferred (detached) or shrunk while the library still needed it. It held either written bytes that were not sent yet, or
+ * unread bytes that share their memory with a chunk that the program has received. Python has no counterpart, because `bytes` cannot be
+ * detached.
  */
 export class DetachedMemoryError extends Error {
   /** Always `"ERR_MEMORY_DETACHED"`. */
@@ -140,14 +142,14 @@ export class DetachedMemoryError extends Error {
 }
 nameOnPrototype(DetachedMemoryError, "DetachedMemoryError");
 
-/** The system has no memory left for what a connection received. Python raises `MemoryError`. */
+/** The system has no memory left for the data that a connection received. Python raises `MemoryError`. */
 export class ConnectionMemoryError extends Error {
   /** Always `"ENOMEM"`. */
   readonly code = "ENOMEM";
 }
 nameOnPrototype(ConnectionMemoryError, "ConnectionMemoryError");
 
-/** The message of an error that may be the program's, with a getter of its own. */
+/** Returns the message of an error. Never throws, even if the program's error has a `message` getter that does. */
 export function messageOf(error: Error): string {
   try {
     const message: unknown = error.message;
@@ -157,13 +159,13 @@ export function messageOf(error: Error): string {
   }
 }
 
-/** What was written is lost with its connection, which `cause` ended, if anything did. */
+/** Creates the error for written data that was lost with its connection. `cause` is the error that ended the connection, if any. */
 export function notSentError(cause: Error | null): ConnectionLostError {
   const why = cause === null ? "is closed" : `is lost: ${messageOf(cause)}`;
   return new ConnectionLostError(`what was written was not sent: the connection ${why}`, cause === null ? undefined : { cause });
 }
 
-/** A TLS handshake or TLS shutdown took longer than it may. Python raises `ConnectionAbortedError` or `TimeoutError`. */
+/** A TLS handshake or TLS shutdown exceeded its time-out. Python raises `ConnectionAbortedError` or `TimeoutError`. */
 export class ConnectionTimeoutError extends Error {
   /** Always `"ETIMEDOUT"`. */
   readonly code = "ETIMEDOUT";

@@ -1,5 +1,5 @@
 /**
- * When a protocol is told to stop writing, and when to go on. Python's `transports._FlowControlMixin`.
+ * Decides when a protocol pauses writing and when it resumes. Python's `transports._FlowControlMixin`.
  *
  * Promises: `pauseWriting` and `resumeWriting` alternate, and follow the size of the buffer at every check.
  */
@@ -18,13 +18,13 @@ export class FlowControl {
   #low: number;
   #paused = false;
 
-  /** @param defaultHigh the high-water mark in bytes, unless another is set */
+  /** @param defaultHigh the high-water mark in bytes until another is set */
   constructor(defaultHigh: number) {
     this.#defaultHigh = defaultHigh;
     ({ high: this.#high, low: this.#low } = waterMarks(undefined, undefined, defaultHigh));
   }
 
-  /** Whether the protocol has been told to stop. */
+  /** Whether the protocol is paused. */
   get paused(): boolean {
     return this.#paused;
   }
@@ -34,18 +34,18 @@ export class FlowControl {
     return this.#high;
   }
 
-  /** The marks in bytes, in Python's order. */
+  /** The water marks in bytes, in Python's order. */
   get limits(): [low: number, high: number] {
     return [this.#low, this.#high];
   }
 
-  /** Sets the marks. */
+  /** Sets the water marks. */
   setLimits(limits: { readonly high?: number; readonly low?: number } | undefined): void {
     checkOptions("limits", limits);
     ({ high: this.#high, low: this.#low } = waterMarks(limits?.high, limits?.low, this.#defaultHigh));
   }
 
-  /** Tells the protocol, if the buffer's size calls for it; returns what it returned. */
+  /** Calls `pauseWriting()` or `resumeWriting()` if the buffer's size requires it, and returns the result. */
   check(size: number, protocol: Pausable): unknown {
     if (this.#paused ? size > this.#low : size <= this.#high) return undefined;
     this.#paused = !this.#paused;

@@ -1,27 +1,29 @@
-/** The numbers of flow control, each with its unit and the place it comes from. */
+/** The limits of flow control, each with its unit and source. */
 import { checkInteger, outOfRange } from "./arguments.js";
 
-/** Reader limit in bytes: the longest line or message, and half of what is buffered before the peer is slowed. CPython: `_DEFAULT_LIMIT`. */
+/** Reader limit in bytes: the longest line or message, and half of what is buffered before reading is paused. CPython: `_DEFAULT_LIMIT`. */
 const DEFAULT_LIMIT_BYTES = 65_536;
 
 /** Write buffer size in bytes above which `drain()` waits. CPython: `transports._FlowControlMixin`, 64 KiB. */
 export const HIGH_WATER_BYTES = 65_536;
 
-/** The same over TLS, whose records add to what is buffered. CPython: `sslproto`'s 512 KiB. */
+/**
+ * Write buffer size in bytes above which `drain()` waits over TLS, whose records add to the buffered data. CPython: `sslproto`'s 512 KiB.
+ */
 export const TLS_HIGH_WATER_BYTES = 524_288;
 
-/** How far the write buffer has to empty before `drain()` goes on, as a part of the high-water mark. CPython: a quarter. */
+/** The low-water mark, at which `drain()` continues, is the high-water mark divided by this number. CPython: a quarter. */
 const LOW_WATER_DIVISOR = 4;
 
-/** Queue of connections that the kernel has accepted and the program has not. CPython: `backlog=100`. */
+/** Maximum number of connections that the kernel has accepted and the program has not. CPython: `backlog=100`. */
 export const DEFAULT_BACKLOG = 100;
 
-/** Checks a reader's limit. */
+/** Checks a reader's limit and returns it, or the default. */
 export function checkLimit(limit: number | undefined): number {
   return limit === undefined ? DEFAULT_LIMIT_BYTES : checkInteger("limit", limit, 1);
 }
 
-/** The two water marks, in bytes, with the one that is missing worked out from the other: CPython's rule, `high = 4 * low`. */
+/** Checks the two water marks, in bytes. Computes a missing one from the other by CPython's rule, `high = 4 * low`. */
 export function waterMarks(high: number | undefined, low: number | undefined, defaultHigh: number): { high: number; low: number } {
   const checkedHigh =
     high === undefined

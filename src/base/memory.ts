@@ -1,10 +1,11 @@
 /**
- * Memory that is handed out: each piece has an `ArrayBuffer` of its own, never a share of Node's pool.
+ * Memory that is handed out: each piece has its own `ArrayBuffer`, and is never a part of Node's pool.
  *
- * A program may give away the memory of what it was handed (`postMessage()`, `structuredClone()` or `enqueue()` with a transfer, `transfer()`),
- * and then every view of that `ArrayBuffer` is empty. Node: `ReadableByteStreamController.enqueue()` takes away even memory that is marked as
- * untransferable, the pool of `Buffer.from()` included, up to version 24. To see it: `controller.enqueue(Buffer.from("x"))`, then look at the
- * `length` of another short `Buffer`.
+ * A program may transfer the memory that it was handed (`postMessage()`, `structuredClone()` or `enqueue()` with a transfer, `transfer()`),
+ * and then every view of that `ArrayBuffer` is empty.
+ *
+ * Node: up to version 24, `ReadableByteStreamController.enqueue()` detaches even memory that is marked as untransferable, including the
+ * pool of `Buffer.from()`. To see it: `controller.enqueue(Buffer.from("x"))`, then look at the `length` of another short `Buffer`.
  */
 import { type Data, toBytes } from "./arguments.js";
 import { ConnectionMemoryError, DetachedMemoryError } from "./errors.js";
@@ -12,12 +13,12 @@ import { ConnectionMemoryError, DetachedMemoryError } from "./errors.js";
 type BufferConstructor = new (bytes: number) => Buffer;
 
 /**
- * V8 keeps up to so many bytes inside of the object, and makes an `ArrayBuffer` only when one is asked for: several times cheaper. V8's own
+ * V8 stores up to this many bytes inside the object and creates an `ArrayBuffer` only on demand, which is several times cheaper. V8's own
  * default of `--typed-array-max-size-in-heap`.
  */
 const IN_OBJECT_BYTES = 64;
 
-/** Node: the class of every `Buffer`; called by `new` it takes no detour. */
+/** Node: the class of every `Buffer`. Calling it with `new` skips the checks of the documented functions. */
 const OwnBuffer: BufferConstructor | null = findConstructor();
 
 function findConstructor(): BufferConstructor | null {
@@ -26,16 +27,16 @@ function findConstructor(): BufferConstructor | null {
   try {
     const buffer = new Species(1);
     return Buffer.isBuffer(buffer) && buffer.length === 1 && buffer.buffer.byteLength === 1 ? Species : null;
-    /* c8 ignore next 3 -- no runtime so far */
+    /* c8 ignore next 3 -- no known runtime gets here */
   } catch {
     return null;
   }
 }
 
 /**
- * Allocates memory with an `ArrayBuffer` of its own. What is in it is undefined.
+ * Allocates memory with its own `ArrayBuffer`. The contents are undefined.
  *
- * @throws ConnectionMemoryError if the system has none left
+ * @throws ConnectionMemoryError if the system has no memory left
  */
 export function allocate(bytes: number): Buffer {
   if (bytes <= IN_OBJECT_BYTES && OwnBuffer !== null) return new OwnBuffer(bytes);
@@ -47,10 +48,10 @@ export function allocate(bytes: number): Buffer {
 }
 
 /**
- * A copy in memory of its own.
+ * Returns a copy with its own `ArrayBuffer`.
  *
- * @throws ConnectionMemoryError if the system has none left
- * @throws DetachedMemoryError if the memory of `bytes` was given away
+ * @throws ConnectionMemoryError if the system has no memory left
+ * @throws DetachedMemoryError if the memory of `bytes` was detached
  */
 export function ownCopy(bytes: Uint8Array): Buffer {
   const copied = allocate(bytes.length);
@@ -59,9 +60,9 @@ export function ownCopy(bytes: Uint8Array): Buffer {
 }
 
 /**
- * Copies all of `bytes` to `target`, from the place `at` on.
+ * Copies all of `bytes` to `target`, starting at `at`.
  *
- * @throws DetachedMemoryError if the memory of `bytes` was given away
+ * @throws DetachedMemoryError if the memory of `bytes` was detached
  */
 export function copyInto(target: Buffer, bytes: Uint8Array, at: number): void {
   try {
@@ -71,41 +72,41 @@ export function copyInto(target: Buffer, bytes: Uint8Array, at: number): void {
   }
 }
 
-/** Bytes or text as bytes that may be kept and handed on: text in memory of its own. */
+/** Converts bytes or text to bytes that may be kept and handed on. Text gets its own memory. */
 export function toOwnBytes(name: string, data: Data): Uint8Array {
   const bytes = toBytes(name, data);
   return typeof data === "string" ? ownCopy(bytes) : bytes;
 }
 
-/** Pieces below this may lie in the platform's pool. Node: half of `Buffer.poolSize`, which is 64 KiB since version 26. */
+/** Shorter pieces may lie in the runtime's pool. Node: half of `Buffer.poolSize`, which is 64 KiB since version 26. */
 const POOLED_BYTES = 32_768;
 
-/** The same bytes, in memory of their own if they may lie in the platform's pool. */
+/** Returns the same bytes, copied to their own memory if they may lie in the runtime's pool. */
 export function unpooled(bytes: Buffer): Buffer {
   return bytes.length < POOLED_BYTES && bytes.length < bytes.buffer.byteLength ? ownCopy(bytes) : bytes;
 }
 
-/** A constant, in memory that no other `Buffer` shares: bytes of `Buffer.from()` may lie in Node's pool. */
+/** Returns a constant in memory that no other `Buffer` shares: bytes of `Buffer.from()` may lie in Node's pool. */
 export function constant(text: string): Buffer {
   return ownCopy(Buffer.from(text));
 }
 
 /** The byte that ends a line. */
 export const NEWLINE_BYTE = 0x0a;
-/** The same as a separator. */
+/** The newline as a separator. */
 export const NEWLINE: Buffer = constant("\n");
 
 /**
- * How many bytes of a view are still there, 0 where its memory was given away.
+ * Returns how many bytes of a view still exist: 0 if its memory was detached.
  *
- * Node 20, 22: what V8 has optimised may take `length` for what it was before; `byteLength`, which costs more, is always right. To see it: the
+ * Node 20, 22: code that V8 has optimized may use an outdated `length`. `byteLength` costs more and is always right. To see it: run the
  * soak with `length` here, `npm run soak -- 2`.
  */
 export function bytesThere(view: Uint8Array): number {
   return view.byteLength;
 }
 
-/** Checks that the memory of a piece, which is never empty, has not been given away. */
+/** Checks that the memory of a piece, which is never empty, was not detached, and returns the piece. */
 export function intact(piece: Buffer | undefined): Buffer {
   if (piece === undefined || bytesThere(piece) === 0) {
     throw new DetachedMemoryError("cannot read on: the memory of bytes that were received was given away (detached) by the program");

@@ -1,36 +1,36 @@
 /**
- * `Outbox`: what was written to a connection in one turn of the event loop, joined as cheaply as can be.
+ * `Outbox`: the data written to a connection in one turn of the event loop, joined as cheaply as possible.
  *
  * Theory of operation
  *
- * Short pieces are copied behind one another, when they are written, into a block that all connections share; a piece of at least COPY_BYTES
- * stays where it is. So a hundred short answers are one piece of memory and one system call, and large ones are never copied. The program never
- * sees the block.
+ * Short pieces are copied one behind another, when they are written, into a block that all connections share. A piece of at least
+ * COPY_BYTES stays in place. So a hundred short answers are one piece of memory and one system call, and large pieces are never copied. The
+ * program never sees the block.
  *
- * What stays where it is belongs to the program, which may give it away before it is sent. `take()` refuses it then.
+ * A piece that stays in place belongs to the program, which may detach it before it is sent. `take()` then throws.
  *
- * The block belongs to one outbox at a time, the one that is written to. When another comes, the first gets what it has so far as a view, and
- * goes on with a new run behind it. Memory that the system has taken at once is free again (`release()`), so that a server that answers its
- * clients one after the other uses the beginning of the block for ever.
+ * The block belongs to one outbox at a time: the one that is written to. When another outbox takes over, the first one keeps its bytes so
+ * far as a view, and later continues with a new run behind it. Memory that the system has accepted immediately is free again (`release()`),
+ * so a server that answers its clients one after another keeps using the beginning of the block.
  */
 import { asBuffer } from "./arguments.js";
 import { DetachedMemoryError } from "./errors.js";
 import { allocate, bytesThere, copyInto } from "./memory.js";
 import { makeView } from "./views.js";
 
-/** From here on a piece costs less in a list of pieces, which the system joins, than copied. */
+/** From this length on, a piece costs less in a list of pieces, which the system joins, than as a copy. */
 const COPY_BYTES = 4096;
 const BLOCK_BYTES = 65_536;
 
-/** For so many lengths a view of the beginning of the block is kept: answers that are alone in their turn, one after the other, all lie there. */
+/** Longest view of the beginning of the block that is cached. Answers that are alone in their turn, one after another, all lie there. */
 const MAX_KEPT_VIEW_BYTES = 512;
 
 let block: Buffer = allocate(BLOCK_BYTES);
 let views: (Buffer | undefined)[] = [];
 let blockUsed = 0;
-/** Whose run is open: from its `runStart` up to `blockUsed`. */
+/** The outbox whose run is open: from its `runStart` up to `blockUsed`. */
 let writing: Outbox | null = null;
-/** The run that was taken last, and where in the block it lies. */
+/** The run that was taken last, and its position in the block. */
 let lastTaken: Buffer | null = null;
 let lastTakenStart = 0;
 
@@ -40,14 +40,14 @@ function viewOfBlock(start: number, length: number): Buffer {
 }
 
 export class Outbox {
-  /** Bytes in it. */
+  /** Number of bytes in the outbox. */
   length: number = 0;
-  /** Whether some of it is memory of the program's. */
+  /** Whether some of the memory belongs to the program. */
   isForeign: boolean = false;
   #pieces: Uint8Array[] | null = null;
   #runStart = 0;
 
-  /** Adds bytes at the end. From COPY_BYTES on they are kept: the caller must not change them before they are taken and sent. */
+  /** Adds bytes at the end. A piece of at least COPY_BYTES is kept: the caller must not change it before it is taken and sent. */
   push(bytes: Uint8Array): void {
     this.#append(bytes);
     this.length += bytes.length;
@@ -73,7 +73,7 @@ export class Outbox {
       views = [];
       blockUsed = 0;
     }
-    writing = this; // oxlint-disable-line typescript/no-this-alias -- it is whose run is open, not another name for it
+    writing = this; // oxlint-disable-line typescript/no-this-alias -- it owns the open run; this is not an alias
     this.#runStart = blockUsed;
   }
 
@@ -83,9 +83,9 @@ export class Outbox {
   }
 
   /**
-   * Takes everything; there has to be something.
+   * Takes everything. The outbox must not be empty.
    *
-   * @throws DetachedMemoryError if the memory of a piece was given away, or shrunk; the outbox is empty then, too
+   * @throws DetachedMemoryError if the memory of a piece was detached or shrunk; the outbox is then empty, too
    */
   take(): Uint8Array | readonly Uint8Array[] {
     if (writing === this && this.#pieces === null) return this.#takeRun();
@@ -97,7 +97,7 @@ export class Outbox {
     return pieces.length === 1 ? (pieces[0] as Uint8Array) : pieces;
   }
 
-  /** One run and nothing else: most of what is joined. */
+  /** Takes a single run. This is the most common case. */
   #takeRun(): Buffer {
     writing = null;
     this.length = 0;
@@ -115,7 +115,7 @@ export class Outbox {
   }
 }
 
-/** Checks that pieces which were `length` bytes when they were written still are. */
+/** Checks that the pieces still have the `length` bytes that they had when they were written. */
 function checkPieces(pieces: readonly Uint8Array[], length: number): void {
   let found = 0;
   for (const piece of pieces) found += bytesThere(piece);
@@ -126,12 +126,12 @@ function checkPieces(pieces: readonly Uint8Array[], length: number): void {
   }
 }
 
-/** Pieces, and not one piece. Not by `instanceof`: bytes may come from another realm. */
+/** Whether the data is a list of pieces and not one piece. Does not use `instanceof`, because bytes may come from another realm. */
 export function isList(data: Uint8Array | readonly Uint8Array[]): data is readonly Uint8Array[] {
   return Array.isArray(data);
 }
 
-/** What was taken is used up, and its memory free for the next run; does nothing if others have come behind it. */
+/** Frees the memory of a taken run for the next run. Does nothing if other bytes have followed it. */
 export function release(taken: Uint8Array | readonly Uint8Array[]): void {
   if (taken !== lastTaken || writing !== null || blockUsed !== lastTakenStart + lastTaken.length) return;
   blockUsed = lastTakenStart;

@@ -1,10 +1,13 @@
 /**
- * The timers, ticks and clocks of the platform, taken once when the library is loaded. All of `src/` schedules by these and by nothing else; `test/architecture/` holds it to that.
+ * The runtime's timers, ticks and clocks, captured once when the library is loaded. All of `src/` schedules with these and nothing else;
+ * `test/architecture/` enforces it.
  *
- * Test tools replace the globals, `process.nextTick` and the functions of `node:timers` with fakes that stand still. Sockets go on meanwhile, so the library has to. That goes
- * for time-outs that the program asks for, too (`timeout`, `graceMs`, those of TLS): they watch peers and files, which do not know of the fake.
+ * Test tools replace the globals, `process.nextTick` and the functions of `node:timers` with fakes whose time stands still. Sockets
+ * continue meanwhile, so the library must continue, too. The same applies to time-outs that the program sets (`timeout`, `graceMs`, those
+ * of TLS): they watch peers and files, which do not follow the fake time.
  *
- * `node:timers` and not the globals: Jest gives a file globals of its own, which may be fakes before the library is loaded.
+ * The timers come from `node:timers` and not from the globals: Jest gives each file its own globals, which may be fakes before the library
+ * is loaded.
  */
 import timers from "node:timers";
 
@@ -20,21 +23,17 @@ export const clearTimeout: (timer: NodeJS.Timeout | undefined) => void = timers.
 export const setImmediate: <Arguments extends readonly unknown[]>(callback: Callback<Arguments>, ...args: Arguments) => unknown =
   timers.setImmediate;
 
-/**
- * Calls back before the event loop goes on, and before the promises that are settled.
- */
+/** Calls back before the event loop continues, and before the reactions of settled promises. */
 export const nextTick: <Arguments extends readonly unknown[]>(callback: Callback<Arguments>, ...args: Arguments) => void =
   process.nextTick.bind(process);
 
-/** Calls back behind the promises that are settled already. */
+/** Calls back after the reactions of promises that are already settled. */
 export const queueMicrotask: (callback: () => void) => void = globalThis.queueMicrotask;
 
-/** Milliseconds since 1970, by the system's clock. */
+/** Milliseconds since 1970, by the system clock. */
 export const wallClockMs: () => number = Date.now;
 
-/**
- * Milliseconds by a clock that only goes forward.
- */
+/** Milliseconds by a clock that never goes back. */
 export const monotonicMs: () => number = performance.now.bind(performance);
 
 /** Resolves after `ms` milliseconds. */

@@ -1,26 +1,27 @@
 /**
- * The search for the end of a message: one separator or several, in a queue that grows while we look.
+ * The search for the end of a message: for one separator or several, in a queue that grows during the search.
  *
- * Promises: finds the match that ends first, and of those that end together the shortest separator; remembers how far it has looked, so
- * that data that comes in small pieces is looked at once (but for a separator's length). CPython: `StreamReader.readuntil`.
+ * Promises: finds the match that ends first and, of several that end at the same place, the one with the shortest separator. Remembers how
+ * far it has searched, so that data in small pieces is searched only once (except for the length of a separator). CPython:
+ * `StreamReader.readuntil`.
  */
 import { type Data, invalidType, invalidValue, isBytes, toBytes } from "./arguments.js";
 import type { ByteQueue } from "./byte-queue.js";
 import { ownCopy } from "./memory.js";
 
 /**
- * With several separators, how many bytes are looked at first. A rare separator would otherwise be sought through the whole buffer for every
- * short message; the window doubles, so that a long message still costs linear time.
+ * Size of the first window that is searched with several separators. Without a window, each short message would cause a search of the whole
+ * buffer for a rare separator. The window doubles, so that a long message still costs linear time.
  */
 const FIRST_WINDOW_BYTES = 256;
 
-/** Where the separator was found: the message is `[0, end)`, and `[0, start)` without its separator. */
+/** The position of a separator: the message is `[0, end)`, and `[0, start)` without its separator. */
 export interface Match {
   readonly start: number;
   readonly end: number;
 }
 
-/** The separators of a `readuntil()` as bytes, shortest first. */
+/** Converts the separators of a `readuntil()` to bytes, shortest first. */
 export function parseSeparators(separator: Data | readonly Data[]): Uint8Array[] {
   if (!Array.isArray(separator)) {
     if (typeof separator !== "string" && !isBytes(separator)) {
@@ -36,7 +37,7 @@ export function parseSeparators(separator: Data | readonly Data[]): Uint8Array[]
   return separators.sort((a, b) => a.length - b.length);
 }
 
-/** Copies bytes: the search goes on while the program may change them, or give their memory away; those of a string may lie in Node's pool. */
+/** Copies bytes, because the program may change or detach them during the search; the bytes of a string may lie in Node's pool. */
 function ownBytes(name: string, data: Data): Uint8Array {
   return ownCopy(toBytes(name, data));
 }
@@ -45,9 +46,9 @@ export class SeparatorSearch {
   readonly #separators: readonly Uint8Array[];
   readonly #shortest: number;
   readonly #longest: number;
-  /** No separator begins before here. */
+  /** No separator begins before this position. */
   #offset = 0;
-  /** What had been taken from the queue when `#offset` was right. */
+  /** The queue's `taken` when `#offset` was computed. */
   #taken = 0;
   #putBack = 0;
 
@@ -58,19 +59,18 @@ export class SeparatorSearch {
     this.#longest = (separators[separators.length - 1] as Uint8Array).length;
   }
 
-  /** Bytes at the front of the queue that are known to hold no beginning of a separator: CPython's `consumed`. */
+  /** Number of bytes at the front of the queue in which no separator begins: CPython's `consumed`. */
   get offset(): number {
     return this.#offset;
   }
 
   /**
-   * Looks at what has come since the last time. Between two calls bytes may be added to the queue, not taken.
+   * Searches the data that has arrived since the last call. Between two calls, bytes may be added, taken and put back.
    *
-   * @returns the match; `null` if there is none yet; `undefined` if there is too little new data to look at
+   * @returns the match; `null` if there is none yet; `undefined` if there is too little new data to search
    */
   find(queue: ByteQueue): Match | null | undefined {
-    // Another read may have taken bytes from under this one,
-    // or put bytes back, among which anything may be.
+    // Another read may have taken bytes in the meantime, or put back bytes that contain a separator.
     this.#offset = queue.putBack === this.#putBack ? Math.max(0, this.#offset - (queue.taken - this.#taken)) : 0;
     this.#taken = queue.taken;
     this.#putBack = queue.putBack;
@@ -99,6 +99,6 @@ export class SeparatorSearch {
       if (to === queue.length) return null;
       from = to - overlap;
     }
-    /* c8 ignore next -- V8 counts the end of a function that a loop never reaches */
+    /* c8 ignore next -- V8 counts the end of a function that the loop never reaches */
   }
 }

@@ -1,7 +1,10 @@
-/** What to do with a value that code of the program's has thrown, which need not be an error; and with the promise that such code has returned. */
+/** Handles a value that the program's code has thrown, which need not be an error, and a promise that such code has returned. */
 import { isError, show } from "./arguments.js";
 
-/** Converts any thrown value to an error: as it is, or as the `cause` of one that says where it came from, such as "a protocol threw". */
+/**
+ * Converts any thrown value to an error. An error is returned unchanged; any other value becomes the `cause` of an error that names its
+ * origin, such as "a protocol threw".
+ */
 export function asError(thrown: unknown, whence: string): Error {
   if (isError(thrown)) return thrown;
   return Object.assign(new Error(`${whence} ${show(thrown)}`, { cause: thrown }), { code: "ERR_NOT_AN_ERROR" as const });
@@ -20,34 +23,36 @@ export function describe(thrown: unknown): string {
 
 /** Last resort: emits a process warning, with the stack. */
 export function warnOf(thrown: unknown): void {
-  emitWarning(isOfThisRealm(thrown) ? thrown : describe(thrown)); // Node: takes no others
+  emitWarning(isOfThisRealm(thrown) ? thrown : describe(thrown)); // Node: accepts no other errors
 }
 
 function isOfThisRealm(thrown: unknown): thrown is Error {
   try {
     return thrown instanceof Error;
   } catch {
-    return false; // a proxy that throws when it is asked
+    return false; // a proxy that throws when it is inspected
   }
 }
 
-/** Emits a process warning. Never throws, as `process.emitWarning()` does where a test wants no warnings. */
+/** Emits a process warning. Never throws, although `process.emitWarning()` does in a test run that forbids warnings. */
 export function emitWarning(warning: Error | string, options?: { readonly type: string; readonly code: string }): void {
   try {
     if (options === undefined) process.emitWarning(warning);
     else process.emitWarning(warning, options);
   } catch {
-    // There is no further resort.
+    // There is no other place to report it.
   }
 }
 
 /**
- * Calls a function of the program's, and tells what comes of it: of a promise, when it settles.
+ * Calls a function of the program and reports the outcome. If the function returns a promise, the outcome is known when the promise
+ * settles.
  *
- * Takes a promise of another realm and any other thenable for what they are. Whatever throws, the function or a `then` of its result, is a failure.
+ * Treats a promise of another realm and any other thenable as a promise. An exception is a failure, whether the function or a `then` of its
+ * result throws it.
  *
- * @param onFailure called with what was thrown, or with what the promise was rejected with; must not throw
- * @param onSettled called when a promise was fulfilled, and not for any other result
+ * @param onFailure called with the thrown value or the promise's rejection; must not throw
+ * @param onSettled called when a promise is fulfilled, and not for any other result
  */
 export function callForeign(call: () => unknown, onFailure: (error: unknown) => void, onSettled?: () => void): void {
   try {
@@ -57,7 +62,7 @@ export function callForeign(call: () => unknown, onFailure: (error: unknown) => 
       void result.then(onSettled, onFailure);
       return;
     }
-    // In a job of its own, which takes care of a `then` that throws, or calls back twice.
+    // A new promise calls `then` in a separate job, and handles a `then` that throws or calls back twice.
     new Promise((resolve) => resolve(result)).then(onSettled, onFailure);
   } catch (error) {
     onFailure(error);
@@ -66,7 +71,7 @@ export function callForeign(call: () => unknown, onFailure: (error: unknown) => 
 
 const then: unknown = Reflect.get(Promise.prototype, "then");
 
-/** What an async function returns: not of another realm, nor with a `then` of its own. */
+/** Whether a value is a promise as async functions return it: of this realm, and without its own `then`. */
 function isPlainPromise(value: unknown): value is Promise<unknown> {
   return Object.getPrototypeOf(value) === Promise.prototype && (value as Promise<unknown>).then === then;
 }

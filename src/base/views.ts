@@ -1,8 +1,11 @@
-/** Views: a `Buffer` on a part of another's memory, made as cheaply as the platform lets us. */
+/** Views: a `Buffer` over a part of another's memory, created as cheaply as the runtime allows. */
 
 type ViewConstructor = new (memory: ArrayBufferLike, offset: number, length: number) => Buffer;
 
-/** Node: what `subarray()` makes its result with, after checks that take longer than the making. By the standard it is what `Symbol.species` names. */
+/**
+ * Node: the class with which `subarray()` creates its result, after checks that take longer than the creation. By the standard,
+ * `Symbol.species` names it.
+ */
 const View: ViewConstructor | null = findConstructor();
 
 function findConstructor(): ViewConstructor | null {
@@ -11,24 +14,24 @@ function findConstructor(): ViewConstructor | null {
   try {
     const view = new Species(new ArrayBuffer(4), 1, 2);
     return Buffer.isBuffer(view) && view.length === 2 && view.byteOffset === 1 ? Species : null;
-    /* c8 ignore next 3 -- no runtime so far */
+    /* c8 ignore next 3 -- no known runtime gets here */
   } catch {
     return null;
   }
 }
 
-/** The `length` bytes of `bytes` from `offset` on, which have to be there. */
+/** Returns a view of `length` bytes of `bytes`, from `offset` on. They must exist. */
 export function makeView(bytes: Buffer, offset: number, length: number): Buffer {
   if (View === null) return bytes.subarray(offset, offset + length);
   return new View(bytes.buffer, bytes.byteOffset + offset, length);
 }
 
-/** Makes many views of one buffer: what it has to ask the buffer, it asks once. */
+/** Creates many views of one buffer, and reads the properties of the buffer only once. */
 export class Viewer {
   readonly #bytes: Buffer;
   readonly #memory: ArrayBufferLike;
   readonly #start: number;
-  /** Of the buffer. */
+  /** Length of the buffer in bytes. */
   readonly length: number;
 
   constructor(bytes: Buffer) {
@@ -42,7 +45,7 @@ export class Viewer {
     return this.#bytes === bytes;
   }
 
-  /** Like `makeView()`. */
+  /** Returns a view, like `makeView()`. */
   view(offset: number, length: number): Buffer {
     return View === null ? this.#bytes.subarray(offset, offset + length) : new View(this.#memory, this.#start + offset, length);
   }

@@ -1,27 +1,27 @@
 /**
- * Waiting that an `AbortSignal` or a time-out can end.
+ * Waits that an `AbortSignal` or a time-out can end.
  *
- * Promises: once a wait is over, for whatever reason, nothing of it is left on the signal nor in the list; one long-lived signal may be used
- * for any number of waits, and any number of aborted waits may pass while the thing waited for is still to come.
+ * Promises: once a wait is over, for whatever reason, it leaves nothing on the signal or in the list. One long-lived signal may serve any
+ * number of waits. Any number of waits may be aborted before the event happens.
  */
 import { checkInteger, checkOptions, checkSignal, type SignalOptions } from "./arguments.js";
 import { nameCallers, rejectionNamingCallers } from "./async-stacks.js";
 import { clearTimeout, MAX_TIMER_MS, setTimeout } from "./scheduling.js";
 
-/** Already fulfilled, and shared: calls that need not wait return it without making a promise. */
+/** A shared, fulfilled promise. Calls that need not wait return it instead of creating a promise. */
 export const DONE: Promise<void> = Promise.resolve();
 
-/** What may end a wait. */
+/** A signal or a deadline that may end a wait. */
 export type WaitEnd = AbortSignal | Deadline;
 
-/** Checks the options of a call that waits, whatever has come of them by now. */
+/** Checks the options of a call that waits. Accepts a signal that is already aborted. */
 export function checkWaitOptions(options: SignalOptions | undefined): void {
   checkOptions("options", options);
   checkSignal(options?.signal);
   if (options?.timeout !== undefined) checkInteger("timeout", options.timeout, 0, MAX_TIMER_MS);
 }
 
-/** Checks the signal and the time-out of a call; throws the signal's reason if it has been aborted already. */
+/** Checks the signal and the time-out of a call. Throws the signal's reason if it is already aborted. */
 export function waitEnd(options: SignalOptions | undefined): WaitEnd | undefined {
   if (options === undefined) return undefined;
   const signal = checkSignal(options.signal);
@@ -31,7 +31,10 @@ export function waitEnd(options: SignalOptions | undefined): WaitEnd | undefined
   return timeout === undefined ? signal : new Deadline(timeout, signal);
 }
 
-/** Why a signal was aborted. One of a polyfill may have no `reason`, and a getter of its own may throw: then that is the reason. */
+/**
+ * Returns why a signal was aborted. The signal of a polyfill may have no `reason`. Its getter may also throw, and then the exception is the
+ * reason.
+ */
 export function abortReason(signal: AbortSignal | undefined): unknown {
   try {
     const reason: unknown = signal?.reason;
@@ -41,22 +44,25 @@ export function abortReason(signal: AbortSignal | undefined): unknown {
   }
 }
 
-/** Throws a signal's reason if it has been aborted. */
+/** Throws a signal's reason if the signal is aborted. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw abortReason(signal);
 }
 
-/** Rejects a wait that has been ended, with the reason. An error that is made here names who has waited; a signal's is the program's own. */
+/**
+ * Rejects a wait that was ended, with the reason. An error that is created here names the waiting functions; a signal's reason is the
+ * program's own and stays unchanged.
+ */
 export function rejectEnded(end: WaitEnd, resolve: (rejection: Promise<never>) => void, reject: (reason: unknown) => void): void {
   if (end instanceof Deadline && end.passed) resolve(rejectionNamingCallers(end.reason));
   else reject(end instanceof Deadline ? end.reason : abortReason(end));
 }
 
 /**
- * A time-out for one wait, and its signal if it has one: what of the two comes first ends the wait.
+ * A time-out for one wait, with an optional signal. Whichever comes first ends the wait.
  *
- * Its timer runs from `begin()` to `end()`, so that a call that need not wait makes none. It is not unref'd: a wait that was promised to end should end, even if nothing else
- * keeps the process alive.
+ * Its timer runs from `begin()` to `end()`, so that a call that need not wait creates none. The timer is not unref'd: a wait with a
+ * time-out should end even if nothing else keeps the process alive.
  */
 export class Deadline {
   readonly #timeoutMs: number;
@@ -69,7 +75,7 @@ export class Deadline {
     this.#signal = signal;
   }
 
-  /** Whether the time has passed; otherwise it is the signal that ends the wait. */
+  /** Whether the time has passed; otherwise the signal ends the wait. */
   get passed(): boolean {
     return this.#passed;
   }
@@ -81,7 +87,7 @@ export class Deadline {
   }
 
   begin(callback: () => void): void {
-    onceAborted(this.#signal, callback); // first, since it throws if the signal does
+    onceAborted(this.#signal, callback); // first, because it throws if the signal does
     this.#timer = setTimeout(() => {
       this.#passed = true;
       callback();
@@ -94,7 +100,7 @@ export class Deadline {
   }
 }
 
-/** Makes a call that waits more than once: its time-out counts from the beginning of the first wait to the end of the last. */
+/** Runs a call that waits more than once. Its time-out counts from the beginning of the first wait to the end of the last. */
 export async function waitThroughout(end: WaitEnd | undefined, call: (signal: AbortSignal | undefined) => Promise<void>): Promise<void> {
   if (!(end instanceof Deadline)) {
     await call(end);
@@ -112,7 +118,7 @@ export async function waitThroughout(end: WaitEnd | undefined, call: (signal: Ab
   } catch (error) {
     if (!controller.signal.aborted) throw error;
     if (end.passed) nameCallers(reason);
-    throw error === controller.signal.reason ? reason : error; // the controller of an old polyfill takes no reason
+    throw error === controller.signal.reason ? reason : error; // the controller of an old polyfill accepts no reason
   } finally {
     end.end(onEnd);
   }
@@ -123,10 +129,10 @@ interface Watch {
   readonly listener: () => void;
 }
 
-/** Node 20 warns of the eleventh listener on a signal: each signal gets one of ours, which calls all who wait. */
+/** Node 20 warns about the eleventh listener on a signal. So each signal gets one listener, which calls all waiting callbacks. */
 const watches = new WeakMap<AbortSignal, Watch>();
 
-/** Calls back when the signal is aborted, or the deadline has come; without either, never. */
+/** Calls back when the signal is aborted, or when the deadline passes. Without either, never calls back. */
 export function onceAborted(signal: WaitEnd | undefined, callback: () => void): void {
   if (signal === undefined) return;
   if (signal instanceof Deadline) {
@@ -147,7 +153,7 @@ export function onceAborted(signal: WaitEnd | undefined, callback: () => void): 
   watch.callbacks.add(callback);
 }
 
-/** Stops watching for that. */
+/** Removes a callback that was passed to `onceAborted()`. */
 export function forgetAborted(signal: WaitEnd | undefined, callback: () => void): void {
   if (signal === undefined) return;
   if (signal instanceof Deadline) {
@@ -162,18 +168,18 @@ export function forgetAborted(signal: WaitEnd | undefined, callback: () => void)
   try {
     signal.removeEventListener("abort", watch.listener);
   } catch {
-    // A signal that does not let go of its listener: the callbacks are forgotten all the same.
+    // The signal fails to remove its listener. The callbacks are removed all the same.
   }
 }
 
-/** Ends one wait: with nothing, or with a rejection. */
+/** Ends one wait: successfully, or with a rejection. */
 type Waiter = (rejection?: Promise<never>) => void;
 
-/** Those who wait for one event. Most events are never waited for, so the list is made when the first one comes. */
+/** The callers that wait for one event. Most events are never waited for, so the list is created with the first caller. */
 export class Waiters {
   #waiting: Set<Waiter> | null = null;
 
-  /** Joins the list. If aborted, leaves it and rejects with the reason. */
+  /** Waits for the event. If aborted, leaves the list and rejects with the reason. */
   wait(signal?: WaitEnd): Promise<void> {
     const waiting = (this.#waiting ??= new Set());
     return new Promise<void>((resolve, reject) => {
@@ -195,12 +201,12 @@ export class Waiters {
     });
   }
 
-  /** The event has come: all go on. */
+  /** The event has happened: resolves all waits. */
   wake(): void {
     for (const waiter of this.#takeAll()) waiter();
   }
 
-  /** The event will never come: all fail. The reason is only made if somebody waits: an error costs a stack trace. */
+  /** The event will never happen: rejects all waits. The reason is created only if a caller waits, because an error costs a stack trace. */
   fail(makeReason: () => unknown): void {
     if (this.#waiting === null) return;
     const reason = makeReason();

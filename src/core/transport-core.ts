@@ -1,18 +1,20 @@
 /**
- * `TransportCore`: the life of a connection, under every transport. It has the state, calls the protocol, and owns `connectionLost()`.
+ * `TransportCore`: the lifecycle of a connection, and the base class of every transport. It keeps the state, calls the protocol, and alone
+ * calls `connectionLost()`.
  *
  * Theory of operation
  *
- * A transport moves bytes; its base class, this one, decides what the protocol is told and when. `transport-state.ts` lists the states and the
- * moves between them. A transport calls `deliver()`, `deliverEnd()`, `failWriting()`, `breakOff()` and `loseConnection()` for what has
- * happened, and asks `state` before it acts.
+ * A transport moves bytes. This base class decides what the protocol is told, and when. `transport-state.ts` lists the states and the
+ * transitions between them. A transport calls `deliver()`, `deliverEnd()`, `failWriting()`, `breakOff()` and `loseConnection()` to report
+ * what has happened, and checks `state` before it acts.
  *
- * The laws, each with a test:
- *   - `connectionLost()` is called exactly once, and never from within a call of the protocol: `loseConnection()` defers it then.
- *   - Once a loss is known, `isClosing()` is true and the protocol knows it (`writingFailed`), in the same turn of the event loop, so that the
- *     next `drain()` rejects. This touches promises only, and so may happen within a call of the protocol.
- *   - A write that fails ends writing only. What was received before is still delivered; then the connection is lost with the error of the write.
- *   - A method of the protocol that throws ends the connection with what it threw. A method that the protocol does not have does nothing.
+ * The rules, each with a test:
+ *   - `connectionLost()` is called exactly once, and never inside another call of the protocol: `loseConnection()` defers it in that case.
+ *   - Once a loss is known, `isClosing()` is true and the protocol is notified (`writingFailed`) in the same turn of the event loop, so
+ *     that the next `drain()` rejects. The notification touches only promises, so it may happen inside a call of the protocol.
+ *   - A failed write ends writing only. Data received before it is still delivered; then the connection is lost with the error of the
+ *     write.
+ *   - An exception from a protocol method ends the connection with that exception. A method that the protocol does not have does nothing.
  *   - `pauseWriting()` and `resumeWriting()` alternate, and follow the size of the write buffer.
  */
 import { checkProtocol } from "../base/arguments.js";
@@ -23,22 +25,22 @@ import { DONE, type WaitEnd, Waiters } from "../base/waiting.js";
 import type { Protocol, WriteBufferLimits } from "../contracts/connection.js";
 import { TRANSITIONS, type TransportState } from "./transport-state.js";
 
-/** What every transport has in common. */
+/** The base class of all transports. */
 export abstract class TransportCore {
   #state: TransportState = "open";
   #protocol: Protocol;
   #error: Error | null = null;
   #readingPaused = false;
-  /** How many calls of the protocol are under way, one within the other. */
+  /** Number of protocol calls in progress; they may be nested. */
   #calls = 0;
-  /** Whether the loss is on its way to the protocol. */
+  /** Whether `connectionLost()` is scheduled or was called. */
   #losing = false;
   readonly #defaultHigh: number;
-  /** The size of the write buffer from which on `regulate()` has something to do: the high-water mark; while writing is paused, any. */
+  /** `regulate()` acts only if the write buffer is larger than this: the high-water mark, or -1 while writing is paused. */
   #judgedAbove: number;
-  /** Made when the buffer first grows beyond the default, or its marks are asked for: by few connections. */
+  /** Created when the buffer first exceeds the default mark, or when its marks are read or set. Few connections need it. */
   #flowIfAny: FlowControl | null = null;
-  /** Callers that wait until everything that was written is sent. */
+  /** Callers that wait until all written data is sent. */
   #written: Waiters | null = null;
 
   /** @param defaultHigh the high-water mark of the write buffer in bytes */
@@ -48,19 +50,19 @@ export abstract class TransportCore {
     this.#judgedAbove = defaultHigh;
   }
 
-  // ---- what a transport brings -------------------------------------------------------------------------------------------------
+  // ---- implemented by each transport ------------------------------------------------------------------------------------------
 
-  /** Closes the connection at once. */
+  /** Closes the connection immediately. */
   abstract abort(reason?: Error): void;
-  /** Bytes written that the system has not taken. */
+  /** Number of written bytes that the system has not accepted. */
   abstract getWriteBufferSize(): number;
-  /** Sends what was held back, before the size of the buffer is judged. */
+  /** Sends data that was held back, before the size of the buffer is checked. */
   protected abstract flush(): void;
-  /** Whether something was written that was not sent and never will be. */
+  /** Whether some written data was not sent and never will be. */
   protected abstract get dropped(): boolean;
-  /** Calls back after the call of the protocol that is under way. */
+  /** Calls back after the protocol call in progress. */
   protected abstract defer(callback: () => void): void;
-  /** The connection is lost, and its protocol about to hear of it. */
+  /** The connection is lost. Called before the protocol's `connectionLost()`. */
   protected abstract onLost(): void;
 
   // ---- state -------------------------------------------------------------------------------------------------------------------
@@ -70,7 +72,7 @@ export abstract class TransportCore {
     return this.#state;
   }
 
-  /** What ended the connection; the first error counts. */
+  /** The error that ended the connection; the first error counts. */
   protected get error(): Error | null {
     return this.#error;
   }
@@ -79,14 +81,14 @@ export abstract class TransportCore {
     this.#error ??= error;
   }
 
-  /** Moves to `next` if the table of transitions allows it; returns whether it has. */
+  /** Moves to `next` if the table of transitions allows it; returns whether it did. */
   protected moveTo(next: TransportState): boolean {
     if (!TRANSITIONS[this.#state].includes(next)) return false;
     this.#state = next;
     return true;
   }
 
-  /** Whether data that comes is for the protocol. */
+  /** Whether received data is delivered to the protocol. */
   protected get delivers(): boolean {
     return this.#state === "open" || this.#state === "failing";
   }
@@ -97,7 +99,7 @@ export abstract class TransportCore {
 
   // ---- reading -----------------------------------------------------------------------------------------------------------------
 
-  /** Gives the protocol what was received. */
+  /** Delivers received data to the protocol. */
   protected deliver(chunk: Buffer): void {
     this.#calls += 1;
     try {
@@ -110,7 +112,7 @@ export abstract class TransportCore {
     }
   }
 
-  /** Tells the protocol of the peer's end; returns whether our side is to stay open. */
+  /** Calls the protocol's `eofReceived()`; returns whether our side stays open. */
   protected deliverEnd(): boolean {
     let keepOpen = false;
     this.call((protocol) => {
@@ -121,14 +123,14 @@ export abstract class TransportCore {
     return keepOpen;
   }
 
-  /** @returns whether that changes anything */
+  /** Marks reading as paused; returns whether that changes the state. */
   protected markPaused(): boolean {
     if (!this.isReading()) return false;
     this.#readingPaused = true;
     return true;
   }
 
-  /** @returns whether that changes anything */
+  /** Marks reading as resumed; returns whether that changes the state. */
   protected markResumed(): boolean {
     if (!this.#readingPaused || !this.delivers) return false;
     this.#readingPaused = false;
@@ -149,12 +151,12 @@ export abstract class TransportCore {
     return (this.#flowIfAny ??= new FlowControl(this.#defaultHigh));
   }
 
-  /** Whether the protocol has been told to stop writing. */
+  /** Whether writing is paused: the protocol's `pauseWriting()` was called last. */
   protected get writingPaused(): boolean {
     return this.#flowIfAny?.paused === true;
   }
 
-  /** Tells the protocol to pause or to go on, if the size of the write buffer calls for it. */
+  /** Calls `pauseWriting()` or `resumeWriting()` if the size of the write buffer requires it. */
   protected regulate(): void {
     if (this.getWriteBufferSize() <= this.#judgedAbove) return;
     if (this.#state === "lost" || this.#state === "replaced") return;
@@ -183,12 +185,12 @@ export abstract class TransportCore {
     return this.#flow.limits;
   }
 
-  /** Everything that was written has been sent. */
+  /** Ends the waits of `waitFlushed()`: all written data has been sent. */
   protected wakeFlushed(): void {
     this.#written?.wake();
   }
 
-  /** Waits until everything that was written has been sent. */
+  /** Waits until all written data has been sent. */
   protected waitFlushed(signal?: WaitEnd): Promise<void> {
     return (this.#written ??= new Waiters()).wait(signal);
   }
@@ -202,29 +204,29 @@ export abstract class TransportCore {
 
   // ---- ending ------------------------------------------------------------------------------------------------------------------
 
-  /** A write failed: writing has ended. Callers that wait to write are told now, since reading may go on for long. */
+  /** A write failed, which ends writing. Callers that wait to write are rejected now, because reading may continue for a long time. */
   protected failWriting(error: Error): void {
     if (!this.moveTo("failing")) return;
     this.noteError(error);
     this.#written?.fail(() => notSentError(error));
     this.call((protocol) => protocol["asyncio-streams:writingFailed"]?.(error, true));
-    // The buffer is empty now. A protocol that has paused another connection meanwhile, as a relay does, lets it go on.
+    // The buffer is empty now. A protocol that has paused another connection meanwhile, as a relay does, resumes it.
     this.regulate();
   }
 
-  /** The connection is broken: nothing more will come. `loseConnection()` is to follow, and with it the end of every wait. */
+  /** The connection is broken: nothing more arrives. `loseConnection()` must follow, and ends every wait. */
   protected breakOff(error: Error): void {
     this.noteError(error);
     this.moveTo("closing");
     this.call((protocol) => protocol["asyncio-streams:writingFailed"]?.(error, false));
   }
 
-  /** Whether the loss is on its way to the protocol: nothing else happens any more. */
+  /** Whether `connectionLost()` is scheduled or was called: no other event follows. */
   protected get isLosing(): boolean {
     return this.#losing;
   }
 
-  /** Tells the protocol that the connection is lost: now, or after the call that is under way. */
+  /** Calls the protocol's `connectionLost()`: now, or after the protocol call in progress. */
   protected loseConnection(): void {
     if (this.#losing || !TRANSITIONS[this.#state].includes("lost")) return;
     if (this.#calls > 0) {
@@ -235,7 +237,7 @@ export abstract class TransportCore {
     this.#lose();
   }
 
-  /** Tells the protocol that the connection is lost, in a moment. */
+  /** Schedules the call of the protocol's `connectionLost()`. */
   protected loseSoon(): void {
     if (this.#losing) return;
     this.#losing = true;
@@ -250,7 +252,7 @@ export abstract class TransportCore {
     callForeign(() => this.#protocol.connectionLost?.(this.#error), warnOf);
   }
 
-  /** Calls the protocol; what it throws ends the connection. */
+  /** Calls the protocol. An exception ends the connection. */
   protected call(callProtocol: (protocol: Protocol) => unknown): void {
     this.#calls += 1;
     try {
@@ -262,7 +264,7 @@ export abstract class TransportCore {
     }
   }
 
-  /** A method may be async by mistake: that it rejects is an error like any other. */
+  /** Watches the result of a protocol method. The method may be async by mistake; a rejection then counts as an exception. */
   #watch(result: unknown): void {
     if (typeof result === "object" && result !== null)
       callForeign(
@@ -281,7 +283,7 @@ export abstract class TransportCore {
   setProtocol(protocol: Protocol): void {
     checkProtocol("protocol", protocol);
     this.#protocol = protocol;
-    // CPython leaves a paused transport's new protocol uninformed, which then fills the buffer without end.
+    // CPython: does not tell a new protocol that its transport is paused, and the protocol then fills the buffer without bound.
     if (this.writingPaused) this.call(() => protocol.pauseWriting?.());
   }
 

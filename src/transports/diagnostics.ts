@@ -1,81 +1,85 @@
 /**
- * What the library tells on `node:diagnostics_channel`: for logs, metrics and traces, without a line in the program that is looked at.
+ * Publishes events on `node:diagnostics_channel` for logs, metrics and traces, without a change to the observed program.
  *
- * Promises: while nobody listens to a channel, no message is made; per message of a connection nothing is done but to add up its bytes. A
- * subscriber that throws harms no connection: the platform makes it an uncaught exception.
+ * Promises: a channel without subscribers creates no messages; the only cost per read or write is counting its bytes. A subscriber that
+ * throws does not harm any connection: the runtime turns the exception into an uncaught exception.
  */
 import { channel } from "node:diagnostics_channel";
 import { monotonicMs } from "../base/scheduling.js";
 import type { Transport } from "../contracts/connection.js";
 import type { ByteCounts } from "../contracts/transport-owner.js";
 
-/** The message of `asyncio-streams:connect`: a connection that was opened stands, and its protocol is about to hear of it. */
+/** The message of `asyncio-streams:connect`: an outgoing connection is established. Published before the protocol's `connectionMade()`. */
 export interface ConnectMessage {
-  /** The connection: `getExtraInfo("peername")` tells where it leads. */
+  /** The connection; `getExtraInfo("peername")` returns the peer's address. */
   readonly transport: Transport;
-  /** Milliseconds from the call to here, with the TLS handshake where there is one. */
+  /** Milliseconds from the call to this message, including the TLS handshake, if any. */
   readonly durationMs: number;
 }
 
-/** The message of `asyncio-streams:accept`: a client of a server has its connection, and its protocol is about to hear of it. */
+/**
+ * The message of `asyncio-streams:accept`: a server has accepted a client's connection. Published before the protocol's `connectionMade()`.
+ */
 export interface AcceptMessage {
-  /** The connection: `getExtraInfo("sockname")` tells which server's it is. */
+  /** The connection; `getExtraInfo("sockname")` identifies the server. */
   readonly transport: Transport;
-  /** Milliseconds from accepting the client to here: its wait for a turn (`maxConnections`) and the TLS handshake, where there are such. */
+  /**
+   * Milliseconds from accepting the client to this message, including the wait for a turn (`maxConnections`) and the TLS handshake, if any.
+   */
   readonly durationMs: number;
 }
 
-/** The message of `asyncio-streams:close`: a connection is over, and its protocol is about to hear of it. */
+/** The message of `asyncio-streams:close`: a connection has ended. Published before the protocol's `connectionLost()`. */
 export interface CloseMessage extends ByteCounts {
-  /** The connection: its extra info can still be asked for. */
+  /** The connection; its extra info is still available. */
   readonly transport: Transport;
-  /** What ended it; `null` after an orderly end, a `close()` or an `abort()`. */
+  /** The error that ended the connection; `null` after an orderly end, a `close()` or an `abort()`. */
   readonly error: Error | null;
-  /** Milliseconds that the connection stood. */
+  /** Lifetime of the connection in milliseconds. */
   readonly durationMs: number;
 }
 
-/** The message of `asyncio-streams:error`. */
+/** The message of `asyncio-streams:error`: an operation or a connection has failed. */
 export interface ErrorMessage {
-  /** The connection; `null` if it failed before there was one. */
+  /** The connection; `null` if the failure happened before there was one. */
   readonly transport: Transport | null;
-  /** What was thrown. */
+  /** The value that was thrown. */
   readonly error: unknown;
   /**
-   * What failed: opening a connection, taking in a client (its TLS handshake, or the accepting itself), a connection that stood (`close` tells of it, too), or
-   * its change to TLS.
+   * What failed: opening a connection, accepting a client (including its TLS handshake), an established connection (which `close` reports,
+   * too), or its change to TLS.
    */
   readonly during: "connect" | "accept" | "connection" | "tls-upgrade";
 }
 
-/** The message of `asyncio-streams:pause`: one direction of a connection has to wait. */
+/** The message of `asyncio-streams:pause`: one direction of a connection is paused. */
 export interface PauseMessage {
   /** The connection. */
   readonly transport: Transport;
   /** `"reading"`: the program is slower than the peer. `"writing"`: the peer is slower than the program. */
   readonly direction: "reading" | "writing";
-  /** Bytes written that the system has not taken yet. */
+  /** Number of written bytes that the system has not accepted yet. */
   readonly writeBufferSize: number;
 }
 
-/** The message of `asyncio-streams:resume`: it goes on. */
+/** The message of `asyncio-streams:resume`: the paused direction has resumed. */
 export interface ResumeMessage extends PauseMessage {
-  /** Milliseconds that it waited; `null` if the pause began when nobody listened. */
+  /** Length of the pause in milliseconds; `null` if the channel had no subscribers when the pause began. */
   readonly durationMs: number | null;
 }
 
 /** The message of `asyncio-streams:tls-upgrade`: `startTls()` has succeeded. */
 export interface TlsUpgradeMessage {
-  /** The connection from now on. */
+  /** The new transport of the connection. */
   readonly transport: Transport;
-  /** Which side of the handshake this end is. */
+  /** The role of this end in the handshake. */
   readonly role: "client" | "server";
-  /** Milliseconds from the call to here. */
+  /** Milliseconds from the call to this message. */
   readonly durationMs: number;
 }
 
 /**
- * The channels, by name, each with its message.
+ * The channel names, each with the type of its message.
  *
  * @example
  * ```ts
@@ -88,23 +92,23 @@ export interface TlsUpgradeMessage {
  * ```
  */
 export interface DiagnosticsMessages {
-  /** A connection that was opened stands. */
+  /** An outgoing connection is established. */
   "asyncio-streams:connect": ConnectMessage;
-  /** A client of a server has its connection. */
+  /** A server has accepted a client's connection. */
   "asyncio-streams:accept": AcceptMessage;
-  /** A connection is over. */
+  /** A connection has ended. */
   "asyncio-streams:close": CloseMessage;
-  /** Something failed. */
+  /** An operation or a connection has failed. */
   "asyncio-streams:error": ErrorMessage;
-  /** One direction of a connection has to wait. */
+  /** One direction of a connection is paused. */
   "asyncio-streams:pause": PauseMessage;
-  /** It goes on. */
+  /** The paused direction has resumed. */
   "asyncio-streams:resume": ResumeMessage;
   /** A connection has changed over to TLS. */
   "asyncio-streams:tls-upgrade": TlsUpgradeMessage;
 }
 
-// Kept for good: a channel that nobody holds may be collected, and subscribers with it.
+// Kept permanently: without a reference, a channel may be garbage-collected with its subscribers.
 const connect = channel("asyncio-streams:connect");
 const accept = channel("asyncio-streams:accept");
 const close = channel("asyncio-streams:close");
@@ -115,21 +119,21 @@ const tlsUpgrade = channel("asyncio-streams:tls-upgrade");
 
 type Direction = PauseMessage["direction"];
 
-/** When each paused direction was paused, while somebody listens. */
+/** When each paused direction was paused; recorded only while a channel has subscribers. */
 const pausedAt = new WeakMap<Transport, Partial<Record<Direction, number>>>();
 
-/** The clock of all durations. */
+/** The clock of all durations, in milliseconds. */
 export function now(): number {
   return monotonicMs();
 }
 
-/** A connection stands; `accepted` tells whose. */
+/** Publishes that a connection is established, as `accept` or `connect`. */
 export function tellStarted(transport: Transport, accepted: boolean, begunAt: number): void {
   const started = accepted ? accept : connect;
   if (started.hasSubscribers) started.publish({ transport, durationMs: now() - begunAt } satisfies ConnectMessage & AcceptMessage);
 }
 
-/** A connection is over. */
+/** Publishes that a connection has ended. */
 export function tellClosed(
   transport: Transport & ByteCounts,
   reason: Error | null,
@@ -142,19 +146,19 @@ export function tellClosed(
   close.publish({ transport, error: reason, bytesRead, bytesWritten, durationMs: now() - begunAt } satisfies CloseMessage);
 }
 
-/** Something went wrong. */
+/** Publishes a failure. */
 export function tellError(transport: Transport | null, reason: unknown, during: ErrorMessage["during"]): void {
   if (error.hasSubscribers) error.publish({ transport, error: reason, during } satisfies ErrorMessage);
 }
 
-/** A direction has to wait. */
+/** Publishes that a direction is paused. */
 export function tellPaused(transport: Transport, direction: Direction): void {
   if (!pause.hasSubscribers && !resume.hasSubscribers) return;
   pausedAt.set(transport, { ...pausedAt.get(transport), [direction]: now() });
   pause.publish({ transport, direction, writeBufferSize: transport.getWriteBufferSize() } satisfies PauseMessage);
 }
 
-/** A direction goes on. */
+/** Publishes that a direction has resumed. */
 export function tellResumed(transport: Transport, direction: Direction): void {
   if (!resume.hasSubscribers) return;
   const since = pausedAt.get(transport)?.[direction];
@@ -162,7 +166,7 @@ export function tellResumed(transport: Transport, direction: Direction): void {
   resume.publish({ transport, direction, writeBufferSize: transport.getWriteBufferSize(), durationMs } satisfies ResumeMessage);
 }
 
-/** A connection has changed over to TLS. */
+/** Publishes that a connection has changed over to TLS. */
 export function tellSecured(transport: Transport, role: TlsUpgradeMessage["role"], begunAt: number): void {
   if (tlsUpgrade.hasSubscribers) tlsUpgrade.publish({ transport, role, durationMs: now() - begunAt } satisfies TlsUpgradeMessage);
 }

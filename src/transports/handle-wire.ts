@@ -1,19 +1,19 @@
 /**
- * `HandleWire`: a wire over libuv's handle itself, without the `net.Socket` that Node puts around it. A `net.Socket` is two streams with their
- * queues and events, for programs that want streams; a transport needs none of that, and pays for it with every line and every connection. See
- * `stream-handle.ts` for the undocumented APIs used and the fallback, docs/performance-notes.md for what it brings.
+ * `HandleWire`: a wire directly over libuv's handle, without the `net.Socket` that Node puts around it. A `net.Socket` is two streams with
+ * their queues and events. A transport needs none of that, but would pay for it with every line and every connection. See
+ * `stream-handle.ts` for the undocumented APIs used and the fallback, and docs/performance-notes.md for the gain.
  *
  * Theory of operation
  *
- * Reading. The handle reads into memory of ours (`read-memory.ts`) and calls `onHandleRead`, which returns where the next read goes. So what was
- * handed on is not read into again, whatever happens meanwhile.
+ * Reading. The handle reads into the library's memory (`read-memory.ts`) and calls `onHandleRead`, which returns the memory for the next
+ * read. So memory that was handed on is never read into again, whatever happens in the meantime.
  *
- * Writing. The system takes what fits at once, and then the write is done when the call returns: the request that stands for it was not used, and
- * is kept for the next write of any connection. What does not fit is in flight, with its request and its memory, until the request's
- * `oncomplete`. Memory of the program's is never in flight (`write-now.ts`). A write that fails ends writing; reading goes on.
+ * Writing. The system immediately accepts as much as fits. If everything fits, the write is done when the call returns. Its request was not
+ * used and is kept for the next write of any connection. Data that does not fit is in flight, with its request and its memory, until the
+ * request's `oncomplete`. The program's memory is never in flight (`write-now.ts`). A failed write ends writing; reading continues.
  *
- * Ending. `end()` shuts our side down after what is in flight. When both sides have ended, or with `destroy()`, the handle is closed, and the
- * last event comes from a later turn of the event loop. The order of the events is that of a `net.Socket`.
+ * Ending. `end()` shuts our side down after the data in flight. The handle is closed when both sides have ended, or by `destroy()`. The
+ * last event is reported in a later turn of the event loop. The order of the events is that of a `net.Socket`.
  */
 import net from "node:net";
 import { isList } from "../base/outbox.js";
@@ -31,13 +31,13 @@ const WIRE: unique symbol = Symbol("wire");
 
 type WiredHandle = StreamHandle & { [WIRE]?: HandleWire | null };
 
-/** A request with what belongs to it, so that the handlers can be shared by all connections. */
+/** A request with its wire and data, so that all connections can share the handlers. */
 type WiredRequest = HandleRequest & { [WIRE]?: HandleWire; data?: unknown };
 
-/** How many events there have been on all handles: two in a row of one handle may come from one call of the system. */
+/** Number of events on all handles. Two consecutive events of one handle may come from one system call. */
 let events = 0;
 
-/** The request of the next write. */
+/** An unused request, kept for the next write. */
 let spareWrite: WiredRequest | null = null;
 
 /** `ended`: the peer has ended its side, or the wire is closed. */
@@ -50,10 +50,10 @@ export class HandleWire implements Wire {
   readonly #handle: WiredHandle;
   readonly #parts: StreamHandles;
   #events: WireEvents | null = null;
-  /** Where the handle reads into; `null` before the first read. */
+  /** The memory that the handle reads into; `null` before the first read. */
   #block: Buffer | null = null;
   #holdsBlocks = false;
-  /** Which of all events has brought the last data. */
+  /** The number of the event that delivered the last data. */
   #lastData = 0;
   #inFlight = 0;
   #readState: ReadState = "paused";
@@ -63,7 +63,7 @@ export class HandleWire implements Wire {
   #dropped = false;
   #errored: Error | null = null;
 
-  /** @param handle connected; it belongs to the wire from now on */
+  /** @param handle a connected handle, which the wire owns from now on */
   constructor(handle: StreamHandle, parts: StreamHandles) {
     this.#handle = handle;
     this.#parts = parts;
@@ -103,7 +103,7 @@ export class HandleWire implements Wire {
   // ---- reading -----------------------------------------------------------------------------------------------------------------
 
   resume(): void {
-    if (this.#readState !== "paused") return; // libuv refuses to start what reads
+    if (this.#readState !== "paused") return; // libuv refuses to start a handle that is already reading
     this.#readState = "reading";
     if (this.#block === null) {
       this.#block = SCRATCH;
@@ -119,7 +119,7 @@ export class HandleWire implements Wire {
     this.#handle.readStop();
   }
 
-  /** After a read; returns where the next one goes, if that changes. */
+  /** Handles a read; returns the memory for the next read if it changes. */
   handleRead(): Buffer | undefined {
     const result = this.#parts.readResult();
     events += 1;
@@ -144,7 +144,7 @@ export class HandleWire implements Wire {
     return this.#block;
   }
 
-  /** Never the last one, unless that is SCRATCH: what lay there was handed on. */
+  /** Returns the memory for the next read. It is never the previous block, which was handed on, unless that is SCRATCH. */
   #nextBlock(count: number): Buffer {
     if (this.#destroyed) return SCRATCH;
     const memory = this.#events?.nextMemory() ?? null; // does not throw
@@ -153,7 +153,7 @@ export class HandleWire implements Wire {
   }
 
   #endReading(): void {
-    // A reset is only hidden in the call that has brought data: no other handle was read in between.
+    // libuv hides a reset only in the call that delivered data. In that case, no other handle was read in between.
     const error = this.#lastData === events - 1 ? hiddenReset(this.#handle.fd) : null;
     if (error !== null) {
       this.#break(error);
@@ -167,7 +167,7 @@ export class HandleWire implements Wire {
   // ---- writing -----------------------------------------------------------------------------------------------------------------
 
   write(data: Uint8Array | readonly Uint8Array[], isForeign: boolean): boolean {
-    /* c8 ignore next 4 -- the transport does not write any more then */
+    /* c8 ignore next 4 -- the transport writes nothing in these states */
     if (this.#destroyed || this.#writeState === "failed") {
       this.#dropped = true;
       return false;
@@ -186,7 +186,7 @@ export class HandleWire implements Wire {
       rest = copyBehind(data, taken);
     } catch (error) {
       this.#dropped = true;
-      this.#break(error as Error); // the peer is never to have what follows
+      this.#break(error as Error); // the peer must not receive the bytes that follow
       return false;
     }
     return this.#send(rest);
@@ -234,7 +234,7 @@ export class HandleWire implements Wire {
     request[WIRE] = this;
     request.oncomplete = onShutdownComplete;
     const error = this.#handle.shutdown(request);
-    // Done already; or the peer has gone, and a read or a write is going to tell of it.
+    // It is already done; or the peer is gone, and a read or a write will report that.
     if (error !== 0) nextTick(() => this.handleShutdown());
   }
 
@@ -249,7 +249,7 @@ export class HandleWire implements Wire {
     if (this.#readState === "ended" && this.#shutDown) this.destroy();
   }
 
-  /** Reading failed, and with it the connection. */
+  /** Ends the connection because it cannot be read any more. */
   #break(error: Error): void {
     if (this.#destroyed) return;
     this.#errored ??= error;
@@ -284,16 +284,16 @@ export class HandleWire implements Wire {
   release(): net.Socket {
     this.pause();
     this.#events = null;
-    this.#setDestroyed(); // for us
+    this.#setDestroyed(); // only this wire is destroyed
     this.#handle[WIRE] = null;
-    this.#handle.reading = false; // as Node's own code notes it
+    this.#handle.reading = false; // a flag of Node's own code
     return new net.Socket({ handle: this.#handle, allowHalfOpen: true, manualStart: true } as net.SocketConstructorOpts)
       .pause()
       .on("error", ignore);
   }
 }
 
-/** What a TCP handle tells of itself. A Unix socket's has no addresses. */
+/** The socket properties of a TCP handle. The handle of a Unix socket has no addresses. */
 class HandleFacts implements SocketFacts {
   readonly #handle: StreamHandle;
   readonly #local: HandleAddress = {};

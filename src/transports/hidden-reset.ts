@@ -1,13 +1,14 @@
 /**
- * Finds a reset that libuv reports as an orderly end.
+ * Detects a reset that libuv reports as an orderly EOF.
  *
- * Node: libuv before 1.52 takes a short read together with a hang-up for the end, and does not read again; but a reset is a hang-up, too. To see
- * it: a peer that sends and then closes with SO_LINGER 0, and a program that reads only then. The error still waits at the descriptor.
+ * Node: libuv before 1.52 treats a short read together with a hang-up as EOF, and does not read again; but a reset is a hang-up, too. To
+ * see it: a peer that sends and then closes with SO_LINGER 0, and a program that reads only then. The error is still pending at the
+ * descriptor.
  */
 import { readSync } from "node:fs";
 import { libuvError } from "./stream-handle.js";
 
-/** The first version of libuv that reads again. */
+/** The first fixed version of libuv: it reads again. */
 const MENDED = [1, 52] as const;
 
 function isHiding({ versions }: NodeJS.Process): boolean {
@@ -16,16 +17,16 @@ function isHiding({ versions }: NodeJS.Process): boolean {
   return major < MENDED[0] || (major === MENDED[0] && minor < MENDED[1]);
 }
 
-/** What an end has to be asked for. */
+/** Whether this runtime's libuv may report a reset as EOF. */
 const hides: boolean = isHiding(process);
 
-/** Where nothing is read to: after the end there is nothing. */
+/** Target of a read that returns no data, because nothing follows EOF. */
 const nothing = new Uint8Array(1);
 
 /**
- * The reset behind an end that libuv has reported; `null` if it is an end.
+ * Returns the reset behind an EOF that libuv has reported; `null` if it is a real EOF.
  *
- * @param fd the descriptor of the socket; anything else than a number of at least 0 where it is not known
+ * @param fd the descriptor of the socket; any value other than a number of at least 0 means that it is unknown
  */
 export function hiddenReset(fd: unknown): Error | null {
   if (!hides || typeof fd !== "number" || fd < 0) return null;
@@ -33,7 +34,7 @@ export function hiddenReset(fd: unknown): Error | null {
     readSync(fd, nothing, 0, 1, null);
     return null;
   } catch (error) {
-    // EAGAIN and the like say nothing about the connection.
+    // EAGAIN and similar errors say nothing about the connection.
     const { code, errno } = error as NodeJS.ErrnoException;
     return code === "ECONNRESET" && errno !== undefined ? libuvError(errno, "read") : null;
   }

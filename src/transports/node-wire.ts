@@ -1,22 +1,24 @@
 /**
- * `NodeWire`: a wire over a `net.Socket` or a `tls.TLSSocket`, by what Node documents. Works on every runtime, and with any socket.
+ * `NodeWire`: a wire over a `net.Socket` or a `tls.TLSSocket`, driven by what Node documents. Works on every runtime, and with any socket.
  *
  * Theory of operation
  *
- * Reading. The socket's 'data' events. Their chunks get memory of their own, where they have not. A paused socket reads on until its own buffer is full; where it breaks
- * then, what lies there is held, with the error behind it, until reading goes on.
+ * Reading. The wire listens to the socket's 'data' events. A chunk that lies in a shared pool is copied to its own memory. A paused socket
+ * continues to read until its own buffer is full. If it breaks in that state, the wire holds the buffered data, and the error behind it,
+ * until reading resumes.
  *
- * Writing. The socket takes a write at once (`writableLength` is 0 afterwards), or calls back when it has. A write that fails would destroy the
- * socket, with all that it has received. So `_write()` and `_writev()`, through which every write of a stream goes, are wrapped for this socket: a
- * failure is reported and not passed on. The socket takes its write to be under way for ever, and reading goes on.
+ * Writing. The socket accepts a write immediately (`writableLength` is 0 afterwards), or calls back once it has accepted it. A failed write
+ * would destroy the socket, with all the data that it has received. So the wire wraps the socket's `_write()` and `_writev()`, which every
+ * write of a stream goes through: the wrapper reports a failure and does not pass it on. The socket considers that write to be in progress
+ * forever, and reading continues.
  *
- * Node: a write over TLS may never be done, and no event tells of it. The TLS engine sends on its own behalf, too (session tickets, keys, alerts);
- * where that fails, because the peer has vanished, it believes to be still at it, and what is written then waits behind it. To see it: Node 26, a
- * client that leaves as soon as it has sent its part of the handshake, a server that then writes. So once the peer has ended its side, writes that
- * are under way are watched until the peer is known to be gone.
+ * Node: a write over TLS may never complete, and no event reports that. The TLS engine also sends on its own behalf (session tickets, keys,
+ * alerts). If such a send fails because the peer has vanished, the engine considers it still in progress, and later writes wait behind it.
+ * To see it: Node 26, a client that leaves as soon as it has sent its part of the handshake, a server that then writes. So once the peer
+ * has ended its side, the wire watches pending writes until the peer is known to be gone.
  *
- * Ending. `close()` closes a plain socket after its last byte. Over TLS it ends our side, which sends close_notify, and goes on reading until the
- * peer's end.
+ * Ending. `close()` closes a plain socket after its last byte. Over TLS it ends our side, which sends close_notify, and continues to read
+ * until the peer's EOF.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import type net from "node:net";
@@ -29,19 +31,19 @@ import { isPeerGone } from "./peer-gone.js";
 import type { SocketFacts, Wire, WireEvents } from "./wire.js";
 import { copyBehind } from "./write-now.js";
 
-/** How often writes are watched. The system knows of a peer that is gone after a round trip at the latest. */
+/** Interval between checks of pending writes, in milliseconds. The system knows that a peer is gone after one round trip at the latest. */
 const WATCH_MS = 20;
 
 const WIRE: unique symbol = Symbol("wire");
 
-/** A socket with its wire, so that the handlers can be shared by all connections. */
+/** A socket with its wire, so that all connections can share the handlers. */
 type WiredSocket = net.Socket & { [WIRE]?: NodeWire | undefined };
 
-/** What a socket had received and not delivered when it broke. */
+/** Data that a socket had received but not delivered when it broke. */
 interface Held {
   readonly chunk: Buffer;
   readonly error: Error;
-  /** Whether the socket has told of its close meanwhile. */
+  /** Whether the socket has closed in the meantime. */
   isClosed: boolean;
 }
 
@@ -50,10 +52,10 @@ type Run = (callback: () => void) => void;
 const isBunOrDeno = process.versions["bun"] !== undefined || process.versions["deno"] !== undefined;
 
 /**
- * Runs a callback in the `AsyncLocalStorage` context in which the wire was made.
+ * Returns a function that runs a callback in the `AsyncLocalStorage` context in which the wire was created.
  *
- * Bun, Deno: call for events of a socket in another context than that in which it was made or accepted, such as that of the call that closes it, or
- * in none.
+ * Bun, Deno: emit events of a socket in a different context from the one in which it was created or accepted, such as the context of the
+ * call that closes it, or in none.
  */
 function contextOfWire(): Run {
   return isBunOrDeno ? AsyncLocalStorage.snapshot() : (callback) => callback();
@@ -67,9 +69,9 @@ export class NodeWire implements Wire {
   readonly #run: Run = contextOfWire();
   #events: WireEvents | null = null;
   #listensForData = false;
-  /** Whether the system, as far as is known, has not taken everything. */
+  /** Whether the system, as far as the wire knows, has not accepted everything. */
   #hasUnsent = false;
-  /** As the transport wants it: a socket that has broken does not say. */
+  /** Whether the transport has paused reading. A broken socket does not report that. */
   #isPaused = false;
   #held: Held | null = null;
   #readEnded = false;
@@ -77,11 +79,12 @@ export class NodeWire implements Wire {
   #failed = false;
   #dropped = false;
   readonly #onWritten = (error?: Error | null): void => {
-    // Deno: reports the error before it destroys the socket. A socket that is destroyed reports its writes as done, too: they were dropped.
+    // Deno: reports the error before it destroys the socket. A destroyed socket also reports its writes as done, although they were
+    // dropped.
     if (!error && !this.#socket.destroyed) this.#setWritten();
   };
 
-  /** @param socket connected; it belongs to the wire from now on */
+  /** @param socket a connected socket, which the wire owns from now on */
   constructor(socket: net.Socket) {
     this.#socket = socket;
     this.#isTls = (socket as { readonly encrypted?: boolean }).encrypted === true;
@@ -149,7 +152,7 @@ export class NodeWire implements Wire {
 
   /** @internal */
   handleData(received: Buffer): void {
-    const chunk = unpooled(received); // a stream that was paused joins what it has in the pool
+    const chunk = unpooled(received); // a paused stream joins its buffered chunks in the pool
     if (isBunOrDeno) this.handle((events) => events.handleData(chunk));
     else this.#events?.handleData(chunk);
   }
@@ -198,23 +201,23 @@ export class NodeWire implements Wire {
     try {
       this.#writePieces(isForeign && !this.#copiesAtOnce() ? copyBehind(data, 0) : data);
     } catch (error) {
-      // No memory for a copy: the peer is never to have what follows.
+      // No memory for a copy: the peer must not receive the bytes that follow.
       this.#dropped = true;
       this.handle((events) => events.handleError(error as Error));
       return false;
     }
-    // What the system takes at once is counted off at once. Over TLS that never happens.
+    // Bytes that the system accepts immediately are no longer in `writableLength`. Over TLS that never happens.
     this.#hasUnsent ||= socket.writableLength > 0;
     this.#watchWrites();
-    return false; // it is not documented when Node lets go of the memory
+    return false; // Node does not document when it releases the memory
   }
 
-  /** Node: the TLS engine has encrypted a write when the call returns, unless it waits behind another. */
+  /** Node: the TLS engine has encrypted a write when the call returns, unless the write waits behind another one. */
   #copiesAtOnce(): boolean {
     return this.#isTls && !isBunOrDeno && !this.#hasUnsent;
   }
 
-  /** One system call, and one callback. */
+  /** Writes all pieces with one system call and one callback. */
   #writePieces(data: Uint8Array | readonly Uint8Array[]): void {
     const socket = this.#socket;
     if (!isList(data)) {
@@ -237,7 +240,7 @@ export class NodeWire implements Wire {
 
   #watchWrites(): void {
     if (!this.#readEnded || !this.#isTls || this.#watch !== undefined) return;
-    /* c8 ignore next 6 -- Node 26: elsewhere nothing is left to be sent by then, or it has failed */
+    /* c8 ignore next 6 -- Node 26: on other versions and runtimes, all data is sent by then, or has failed */
     const look = (): void => {
       this.#watch = undefined;
       if (this.#failed || !this.#hasUnsent || this.#socket.destroyed) return;
@@ -250,7 +253,7 @@ export class NodeWire implements Wire {
   #failWriting(error: Error): void {
     if (this.#failed) return;
     this.#failed = this.#dropped = true;
-    // What fails after our own end was dropped by it.
+    // A write that fails after `destroy()` was dropped by it.
     if (!this.#socket.destroyed) this.#events?.handleWriteError(error);
   }
 
@@ -264,7 +267,7 @@ export class NodeWire implements Wire {
     const socket = this.#socket;
     if (this.#failed) socket.destroy();
     else if (this.#isTls) {
-      this.resume(); // until the peer's end
+      this.resume(); // until the peer's EOF
       socket.end();
     } else {
       socket.pause();
@@ -274,7 +277,7 @@ export class NodeWire implements Wire {
 
   destroy(): void {
     const socket = this.#socket;
-    // Bun, Deno: tell of a write some turns after the system has taken it.
+    // Bun, Deno: report a write some turns after the system has accepted it.
     if (!socket.destroyed && socket.writableLength === 0) this.#hasUnsent = false;
     socket.destroy();
     this.#dropHeld();
@@ -293,7 +296,7 @@ export class NodeWire implements Wire {
     else this.#held.isClosed = true;
   }
 
-  /* c8 ignore start -- Bun and Deno: on Node what is secured later is a HandleWire */
+  /* c8 ignore start -- Bun and Deno: on Node, a wire that changes over to TLS is a HandleWire */
   release(): net.Socket {
     const socket = this.#socket;
     this.#events = null;
@@ -312,14 +315,14 @@ function unwrapWriting(socket: net.Socket): void {
 }
 /* c8 ignore stop */
 
-/** Reports a write that fails to `onFailure` in place of the stream, which would destroy the socket. */
+/** Wraps the write methods of a socket. They report a failure to `onFailure` instead of the stream, which would destroy the socket. */
 function wrapWriting(socket: net.Socket, onFailure: (error: Error) => void): void {
   const unlessFailed =
     (done: Done): Done =>
     (error) =>
       error ? onFailure(error) : done();
   const write = socket._write.bind(socket);
-  const writev = socket._writev?.bind(socket); // not on every runtime
+  const writev = socket._writev?.bind(socket); // missing on some runtimes
   socket._write = (chunk: unknown, encoding, done) => write(chunk, encoding, unlessFailed(done));
   if (writev !== undefined) socket._writev = (chunks, done) => writev(chunks, unlessFailed(done));
 }
@@ -328,7 +331,7 @@ function deliverHeld(wire: NodeWire): void {
   wire.deliverHeld();
 }
 
-/** The close that was held with what lay before it. */
+/** Reports a close that was held back with the data before it. */
 function closeAgain(wire: NodeWire): void {
   wire.handleClose();
 }

@@ -1,18 +1,20 @@
 /**
- * Whether the peer of a paused connection is gone, found out without reading: nothing that the peer has sent is lost by asking.
+ * Detects whether the peer of a paused connection is gone. It does not read, so no received data is lost.
  *
- * Node and Bun: a write of no bytes to the descriptor sends nothing, and fails if nothing could be sent any more. That is so after a reset, and on a Unix socket after the peer has
- * closed. It is not so after the peer has ended its side (a TCP peer that has closed without a reset looks the same: it may still read). To a program that listens for
- * `SIGPIPE`, Linux signals it as it does for any write to a Unix peer that is gone; otherwise Node ignores the signal.
+ * Node and Bun: a write of zero bytes to the descriptor sends nothing, and fails if nothing could be sent any more. It fails after a reset,
+ * and on a Unix socket also after the peer has closed. It does not fail after the peer has only ended its side. (A TCP peer that has closed
+ * without a reset looks the same: it may still read.) If the program listens for `SIGPIPE`, Linux sends the signal, as it does for any
+ * write to a Unix peer that is gone; otherwise Node ignores the signal.
  *
- * Bun: has taken the handle away from a Unix socket whose peer has closed, but does not count it as destroyed before its end was read.
+ * Bun: removes the handle of a Unix socket whose peer has closed, but considers the socket destroyed only after its EOF was read.
  *
- * Deno: keeps the descriptors to itself, but `getpeername()` fails once a TCP connection was reset. For a Unix socket there is no way, nor is there on Windows, where libuv has no descriptors.
+ * Deno: does not expose descriptors, but `getpeername()` fails once a TCP connection was reset. A Unix socket cannot be checked on Deno,
+ * and no socket can be checked on Windows, where libuv has no descriptors.
  */
 import { writeSync } from "node:fs";
 import { getSystemErrorName } from "node:util";
 
-/** What Node does not document of a handle. */
+/** The undocumented members of a handle that are used here. */
 interface ProbedHandle {
   readonly fd?: unknown;
   getpeername?(address: object): number;
@@ -20,10 +22,14 @@ interface ProbedHandle {
 
 const NO_BYTES = new Uint8Array(0);
 
-/** What the system says of a connection that is over. Anything else does not tell that the peer is gone. */
+/** Error codes of a connection that is over. Any other error does not prove that the peer is gone. */
 const GONE: ReadonlySet<unknown> = new Set(["EPIPE", "ECONNRESET", "ENOTCONN", "ETIMEDOUT"]);
 
-/** @param handle the handle underneath a socket that is not destroyed */
+/**
+ * Whether the peer is gone.
+ *
+ * @param handle the handle of a socket that is not destroyed
+ */
 export function isPeerGone(handle: unknown): boolean {
   if (handle === undefined || handle === null) return true;
   try {

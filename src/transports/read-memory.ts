@@ -3,35 +3,36 @@
  *
  * Theory of operation
  *
- * All connections share one block, SCRATCH: what came is copied out before the next read can happen, into memory of its own. So an idle connection
- * holds no memory for reading, and a short message costs a short copy instead of the 64 KiB that Node allocates for each read.
+ * All connections share one block, SCRATCH. Received data is copied out of it, to its own memory, before the next read can happen. So an
+ * idle connection holds no memory for reading, and a short message costs a short copy instead of the 64 KiB that Node allocates for each
+ * read.
  *
- * Where a connection brings much at a time, a copy would cost more than memory: after a read of at least BULK_BYTES it reads into blocks of its
- * own, which are handed on as they are, until a read brings little again. It cannot be known when that will be, and idle ones hold theirs until
- * then, so no more than MAX_HOLDERS have such blocks at a time.
+ * For a connection that receives a lot of data at a time, a copy would cost more than memory. After a read of at least BULK_BYTES, it reads
+ * into its own blocks, which are handed on without a copy, until a read delivers little again. An idle connection keeps its block until
+ * that read, which may never come. So at most MAX_HOLDERS connections have such blocks at a time.
  *
  * Invariants
- *   - M1: no program ever sees SCRATCH, nor a block before it is handed on. A block that was handed on is never read into again.
- *   - M2: each chunk has an `ArrayBuffer` of its own: a program may give it away, and no other connection notices.
- *   - M5: where no block can be allocated, reads are copied; where no copy can be allocated, that connection fails.
+ *   - M1: no program ever sees SCRATCH, or a block before it is handed on. A block that was handed on is never read into again.
+ *   - M2: each chunk has its own `ArrayBuffer`. A program may transfer it without an effect on other connections.
+ *   - M5: if no block can be allocated, reads are copied; if no copy can be allocated, that connection fails.
  */
 import { allocate } from "../base/memory.js";
 import { makeView } from "../base/views.js";
 
-/** As much as Node reads at a time by itself. */
+/** Size of a block: as much as Node itself reads at a time. */
 const BLOCK_BYTES = 65_536;
-/** From here on a block of its own is cheaper than a copy. */
+/** From this size of a read on, a separate block is cheaper than a copy. */
 export const BULK_BYTES = 16_384;
 
-/** Connections that may have blocks of their own at a time: 16 MiB in all. What others read is copied. */
+/** Maximum number of connections with their own blocks at a time: 16 MiB in all. The reads of other connections are copied. */
 const MAX_HOLDERS = 256;
 
-/** Where reads go that are expected to bring little. */
+/** The shared block, for reads that are expected to deliver little. */
 export const SCRATCH: Buffer = Buffer.allocUnsafeSlow(BLOCK_BYTES);
 
-/** Views of the beginning of SCRATCH by their length: a view costs more than a short copy. */
+/** Cached views of the beginning of SCRATCH, by length: creating a view costs more than a short copy. */
 const views: (Buffer | undefined)[] = [];
-/** For so many lengths, about 64 KiB of views. */
+/** Longest view that is cached. All cached views take about 64 KiB. */
 const MAX_KEPT_VIEW_BYTES = 512;
 
 function beginningOfScratch(count: number): Buffer {
@@ -40,7 +41,7 @@ function beginningOfScratch(count: number): Buffer {
 }
 
 /**
- * A copy of the first `count` bytes of SCRATCH.
+ * Returns a copy of the first `count` bytes of SCRATCH.
  *
  * @throws ConnectionMemoryError if there is no memory for it
  */
@@ -50,7 +51,7 @@ export function copyOut(count: number): Buffer {
   return chunk;
 }
 
-/** A block for a read that is expected to bring much; SCRATCH if there is no memory for one. */
+/** Returns a block for a read that is expected to deliver a lot; SCRATCH if there is no memory for one. */
 export function newBlock(): Buffer {
   try {
     return allocate(BLOCK_BYTES);
@@ -62,10 +63,10 @@ export function newBlock(): Buffer {
 let holders = 0;
 
 /**
- * Begins or ends that a connection has blocks of its own.
+ * Starts or ends a connection's use of its own blocks.
  *
- * @param holds whether it has them so far
- * @returns whether it may have them from now on
+ * @param holds whether the connection uses its own blocks so far
+ * @returns whether it may use them from now on
  */
 export function holdBlocks(holds: boolean, wants: boolean): boolean {
   if (holds === wants) return holds;

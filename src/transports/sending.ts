@@ -3,25 +3,29 @@
  *
  * Theory of operation
  *
- * What is written in one turn of the event loop is gathered and given to the wire together when the turn's promises have run: with pipelined
- * messages one system call carries dozens of answers. Whatever reaches FLUSH_BYTES goes at once. While the wire has something that the system did not take, the gathering goes on.
+ * The writes of one turn of the event loop are collected and handed to the wire together, after the turn's promise reactions have run. With
+ * pipelined messages, one system call then carries dozens of answers. Collected data of FLUSH_BYTES or more is sent immediately. While the
+ * wire has bytes that the system did not accept, collecting continues.
  *
- * Where each message that comes has been answered by one write, the next answer is not gathered, which saves the tick; a second write shows that
- * this has changed.
+ * If each received message has been answered by exactly one write, the next answer is sent immediately instead of being collected, which
+ * saves the tick. A second write shows that this pattern has ended.
  *
- * A process that exits has no further turn: what is gathered then is sent from an 'exit' listener, and nothing is gathered any more.
+ * A process that exits has no further turn. An 'exit' listener then sends the collected data, and later writes are no longer collected.
  */
 import { Outbox, release } from "../base/outbox.js";
 import { nextTick } from "../base/scheduling.js";
 import type { Wire } from "./wire.js";
 
-/** What is gathered in a turn goes to the socket at this size: as much as a pipe or a socket takes at once, and little enough to join by copying. */
+/** The collected data is sent at this size: as much as a pipe or a socket accepts at once, and little enough to join by copying. */
 const FLUSH_BYTES = 65_536;
 
-/** After so many turns with one write, each for something that was received, the next such write is not gathered but sent. */
+/** After this many turns with a single write, each in response to received data, the next such write is sent immediately. */
 const SINGLE_ANSWERS = 8;
 
-/** The transport, where bytes cannot be sent since their memory is gone, or there is none for a copy: the peer is never to have what follows. */
+/**
+ * The transport, which is aborted if bytes cannot be sent: their memory is detached, or there is no memory for a copy. The peer must not
+ * receive the bytes that follow.
+ */
 interface Aborted {
   abort(reason: Error): void;
 }
@@ -29,45 +33,45 @@ interface Aborted {
 export class Sending {
   readonly #wire: Wire;
   readonly #transport: Aborted;
-  /** `null`: nothing. */
+  /** The collected writes; `null` if there are none. */
   #gathered: Outbox | null = null;
-  /** Whether something was written since something was received. */
+  /** Whether a write has happened since data was last received. */
   #answered = false;
-  /** How often in a row a turn had one write, while they were gathered. */
+  /** Number of consecutive turns with a single write, counted while writes are collected. */
   #singleAnswers = 0;
   #flushScheduled = false;
-  /** Bytes handed to the wire. */
+  /** Number of bytes handed to the wire. */
   sentBytes = 0;
   #dropped = false;
 
-  /** @param events told of bytes that cannot be sent: their memory was given away, or there is none to gather them in */
+  /** @param transport aborted if bytes cannot be sent: their memory is detached, or there is no memory to collect them */
   constructor(wire: Wire, transport: Aborted) {
     this.#wire = wire;
     this.#transport = transport;
     listenForExit();
   }
 
-  /** Bytes that the system has not taken: what is gathered here and what the wire has. */
+  /** Number of bytes that the system has not accepted: the collected bytes and the wire's unsent bytes. */
   get unsent(): number {
     return (this.#gathered?.length ?? 0) + this.#wire.unsent;
   }
 
-  /** Whether something was written that was not sent and never will be. */
+  /** Whether some written data was not sent and never will be. */
   get dropped(): boolean {
     return this.#dropped || this.#wire.dropped;
   }
 
-  /** Whether something is held back that the wire has not been given. */
+  /** Whether some data is held back from the wire. */
   get holds(): boolean {
     return this.#gathered !== null;
   }
 
-  /** Something was received, and what is written next may be the answer. */
+  /** Notes that data was received. The next write may be the answer to it. */
   received(): void {
     this.#answered = false;
   }
 
-  /** Sends, now or at the end of the turn. */
+  /** Sends bytes now or at the end of the turn. */
   write(bytes: Uint8Array): void {
     const gathered = this.#gathered;
     if (gathered === null) {
@@ -84,7 +88,7 @@ export class Sending {
     if (gathered.length >= FLUSH_BYTES) this.flush();
   }
 
-  /** The first write of a turn, or after a flush. */
+  /** Handles the first write of a turn or after a flush. */
   #begin(bytes: Uint8Array): void {
     const gathered = takeOutbox();
     this.#gathered = gathered;
@@ -98,13 +102,13 @@ export class Sending {
     else this.#scheduleFlush();
   }
 
-  /** There is no memory to gather something in. */
+  /** Aborts the transport because a write could not be collected. */
   #fail(error: unknown): void {
     this.drop();
     this.#transport.abort(error as Error);
   }
 
-  /** Whether this write is likely to be the only one for what was received last. */
+  /** Whether this write is likely to be the only answer to the data received last. */
   #isSingleAnswer(): boolean {
     if (!this.#answered) {
       this.#answered = true;
@@ -123,16 +127,16 @@ export class Sending {
   /** @internal */
   endTurn(): void {
     this.#flushScheduled = false;
-    this.#singleAnswers += 1; // after more than one it was -1
+    this.#singleAnswers += 1; // it is -1 after more than one write
     this.flush();
   }
 
-  /** Gives the wire what is gathered, unless it has something that the system did not take: that goes first. */
+  /** Hands the collected data to the wire, unless the wire has bytes that the system did not accept: those go first. */
   flush(): void {
     if (this.#gathered !== null && this.#wire.unsent === 0) this.flushAll();
   }
 
-  /** Gives the wire what is gathered, behind what it has: where there is no later. */
+  /** Hands the collected data to the wire behind its unsent bytes. Called directly if no later turn will follow. */
   flushAll(): void {
     const gathered = this.#gathered;
     if (gathered === null) return;
@@ -156,12 +160,12 @@ export class Sending {
     if (this.#wire.write(data, isForeign)) release(data);
   }
 
-  /** Something was written that is not to be sent. */
+  /** Notes a write that is not sent. */
   refuse(): void {
     this.#dropped = true;
   }
 
-  /** Forgets what is gathered. */
+  /** Drops the collected data. */
   drop(): void {
     if (this.#gathered !== null) this.#dropped = true;
     this.#gathered?.clear();
@@ -169,7 +173,7 @@ export class Sending {
   }
 }
 
-/** An empty outbox: most are used for one write and then again. */
+/** An empty outbox for reuse: most are used for a single write. */
 let spare: Outbox | null = null;
 
 function takeOutbox(): Outbox {
@@ -179,29 +183,30 @@ function takeOutbox(): Outbox {
   return outbox;
 }
 
-/** Those with something to send at the end of this turn, and others whose turn to send has come while those still wait. */
+/** All that have data to send at the end of this turn, including those that have already sent it while others still wait. */
 let scheduled: Sending[] = [];
-/** How many wait. */
+/** Number of scheduled objects that still wait. */
 let open = 0;
 let isExiting = false;
 let listensForExit = false;
 
-/** Once, with the first connection: a listener that is added during 'exit' would not be called. */
+/** Adds the 'exit' listener once, with the first connection: a listener that is added during 'exit' would not be called. */
 function listenForExit(): void {
   if (listensForExit) return;
   listensForExit = true;
   try {
     process.prependListener("exit", onExit);
-    /* c8 ignore next 3 -- before anything else of the process has listened */
+    /* c8 ignore next 3 -- only if `process` was frozen before anything listened to it */
   } catch {
-    // a frozen `process`: last words are only sent where the turn comes to its end
+    // a frozen `process`: the last writes are sent only if the turn ends normally
   }
 }
 
 function schedule(sending: Sending): void {
   scheduled.push(sending);
   open += 1;
-  // A tick that is asked for while promises run comes after the last of them. Each has its own, in the `AsyncLocalStorage` context of who writes.
+  // A tick that is requested during promise reactions runs after the last of them. Each object has its own tick, in the `AsyncLocalStorage`
+  // context of its writer.
   nextTick(endTurn, sending);
 }
 

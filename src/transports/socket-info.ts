@@ -1,24 +1,24 @@
-/** What a socket tells of itself: addresses in Python's form, and the `TransportSocket` behind the extra info `"socket"`. */
+/** Information about a socket: addresses in Python's form, and the `TransportSocket` behind the extra info `"socket"`. */
 import { checkBoolean, checkInteger } from "../base/arguments.js";
 import type { SocketAddress, TransportSocket } from "../contracts/extra-info.js";
 import type { SocketFacts, Wire } from "./wire.js";
 
-/** The addresses of a Unix socket, which Node does not know for a connection: whoever made the socket has to tell. */
+/** The addresses of a Unix socket. Node does not know them for a connection, so the code that creates the socket passes them. */
 export interface UnixNames {
   readonly sockname: string;
   readonly peername: string;
 }
 
-/** An IP address in Python's form. */
+/** Returns an IP address in Python's form. */
 export function ipAddress(host: string, port: number): SocketAddress {
   return host.includes(":") ? [host, port, 0, 0] : [host, port];
 }
 
-/** A connected socket's `TransportSocket`. */
+/** The `TransportSocket` of a connected socket. */
 export class ConnectedSocket implements TransportSocket {
-  /** `null` for a Unix socket, which has nothing to tell. */
+  /** `null` for a Unix socket, which has no such properties. */
   readonly #facts: SocketFacts | null;
-  /** Read at once: Node forgets them when the socket closes, and logs want them most just then. */
+  /** Read immediately: Node forgets the addresses when the socket closes, which is when logs need them most. */
   readonly #names: { readonly sockname: SocketAddress; readonly peername: SocketAddress };
 
   /** @param unixNames the names of a Unix socket; `null` for TCP */

@@ -1,30 +1,33 @@
 /**
- * `SocketTransport`: asyncio's transport over a connected socket. Python's `_SelectorSocketTransport`. The socket itself is driven by a *wire*:
- * `HandleWire`, the fast one, or `NodeWire`, the documented one.
+ * `SocketTransport`: asyncio's transport over a connected socket. Python's `_SelectorSocketTransport`. A *wire* drives the socket itself:
+ * `HandleWire` is the fast one, `NodeWire` the documented one.
  *
  * Theory of operation
  *
- * The states of the connection and the calls of the protocol are `TransportCore`'s (`core/transport-core.ts`).
+ * `TransportCore` (`core/transport-core.ts`) keeps the state of the connection and calls the protocol.
  *
- * Reading. What the wire reads goes to the protocol as it is. `pauseReading()` stops its reads from the system, so that nothing piles up on the
- * way.
+ * Reading. Bytes that the wire reads go to the protocol unchanged. `pauseReading()` stops the wire's reads from the system, so that no
+ * bytes accumulate in between.
  *
- * Writing. What is written in one turn is gathered (`sending.ts`). Everything goes to the wire before the size of the buffer is judged, because
- * a socket that can send takes it all and nobody has to wait. The buffer's size is what is gathered and what the wire has.
+ * Writing. The writes of one turn are collected (`sending.ts`). They all go to the wire before the size of the buffer is checked, because a
+ * socket that can send accepts everything, and then no caller has to wait. The buffer's size is the number of collected bytes plus the
+ * wire's unsent bytes.
  *
  * Ending.
- *   - `close()` flushes and lets the wire close itself after its last byte.
- *   - `abort()` closes the wire.
- *   - the wire's error, or a protocol method that throws, closes it with that error.
- *   - a write that fails leaves the wire open for reading (state `failing`) until the peer's end, an error or `close()`.
- *   - the peer's EOF asks the protocol; unless it wants to keep our side open, that is a `close()`.
- * Over TLS, `close()` sends close_notify and waits for the peer's, at most for the shutdown time-out. A side cannot be ended alone.
+ *   - `close()` flushes the buffer, and the wire closes itself after its last byte.
+ *   - `abort()` closes the wire immediately.
+ *   - An error of the wire, or an exception from a protocol method, closes the wire with that error.
+ *   - A failed write leaves the wire open for reading (state `failing`) until the peer's EOF, an error or `close()`.
+ *   - At the peer's EOF, the protocol is asked. Unless it keeps our side open, the transport calls `close()`.
  *
- * Changing over to TLS. `startTls()` empties the wire, turns it into a `net.Socket`, puts what was read ahead back into it, and makes the
- * handshake (`tls-upgrade.ts`). A new transport then drives the secured socket, for the same protocol; this one is `replaced`.
+ * Over TLS, `close()` sends close_notify and waits for the peer's, at most for the shutdown time-out. Half-close is not supported.
  *
- * Node: destroys a socket by itself once both sides have ended. asyncio keeps the connection until it is closed, and programs rely on that (they
- * `drain()` after `writeEof()`), so such a connection is `released`, but not lost before `close()` or `abort()`.
+ * Changing over to TLS. `startTls()` waits until the wire is empty, turns it into a `net.Socket`, puts the bytes that were read ahead back
+ * into it, and performs the handshake (`tls-upgrade.ts`). A new transport then drives the secured socket for the same protocol; this
+ * transport is `replaced`.
+ *
+ * Node: destroys a socket by itself once both sides have ended. asyncio keeps the connection until it is closed, and programs rely on that
+ * (they `drain()` after `writeEof()`). So such a connection is `released`, but not lost before `close()` or `abort()`.
  */
 import type { TLSSocket } from "node:tls";
 import { checkError, toBytes, toPieces } from "../base/arguments.js";
@@ -44,17 +47,17 @@ import { tlsExtraInfo } from "./tls-info.js";
 import { TlsChange } from "./tls-upgrade.js";
 import type { Wire, WireEvents } from "./wire.js";
 
-/** How a `SocketTransport` is made. */
+/** Options of a `SocketTransport`. */
 export interface SocketTransportOptions {
   readonly protocol: Protocol;
   readonly info: ConnectedSocket;
-  /** What is told of its TLS, if it has any. */
+  /** The extra info about TLS, if the connection is secured. */
   readonly tlsInfo?: Partial<ExtraInfo> | undefined;
   /** The server that accepted the connection. */
   readonly owner?: TransportOwner | undefined;
-  /** The host it was opened to, whose certificate is expected if it changes over to TLS. */
+  /** The host that the connection was opened to. `startTls()` expects the certificate of this host. */
   readonly host?: string | undefined;
-  /** Milliseconds that the end of TLS may take; set if and only if the wire is over a `tls.TLSSocket`. */
+  /** TLS shutdown time-out in milliseconds; set if and only if the wire is over a `tls.TLSSocket`. */
   readonly tlsShutdownTimeout?: number | undefined;
 }
 
@@ -69,19 +72,19 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   readonly #isTls: boolean;
   #eofReceived = false;
   #eofWritten = false;
-  /** Ends our side, once the wire has been given everything. */
+  /** Ends our side once the wire has received all written data. */
   #ending: (() => void) | null = null;
-  /** Set while the connection changes over to TLS. */
+  /** Set while `startTls()` is in progress. */
   #upgrade: TlsChange | null = null;
   #shutdownTimer: NodeJS.Timeout | undefined;
   #begunAt = now();
   #bytesRead = 0;
-  /** The protocol whose memory the wire reads into, if it is any. */
+  /** The protocol whose memory the wire reads into, if any. */
   #memoryOwner: Protocol | null = null;
-  /** What the connection was lost in. */
+  /** The phase that a loss is reported for. */
   #lostDuring: "connection" | "tls-upgrade" = "connection";
 
-  /** @param wire connected; it belongs to the transport from now on. Nothing happens before `start()`. */
+  /** @param wire a connected wire, which the transport owns from now on. Nothing happens before `start()`. */
   constructor(wire: Wire, options: SocketTransportOptions) {
     const isTls = options.tlsShutdownTimeout !== undefined;
     super(options.protocol, isTls ? TLS_HIGH_WATER_BYTES : HIGH_WATER_BYTES);
@@ -95,7 +98,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     this.#isTls = isTls;
   }
 
-  /** Tells the protocol that the connection stands, then begins to read. */
+  /** Calls the protocol's `connectionMade()`, then starts reading. */
   start(): void {
     this.#attach();
     this.call((protocol) => protocol.connectionMade?.(this));
@@ -110,7 +113,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   #beginReading(): void {
     const wire = this.#wire;
     if (wire.destroyed) {
-      // It ended before it came to us, and its events may be gone.
+      // The wire ended before the transport received it, and its events may be lost.
       if (wire.errored !== null) this.noteError(wire.errored);
       this.loseSoon();
       return;
@@ -130,7 +133,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     this.deliver(this.#memoryOwner === null ? chunk : this.#ownChunk(chunk, this.#memoryOwner));
   }
 
-  /** What was read into memory of a protocol that no longer has the connection is copied out of there. */
+  /** Copies a chunk that was read into the memory of a protocol that no longer has the connection. */
   #ownChunk(chunk: Buffer, memoryOwner: Protocol): Buffer {
     this.#memoryOwner = null;
     return memoryOwner === this.getProtocol() ? chunk : ownCopy(chunk);
@@ -147,7 +150,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
 
   /** @internal */
   handleEnd(): void {
-    if (this.state === "failing") this.#wire.destroy(); // all that was received has been delivered
+    if (this.state === "failing") this.#wire.destroy(); // everything received has been delivered
     if (this.state !== "open" || this.#eofReceived) return;
     this.#eofReceived = true;
     if (!this.deliverEnd()) this.close();
@@ -201,7 +204,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
       this.#sending.drop();
       this.failWriting(error);
     } else this.noteError(error);
-    // Nothing is left to be delivered after the peer's end, before the handshake of startTls(), and while close() waits for its last byte.
+    // Nothing is left to deliver after the peer's EOF, before the handshake of startTls(), and while close() waits for its last byte.
     if (this.state !== "failing" || this.#eofReceived) this.#wire.destroy();
   }
 
@@ -240,7 +243,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
 
   // ---- ending ------------------------------------------------------------------------------------------------------------------
 
-  /** Ends our side when the wire has all that was written, so that nothing follows bytes that cannot be sent. */
+  /** Ends our side when the wire has all written data, so that no EOF follows bytes that cannot be sent. */
   #whenHandedOver(end: () => void): void {
     this.#ending = end;
     this.flush();
@@ -270,7 +273,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     }
   }
 
-  /** Cuts the connection if the peer does not answer close_notify in time. */
+  /** Closes the connection if the peer does not answer close_notify in time. */
   #limitShutdown(): void {
     const timeoutMs = this.#tlsShutdownTimeout as number;
     this.#shutdownTimer = setTimeout(() => {
@@ -293,7 +296,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   /** @internal */
   handleError(error: Error): void {
     this.breakOff(error);
-    // Node: leaves a socket open whose TLS breaks after the handshake.
+    // Node: leaves the socket open when its TLS breaks after the handshake.
     this.#wire.destroy();
   }
 
@@ -305,7 +308,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     } else if (this.state !== "released") this.loseConnection();
   }
 
-  /** The server does not count it any more. */
+  /** Removes the transport from its server. */
   #detach(): void {
     const owner = this.#owner;
     this.#owner = undefined;
@@ -340,7 +343,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     this.#lostDuring = "tls-upgrade";
     try {
       if (!this.moveTo("securing")) throw notSentError(this.error);
-      // The TLS engine writes past what the wire still has, so that has to be empty first.
+      // The TLS engine bypasses the wire's unsent bytes, so they must be sent first.
       if (this.#sending.unsent > 0) await this.waitFlushed();
       if (this.isClosing() || wire.destroyed) throw notSentError(this.error);
       const readAhead = upgrade.takeReadAhead();
@@ -371,7 +374,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
       host: this.#host,
       tlsShutdownTimeout: upgrade.sslShutdownTimeout,
     });
-    // The counts go on there.
+    // The successor continues the counts.
     successor.#begunAt = this.#begunAt;
     successor.#bytesRead = this.#bytesRead;
     successor.#sending.sentBytes = this.#sending.sentBytes;
@@ -386,14 +389,14 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     return successor;
   }
 
-  // ---- what is told of it -------------------------------------------------------------------------------------------------------
+  // ---- byte counts -------------------------------------------------------------------------------------------------------------
 
-  /** Bytes received, before encryption. */
+  /** Number of bytes received, before encryption. */
   get bytesRead(): number {
     return this.#bytesRead;
   }
 
-  /** Bytes handed to the socket, before encryption. */
+  /** Number of bytes handed to the socket, before encryption. */
   get bytesWritten(): number {
     return this.#sending.sentBytes;
   }

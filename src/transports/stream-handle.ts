@@ -1,44 +1,45 @@
 /**
- * The handles underneath Node's sockets, and the three things of Node's own that are needed to drive them without a `net.Socket`.
+ * The handles underneath Node's sockets, and the three internal parts of Node that are needed to drive them without a `net.Socket`.
  *
- * None of this is documented. It is only used if every part of it is found, on the first connection, by looking at what a `net.Socket` does to a handle that is made up;
- * otherwise `streamHandles()` is `null`, and everything goes through `NodeWire`. Bun and Deno have no such handles. To do without on Node, too: set the environment variable
- * `ASYNCIO_STREAMS_PLAIN_SOCKETS` to 1, as the tests do to run both ways.
+ * None of this is documented. It is used only if every part is found. The search happens on the first connection and observes what a
+ * `net.Socket` does to a made-up handle. If a part is missing, `streamHandles()` returns `null`, and everything goes through `NodeWire`.
+ * Bun and Deno have no such handles. To disable the handles on Node, too, set the environment variable `ASYNCIO_STREAMS_PLAIN_SOCKETS` to
+ * 1; the tests do that to run both ways.
  *
- *   - `WriteWrap` and `ShutdownWrap`: the objects that stand for a write, or the end of our side, while it is under way.
- *   - `onStreamRead`: Node's function that a handle calls after a read. What was read (a count, the end, or an error) lies in memory that only Node's own code sees; so
- *     Node's function is called for a socket that is none, `Listener`, and passes on what it makes of it.
+ *   - `WriteWrap` and `ShutdownWrap`: the request objects of a write, or of the shutdown of our side, while it is in progress.
+ *   - `onStreamRead`: Node's function that a handle calls after a read. The result of the read (a count, EOF or an error) lies in memory
+ *     that only Node's own code sees. So Node's function is called for a stand-in socket, `Listener`, which passes on the result.
  */
 import net from "node:net";
 import { getSystemErrorName } from "node:util";
 
-/** A write, or the end of our side, while it is under way. */
+/** A request: a write, or the shutdown of our side, while it is in progress. */
 export interface HandleRequest {
   oncomplete(status: number): void;
-  /** UNUSED as long as nothing is under way. What was done at once has not used the request. */
+  /** UNUSED until an operation is in progress. An operation that completes immediately does not use the request. */
   getAsyncId(): number;
 }
 
-/** The id of a request that was not used. */
+/** The async id of an unused request. */
 export const UNUSED: number = -1;
 
-/** A connected stream of libuv, as Node's C++ shows it to its JavaScript. Numbers below 0 are errors of the system. */
+/** A connected libuv stream, as Node's C++ exposes it to its JavaScript. Numbers below 0 are system errors. */
 export interface StreamHandle {
   onread: (this: StreamHandle, data: unknown) => Uint8Array | undefined;
-  /** What Node's own code notes of the next two. */
+  /** A flag that Node's own code sets with the next two methods. */
   reading?: boolean;
   readStart(): number;
   readStop(): number;
-  /** Where the next read goes. May be called once; later, what `onread` returns counts. */
+  /** Sets the memory for the next read. May be called once; after that, the return value of `onread` decides. */
   useUserBuffer(block: Uint8Array): void;
   writeBuffer(request: HandleRequest, bytes: Uint8Array): number;
   writev(request: HandleRequest, pieces: readonly Uint8Array[], allBuffers: true): number;
-  /** 1: done already. */
+  /** Returns 1 if it is already done. */
   shutdown(request: HandleRequest): number;
   close(onClosed: () => void): void;
-  /** Bytes given to writes that are not done. */
+  /** Number of bytes in writes that are not complete. */
   readonly writeQueueSize: number;
-  /** The descriptor; negative once it is closed, and where there is none. */
+  /** The descriptor; negative once the handle is closed, or if it has none. */
   readonly fd?: number;
   /** TCP only. */
   getsockname?(address: HandleAddress): number;
@@ -47,30 +48,34 @@ export interface StreamHandle {
   setKeepAlive?(enable: boolean, initialDelaySeconds: number): number;
 }
 
-/** Filled in by `getsockname()` and `getpeername()`. */
+/** The result of `getsockname()` and `getpeername()`. */
 export interface HandleAddress {
   address?: string;
   port?: number;
 }
 
-/** What a read has brought: the error itself is `readError()`. One object for all reads, valid until the next. */
+/** The result of a read; `readError()` returns the error itself. One object serves all reads and is valid until the next read. */
 export interface ReadResult {
   readonly kind: "nothing" | "data" | "end" | "error";
-  /** Bytes read, with `data`. */
+  /** Number of bytes read, for `data`. */
   readonly count: number;
 }
 
-/** What is needed to drive handles. */
+/** Node's internal parts that are needed to drive handles. */
 export interface StreamHandles {
   readonly WriteWrap: new () => HandleRequest;
   readonly ShutdownWrap: new () => HandleRequest;
-  /** To be asked within `onread`. */
+  /** Returns the result of the read. Must be called within `onread`. */
   readResult(): ReadResult;
-  /** The error that went with the kind `error`. */
+  /** Returns the error of a result of the kind `error`. */
   readError(): Error;
 }
 
-/** A system error as Node makes them. @param detail what else is known of it */
+/**
+ * Creates a system error in Node's form.
+ *
+ * @param detail text appended to the message
+ */
 export function libuvError(errno: number, syscall: string, detail?: string): Error {
   const code = getSystemErrorName(errno);
   return Object.assign(new Error(`${syscall} ${code}${detail ? ` ${detail}` : ""}`), { errno, code, syscall });
@@ -78,7 +83,7 @@ export function libuvError(errno: number, syscall: string, detail?: string): Err
 
 const METHODS = ["readStart", "readStop", "useUserBuffer", "writeBuffer", "writev", "shutdown", "close"] as const;
 
-/** Whether a handle has all that is needed. */
+/** Whether a handle has all required members. */
 export function isStreamHandle(handle: unknown): handle is StreamHandle {
   if (typeof handle !== "object" || handle === null) return false;
   const candidate = handle as StreamHandle;
@@ -87,7 +92,7 @@ export function isStreamHandle(handle: unknown): handle is StreamHandle {
 
 let found: StreamHandles | null | undefined;
 
-/** What is needed to drive handles; `null` where it is not to be had. */
+/** Returns Node's internal parts that are needed to drive handles; `null` if they are not available. */
 export function streamHandles(): StreamHandles | null {
   if (found === undefined) found = isWanted() ? findParts() : null;
   return found;
@@ -98,7 +103,7 @@ function isWanted(): boolean {
   return versions["bun"] === undefined && versions["deno"] === undefined && env["ASYNCIO_STREAMS_PLAIN_SOCKETS"] !== "1";
 }
 
-/** A handle that does nothing but to show what Node's `net.Socket` does with handles. */
+/** A stand-in handle. It does nothing, and shows what Node's `net.Socket` does with handles. */
 class MadeUpHandle {
   onread: unknown;
   reading = false;
@@ -113,7 +118,7 @@ class MadeUpHandle {
     this.ShutdownWrap = request.constructor;
     return 1;
   }
-  /* c8 ignore start -- a stand-in: which of these are called is Node's affair */
+  /* c8 ignore start -- a stand-in: Node decides which of these it calls */
   getAsyncId(): number {
     return 0;
   }
@@ -133,7 +138,7 @@ class MadeUpHandle {
 const socketOn = (handle: MadeUpHandle, options?: object): net.Socket =>
   new net.Socket({ handle, manualStart: true, ...options } as net.SocketConstructorOpts);
 
-/** The socket that Node takes every read to be for. */
+/** The stand-in socket to which Node attributes every read. */
 class Listener extends net.Socket {
   readonly result: { kind: ReadResult["kind"]; count: number } = { kind: "nothing", count: 0 };
   error: Error | null = null;
@@ -149,7 +154,7 @@ class Listener extends net.Socket {
     return true;
   }
 
-  /** Node: what it does at the end. */
+  /** Node: calls this at EOF. */
   override push(): boolean {
     return this.#setResult("end");
   }
@@ -158,7 +163,7 @@ class Listener extends net.Socket {
     return null;
   }
 
-  /** Node: what it does after an error. */
+  /** Node: calls this after an error. */
   override destroy(error?: Error): this {
     this.error = error ?? null;
     this.#setResult("error");
@@ -170,7 +175,7 @@ function findParts(): StreamHandles | null {
   const handle = new MadeUpHandle();
   try {
     const listener = new Listener(handle);
-    // Each is seen while the call runs: Node makes the request in it.
+    // Node creates each request during the call, and the handle notes its class.
     const writing = new MadeUpHandle();
     socketOn(writing).write(Buffer.alloc(1));
     const ending = new MadeUpHandle();
@@ -190,7 +195,7 @@ function findParts(): StreamHandles | null {
       },
       readError: () => listener.error ?? Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET", syscall: "read" }),
     };
-    /* c8 ignore next 3 -- a Node whose handles are others */
+    /* c8 ignore next 3 -- a Node version with different handles */
   } catch {
     return null;
   }

@@ -1,28 +1,30 @@
 /**
- * `TlsCarrier`: a connected socket as a plain stream, for a runtime whose TLS does not handle a socket as it should. On Node and Bun, TLS has the socket itself.
+ * `TlsCarrier`: a connected socket as a plain stream, for a runtime whose TLS does not handle sockets correctly. On Node and Bun, TLS uses
+ * the socket itself.
  *
- * Promises: a secured socket that is paused stops the reads from the system, so that a slow reader slows its peer; an error of the socket reaches TLS.
+ * Promises: pausing a secured socket stops the reads from the system, so that a slow reader slows its peer. An error of the socket reaches
+ * TLS.
  *
- * Deno: pausing a TLS connection does not stop its reads, so that everything the peer sends piles up in memory; and a reset is told as an ordinary end. It costs
- * half the throughput of TLS there, which is less than what a peer could do.
+ * Deno: pausing a TLS connection does not stop its reads, so everything that the peer sends accumulates in memory; and a reset is reported
+ * as an ordinary EOF. The carrier costs half the throughput of TLS on Deno, which is less than the damage that a peer could do.
  */
 import type net from "node:net";
 import { Duplex, type Readable } from "node:stream";
 
 type Done = (error?: Error | null) => void;
 
-/** What TLS is to run over: the socket, or a carrier over it. */
+/** Returns the stream that TLS runs over: the socket, or a carrier over it. */
 export function carry(socket: net.Socket): net.Socket | TlsCarrier {
   return process.versions["deno"] === undefined ? socket : new TlsCarrier(socket);
 }
 
-/** A stream over a socket, whose reading can be held. */
+/** A stream over a socket whose reading can be stopped. */
 export class TlsCarrier extends Duplex {
   readonly #socket: net.Socket;
   #held = false;
   #wanted = false;
 
-  /** @param socket connected and paused */
+  /** @param socket a connected, paused socket */
   constructor(socket: net.Socket) {
     super({ allowHalfOpen: false });
     this.#socket = socket;
@@ -37,13 +39,13 @@ export class TlsCarrier extends Duplex {
     this.#regulate();
   }
 
-  /** Reads only while the secured socket is not paused. */
+  /** From now on, reads only while the secured socket is not paused. */
   follow(secured: Readable): void {
     const hold = (): void => {
       this.#held = secured.isPaused();
       this.#regulate();
     };
-    // 'resume' comes late, perhaps when it has been paused again.
+    // 'resume' is emitted late, possibly after the socket has been paused again.
     secured.on("pause", hold).on("resume", hold);
   }
 

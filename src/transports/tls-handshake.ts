@@ -3,14 +3,16 @@
  *
  * Theory of operation
  *
- * A socket comes in, connected and paused; what was read ahead has been put back into it. A `tls.TLSSocket` comes out, secured and verified, or the
- * promise rejects with the reason and the socket is destroyed. The time-out is ours in both roles: Node has none for clients.
+ * The input is a connected, paused socket; bytes that were read ahead have been put back into it. The result is a secured and verified
+ * `tls.TLSSocket`. If the handshake fails, the promise rejects with the reason and the socket is destroyed. The time-out is implemented
+ * here for both roles, because Node has none for clients.
  *
- * Client: `tls.connect()` over the socket. The name to verify is ours to give, since Node would fall back to "localhost".
+ * Client: `tls.connect()` over the socket. The name to verify is always set here, because Node would fall back to "localhost".
  *
- * Server: a `tls.Server` that does not listen, and is handed the socket as a 'connection', which Node documents for that purpose. Everything `tls.createServer()`
- * can be told then works (client certificates, SNI, ALPN, PSK). Its events do not tell which socket they are about, so each handshake has a server to itself;
- * they are kept and used again, because making one means to parse certificates. A bare `SecureContext` needs no such server.
+ * Server: a `tls.Server` that does not listen. It receives the socket as a 'connection' event, which Node documents for that purpose. So
+ * all options of `tls.createServer()` work (client certificates, SNI, ALPN, PSK). The events of a server do not say which socket they are
+ * about, so each handshake has a server to itself. Servers are kept and reused, because creating one includes parsing certificates. A bare
+ * `SecureContext` needs no such server.
  */
 import { randomBytes, X509Certificate } from "node:crypto";
 import type net from "node:net";
@@ -23,21 +25,26 @@ import { abortReason, forgetAborted, onceAborted } from "../base/waiting.js";
 import type { SSLClient, SSLServer } from "../contracts/tls.js";
 import { carry, TlsCarrier } from "./tls-carrier.js";
 
-/** Node's own time-out, which cannot be switched off: the longest timer there is. */
+/** Value for Node's own time-out, which cannot be switched off: the longest timer that Node supports. */
 const NEVER_MS = MAX_TIMER_MS;
 
-/** Servers that are kept for later handshakes. More are made while more handshakes run at once. */
+/** Maximum number of servers kept for later handshakes. More are created while more handshakes run at once. */
 const MAX_IDLE_SERVERS = 8;
 
-/** Length of the keys of session tickets, fixed by Node. */
+/** Length of the session ticket keys in bytes, fixed by Node. */
 const TICKET_KEYS_BYTES = 48;
 
-/** Whether this is a `SecureContext`, and not options for making one. */
+/** Whether `ssl` is a `SecureContext`, and not options for creating one. */
 function isSecureContext(ssl: object): ssl is tls.SecureContext {
   return "context" in ssl;
 }
 
-/** Node 22.23: `tls.checkServerIdentity()` compares IPv6 addresses as text, and takes no certificate for "::1", whose address it spells out. */
+/**
+ * Checks the certificate for an IPv6 address.
+ *
+ * Node 22.23: `tls.checkServerIdentity()` compares IPv6 addresses as text. It accepts no certificate for "::1", because it spells out the
+ * certificate's address.
+ */
 function checkAddress(address: string, shown: tls.PeerCertificate): Error | undefined {
   const error = tls.checkServerIdentity(address, shown);
   return error === undefined || new X509Certificate(shown.raw).checkIP(address) === undefined ? error : undefined;
@@ -47,7 +54,7 @@ function checkAddress(address: string, shown: tls.PeerCertificate): Error | unde
 export class ClientHandshake {
   readonly #options: tls.ConnectionOptions;
 
-  /** @throws what `tls.createSecureContext()` throws for options that do not fit, such as a certificate that is none */
+  /** @throws the error of `tls.createSecureContext()` for invalid options, such as a malformed certificate */
   constructor(ssl: SSLClient, serverHostname: string) {
     const given: tls.ConnectionOptions = ssl === true ? {} : isSecureContext(ssl) ? { secureContext: ssl } : ssl;
     this.#options = {
@@ -55,7 +62,7 @@ export class ClientHandshake {
       ...given,
       secureContext: given.secureContext ?? tls.createSecureContext(given),
       host: serverHostname,
-      // An address is verified, but is no name for SNI (Node: DEP0123).
+      // An address is verified, but is not valid as an SNI name (Node: DEP0123).
       servername: isIP(serverHostname) === 0 ? serverHostname : "",
       ...(serverHostname === "" ? { checkServerIdentity: () => undefined } : {}),
     };
@@ -77,10 +84,10 @@ export class ServerHandshakes {
   readonly #options: tls.TlsOptions;
   readonly #idle: tls.Server[] = [];
 
-  /** @throws what `tls.createServer()` throws for options that do not fit, such as a key that is not the certificate's */
+  /** @throws the error of `tls.createServer()` for invalid options, such as a key that does not match the certificate */
   constructor(ssl: SSLServer) {
     this.#context = isSecureContext(ssl) ? ssl : null;
-    // Shared, so that a session may be resumed with another of the servers.
+    // All servers share the ticket keys, so that a session can be resumed with any of them.
     this.#options = isSecureContext(ssl) ? {} : { ticketKeys: randomBytes(TICKET_KEYS_BYTES), ...ssl, handshakeTimeout: NEVER_MS };
     if (this.#context === null) this.#idle.push(tls.createServer(this.#options));
   }
@@ -108,7 +115,8 @@ export class ServerHandshakes {
       server.removeAllListeners("secureConnection").removeAllListeners("tlsClientError");
       if (this.#idle.length < MAX_IDLE_SERVERS) this.#idle.push(server);
     };
-    // After a failure it may still tell of the old socket, which a new handshake would take for its own: then it is not used again.
+    // After a failure, the server may still emit events of the old socket, which a new handshake would mistake for its own. So it is not
+    // reused.
     result.then(release, () => server.removeAllListeners("secureConnection").removeAllListeners("tlsClientError"));
     return result;
   }
@@ -119,7 +127,7 @@ function unauthorized(reason: Error | string, cause: Error): Error {
   return Object.assign(new Error(`the client's certificate is not accepted: ${code}`, { cause }), { code });
 }
 
-/** How a handshake begins: it makes the `TLSSocket`, or returns `null` where a server makes it. */
+/** Starts a handshake: creates the `TLSSocket`, or returns `null` if a server creates it. */
 type Begin = (
   carrier: net.Socket | TlsCarrier,
   onSecured: (secured: tls.TLSSocket) => void,
@@ -130,13 +138,16 @@ function handshake(socket: net.Socket, timeoutMs: number, signal: AbortSignal | 
   return new Promise((resolve, reject) => new Handshake(socket, timeoutMs, signal, { resolve, reject }).run(begin));
 }
 
-/** What settles the promise of a handshake. */
+/** Settles the promise of a handshake. */
 interface Settle {
   resolve(secured: tls.TLSSocket): void;
   reject(reason: unknown): void;
 }
 
-/** One handshake: its time-out, its abort signal, and the end of the socket beneath it. A handshake that fails destroys both sockets. */
+/**
+ * One handshake: limits its time, lets a signal abort it, and notices the end of the socket beneath it. A handshake that fails destroys
+ * both sockets.
+ */
 class Handshake {
   readonly #socket: net.Socket;
   readonly #signal: AbortSignal | undefined;
@@ -156,8 +167,8 @@ class Handshake {
 
   run(begin: Begin): void {
     const socket = this.#socket;
-    // Over TLS a side cannot be ended alone. Node: a TLSSocket inherits this. If it is set, the TLSSocket does not notice a peer that leaves during the
-    // handshake.
+    // Half-close is not supported over TLS. Node: a TLSSocket inherits this flag. If it is set, the TLSSocket does not notice that the peer
+    // left during the handshake.
     (socket as { allowHalfOpen: boolean }).allowHalfOpen = false;
     socket.on("error", ignore).on("close", this.#onClose);
     try {
@@ -198,7 +209,7 @@ class Handshake {
     this.#settle.reject(reason);
   }
 
-  /** @returns false if the handshake has ended already */
+  /** @returns false if the handshake has already ended */
   #end(state: "secured" | "failed"): boolean {
     if (this.#state !== "running") return false;
     this.#state = state;

@@ -1,4 +1,4 @@
-/** `TlsChange`: a connection's change from plain to TLS, from the emptied wire to the secured socket. */
+/** `TlsChange`: changes a connection from plain to TLS, from the emptied wire to the secured socket. */
 import type net from "node:net";
 import type { TLSSocket } from "node:tls";
 import { InvalidStateError } from "../base/errors.js";
@@ -11,19 +11,19 @@ export class TlsChange {
   readonly #upgrade: TlsUpgrade;
   readonly #handshake: ClientHandshake | ServerHandshakes;
   readonly #controller: AbortController = new AbortController();
-  /** What is left of the wire. */
+  /** The socket that the wire has released. */
   #socket: net.Socket | null = null;
 
   /**
-   * @param host the host that the connection was opened to; `undefined` where none is known
-   * @throws if the options do not make TLS, before anything is touched
+   * @param host the host that the connection was opened to; `undefined` if unknown
+   * @throws if the TLS options are invalid, before anything is changed
    */
   constructor(upgrade: TlsUpgrade, host: string | undefined) {
     this.#upgrade = upgrade;
     this.#handshake =
       upgrade.role === "server"
         ? new ServerHandshakes(upgrade.ssl as SSLServer)
-        : // Where no name is known (a Unix socket), Node's own default.
+        : // If no name is known (a Unix socket), this is Node's own default.
           new ClientHandshake(upgrade.ssl as SSLClient, upgrade.serverHostname ?? host ?? "localhost");
   }
 
@@ -32,26 +32,32 @@ export class TlsChange {
     return this.#controller.signal.aborted;
   }
 
-  /** Ends the handshake and the connection. */
+  /** Aborts the handshake and closes the connection. */
   giveUp(wire: Wire): void {
-    this.#controller.abort(); // destroys the socket, once the handshake has it
+    this.#controller.abort(); // destroys the socket if the handshake has started
     wire.destroy();
   }
 
-  /** Ends the connection. */
+  /** Closes the connection. */
   destroy(wire: Wire): void {
     (this.#socket ?? wire).destroy();
   }
 
-  /** Makes the handshake. @param wire has nothing left to send. @param readAhead what was read from it and is not for the program. */
+  /**
+   * Performs the handshake.
+   *
+   * @param wire a wire without unsent bytes
+   * @param readAhead bytes that were read from the wire and not passed to the program
+   */
   async secure(wire: Wire, readAhead: Buffer): Promise<TLSSocket> {
     if (readAhead.length > 0 && this.#upgrade.role === "client") {
-      // A server never speaks first in TLS: this came in the clear, perhaps from somebody in the middle who wants it to be taken for secured.
+      // In TLS, a server never sends first. These bytes arrived in plain text, possibly from an attacker in the middle who wants them to
+      // pass for secured.
       throw new InvalidStateError(`cannot startTls(): ${readAhead.length} bytes that came in the clear were not read`);
     }
     const socket = wire.release();
     this.#socket = socket;
-    // For a server that is the beginning of the client's handshake.
+    // For a server, these bytes are the beginning of the client's handshake.
     if (readAhead.length > 0) socket.unshift(readAhead);
     return await this.#handshake.secure(socket, this.#upgrade.sslHandshakeTimeout, this.#controller.signal);
   }

@@ -1,25 +1,28 @@
-/** `Wire`: what a `SocketTransport` needs of a connected socket. There are two: `HandleWire`, and `NodeWire` where that one is not possible. */
+/**
+ * `Wire`: what a `SocketTransport` needs from a connected socket. `HandleWire` implements it, and `NodeWire` where `HandleWire` is not
+ * possible.
+ */
 import type net from "node:net";
 
-/** Receives the events of a wire: the transport. */
+/** Receives the events of a wire. The transport implements it. */
 export interface WireEvents {
-  /** Bytes were received. Their memory belongs to the receiver. */
+  /** Bytes were received. The receiver owns their memory. */
   handleData(chunk: Buffer): void;
-  /** Where to read the next bytes to, for a wire that can; `null`: anywhere. Asked after `handleData()`. */
+  /** Returns the memory for the next read, if the wire can use it; `null` leaves the choice to the wire. Called after `handleData()`. */
   nextMemory(): Buffer | null;
-  /** The peer has ended its side. */
+  /** The peer has ended its side (EOF). */
   handleEnd(): void;
-  /** A write failed: nothing more can be sent, but reading goes on. May come from within `write()`. */
+  /** A write failed. Nothing more can be sent, but reading continues. May be called from within `write()`. */
   handleWriteError(error: Error): void;
-  /** The wire broke; `handleClose()` follows. May come from within `resume()`. */
+  /** The wire broke; `handleClose()` follows. May be called from within `resume()`. */
   handleError(error: Error): void;
-  /** The wire is closed: the last event. */
+  /** The wire is closed. This is the last event. */
   handleClose(): void;
-  /** The system has taken some of what it had not taken at once. */
+  /** The system has accepted some of the bytes that it did not accept immediately. */
   handleWritten(): void;
 }
 
-/** What extra info can be asked for. */
+/** The socket's properties for the extra info. */
 export interface SocketFacts {
   readonly localAddress?: string | undefined;
   readonly localPort?: number | undefined;
@@ -29,40 +32,43 @@ export interface SocketFacts {
   setKeepAlive(enable: boolean, initialDelay: number): unknown;
 }
 
-/** A connected socket, and nothing of what Node puts around it. Silent until `listen()`, reads nothing until `resume()`. */
+/** A connected socket without Node's streams around it. It reports nothing until `listen()` and reads nothing until `resume()`. */
 export interface Wire {
-  /** Bytes written that the system has not taken. */
+  /** Number of written bytes that the system has not accepted. */
   readonly unsent: number;
-  /** Whether something was written that the system will never take. */
+  /** Whether some written bytes were dropped: the system will never accept them. */
   readonly dropped: boolean;
-  /** Closed, or about to be. */
+  /** Whether the wire is closed, or about to be. */
   readonly destroyed: boolean;
-  /** Whether it is closed, or the peer has gone (a reset; on a Unix socket also a close). Reads nothing. See `peer-gone.ts` for what cannot be told. */
+  /**
+   * Whether the wire is closed or the peer is gone (a reset; on a Unix socket also a close). Reads nothing. See `peer-gone.ts` for the
+   * cases that cannot be detected.
+   */
   isPeerGone(): boolean;
-  /** The error that broke it. */
+  /** The error that broke the wire. */
   readonly errored: Error | null;
-  /** What extra info can be asked for. */
+  /** The socket's properties for the extra info. */
   readonly facts: SocketFacts;
-  /** Reports to `events` from now on. */
+  /** Reports events to `events` from now on. */
   listen(events: WireEvents): void;
-  /** Begins to read, or goes on. */
+  /** Starts or resumes reading. */
   resume(): void;
   /** Stops reading from the system. */
   pause(): void;
   /**
-   * Sends, in order. There has to be at least one byte.
+   * Sends data, in order. There must be at least one byte.
    *
-   * @param isForeign whether some of the memory is the program's, which may change it or give it away once this has returned. Other memory must not be
-   *   changed before it is sent.
-   * @returns whether it was sent at once
+   * @param isForeign whether some of the memory belongs to the program, which may change or detach it once this call has returned. Other
+   *   memory must not be changed before it is sent.
+   * @returns whether all data was sent immediately
    */
   write(data: Uint8Array | readonly Uint8Array[], isForeign: boolean): boolean;
-  /** Ends our side after what was written. The wire closes by itself when the peer has ended its side, too. */
+  /** Ends our side after all written data. The wire closes by itself when the peer has ended its side, too. */
   end(): void;
-  /** Closes after what was written; nothing more is delivered. Over TLS it first exchanges close_notify with the peer. */
+  /** Closes after all written data and delivers nothing more. Over TLS, it first exchanges close_notify with the peer. */
   close(): void;
-  /** Closes at once. */
+  /** Closes immediately. */
   destroy(): void;
-  /** Gives up the wire for a `net.Socket` that is paused and has no listeners of ours. */
+  /** Gives up the wire and returns a paused `net.Socket` without the wire's listeners. */
   release(): net.Socket;
 }

@@ -1,23 +1,23 @@
 /**
- * Writing memory of the program's to a descriptor, without a reference to it afterwards.
+ * Writes the program's memory to a descriptor, and keeps no reference to it afterwards.
  *
- * libuv keeps pointers into the memory of a write that the system has not taken. A program that gives such memory away, and lets it be collected,
- * would have whatever lies there then sent to its peer: other bytes of the process. So the system is offered such a write once, by the documented
- * `fs.writevSync()`, and what it does not take is copied.
+ * libuv keeps pointers into the memory of a write that the system has not accepted. If a program detaches such memory and it is
+ * garbage-collected, libuv would send the peer whatever lies there later: other bytes of the process. So such a write is offered to the
+ * system once, with the documented `fs.writevSync()`, and the bytes that the system does not accept are copied.
  */
 import { writeSync, writevSync } from "node:fs";
 import { allocate } from "../base/memory.js";
 import { isList } from "../base/outbox.js";
 import { libuvError } from "./stream-handle.js";
 
-/** What the system says where it takes nothing now. */
+/** Error codes of a system that accepts nothing at the moment. */
 const TRY_LATER: ReadonlySet<unknown> = new Set(["EAGAIN", "EWOULDBLOCK", "EINTR"]);
 
 /**
- * Offers bytes to the system, which does not wait.
+ * Offers bytes to the system, without waiting.
  *
- * @param fd the descriptor of a socket; anything else than a number of at least 0 where it is not known: then nothing is taken
- * @returns how many bytes it has taken
+ * @param fd the descriptor of a socket; any value other than a number of at least 0 means that it is unknown, and then nothing is written
+ * @returns the number of bytes that the system has accepted
  * @throws the system's error, in Node's form for sockets
  */
 export function writeNow(fd: unknown, data: Uint8Array | readonly Uint8Array[]): number {
@@ -33,7 +33,7 @@ export function writeNow(fd: unknown, data: Uint8Array | readonly Uint8Array[]):
 }
 
 /**
- * A copy of everything behind the first `taken` bytes.
+ * Returns a copy of everything after the first `taken` bytes.
  *
  * @throws ConnectionMemoryError if there is no memory for it
  */
@@ -49,7 +49,7 @@ export function copyBehind(data: Uint8Array | readonly Uint8Array[], taken: numb
   return copied;
 }
 
-/** Bytes in all pieces. */
+/** Returns the number of bytes in all pieces. */
 export function lengthOf(pieces: readonly Uint8Array[]): number {
   let length = 0;
   for (const piece of pieces) length += piece.length;
