@@ -59,7 +59,7 @@ export function writingMethods(writer: WritingEnd): Required<Pick<WritableOption
 
 /** An error to abort with; what was thrown may be anything. */
 export function abortReason(reason: unknown): Error | undefined {
-  return reason === undefined || reason === null ? undefined : asError(reason, "aborted with");
+  return reason === undefined || reason === null ? undefined : asError(reason, "the stream was aborted with");
 }
 
 /** Makes the Writable. */

@@ -28,7 +28,7 @@ export function show(value: unknown): string {
   try {
     return shown(value);
   } catch {
-    return "a value that throws when it is looked at";
+    return "a value that throws when inspected";
   }
 }
 
@@ -109,7 +109,7 @@ const OPTIONAL_METHODS = ["connectionMade", "eofReceived", "connectionLost", "pa
 /** Checks a protocol: whatever can receive is one. A method that is there, and is no function, is a slip. */
 export function checkProtocol(name: string, value: unknown): void {
   const protocol = (value ?? {}) as Readonly<Record<string, unknown>>;
-  if (typeof protocol["dataReceived"] !== "function") throw invalidType(name, "a Protocol, which has at least dataReceived()", value);
+  if (typeof protocol["dataReceived"] !== "function") throw invalidType(name, "a Protocol (an object with a dataReceived() method)", value);
   for (const method of OPTIONAL_METHODS) {
     const found = protocol[method];
     if (found !== undefined && typeof found !== "function") throw invalidType(`${method} of ${name}`, "a function", found);
@@ -174,7 +174,7 @@ export function toPieces(list: Iterable<Data>): Uint8Array[] {
 /** Checks that a view without bytes was made so: one whose memory is gone has none either, and would silently be nothing. */
 function refuseLostMemory(name: string, view: Uint8Array): void {
   const lost = lostMemory(view);
-  if (lost !== null) throw Object.assign(new TypeError(`${name} must be bytes whose memory is there, not ${lost}`), INVALID_TYPE);
+  if (lost !== null) throw Object.assign(new TypeError(`${name} must be bytes whose memory is still attached, not ${lost}`), INVALID_TYPE);
 }
 
 /** What has become of the memory of a view without bytes; `null`: it is there. */
@@ -183,7 +183,7 @@ export function lostMemory(view: Uint8Array): string | null {
     keysOf.call(view); // Node 20 has no `detached`, but every method refuses a view whose memory is gone
     return null;
   } catch {
-    return isDetached(bufferOf.call(view)) ? "0 bytes in a detached buffer" : "0 bytes in a buffer that was made smaller";
+    return isDetached(bufferOf.call(view)) ? "0 bytes in a detached buffer" : "0 bytes in a buffer that was shrunk";
   }
 }
 

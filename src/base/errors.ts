@@ -42,7 +42,8 @@ export class IncompleteReadError extends Error {
    * @param options `cause`, as for every `Error`
    */
   constructor(partial: Uint8Array, expected: number | null = null, options?: ErrorOptions) {
-    super(`the stream ended after ${partial.length} of ${expected ?? "an unknown number of"} expected bytes`, options);
+    const missing = expected === null ? "bytes, before the end of the message" : `of ${expected} expected bytes`;
+    super(`the stream ended after ${partial.length} ${missing}`, options);
     this.partial = Buffer.isBuffer(partial) ? partial : Buffer.from(partial.buffer, partial.byteOffset, partial.byteLength);
     this.expected = expected;
   }
@@ -160,7 +161,7 @@ export function messageOf(error: Error): string {
 /** What was written is lost with its connection, which `cause` ended, if anything did. */
 export function notSentError(cause: Error | null): ConnectionLostError {
   const why = cause === null ? "is closed" : `is lost: ${messageOf(cause)}`;
-  return new ConnectionLostError(`what was written was not sent: the connection ${why}`, cause === null ? undefined : { cause });
+  return new ConnectionLostError(`cannot send written data: the connection ${why}`, cause === null ? undefined : { cause });
 }
 
 /** A TLS handshake or TLS shutdown took longer than it may. Python raises `ConnectionAbortedError` or `TimeoutError`. */

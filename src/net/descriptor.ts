@@ -67,7 +67,7 @@ function isUnixByInfo(fd: number): boolean {
 }
 
 function notASocket(fd: number): TypeError {
-  return invalidValue(`sock must be a socket: file descriptor ${fd} is none`);
+  return invalidValue(`sock must be a socket: file descriptor ${fd} is not a socket`);
 }
 
 /** Which socket a descriptor is, to be known again; `null`: it is none, or the system does not tell. */

@@ -119,7 +119,7 @@ function ignore(): void {}
 
 /** As Node has it where a stream is closed before its end. */
 function prematureClose(): Error {
-  return Object.assign(new Error("the source of a StreamReader was closed before its end"), {
+  return Object.assign(new Error("the source of a StreamReader was closed before it ended"), {
     code: "ERR_STREAM_PREMATURE_CLOSE" as const,
   });
 }

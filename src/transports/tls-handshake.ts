@@ -115,7 +115,7 @@ export class ServerHandshakes {
 
 function unauthorized(reason: Error | string, cause: Error): Error {
   const code = typeof reason === "string" ? reason : reason.message;
-  return Object.assign(new Error(`the client's certificate is not accepted: ${code}`, { cause }), { code });
+  return Object.assign(new Error(`the client's certificate was rejected: ${code}`, { cause }), { code });
 }
 
 /** The frame of every handshake: its time-out, its abort, and the end of the socket with it. */
@@ -151,7 +151,7 @@ function handshake(
     const onClose = (): unknown => setImmediate(onEnded);
     const onEnded = (): void =>
       fail(
-        Object.assign(new Error("the connection ended before the TLS handshake was done"), {
+        Object.assign(new Error("the connection ended before the TLS handshake completed"), {
           code: "ECONNRESET",
           ...(socket.errored ? { cause: socket.errored } : {}),
         }),

@@ -47,7 +47,7 @@ export class TlsChange {
   async secure(wire: Wire, readAhead: Buffer): Promise<TLSSocket> {
     if (readAhead.length > 0 && this.#upgrade.role === "client") {
       // A server never speaks first in TLS: this came in the clear, perhaps from somebody in the middle who wants it to be taken for secured.
-      throw new InvalidStateError(`cannot startTls(): ${readAhead.length} bytes that came in the clear were not read`);
+      throw new InvalidStateError(`cannot startTls(): ${readAhead.length} unread plaintext bytes are buffered`);
     }
     const socket = wire.release();
     this.#socket = socket;
