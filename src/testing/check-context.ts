@@ -98,7 +98,7 @@ export async function withPair(
 function inTime(check: Promise<void>, timeoutMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      reject(new DOMException(`the check took longer than ${timeoutMs} ms: what it waits for did not happen`, "TimeoutError"));
+      reject(new DOMException(`the check took longer than ${timeoutMs} ms: the awaited event did not happen`, "TimeoutError"));
     }, timeoutMs);
     check.then(resolve, reject).finally(() => clearTimeout(timer));
   });
