@@ -281,7 +281,7 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
   readinto(view: Uint8Array, options?: SignalOptions): Promise<number> {
     const check = (): void => {
       if (!isBytes(view) || bytesThere(view) === 0)
-        throw invalidType("view", "a Uint8Array of at least one byte whose memory is still attached", view);
+        throw invalidType("view", "a Uint8Array of at least one byte whose memory is not detached", view);
     };
     const error = refusal(check);
     if (error !== null) return error;
