@@ -50,7 +50,7 @@ export function writableStreamOf(writer: WritingEnd): WritableStream<Data> {
         const { signal } = controller;
         signal?.addEventListener("abort", () => fail(signal.reason), { once: true });
         const onClosed = (): void => {
-          if (!ending) controller.error(new ConnectionLostError("the connection was closed before the stream"));
+          if (!ending) controller.error(new ConnectionLostError("the connection was closed before the stream was closed"));
         };
         writer.waitClosed().then(onClosed, (error: unknown) => controller.error(error));
       },

@@ -62,7 +62,7 @@ export function writingMethods(writer: WritingEnd): Required<Pick<WritableOption
 
 /** Converts any thrown value to an error for `abort()`; `undefined` if there is none. */
 export function abortReason(reason: unknown): Error | undefined {
-  return reason === undefined || reason === null ? undefined : asError(reason, "aborted with");
+  return reason === undefined || reason === null ? undefined : asError(reason, "the stream was aborted with");
 }
 
 /** Makes the Writable. */

@@ -29,7 +29,7 @@ export function show(value: unknown): string {
   try {
     return shown(value);
   } catch {
-    return "a value that throws when it is looked at";
+    return "a value that throws when inspected";
   }
 }
 
@@ -113,7 +113,7 @@ const OPTIONAL_METHODS = ["connectionMade", "eofReceived", "connectionLost", "pa
 /** Checks a protocol: any object with `dataReceived()` is one. Rejects an optional method that is not a function. */
 export function checkProtocol(name: string, value: unknown): void {
   const protocol = (value ?? {}) as Readonly<Record<string, unknown>>;
-  if (typeof protocol["dataReceived"] !== "function") throw invalidType(name, "a Protocol, which has at least dataReceived()", value);
+  if (typeof protocol["dataReceived"] !== "function") throw invalidType(name, "a Protocol (an object with a dataReceived() method)", value);
   for (const method of OPTIONAL_METHODS) {
     const found = protocol[method];
     if (found !== undefined && typeof found !== "function") throw invalidType(`${method} of ${name}`, "a function", found);
@@ -181,7 +181,7 @@ export function toPieces(list: Iterable<Data>): Uint8Array[] {
 /** Rejects an empty view whose memory was detached or shrunk. It would otherwise pass as zero bytes. */
 function refuseLostMemory(name: string, view: Uint8Array): void {
   const lost = lostMemory(view);
-  if (lost !== null) throw Object.assign(new TypeError(`${name} must be bytes whose memory is there, not ${lost}`), INVALID_TYPE);
+  if (lost !== null) throw Object.assign(new TypeError(`${name} must be bytes whose memory is still attached, not ${lost}`), INVALID_TYPE);
 }
 
 /** Describes how an empty view lost its memory; `null` if the memory is intact. */
@@ -190,7 +190,7 @@ export function lostMemory(view: Uint8Array): string | null {
     keysOf.call(view); // Node 20 has no `detached`, but every method rejects a view without memory
     return null;
   } catch {
-    return isDetached(bufferOf.call(view)) ? "0 bytes in a detached buffer" : "0 bytes in a buffer that was made smaller";
+    return isDetached(bufferOf.call(view)) ? "0 bytes in a detached buffer" : "0 bytes in a buffer that was shrunk";
   }
 }
 

@@ -43,7 +43,8 @@ export class IncompleteReadError extends Error {
    * @param options `cause`, as for every `Error`
    */
   constructor(partial: Uint8Array, expected: number | null = null, options?: ErrorOptions) {
-    super(`the stream ended after ${partial.length} of ${expected ?? "an unknown number of"} expected bytes`, options);
+    const missing = expected === null ? "bytes, before the end of the message" : `of ${expected} expected bytes`;
+    super(`the stream ended after ${partial.length} ${missing}`, options);
     this.partial = Buffer.isBuffer(partial) ? partial : Buffer.from(partial.buffer, partial.byteOffset, partial.byteLength);
     this.expected = expected;
   }
@@ -162,7 +163,7 @@ export function messageOf(error: Error): string {
 /** Creates the error for written data that was lost with its connection. `cause` is the error that ended the connection, if any. */
 export function notSentError(cause: Error | null): ConnectionLostError {
   const why = cause === null ? "is closed" : `is lost: ${messageOf(cause)}`;
-  return new ConnectionLostError(`what was written was not sent: the connection ${why}`, cause === null ? undefined : { cause });
+  return new ConnectionLostError(`cannot send written data: the connection ${why}`, cause === null ? undefined : { cause });
 }
 
 /** A TLS handshake or TLS shutdown exceeded its time-out. Python raises `ConnectionAbortedError` or `TimeoutError`. */

@@ -68,7 +68,7 @@ export function copyInto(target: Buffer, bytes: Uint8Array, at: number): void {
   try {
     target.set(bytes, at);
   } catch (cause) {
-    throw new DetachedMemoryError(`cannot copy ${bytes.length} bytes: their memory was given away (detached)`, { cause });
+    throw new DetachedMemoryError(`cannot copy ${bytes.length} bytes: their memory was transferred (detached)`, { cause });
   }
 }
 
@@ -109,7 +109,7 @@ export function bytesThere(view: Uint8Array): number {
 /** Checks that the memory of a piece, which is never empty, was not detached, and returns the piece. */
 export function intact(piece: Buffer | undefined): Buffer {
   if (piece === undefined || bytesThere(piece) === 0) {
-    throw new DetachedMemoryError("cannot read on: the memory of bytes that were received was given away (detached) by the program");
+    throw new DetachedMemoryError("cannot read: the program transferred (detached) the memory of unread bytes");
   }
   return piece;
 }

@@ -121,7 +121,7 @@ function checkPieces(pieces: readonly Uint8Array[], length: number): void {
   for (const piece of pieces) found += bytesThere(piece);
   if (found !== length) {
     throw new DetachedMemoryError(
-      `cannot send ${length} written bytes: the memory of ${length - found} of them was given away (detached) or shrunk before they were sent`,
+      `cannot send ${length} written bytes: the memory of ${length - found} bytes was transferred (detached) or shrunk before they were sent`,
     );
   }
 }

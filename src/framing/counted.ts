@@ -32,7 +32,7 @@ export function countedAttempt(
     if (queue.length === 0) return incoming.eof ? null : undefined;
     const header = parseHeader(queue);
     if (header !== undefined && header.bodySize > maximum) {
-      throw new FrameTooLargeError(tooLarge("the peer announces a frame", header.bodySize, maximum), header.bodySize, maximum);
+      throw new FrameTooLargeError(tooLarge("cannot read a frame", header.bodySize, maximum), header.bodySize, maximum);
     }
     const wholeSize = header === undefined ? null : header.headerSize + header.bodySize + trailer.length;
     if (header === undefined || wholeSize === null || queue.length < wholeSize) {

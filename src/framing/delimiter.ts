@@ -18,7 +18,7 @@ export function delimitedAttempt(incoming: Incoming, delimiter: Uint8Array, maxi
     } catch (error) {
       if (!(error instanceof LimitOverrunError)) throw error;
       const { consumed: size } = error;
-      throw new FrameTooLargeError(tooLarge("the peer sends a frame", size, maximum), size, maximum);
+      throw new FrameTooLargeError(tooLarge("cannot read a frame", size, maximum), size, maximum);
     }
   };
 }
@@ -53,7 +53,7 @@ export function delimited(delimiter: Data, options?: FrameOptions): FrameCodec<B
     writeFrame(writer: StreamWriter, frame: Data): void {
       checkWriter(writer);
       const body = frameBytes(frame, maximum);
-      if (wouldEndEarly(body, ownDelimiter)) throw invalidValue("frame must not contain the delimiter, nor make one with it");
+      if (wouldEndEarly(body, ownDelimiter)) throw invalidValue("frame must not contain the delimiter, nor form an earlier one with it");
       writer.writelines([body, ownDelimiter]);
     },
   };

@@ -55,7 +55,7 @@ export function lengthPrefixed(options?: LengthPrefixedOptions): FrameCodec<Buff
     throw invalidValue(`endian must be "big" or "little", not ${show(endian)}`);
   }
   if (prefix === "varint") {
-    if (endian !== undefined) throw invalidValue("endian is not meaningful with a varint, which has an order of its own");
+    if (endian !== undefined) throw invalidValue("endian is not meaningful with a varint, whose byte order is fixed");
     return codecOf(maxFrameSize, parseVarint, varint);
   }
   const little = endian === "little";
@@ -110,7 +110,7 @@ function parseVarint(queue: ByteQueue): FrameHeader | undefined {
     const byte = scratch[index] as number;
     bodySize += (byte & 0x7f) * 2 ** (7 * index); // no shifts, because they are limited to 32 bits
     if (byte >= 0x80) continue;
-    if (byte === 0 && index > 0) throw invalidVarint(queue, "is not as short as it can be");
+    if (byte === 0 && index > 0) throw invalidVarint(queue, "is not in its shortest form");
     return { headerSize: index + 1, bodySize };
   }
   if (count === MAX_VARINT_BYTES) throw invalidVarint(queue, `is longer than ${MAX_VARINT_BYTES} bytes`);

@@ -54,7 +54,7 @@ export function ndjson<T = unknown>(options?: FrameOptions): FrameCodec<T> {
     writeFrame(writer: StreamWriter, frame: T): void {
       checkWriter(writer);
       const text = jsonOf(frame);
-      if (text === undefined || text === "null") throw invalidType("frame", "a value that JSON has, other than null", frame);
+      if (text === undefined || text === "null") throw invalidType("frame", "a JSON value other than null", frame);
       writer.writelines([frameBytes(text, maximum), NEWLINE]);
     },
   };
@@ -66,8 +66,8 @@ function jsonOf(frame: unknown): string | undefined {
     return JSON.stringify(frame);
   } catch (error) {
     const bigint = findBigint(frame); // rethrows if a toJSON() throws
-    if (bigint !== null) throw invalidType(bigint.place, "a value that JSON has", bigint.value);
-    throw Object.assign(invalidValue(`frame cannot be written as JSON: ${(error as Error).message}`), { cause: error });
+    if (bigint !== null) throw invalidType(bigint.place, "a JSON value", bigint.value);
+    throw Object.assign(invalidValue(`cannot write the frame as JSON: ${(error as Error).message}`), { cause: error });
   }
 }
 
@@ -111,5 +111,5 @@ function parseLine(bytes: Uint8Array, offset: number, line: number): unknown {
     throw new InvalidFrameError(`line ${line}, at byte ${offset}, is not JSON: ${(cause as Error).message}`, offset, { line, cause });
   }
   if (value !== null) return value;
-  throw new InvalidFrameError(`line ${line}, at byte ${offset}, is null, which stands for the end`, offset, { line });
+  throw new InvalidFrameError(`line ${line}, at byte ${offset}, is null, which is reserved for EOF`, offset, { line });
 }

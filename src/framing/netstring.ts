@@ -56,7 +56,7 @@ function parseLength(queue: ByteQueue): FrameHeader | undefined {
     const byte = scratch[index] as number;
     if (byte === COLON && index > 0) return { headerSize: index + 1, bodySize };
     const digit = byte - ZERO;
-    if (digit < 0 || digit > 9) throw invalidLength(queue, "has something else than digits in its length");
+    if (digit < 0 || digit > 9) throw invalidLength(queue, "has a length that is not a decimal number");
     if (index === 1 && scratch[0] === ZERO) throw invalidLength(queue, "has a length with a leading zero");
     bodySize = bodySize * 10 + digit;
   }

@@ -46,7 +46,7 @@ function isOwned(sock: net.Socket | net.Server | number): boolean {
 }
 
 function checkNotOwned(sock: net.Socket | net.Server | number): void {
-  if (isOwned(sock)) throw invalidValue("sock cannot be given twice: this one belongs to an earlier call");
+  if (isOwned(sock)) throw invalidValue("sock cannot be given twice: it belongs to an earlier call");
 }
 
 /** Adopts a connected socket. */
@@ -68,13 +68,13 @@ export async function adoptConnection(sock: net.Socket | number, family: Family)
   }
   if (!(sock instanceof net.Socket)) throw invalidType("sock", "a connected net.Socket or its file descriptor", sock);
   checkNotOwned(sock);
-  if (sock instanceof TLSSocket) throw invalidValue("sock must not speak TLS already: hand over a plain socket, with ssl");
-  if (typeof sock.readableEncoding === "string") throw invalidValue("sock must give bytes: this one was told setEncoding()");
-  if (sock.destroyed) throw invalidValue("sock must be a connected socket: this one is closed");
+  if (sock instanceof TLSSocket) throw invalidValue("sock must be a plain socket, not a TLSSocket: to use TLS, pass ssl");
+  if (typeof sock.readableEncoding === "string") throw invalidValue("sock must deliver bytes: setEncoding() was called on this socket");
+  if (sock.destroyed) throw invalidValue("sock must be a connected socket: it is closed");
   if (sock.connecting || sock.pending || sock.readyState === "closed")
-    throw invalidValue("sock must be a connected socket: this one is not connected");
+    throw invalidValue("sock must be a connected socket: it is not connected");
   if (sock.readyState !== "open" && sock.readyState !== "writeOnly")
-    throw invalidValue(`sock must be a connected socket: this one is ${sock.readyState}`);
+    throw invalidValue(`sock must be a connected socket: it is ${sock.readyState}`);
   checkFamily(sock.remoteAddress === undefined ? "unix" : "tcp", family, "the socket");
   // Node: ends the writing side at the peer's EOF unless this is set. It can be changed until that EOF has arrived.
   (sock as { allowHalfOpen: boolean }).allowHalfOpen = true;
@@ -102,9 +102,9 @@ export function adoptServer(sock: net.Server | number, family: Family): AdoptedS
   }
   if (!(sock instanceof net.Server)) throw invalidType("sock", "a listening net.Server or its file descriptor", sock);
   checkNotOwned(sock);
-  if (!sock.listening) throw invalidValue("sock must be a listening server: this one is not listening");
+  if (!sock.listening) throw invalidValue("sock must be a listening server: it is not listening");
   if (sock.listenerCount("connection") > 0) {
-    throw invalidValue("sock must not have a 'connection' listener: its connections are for the callback given here");
+    throw invalidValue("sock must not have a 'connection' listener: its connections go to this call's callback");
   }
   const address = sock.address();
   checkFamily(typeof address === "string" ? "unix" : "tcp", family, "the server");

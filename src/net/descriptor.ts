@@ -68,7 +68,7 @@ function isUnixByInfo(fd: number): boolean {
 }
 
 function notASocket(fd: number): TypeError {
-  return invalidValue(`sock must be a socket: file descriptor ${fd} is none`);
+  return invalidValue(`sock must be a socket: file descriptor ${fd} is not a socket`);
 }
 
 /** Returns the identity of a descriptor's socket; `null` if it is not a socket, or the system reports no identity. */

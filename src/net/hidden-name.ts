@@ -57,7 +57,7 @@ export class HiddenName {
     if (fitsSunPath(direct)) return direct;
     /* c8 ignore next 4 -- macOS */
     if (process.platform !== "linux") {
-      const text = `the hidden name under which a socket is bound at first would have ${Buffer.byteLength(direct)} bytes, which is too long`;
+      const text = `the staging path of the socket has ${Buffer.byteLength(direct)} bytes, too many for sun_path`;
       throw systemError("ENAMETOOLONG", "listen", text, this.#publicPath);
     }
     // Linux: a path through the directory's descriptor is short, however long the real path is.

@@ -52,6 +52,6 @@ export function listenFds(): ListenFd[] {
 
 function parse(name: string, text: string, max: number): number {
   if (!/^\d+$/.test(text) || Number(text) > max)
-    throw invalidValue(`the environment variable ${name} must be a number up to ${max}, not ${JSON.stringify(text)}`);
+    throw invalidValue(`the environment variable ${name} must be an integer from 0 to ${max}, not ${JSON.stringify(text)}`);
   return Number(text);
 }

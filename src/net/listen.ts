@@ -201,7 +201,7 @@ function checkHosts(host: string | readonly string[] | null | undefined): readon
   const hosts: readonly unknown[] = typeof host === "string" ? [host] : Array.isArray(host) ? host : [];
   if (hosts.length === 0) throw invalidType("host", "a string or an array of strings", host);
   for (const one of hosts)
-    if (typeof one !== "string" || one === "") throw invalidType("host", "a string or an array of strings, none empty", one);
+    if (typeof one !== "string" || one === "") throw invalidType("host", "a non-empty string or an array of non-empty strings", one);
   return hosts as readonly string[];
 }
 
@@ -226,7 +226,7 @@ function checkOwner(owner: UnixServerOptions["owner"]): { uid: number; gid: numb
 function checkReusePort(): void {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   const hasIt = (major === 22 && minor >= 12) || (major === 23 && minor >= 1) || major > 23;
-  if (!hasIt) throw invalidValue(`reusePort needs Node.js 22.12 or 23.1 and later, and this is ${process.versions.node}`);
+  if (!hasIt) throw invalidValue(`reusePort needs Node.js 22.12, 23.1 or later: this is ${process.versions.node}`);
 }
 
 async function openServer(

@@ -64,7 +64,7 @@ export function checkClientTls(options: ClientTlsOptions | undefined, host: stri
     return null;
   }
   const serverHostname = checkServerHostname("client", options?.serverHostname) ?? host;
-  if (serverHostname === undefined) throw invalidValue("you have to pass serverHostname when using ssl");
+  if (serverHostname === undefined) throw invalidValue("serverHostname is required with ssl when no host is given");
   const ssl = checkClientSsl(given as SSLClient);
   return { ssl, ...tlsTimeouts(options), handshake: new ClientHandshake(ssl, serverHostname) };
 }

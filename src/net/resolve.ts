@@ -16,7 +16,7 @@ export async function resolve(host: string, family: IpFamily): Promise<IpAddress
     if (family === 0 || family === literal) return [{ address: host, family: literal }];
     // Node: would accept the address nevertheless.
     // CPython: `getaddrinfo()` fails with this code.
-    const error = new Error(`EAI_ADDRFAMILY: not an address of the family IPv${family}, getaddrinfo '${host}'`);
+    const error = new Error(`EAI_ADDRFAMILY: not an IPv${family} address, getaddrinfo '${host}'`);
     throw Object.assign(error, { code: "EAI_ADDRFAMILY", syscall: "getaddrinfo", hostname: host });
   }
   const found = await lookup(host, { all: true, family, verbatim: true });

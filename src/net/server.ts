@@ -117,7 +117,7 @@ export class Server implements AsyncDisposable {
    */
   async serveForever(options?: SignalOptions): Promise<void> {
     checkWaitOptions(options);
-    if (this.#servingForever) throw new InvalidStateError("cannot serve forever: the server is already being awaited on serveForever()");
+    if (this.#servingForever) throw new InvalidStateError("cannot serve forever: another serveForever() is already waiting on this server");
     if (this.#closed) throw new InvalidStateError("cannot serve forever: the server is closed");
     this.#servingForever = true;
     try {

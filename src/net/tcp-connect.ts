@@ -160,15 +160,15 @@ function joinErrors(errors: readonly Error[], { host, port, allErrors }: TcpTarg
   const first = errors[0] as Error;
   const codes = systemErrorCodes(first);
   // Has the first error's code, as Node's own AggregateError does.
-  const all = Object.assign(new AggregateError(errors, `could not connect to ${host}:${port}: ${errors.length} addresses failed`), codes);
+  const all = Object.assign(new AggregateError(errors, `cannot connect to ${host}:${port}: ${errors.length} addresses failed`), codes);
   if (allErrors) return all;
   if (errors.every(({ message }) => message === first.message)) return first;
-  const message = `could not connect to ${host}:${port}: ${errors.map((error) => error.message).join("; ")}`;
+  const message = `cannot connect to ${host}:${port}: ${errors.map((error) => error.message).join("; ")}`;
   return Object.assign(new Error(message, { cause: all }), codes);
 }
 
 function noLocalAddress(local: string, remote: string): Error {
-  const error = new Error(`EAI_ADDRFAMILY: localAddr ${local} has no address of the family of ${remote}`);
+  const error = new Error(`EAI_ADDRFAMILY: localAddr ${local} has no address in the family of ${remote}`);
   return Object.assign(error, { code: "EAI_ADDRFAMILY", syscall: "connect", address: remote });
 }
 

@@ -142,7 +142,7 @@ export class UnixListener implements Listener {
       const code = codeOf(error);
       const { syscall, path } = error as { readonly syscall?: unknown; readonly path?: unknown };
       if (code === undefined || !isSystemCode(code) || (syscall === "listen" && path === this.#path.name)) throw error;
-      throw systemError(code, "listen", REASONS[code] ?? "the socket could not be made", this.#path.name, error);
+      throw systemError(code, "listen", REASONS[code] ?? "cannot create the socket", this.#path.name, error);
     }
   }
 
@@ -188,6 +188,6 @@ const REASONS: Readonly<Record<string, string>> = {
   EROFS: "the file system is read-only",
   ELOOP: "too many symbolic links",
   ENOSPC: "no space is left on the file system",
-  ENAMETOOLONG: "a part of the path is too long",
+  ENAMETOOLONG: "a component of the path is too long",
   EMFILE: "the process has too many open files",
 };

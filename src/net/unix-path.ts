@@ -36,17 +36,12 @@ export function parseUnixPath(syscall: "connect" | "listen", path: PathLike): Un
   if (name.length === 0) throw invalidValue("path must not be empty");
   const abstract = name.startsWith("\0");
   if (abstract) checkAbstract(name);
-  else if (name.includes("\0")) throw invalidValue(`path must not contain a NUL, but at the front: ${JSON.stringify(name)}`);
+  else if (name.includes("\0")) throw invalidValue(`path must not contain a NUL after its first character: ${JSON.stringify(name)}`);
   else if (name.endsWith("/")) throw invalidValue(`path must name a socket, not end in "/": ${JSON.stringify(name)}`);
   const bytes = Buffer.byteLength(name);
   const limit = abstract ? ABSTRACT_BYTES : MAX_PATH_BYTES;
   if (bytes > limit) {
-    throw systemError(
-      "ENAMETOOLONG",
-      syscall,
-      `the path of a Unix socket has at most ${limit} bytes here, and this one has ${bytes}`,
-      name,
-    );
+    throw systemError("ENAMETOOLONG", syscall, `the path of the Unix socket has ${bytes} bytes: the limit is ${limit}`, name);
   }
   return { name, abstract };
 }
@@ -54,14 +49,14 @@ export function parseUnixPath(syscall: "connect" | "listen", path: PathLike): Un
 function checkAbstract(name: string): void {
   /* c8 ignore next 3 -- macOS */
   if (process.platform !== "linux") {
-    throw invalidValue(`path must not begin with a NUL: ${process.platform} has no abstract namespace, ${JSON.stringify(name)}`);
+    throw invalidValue(`path must not begin with a NUL on ${process.platform}, which has no abstract namespace: ${JSON.stringify(name)}`);
   }
   // Node 20: passes all of sun_path to the system, so a shorter name is padded with NULs and is a different name to every other
   // program. To see it: listen on "\0name" and read /proc/net/unix.
   if (PADS_ABSTRACT_NAMES && Buffer.byteLength(name) < ABSTRACT_BYTES) {
     throw invalidValue(
-      `path must not be an abstract name on Node.js ${process.versions.node}, which pads it with NULs so that no other program finds it ` +
-        `(names of exactly ${ABSTRACT_BYTES} bytes work, and so does Node.js 22 or later): ${JSON.stringify(name)}`,
+      `path must not be an abstract name on Node.js ${process.versions.node}, which pads it with NULs, so other programs cannot find it ` +
+        `(use a name of exactly ${ABSTRACT_BYTES} bytes, or Node.js 22 or later): ${JSON.stringify(name)}`,
     );
   }
 }
@@ -84,7 +79,7 @@ function isUrl(path: Exclude<PathLike, string>): path is URL {
 function toText(path: PathLike): string {
   if (typeof path === "string") {
     if (Buffer.from(path).toString() !== path)
-      throw invalidValue(`path must be well-formed text, without half of a surrogate pair: ${JSON.stringify(path)}`);
+      throw invalidValue(`path must be well-formed text, without lone surrogates: ${JSON.stringify(path)}`);
     return path;
   }
   if (isUrl(path)) {
@@ -97,6 +92,6 @@ function toText(path: PathLike): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
-    throw Object.assign(invalidValue(`path must be UTF-8, which these bytes are not: ${bytes.toString("latin1")}`), { cause });
+    throw Object.assign(invalidValue(`path must be UTF-8, not the bytes ${JSON.stringify(bytes.toString("latin1"))}`), { cause });
   }
 }

@@ -53,7 +53,7 @@ async function publishOverStale(hidden: HiddenName, to: PublicName): Promise<voi
     if (link(hidden, to.file)) return;
   }
   /* c8 ignore next 2 -- others have to win the race each time */
-  throw addressInUse(to, "the name was taken again and again while it was being published");
+  throw addressInUse(to, `another program took the path in each of ${PUBLISH_ATTEMPTS} attempts`);
 }
 
 /** Links the hidden name to the public one. Returns false if the name is taken. */
@@ -81,7 +81,7 @@ export async function checkStale(at: PublicName, taken: Stats): Promise<void> {
   if (code === "ECONNREFUSED" || code === "ENOENT") return;
   const now = lookAt(at.file);
   if (now === null || !isSameFile(now, taken)) return; // the file has changed; the next attempt checks it
-  throw addressInUse(at, `a socket has this name, and whether a server listens on it cannot be told (${failure.message})`, failure);
+  throw addressInUse(at, `the path is a socket, and the probe for a live server failed (${failure.message})`, failure);
 }
 
 /**
@@ -136,7 +136,7 @@ export function lookAt(path: string): Stats | null {
 }
 
 function notASocket(at: PublicName): SystemError {
-  return addressInUse(at, "a file that is not a socket has this name");
+  return addressInUse(at, "the path is a file that is not a socket");
 }
 
 function addressInUse(at: PublicName, text: string, cause?: unknown): SystemError {

@@ -26,7 +26,7 @@ export function messageAttempt(
     const match = search.find(queue);
     if (match) {
       if (match.start > limit) {
-        throw new LimitOverrunError(`a separator was found, but after ${match.start} bytes: the limit is ${limit}`, match.start);
+        throw new LimitOverrunError(`the separator comes after ${match.start} bytes: the limit is ${limit}`, match.start);
       }
       if (keepSeparator) return queue.take(match.end);
       // Of the separators that end here, the longest is removed: "\r\n" is one separator, not a "\n" after a "\r".
@@ -36,7 +36,7 @@ export function messageAttempt(
       return message;
     }
     if (match === null && search.offset > limit) {
-      throw new LimitOverrunError(`no separator was found in ${search.offset} bytes: the limit is ${limit}`, search.offset);
+      throw new LimitOverrunError(`no separator in the first ${search.offset} bytes: the limit is ${limit}`, search.offset);
     }
     if (!incoming.eof) return undefined;
     const partial = queue.takeAll();
@@ -61,6 +61,6 @@ function dropLine({ queue }: Incoming, overrun: LimitOverrunError, limit: number
   const whole = queue.matches(NEWLINE, overrun.consumed);
   const dropped = whole ? overrun.consumed + 1 : queue.length;
   queue.skip(dropped);
-  const what = whole ? "the line was dropped" : "what had come of it was dropped";
-  return new LineTooLongError(`a line is longer than the limit of ${limit} bytes; ${what}, ${dropped} bytes`, dropped);
+  const what = whole ? `the whole line, ${dropped} bytes` : `${dropped} bytes received so far`;
+  return new LineTooLongError(`line exceeds the limit of ${limit} bytes (dropped ${what})`, dropped);
 }

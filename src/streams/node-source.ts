@@ -118,7 +118,7 @@ export class NodeSource implements Source {
 
 /** Returns the error that Node reports for a stream that is closed before its end. */
 function prematureClose(): Error {
-  return Object.assign(new Error("the source of a StreamReader was closed before its end"), {
+  return Object.assign(new Error("the source of a StreamReader was closed before it ended"), {
     code: "ERR_STREAM_PREMATURE_CLOSE" as const,
   });
 }

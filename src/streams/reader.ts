@@ -291,7 +291,7 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
   readinto(view: Uint8Array, options?: SignalOptions): Promise<number> {
     const check = (): void => {
       if (!isBytes(view) || bytesThere(view) === 0)
-        throw invalidType("view", "a Uint8Array of at least one byte whose memory was not given away (detached)", view);
+        throw invalidType("view", "a Uint8Array of at least one byte whose memory is not detached", view);
     };
     const error = refusal(check);
     if (error !== null) return error;
@@ -361,9 +361,9 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
     checkOptions("options", options);
     const keepSeparator = checkBoolean("keepSeparator", options.keepSeparator) ?? false;
     const { encoding } = options;
-    if (encoding !== undefined && !Buffer.isEncoding(encoding)) throw invalidType("encoding", "an encoding that Buffer knows", encoding);
+    if (encoding !== undefined && !Buffer.isEncoding(encoding)) throw invalidType("encoding", "an encoding that Buffer supports", encoding);
     if (encoding !== undefined && TWO_BYTE_ENCODINGS.has(encoding.toLowerCase())) {
-      throw invalidValue(`lines() cannot give ${encoding}, which has the byte of a newline inside of other characters`);
+      throw invalidValue(`lines() cannot decode ${encoding}: a newline byte can be part of another character`);
     }
     const traits = { ...this.#messageTraits({ ...options, keepSeparator: true }) };
     const attempt = (): Attempt<Buffer> => lineAttempt(this.#incoming, traits);

@@ -293,7 +293,7 @@ export class StreamWriter implements AsyncDisposable {
       },
     };
     await this.drain();
-    if (this.#transport.startTls === undefined) throw new InvalidStateError("cannot startTls(): this transport cannot change over to TLS");
+    if (this.#transport.startTls === undefined) throw new InvalidStateError("cannot startTls(): this transport does not support it");
     await this.#transport.startTls(upgrade);
   }
 

@@ -102,7 +102,7 @@ export async function withPair(
 function inTime(check: Promise<void>, timeoutMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      reject(new DOMException(`the check took longer than ${timeoutMs} ms: what it waits for does not come`, "TimeoutError"));
+      reject(new DOMException(`the check took longer than ${timeoutMs} ms: the awaited event did not happen`, "TimeoutError"));
     }, timeoutMs);
     check.then(resolve, reject).finally(() => clearTimeout(timer));
   });
@@ -130,7 +130,7 @@ export function cloggingBy(makePair: MakePair): MakePair {
       }
       await turns();
       if (isPaused(writing)) quietTurns += 1;
-      else if (sent >= CLOG_BYTES) assert.fail(`${CLOG_BYTES} bytes were written to a peer that does not read, and writing is not paused`);
+      else if (sent >= CLOG_BYTES) assert.fail(`writing is not paused after ${CLOG_BYTES} bytes were written to a peer that does not read`);
     }
     return cleanUp;
   };

@@ -15,7 +15,7 @@ const keepsOpen = { eofReceived: () => true };
 
 export const endingChecks: readonly CheckDefinition[] = [
   {
-    name: "close() sends first what was written, then both protocols hear of an orderly end",
+    name: "close() sends the written data first, then both protocols get connectionLost(null)",
     run: ({ makePair }) =>
       withPair(makePair, {}, async ({ first, second }) => {
         first.transport.write(payload(MUCH_BYTES));
@@ -27,7 +27,7 @@ export const endingChecks: readonly CheckDefinition[] = [
       }),
   },
   {
-    name: "isClosing() and isReading() tell of close() at once",
+    name: "isClosing() and isReading() reflect close() at once",
     run: ({ makePair }) =>
       withPair(makePair, {}, async ({ first }) => {
         assert.deepEqual([first.transport.isClosing(), first.transport.isReading()], [false, true]);
@@ -57,7 +57,7 @@ export const endingChecks: readonly CheckDefinition[] = [
     },
   },
   {
-    name: "after close() writes are silent and not sent",
+    name: "after close() writes are silently ignored",
     run: ({ makePair }) =>
       withPair(makePair, {}, async ({ first, second }) => {
         first.transport.write("before");
@@ -94,7 +94,7 @@ export const endingChecks: readonly CheckDefinition[] = [
       }),
   },
   {
-    name: "abort() does not wait for a peer that does not read, and does not tell the protocol to go on",
+    name: "abort() does not wait for a peer that does not read, and does not call resumeWriting()",
     clogged: true,
     run: ({ makeCloggedPair }) =>
       withPair(makeCloggedPair, {}, async ({ first, second }) => {
@@ -118,7 +118,7 @@ export const endingChecks: readonly CheckDefinition[] = [
       }),
   },
   {
-    name: "the peer hears of abort()",
+    name: "abort() ends the connection of the peer",
     run: ({ makePair }) =>
       withPair(makePair, {}, async ({ first, second }) => {
         first.transport.abort();
@@ -170,7 +170,7 @@ export const endingChecks: readonly CheckDefinition[] = [
     ),
   ),
   {
-    name: "eofReceived() that does not return true closes the connection, after what it has written",
+    name: "eofReceived() that does not return true closes the connection, after the data it has written",
     run: ({ makePair }) => {
       let answering: Transport | undefined;
       const hooks = {
@@ -189,7 +189,7 @@ export const endingChecks: readonly CheckDefinition[] = [
     },
   },
   {
-    name: "where canWriteEof() is false, writeEof() throws",
+    name: "writeEof() throws if canWriteEof() is false",
     run: ({ makePair }) =>
       withPair(makePair, {}, async ({ first, second, until }) => {
         if (first.transport.canWriteEof()) return;
@@ -199,7 +199,7 @@ export const endingChecks: readonly CheckDefinition[] = [
       }),
   },
   {
-    name: "writeEof() ends one side after what was written, and leaves the other open",
+    name: "writeEof() ends one side after the written data, and leaves the other open",
     run: ({ makePair }) =>
       withPair(makePair, { first: keepsOpen, second: keepsOpen }, async ({ first, second, until }) => {
         if (!first.transport.canWriteEof()) return;
@@ -226,7 +226,7 @@ export const endingChecks: readonly CheckDefinition[] = [
       }),
   },
   {
-    name: "a connection whose two sides have ended is kept until it is closed",
+    name: "a connection whose two sides have both ended is kept until it is closed",
     run: ({ makePair }) =>
       withPair(makePair, { first: keepsOpen, second: keepsOpen }, async ({ first, second, until }) => {
         if (!first.transport.canWriteEof()) return;

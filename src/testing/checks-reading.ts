@@ -35,11 +35,11 @@ export const readingChecks: readonly CheckDefinition[] = [
           await turns(size % 2);
         }
         await until(() => first.receivedBytes >= total && second.receivedBytes >= total);
-        for (const end of [first, second]) assert.ok(end.received.equals(payload(total)), "what came is not what was sent");
+        for (const end of [first, second]) assert.ok(end.received.equals(payload(total)), "the received bytes differ from the sent bytes");
       }),
   },
   {
-    name: "what is written in one turn arrives in order",
+    name: "data written in one turn arrives in order",
     run: ({ makePair }) =>
       withPair(makePair, {}, async ({ first, second, until }) => {
         let text = "";
@@ -53,7 +53,7 @@ export const readingChecks: readonly CheckDefinition[] = [
       }),
   },
   {
-    name: "sends text as UTF-8, of a view only its own bytes, and of nothing nothing",
+    name: "sends text as UTF-8, only the viewed bytes of a view, and nothing for an empty write",
     run: ({ makePair }) =>
       withPair(makePair, {}, async ({ first, second, until }) => {
         first.transport.write("");
@@ -69,7 +69,7 @@ export const readingChecks: readonly CheckDefinition[] = [
       }),
   },
   {
-    name: "delivers Buffers that are never empty, and that nobody changes afterwards",
+    name: "delivers Buffers that are never empty, and never change afterwards",
     run: ({ makePair }) =>
       withPair(makePair, {}, async ({ first, second, until }) => {
         const total = 1_000_000;
@@ -80,7 +80,7 @@ export const readingChecks: readonly CheckDefinition[] = [
           mine.fill(0xff); // it has been sent, so the program may reuse it
         }
         assert.ok(second.chunks.every((chunk) => Buffer.isBuffer(chunk) && chunk.length > 0));
-        assert.ok(second.received.equals(payload(total)), "a chunk has changed after it was delivered");
+        assert.ok(second.received.equals(payload(total)), "a chunk changed after it was delivered");
       }),
   },
   {
@@ -102,7 +102,7 @@ export const readingChecks: readonly CheckDefinition[] = [
       }),
   },
   {
-    name: "pauseReading() within dataReceived() is obeyed at once",
+    name: "pauseReading() within dataReceived() takes effect at once",
     run: ({ makePair }) => {
       let paused: Transport | undefined;
       const hooks = { connectionMade: (transport: Transport) => (paused = transport), dataReceived: () => paused?.pauseReading() };
@@ -120,7 +120,7 @@ export const readingChecks: readonly CheckDefinition[] = [
     },
   },
   {
-    name: "goes on where connectionMade() pauses reading and resumes it",
+    name: "keeps reading if connectionMade() pauses reading and resumes it",
     run: ({ makePair }) => {
       const restart = (transport: Transport): void => {
         transport.pauseReading();
@@ -134,7 +134,7 @@ export const readingChecks: readonly CheckDefinition[] = [
     },
   },
   {
-    name: "goes on where dataReceived() pauses reading and resumes it, also with data that was held back",
+    name: "keeps reading if dataReceived() pauses reading and resumes it, also data that was held back",
     run: ({ makePair }) => {
       let transport: Transport | undefined;
       let chunks = 0;
@@ -156,7 +156,7 @@ export const readingChecks: readonly CheckDefinition[] = [
     },
   },
   {
-    name: "setProtocol() gives the data to another protocol, which does not hear connectionMade()",
+    name: "setProtocol() delivers the data to another protocol, without calling its connectionMade()",
     run: ({ makePair }) =>
       withPair(makePair, {}, async ({ first, second, until }) => {
         first.transport.write("for the one");
@@ -172,7 +172,7 @@ export const readingChecks: readonly CheckDefinition[] = [
       }),
   },
   {
-    name: "getExtraInfo() gives null, or the default, for what is not known",
+    name: "getExtraInfo() returns null, or the default, for an unknown name",
     run: ({ makePair }) =>
       withPair(makePair, {}, ({ first }) => {
         const { transport } = first;

@@ -43,7 +43,7 @@ async function send(writer: StreamWriter): Promise<void> {
 
 export const streamChecks: readonly CheckDefinition[] = [
   {
-    name: "streams: carries megabytes each way at the same time, with drain() and the reader's limit as brakes",
+    name: "streams: carries megabytes each way at the same time, with backpressure from drain() and the reader's limit",
     run: ({ makePair }) =>
       withStreams(makePair, async (first, second) => {
         const [, , here, there] = await Promise.all([
@@ -52,7 +52,10 @@ export const streamChecks: readonly CheckDefinition[] = [
           first.reader.readexactly(VOLUME_BYTES),
           second.reader.readexactly(VOLUME_BYTES),
         ]);
-        assert.ok(here.equals(payload(VOLUME_BYTES)) && there.equals(payload(VOLUME_BYTES)), "what came is not what was sent");
+        assert.ok(
+          here.equals(payload(VOLUME_BYTES)) && there.equals(payload(VOLUME_BYTES)),
+          "the received bytes differ from the sent bytes",
+        );
       }),
   },
   {
@@ -73,7 +76,7 @@ export const streamChecks: readonly CheckDefinition[] = [
       }),
   },
   {
-    name: "streams: what was sent before close() can still be read when the connection is over, then comes EOF",
+    name: "streams: data sent before close() can still be read after the end of the connection, then EOF",
     run: ({ makePair }) =>
       withStreams(makePair, async (first, second) => {
         first.writer.write("last words");

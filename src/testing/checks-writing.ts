@@ -13,7 +13,7 @@ const outOfRange = { name: "RangeError", code: "ERR_OUT_OF_RANGE" };
 
 export const writingChecks: readonly CheckDefinition[] = [
   {
-    name: "write() and writelines() throw a TypeError for what is neither bytes nor text, and send none of it",
+    name: "write() and writelines() throw a TypeError for data that is neither bytes nor text, and send none of it",
     run: ({ makePair }) =>
       withPair(makePair, {}, async ({ first, second, until }) => {
         for (const wrong of [5, null, undefined, {}, [1], true, new ArrayBuffer(3)] as unknown as WriteData[]) {
@@ -48,7 +48,7 @@ export const writingChecks: readonly CheckDefinition[] = [
       }),
   },
   {
-    name: "setWriteBufferLimits() works out the mark that is missing, and getWriteBufferLimits() gives low and high",
+    name: "setWriteBufferLimits() computes the missing mark, and getWriteBufferLimits() returns low and high",
     run: ({ makePair }) =>
       withPair(makePair, {}, ({ first: { transport } }) => {
         const [low, high] = transport.getWriteBufferLimits();
@@ -66,7 +66,7 @@ export const writingChecks: readonly CheckDefinition[] = [
       }),
   },
   {
-    name: "setWriteBufferLimits() refuses marks that make no sense, and leaves the old ones",
+    name: "setWriteBufferLimits() refuses invalid marks, and keeps the old ones",
     run: ({ makePair }) =>
       withPair(makePair, {}, ({ first: { transport } }) => {
         const before = transport.getWriteBufferLimits();
@@ -78,7 +78,7 @@ export const writingChecks: readonly CheckDefinition[] = [
       }),
   },
   {
-    name: "pauseWriting() comes above the high mark, and resumeWriting() at the low one, when the peer reads",
+    name: "pauseWriting() comes above the high mark, and resumeWriting() at the low mark once the peer reads",
     clogged: true,
     run: ({ makeCloggedPair }) => {
       let sizeAtResume = -1;
@@ -101,12 +101,12 @@ export const writingChecks: readonly CheckDefinition[] = [
         second.transport.resumeReading();
         await until(() => first.calls.length > calls);
         assert.deepEqual(first.calls.slice(calls), ["resumeWriting"]);
-        assert.ok(sizeAtResume >= 0 && sizeAtResume <= low, `${sizeAtResume} bytes were left, the low mark is ${low}`);
+        assert.ok(sizeAtResume >= 0 && sizeAtResume <= low, `${sizeAtResume} bytes are still buffered: the low mark is ${low}`);
       });
     },
   },
   {
-    name: "new marks act on what is buffered already",
+    name: "new marks apply to data that is already buffered",
     clogged: true,
     run: ({ makeCloggedPair }) =>
       withPair(makeCloggedPair, {}, ({ first }) => {
@@ -119,7 +119,7 @@ export const writingChecks: readonly CheckDefinition[] = [
       }),
   },
   {
-    name: "setProtocol() tells the new protocol of a full transport to pause, and later to go on",
+    name: "setProtocol() calls pauseWriting() of the new protocol if the transport is full, and resumeWriting() later",
     clogged: true,
     run: ({ makeCloggedPair }) =>
       withPair(makeCloggedPair, {}, async ({ first, second, until }) => {
@@ -134,7 +134,7 @@ export const writingChecks: readonly CheckDefinition[] = [
       }),
   },
   {
-    name: "write() never waits, and what is written above the mark is sent, too",
+    name: "write() never waits, and data written above the high mark is sent too",
     clogged: true,
     run: ({ makeCloggedPair }) =>
       withPair(makeCloggedPair, {}, async ({ first, second, until }) => {

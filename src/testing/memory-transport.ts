@@ -181,7 +181,7 @@ export class MemoryTransport extends TransportCore implements Transport {
   }
 
   writeEof(): void {
-    if (!this.#halfClose) throw new InvalidStateError("cannot writeEof(): on this transport a side cannot be ended alone");
+    if (!this.#halfClose) throw new InvalidStateError("cannot writeEof(): this transport does not support half-close");
     if (this.state !== "open" || this.#eofWritten) return;
     this.#eofWritten = true;
     this.#pump();

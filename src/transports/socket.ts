@@ -235,7 +235,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   }
 
   writeEof(): void {
-    if (this.#isTls) throw new InvalidStateError("cannot writeEof(): over TLS a side cannot be ended alone");
+    if (this.#isTls) throw new InvalidStateError("cannot writeEof(): TLS connections do not support half-close");
     if (this.state !== "open" || this.#eofWritten) return;
     this.#eofWritten = true;
     this.#whenHandedOver(() => this.#wire.end());
@@ -330,9 +330,9 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
 
   /** @internal */
   async startTls(upgrade: TlsUpgrade): Promise<Transport> {
-    if (this.#isTls) throw new InvalidStateError("cannot startTls(): the connection is secured by TLS already");
-    if (this.#upgrade !== null) throw new InvalidStateError("cannot startTls(): it is under way already");
-    if (this.#eofReceived || this.#eofWritten) throw new InvalidStateError("cannot startTls(): one side of the connection has ended");
+    if (this.#isTls) throw new InvalidStateError("cannot startTls(): the connection already uses TLS");
+    if (this.#upgrade !== null) throw new InvalidStateError("cannot startTls(): another startTls() is in progress");
+    if (this.#eofReceived || this.#eofWritten) throw new InvalidStateError("cannot startTls(): the connection is half-closed");
     if (this.state !== "open") throw new ConnectionLostError("cannot startTls(): the connection is closed");
     const change = new TlsChange(upgrade, this.#host);
     const begunAt = now();

@@ -124,7 +124,7 @@ export class ServerHandshakes {
 
 function unauthorized(reason: Error | string, cause: Error): Error {
   const code = typeof reason === "string" ? reason : reason.message;
-  return Object.assign(new Error(`the client's certificate is not accepted: ${code}`, { cause }), { code });
+  return Object.assign(new Error(`the client's certificate was rejected: ${code}`, { cause }), { code });
 }
 
 /** Starts a handshake: creates the `TLSSocket`, or returns `null` if a server creates it. */
@@ -190,7 +190,7 @@ class Handshake {
   readonly #onClose = (): void => {
     setImmediate(() => {
       const cause = this.#socket.errored;
-      const error = new Error("the connection ended before the TLS handshake was done");
+      const error = new Error("the connection ended before the TLS handshake completed");
       this.#fail(Object.assign(error, { code: "ECONNRESET", ...(cause ? { cause } : {}) }));
     });
   };

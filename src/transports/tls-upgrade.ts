@@ -53,7 +53,7 @@ export class TlsChange {
     if (readAhead.length > 0 && this.#upgrade.role === "client") {
       // In TLS, a server never sends first. These bytes arrived in plain text, possibly from an attacker in the middle who wants them to
       // pass for secured.
-      throw new InvalidStateError(`cannot startTls(): ${readAhead.length} bytes that came in the clear were not read`);
+      throw new InvalidStateError(`cannot startTls(): ${readAhead.length} unread plaintext bytes are buffered`);
     }
     const socket = wire.release();
     this.#socket = socket;

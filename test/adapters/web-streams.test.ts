@@ -154,7 +154,7 @@ for (const kind of kinds) {
       await pair.client.writer.toWeb().abort("just text");
       await assert.rejects(pair.client.writer.waitClosed(), {
         code: "ERR_NOT_AN_ERROR",
-        message: "aborted with string 'just text'",
+        message: "the stream was aborted with string 'just text'",
         cause: "just text",
       });
     });
@@ -183,7 +183,7 @@ for (const kind of kinds) {
       await using pair = await openPair(kind);
       const stream = pair.client.writer.toWeb().getWriter();
       pair.client.writer.close();
-      await assert.rejects(stream.closed, { code: "ECONNRESET", message: "the connection was closed before the stream" });
+      await assert.rejects(stream.closed, { code: "ECONNRESET", message: "the connection was closed before the stream was closed" });
     });
   });
 }

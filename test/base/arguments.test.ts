@@ -63,7 +63,7 @@ describe("outOfRange, invalidType and invalidValue", () => {
     const broken = (): never => {
       throw new Error("do not look");
     };
-    assert.equal(show(Object.defineProperty({}, "constructor", { get: broken })), "a value that throws when it is looked at");
+    assert.equal(show(Object.defineProperty({}, "constructor", { get: broken })), "a value that throws when inspected");
     assert.equal(isError(new Proxy({}, { getPrototypeOf: broken })), false);
   });
 
@@ -208,9 +208,9 @@ describe("toBytes and asBuffer", () => {
     const view = new Uint8Array(memory, 4, 4);
     assert.equal(toBytes("data", view), view);
     memory.resize?.(2);
-    const message = "data must be bytes whose memory is there, not 0 bytes in a buffer that was made smaller";
+    const message = "data must be bytes whose memory is still attached, not 0 bytes in a buffer that was shrunk";
     assert.throws(() => toBytes("data", view), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE", message });
-    assert.throws(() => toPieces(view as unknown as Uint8Array[]), { code: "ERR_INVALID_ARG_TYPE", message: /made smaller/ });
+    assert.throws(() => toPieces(view as unknown as Uint8Array[]), { code: "ERR_INVALID_ARG_TYPE", message: /was shrunk/ });
   });
 
   it("says what has become of memory that was given away", () => {

@@ -75,7 +75,7 @@ describe("IncompleteReadError fields", () => {
   it("expects null, never undefined, where the number is not known", () => {
     assert.equal(new IncompleteReadError(Buffer.alloc(0)).expected, null);
     assert.equal(new IncompleteReadError(Buffer.alloc(0), undefined).expected, null);
-    assert.equal(new IncompleteReadError(Buffer.alloc(0), null).message, "the stream ended after 0 of an unknown number of expected bytes");
+    assert.equal(new IncompleteReadError(Buffer.alloc(0), null).message, "the stream ended after 0 bytes, before the end of the message");
   });
 
   it("makes a Buffer of a plain Uint8Array, of the same memory", () => {

@@ -110,7 +110,7 @@ describe("ndjson", () => {
       () => ndjson().writeFrame(writer, cycle),
       (error: Error & { code?: string }) => {
         assert.equal(error.code, "ERR_INVALID_ARG_VALUE");
-        assert.match(error.message, /^frame cannot be written as JSON: ./);
+        assert.match(error.message, /^cannot write the frame as JSON: ./);
         assert.ok(error.cause instanceof TypeError);
         return true;
       },
@@ -123,8 +123,8 @@ describe("ndjson", () => {
     const frame: Record<string, unknown> = { id: 1, shared, again: shared, list: [{}, [], { "a key": 7n }, 8n] };
     frame["self"] = frame;
     for (const [value, message] of [
-      [5n, "frame must be a value that JSON has, not bigint 5n"],
-      [frame, 'frame["list"][2]["a key"] must be a value that JSON has, not bigint 7n'],
+      [5n, "frame must be a JSON value, not bigint 5n"],
+      [frame, 'frame["list"][2]["a key"] must be a JSON value, not bigint 7n'],
     ] as const) {
       assert.throws(() => encode(ndjson(), value), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE", message });
     }

@@ -16,12 +16,12 @@ describe("netstring", () => {
   });
 
   for (const [wire, why] of [
-    ["x", "something else than digits"],
-    [":", "something else than digits"],
-    ["-1:a,", "something else than digits"],
-    [" 1:a,", "something else than digits"],
-    ["1 :a,", "something else than digits"],
-    ["1a", "something else than digits"],
+    ["x", "a length that is not a decimal number"],
+    [":", "a length that is not a decimal number"],
+    ["-1:a,", "a length that is not a decimal number"],
+    [" 1:a,", "a length that is not a decimal number"],
+    ["1 :a,", "a length that is not a decimal number"],
+    ["1a", "a length that is not a decimal number"],
     ["00:,", "a leading zero"],
     ["01:a,", "a leading zero"],
     ["1:ab", 'does not end in ","'],

@@ -85,8 +85,8 @@ describe("PathLike", () => {
       await assert.rejects(call(), (error: NodeJS.ErrnoException) => {
         assert.equal(error.code, "ENAMETOOLONG");
         assert.equal(error.path, path);
-        assert.match(error.message, new RegExp(`\\b${MAX_PATH_BYTES} bytes`));
-        assert.match(error.message, new RegExp(`\\b${MAX_PATH_BYTES + 1}\\b`));
+        assert.match(error.message, new RegExp(`\\blimit is ${MAX_PATH_BYTES},`));
+        assert.match(error.message, new RegExp(`\\b${MAX_PATH_BYTES + 1} bytes`));
         return true;
       });
     }
@@ -186,7 +186,7 @@ describe("an abstract name", needsLinux, () => {
 
   it("of more than 108 bytes is refused with ENAMETOOLONG", async () => {
     const path = shortName().padEnd(109, "-");
-    await assert.rejects(openUnixConnection(path), { code: "ENAMETOOLONG", message: /108 bytes.*109/ });
+    await assert.rejects(openUnixConnection(path), { code: "ENAMETOOLONG", message: /109 bytes.*108/ });
     await assert.rejects(
       startUnixServer(() => {}, path),
       { code: "ENAMETOOLONG", syscall: "listen" },

@@ -48,8 +48,12 @@ const broken: readonly (readonly [what: string, change: (transport: MemoryTransp
   ["pauseReading() that does nothing", (transport) => (transport.pauseReading = () => {}), /pauseReading\(\) holds/],
   ["pauseReading() within dataReceived() that does nothing", (transport) => (transport.pauseReading = () => {}), /pauseReading\(\) within/],
   ["resumeReading() that does nothing", (transport) => (transport.resumeReading = () => {}), /resumeReading\(\) delivers/],
-  ["marks that are not kept", (transport) => (transport.setWriteBufferLimits = () => {}), /works out the mark|refuses marks|new marks act/],
-  ["a buffer that is always empty", (transport) => (transport.getWriteBufferSize = () => 0), /above the high mark|is sent, too/],
+  [
+    "marks that are not kept",
+    (transport) => (transport.setWriteBufferLimits = () => {}),
+    /computes the missing mark|refuses invalid marks|new marks apply/,
+  ],
+  ["a buffer that is always empty", (transport) => (transport.getWriteBufferSize = () => 0), /above the high mark|is sent too/],
   ["abort() that forgets the reason", (transport) => dropArgument(transport), /with a reason/],
   ["isClosing() that lies", (transport) => (transport.isClosing = () => false), /isClosing\(\) and isReading/],
   [
@@ -58,10 +62,10 @@ const broken: readonly (readonly [what: string, change: (transport: MemoryTransp
     /leaves the other open|writing after writeEof|kept until it is closed/,
   ],
   ["writeEof() that does nothing", (transport) => (transport.writeEof = () => {}), /leaves the other open|does not return true/],
-  ["canWriteEof() that lies", (transport) => (transport.canWriteEof = () => false), /where canWriteEof\(\) is false/],
-  ["setProtocol() that does nothing", (transport) => (transport.setProtocol = () => {}), /to another protocol|tells the new protocol/],
-  ["getExtraInfo() that looks at the prototype", (transport) => (transport.getExtraInfo = prototypeInfo as never), /for what is not known/],
-  ["write() that takes anything", (transport) => takeAnything(transport), /for what is neither/],
+  ["canWriteEof() that lies", (transport) => (transport.canWriteEof = () => false), /if canWriteEof\(\) is false/],
+  ["setProtocol() that does nothing", (transport) => (transport.setProtocol = () => {}), /to another protocol|of the new protocol/],
+  ["getExtraInfo() that looks at the prototype", (transport) => (transport.getExtraInfo = prototypeInfo as never), /for an unknown name/],
+  ["write() that takes anything", (transport) => takeAnything(transport), /for data that is neither/],
 ];
 
 function dropArgument(transport: MemoryTransport): void {

@@ -117,7 +117,7 @@ describe("the TLS options of a client", () => {
     await using far = await bareServer(socketPath());
     await assert.rejects(openUnixConnection(far.path, { ssl: trust }), {
       ...VALUE,
-      message: "you have to pass serverHostname when using ssl",
+      message: "serverHostname is required with ssl when no host is given",
     });
     await turns(5);
     assert.equal(far.sockets.length, 0);

@@ -31,7 +31,7 @@ const rows: readonly Row[] = [
   ["dgram bound", { call: "openUnixConnection" }, value, /must be a stream socket/],
   ["udp bound", { call: "openUnixConnection" }, value, /must be a stream socket/],
   ["seqpacket listening", { call: "openUnixConnection" }, value, /must be a stream socket/],
-  ["file", { call: "openUnixConnection" }, value, /must be a socket: file descriptor \d+ is none/],
+  ["file", { call: "openUnixConnection" }, value, /must be a socket: file descriptor \d+ is not a socket/],
   ["pipe", { call: "openUnixConnection" }, value, /must be a socket/],
   ["unix connected", { call: "openConnection" }, value, /must be a TCP stream socket: file descriptor \d+ is a Unix socket/],
   // What is not a listening Unix stream socket.

@@ -66,7 +66,7 @@ describe("startUnixServer() on the path of a live server", () => {
       await using other = new Child(pythonCommand("sockets", kind, path));
       assert.equal(await other.next(), "ready");
       const before = identity(path);
-      await assert.rejects(serve("second", path), { code: "EADDRINUSE", message: /a socket has this name.*cannot be told/ });
+      await assert.rejects(serve("second", path), { code: "EADDRINUSE", message: /the path is a socket.*probe for a live server failed/ });
       assert.equal(identity(path), before);
       assert.deepEqual(filesBeside(path), ["test.sock"]);
       await other.end();
@@ -82,7 +82,7 @@ describe("startUnixServer() on the path of a live server", () => {
     await using somebody = new Child(scriptCommand("unix/server-child", "nobody"));
     const error = await somebody.ask<Outcome | null>("start", path);
     assert.equal(error?.code, "EADDRINUSE");
-    assert.match(error?.message ?? "", /cannot be told.*EACCES/);
+    assert.match(error?.message ?? "", /probe for a live server failed.*EACCES/);
     assert.equal(identity(path), before);
     assert.deepEqual(filesBeside(path), ["test.sock"]);
     await somebody.end();
@@ -118,7 +118,7 @@ describe("what is no socket", () => {
         await assert.rejects(serve("second", path, { takeover }), {
           code: "EADDRINUSE",
           path,
-          message: /a file that is not a socket has this name/,
+          message: /the path is a file that is not a socket/,
         });
         assert.equal(identity(path), before);
         assert.deepEqual(filesBeside(path), files);
