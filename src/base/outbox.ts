@@ -120,8 +120,9 @@ function checkPieces(pieces: readonly Uint8Array[], length: number): void {
   let found = 0;
   for (const piece of pieces) found += bytesThere(piece);
   if (found !== length) {
+    const lost = length - found;
     throw new DetachedMemoryError(
-      `cannot send ${length} written bytes: the memory of ${length - found} bytes was transferred (detached) or shrunk before they were sent`,
+      `cannot send ${length} written bytes: the memory of ${lost} bytes was transferred (detached) or shrunk before they were sent`,
     );
   }
 }

@@ -82,7 +82,10 @@ interface Settle {
   reject(reason: unknown): void;
 }
 
-/** Attempts at several addresses: each begins when the one before has failed, or after the delay. The first that connects wins, and ends the others. */
+/**
+ * Attempts at several addresses. Each starts when the one before has failed, or after the delay. The first attempt that connects wins and ends
+ * the others.
+ */
 class Race {
   readonly #attempts: readonly Attempt[];
   readonly #target: TcpTarget;
