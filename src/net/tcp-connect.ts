@@ -83,8 +83,8 @@ interface Settle {
 }
 
 /**
- * Attempts at several addresses. Each starts when the one before has failed, or after the delay. The first attempt that connects wins and ends
- * the others.
+ * Attempts at several addresses. Each starts when the one before has failed, or after the delay. The first attempt that connects wins,
+ * and ends the others.
  */
 class Race {
   readonly #attempts: readonly Attempt[];
