@@ -12,7 +12,7 @@ import { clearTimeout, MAX_TIMER_MS, setTimeout } from "./scheduling.js";
 export const DONE: Promise<void> = Promise.resolve();
 
 /** A signal or a deadline that may end a wait. */
-export type WaitEnd = AbortSignal | Deadline;
+export type Cancellation = AbortSignal | Deadline;
 
 /** Checks the options of a call that waits. Accepts a signal that is already aborted. */
 export function checkWaitOptions(options: SignalOptions | undefined): void {
@@ -22,7 +22,7 @@ export function checkWaitOptions(options: SignalOptions | undefined): void {
 }
 
 /** Checks the signal and the time-out of a call. Throws the signal's reason if it is already aborted. */
-export function waitEnd(options: SignalOptions | undefined): WaitEnd | undefined {
+export function cancellationOf(options: SignalOptions | undefined): Cancellation | undefined {
   if (options === undefined) return undefined;
   const signal = checkSignal(options.signal);
   const { timeout } = options;
@@ -53,7 +53,7 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
  * Rejects a wait that was ended, with the reason. An error that is created here names the waiting functions; a signal's reason is the
  * program's own and stays unchanged.
  */
-export function rejectEnded(end: WaitEnd, resolve: (rejection: Promise<never>) => void, reject: (reason: unknown) => void): void {
+export function rejectEnded(end: Cancellation, resolve: (rejection: Promise<never>) => void, reject: (reason: unknown) => void): void {
   if (end instanceof Deadline && end.passed) resolve(rejectionNamingCallers(end.reason));
   else reject(end instanceof Deadline ? end.reason : abortReason(end));
 }
@@ -101,7 +101,10 @@ export class Deadline {
 }
 
 /** Runs a call that waits more than once. Its time-out counts from the beginning of the first wait to the end of the last. */
-export async function waitThroughout(end: WaitEnd | undefined, call: (signal: AbortSignal | undefined) => Promise<void>): Promise<void> {
+export async function withOneDeadline(
+  end: Cancellation | undefined,
+  call: (signal: AbortSignal | undefined) => Promise<void>,
+): Promise<void> {
   if (!(end instanceof Deadline)) {
     await call(end);
     return;
@@ -133,7 +136,7 @@ interface Watch {
 const watches = new WeakMap<AbortSignal, Watch>();
 
 /** Calls back when the signal is aborted, or when the deadline passes. Without either, never calls back. */
-export function onceAborted(signal: WaitEnd | undefined, callback: () => void): void {
+export function onceAborted(signal: Cancellation | undefined, callback: () => void): void {
   if (signal === undefined) return;
   if (signal instanceof Deadline) {
     signal.begin(callback);
@@ -154,7 +157,7 @@ export function onceAborted(signal: WaitEnd | undefined, callback: () => void): 
 }
 
 /** Removes a callback that was passed to `onceAborted()`. */
-export function forgetAborted(signal: WaitEnd | undefined, callback: () => void): void {
+export function forgetAborted(signal: Cancellation | undefined, callback: () => void): void {
   if (signal === undefined) return;
   if (signal instanceof Deadline) {
     signal.end(callback);
@@ -180,7 +183,7 @@ export class Waiters {
   #waiting: Set<Waiter> | null = null;
 
   /** Waits for the event. If aborted, leaves the list and rejects with the reason. */
-  wait(signal?: WaitEnd): Promise<void> {
+  wait(signal?: Cancellation): Promise<void> {
     const waiting = (this.#waiting ??= new Set());
     return new Promise<void>((resolve, reject) => {
       if (signal === undefined) {

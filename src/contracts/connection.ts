@@ -2,7 +2,7 @@
  * The two halves of an asyncio connection: a transport moves bytes, and a protocol receives its events. They share a file because each
  * refers to the other.
  */
-import type { WaitEnd } from "../base/waiting.js";
+import type { Cancellation } from "../base/waiting.js";
 import type { ExtraInfo } from "./extra-info.js";
 import type { SSLClient, SSLServer } from "./tls.js";
 
@@ -75,18 +75,18 @@ export interface Transport {
    *
    * @internal
    */
-  flushed?(signal: WaitEnd | undefined): Promise<void>;
+  flushed?(signal: Cancellation | undefined): Promise<void>;
   /**
    * Upgrades the connection to TLS and moves it to a new transport; this one has no connection afterwards. Called by
    * `StreamWriter.startTls()`.
    *
    * @internal
    */
-  startTls?(upgrade: TlsUpgrade): Promise<Transport>;
+  startTls?(upgrade: StartTlsRequest): Promise<Transport>;
 }
 
 /** A transport's parameters for an upgrade to TLS. */
-export interface TlsUpgrade {
+export interface StartTlsRequest {
   /** The role of this end. All fields have been checked. */
   readonly role: "client" | "server";
   readonly ssl: SSLClient | SSLServer;

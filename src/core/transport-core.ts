@@ -19,9 +19,9 @@
  */
 import { checkProtocol } from "../base/arguments.js";
 import { notSentError } from "../base/errors.js";
-import { FlowControl } from "../base/flow-control.js";
 import { asError, callForeign, warnOf } from "../base/thrown.js";
-import { DONE, type WaitEnd, Waiters } from "../base/waiting.js";
+import { type Cancellation, DONE, Waiters } from "../base/waiting.js";
+import { WriteWatermarks } from "../base/write-watermarks.js";
 import type { Protocol, WriteBufferLimits } from "../contracts/connection.js";
 import { TRANSITIONS, type TransportState } from "./transport-state.js";
 
@@ -39,7 +39,7 @@ export abstract class TransportCore {
   /** `regulate()` acts only if the write buffer is larger than this: the high-water mark, or -1 while writing is paused. */
   #judgedAbove: number;
   /** Created when the buffer first exceeds the default mark, or when its marks are read or set. Few connections need it. */
-  #flowIfAny: FlowControl | null = null;
+  #flowIfAny: WriteWatermarks | null = null;
   /** Callers that wait until all written data is sent. */
   #written: Waiters | null = null;
 
@@ -147,8 +147,8 @@ export abstract class TransportCore {
 
   // ---- writing -----------------------------------------------------------------------------------------------------------------
 
-  get #flow(): FlowControl {
-    return (this.#flowIfAny ??= new FlowControl(this.#defaultHigh));
+  get #flow(): WriteWatermarks {
+    return (this.#flowIfAny ??= new WriteWatermarks(this.#defaultHigh));
   }
 
   /** Whether writing is paused: the protocol's `pauseWriting()` was called last. */
@@ -191,12 +191,12 @@ export abstract class TransportCore {
   }
 
   /** Waits until all written data has been sent. */
-  protected waitFlushed(signal?: WaitEnd): Promise<void> {
+  protected waitFlushed(signal?: Cancellation): Promise<void> {
     return (this.#written ??= new Waiters()).wait(signal);
   }
 
   /** @internal */
-  flushed(signal: WaitEnd | undefined): Promise<void> {
+  flushed(signal: Cancellation | undefined): Promise<void> {
     this.flush();
     if (this.dropped) return Promise.reject(notSentError(this.#error));
     return this.getWriteBufferSize() === 0 ? DONE : this.waitFlushed(signal);

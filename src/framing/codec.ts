@@ -1,11 +1,11 @@
 /**
  * `FrameCodec`: the encoding of messages in a byte stream. Also contains the code that the codecs of this library share.
  *
- * A codec of this library reads a frame in one attempt on the reader's queue (see `streams/incoming.ts`): it takes header and body
+ * A codec of this library reads a frame in one attempt on the reader's queue (see `streams/read-engine.ts`): it takes header and body
  * together or not at all. Therefore an aborted `readFrame()` consumes nothing, and no other read can come between header and body.
  */
 import { checkInteger, checkOptions, type Data, invalidType, type SignalOptions, toBytes } from "../base/arguments.js";
-import type { Attempt, AttemptTraits, Incoming } from "../streams/incoming.js";
+import type { Attempt, AttemptTraits, ReadEngine } from "../streams/read-engine.js";
 import { StreamReader } from "../streams/reader.js";
 import { StreamWriter } from "../streams/writer.js";
 import { FrameTooLargeError } from "./frame-errors.js";
@@ -69,7 +69,7 @@ export interface FrameOptions {
 const DEFAULT_MAX_FRAME_BYTES = 16 * 1024 * 1024;
 
 /** No other read may take bytes while a frame is awaited, because they may include its header. */
-const WAITS_ALONE: AttemptTraits = { toEof: true };
+const WAITS_ALONE: AttemptTraits = { exclusive: true };
 
 /** Checks a codec's options and returns the maximum. */
 export function checkMaxFrameSize(options: FrameOptions | undefined): number {
@@ -85,12 +85,12 @@ export function checkReader(reader: StreamReader): void {
 /** Reads a frame in one attempt, now or when enough data has arrived. */
 export function readInOneAttempt<T>(
   reader: StreamReader,
-  makeAttempt: (incoming: Incoming) => Attempt<T | null>,
+  makeAttempt: (engine: ReadEngine) => Attempt<T | null>,
   options: SignalOptions | undefined,
 ): Promise<T | null> {
   try {
     checkReader(reader);
-    return reader.incoming.perform("readFrame", makeAttempt(reader.incoming), options, WAITS_ALONE);
+    return reader.engine.perform("readFrame", makeAttempt(reader.engine), options, WAITS_ALONE);
   } catch (error) {
     return Promise.reject(error);
   }

@@ -1,7 +1,7 @@
 /** The attempt of frames with a size header, shared by length prefixes and netstrings. */
 import type { ByteQueue } from "../base/byte-queue.js";
 import { IncompleteReadError } from "../base/errors.js";
-import type { Attempt, Incoming } from "../streams/incoming.js";
+import type { Attempt, ReadEngine } from "../streams/read-engine.js";
 import { tooLarge } from "./codec.js";
 import { FrameTooLargeError, InvalidFrameError } from "./frame-errors.js";
 
@@ -22,21 +22,21 @@ export type HeaderParser = (queue: ByteQueue) => FrameHeader | undefined;
  * Each attempt parses the header again. It has only a few bytes, and they may have changed: `unread()` may have put others in front.
  */
 export function countedAttempt(
-  incoming: Incoming,
+  engine: ReadEngine,
   parseHeader: HeaderParser,
   maximum: number,
   trailer: Uint8Array,
 ): Attempt<Buffer | null> {
-  const { queue } = incoming;
+  const { queue } = engine;
   return () => {
-    if (queue.length === 0) return incoming.eof ? null : undefined;
+    if (queue.length === 0) return engine.eof ? null : undefined;
     const header = parseHeader(queue);
     if (header !== undefined && header.bodySize > maximum) {
       throw new FrameTooLargeError(tooLarge("cannot read a frame", header.bodySize, maximum), header.bodySize, maximum);
     }
     const wholeSize = header === undefined ? null : header.headerSize + header.bodySize + trailer.length;
     if (header === undefined || wholeSize === null || queue.length < wholeSize) {
-      if (incoming.eof) throw new IncompleteReadError(queue.takeAll(), wholeSize);
+      if (engine.eof) throw new IncompleteReadError(queue.takeAll(), wholeSize);
       return undefined;
     }
     const bodyEnd = header.headerSize + header.bodySize;

@@ -1,18 +1,18 @@
 /** `delimited()`: frames that end in a delimiter. */
 import { asBuffer, type Data, invalidValue, type SignalOptions, toBytes } from "../base/arguments.js";
 import { LimitOverrunError } from "../base/errors.js";
-import type { Attempt, Incoming } from "../streams/incoming.js";
 import { messageAttempt } from "../streams/message-attempts.js";
+import type { Attempt, ReadEngine } from "../streams/read-engine.js";
 import type { StreamReader } from "../streams/reader.js";
 import type { StreamWriter } from "../streams/writer.js";
 import { checkMaxFrameSize, checkWriter, type FrameCodec, type FrameOptions, frameBytes, readInOneAttempt, tooLarge } from "./codec.js";
 import { FrameTooLargeError } from "./frame-errors.js";
 
 /** Takes a frame and its delimiter, and returns the frame without it. */
-export function delimitedAttempt(incoming: Incoming, delimiter: Uint8Array, maximum: number): Attempt<Buffer | null> {
-  const takeMessage = messageAttempt(incoming, [delimiter], { limit: maximum, keepSeparator: false });
+export function delimitedAttempt(engine: ReadEngine, delimiter: Uint8Array, maximum: number): Attempt<Buffer | null> {
+  const takeMessage = messageAttempt(engine, [delimiter], { limit: maximum, keepSeparator: false });
   return () => {
-    if (incoming.eof && incoming.queue.length === 0) return null;
+    if (engine.eof && engine.queue.length === 0) return null;
     try {
       return takeMessage();
     } catch (error) {
@@ -48,7 +48,7 @@ export function delimited(delimiter: Data, options?: FrameOptions): FrameCodec<B
   const maximum = checkMaxFrameSize(options);
   return {
     readFrame(reader: StreamReader, readOptions?: SignalOptions): Promise<Buffer | null> {
-      return readInOneAttempt(reader, (incoming) => delimitedAttempt(incoming, ownDelimiter, maximum), readOptions);
+      return readInOneAttempt(reader, (engine) => delimitedAttempt(engine, ownDelimiter, maximum), readOptions);
     },
     writeFrame(writer: StreamWriter, frame: Data): void {
       checkWriter(writer);

@@ -34,7 +34,7 @@ export function frames<Read>(
       const frame = await codec.readFrame(reader, options);
       return frame === null ? { done: true, value: undefined } : { done: false, value: frame };
     },
-    return: () => leave(reader.incoming),
+    return: () => leave(reader.engine),
     [Symbol.asyncIterator]() {
       return this;
     },

@@ -70,7 +70,7 @@ export function lengthPrefixed(options?: LengthPrefixedOptions): FrameCodec<Buff
 function codecOf(maximum: number, parseHeader: HeaderParser, makeHeader: (size: number) => Uint8Array): FrameCodec<Buffer, Data> {
   return {
     readFrame(reader: StreamReader, options?: SignalOptions): Promise<Buffer | null> {
-      return readInOneAttempt(reader, (incoming) => countedAttempt(incoming, parseHeader, maximum, NOTHING), options);
+      return readInOneAttempt(reader, (engine) => countedAttempt(engine, parseHeader, maximum, NOTHING), options);
     },
     writeFrame(writer: StreamWriter, frame: Data): void {
       checkWriter(writer);

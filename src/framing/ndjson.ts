@@ -2,7 +2,7 @@
 
 import { invalidType, invalidValue, type SignalOptions } from "../base/arguments.js";
 import { NEWLINE } from "../base/memory.js";
-import type { Attempt, Incoming } from "../streams/incoming.js";
+import type { Attempt, ReadEngine } from "../streams/read-engine.js";
 import type { StreamReader } from "../streams/reader.js";
 import type { StreamWriter } from "../streams/writer.js";
 import { checkMaxFrameSize, checkWriter, type FrameCodec, type FrameOptions, frameBytes, readInOneAttempt } from "./codec.js";
@@ -49,7 +49,7 @@ export function ndjson<T = unknown>(options?: FrameOptions): FrameCodec<T> {
   };
   return {
     readFrame(reader: StreamReader, readOptions?: SignalOptions): Promise<T | null> {
-      return readInOneAttempt(reader, (incoming) => valueAttempt<T>(incoming, maximum, countOf(reader)), readOptions);
+      return readInOneAttempt(reader, (engine) => valueAttempt<T>(engine, maximum, countOf(reader)), readOptions);
     },
     writeFrame(writer: StreamWriter, frame: T): void {
       checkWriter(writer);
@@ -86,11 +86,11 @@ function findBigint(frame: unknown): { readonly place: string; readonly value: b
   return found;
 }
 
-function valueAttempt<T>(incoming: Incoming, maximum: number, count: LineCount): Attempt<T | null> {
-  const takeLine = delimitedAttempt(incoming, NEWLINE, maximum);
+function valueAttempt<T>(engine: ReadEngine, maximum: number, count: LineCount): Attempt<T | null> {
+  const takeLine = delimitedAttempt(engine, NEWLINE, maximum);
   return () => {
     for (;;) {
-      const offset = incoming.queue.taken;
+      const offset = engine.queue.taken;
       const line = takeLine();
       if (line === undefined || line === null) return line;
       count.lines += 1;

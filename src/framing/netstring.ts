@@ -38,7 +38,7 @@ export function netstring(options?: FrameOptions): FrameCodec<Buffer, Data> {
   const maximum = checkMaxFrameSize(options);
   return {
     readFrame(reader: StreamReader, readOptions?: SignalOptions): Promise<Buffer | null> {
-      return readInOneAttempt(reader, (incoming) => countedAttempt(incoming, parseLength, maximum, COMMA), readOptions);
+      return readInOneAttempt(reader, (engine) => countedAttempt(engine, parseLength, maximum, COMMA), readOptions);
     },
     writeFrame(writer: StreamWriter, frame: Data): void {
       checkWriter(writer);

@@ -14,12 +14,12 @@ import type { SocketAddress, TransportSocket } from "../contracts/extra-info.js"
 import { ipAddress, type UnixNames } from "../transports/socket-info.js";
 import { type AdoptedServer, discardSock, disown, type Family, own } from "./adopt.js";
 import { socketIdentity } from "./descriptor.js";
-import { HiddenName, isSameFile, unlinkIfThere } from "./hidden-name.js";
 import type { AcceptHandler, Listener } from "./listener.js";
 import { ListeningSocket } from "./listening-socket.js";
-import { nodeWireOf } from "./make-socket.js";
 import { closeServer, listenOn } from "./net-server.js";
-import { lookAt } from "./unix-publish.js";
+import { isSameFile, StagingDirectory, unlinkIfThere } from "./staging-directory.js";
+import { lstatOrNull } from "./unix-publish.js";
+import { nodeWireOf } from "./wire-factory.js";
 
 export class AdoptedListener implements Listener {
   readonly #server: net.Server;
@@ -50,7 +50,7 @@ export class AdoptedListener implements Listener {
     this.#lookUpAddress();
     this.socket = new ListeningSocket(() => this.#address);
     this.#unixNames = family === "unix" ? { sockname: name, peername: "" } : null;
-    const stats = family === "unix" && name !== "" && !name.startsWith("\0") ? lookAt(name) : null;
+    const stats = family === "unix" && name !== "" && !name.startsWith("\0") ? lstatOrNull(name) : null;
     this.#file = stats?.isSocket() === true ? { path: name, stats } : null;
     own(sock); // last: until here, the caller closes the socket on failure
   }
@@ -104,7 +104,7 @@ export class AdoptedListener implements Listener {
     disown(this.#fd);
     discardSock(this.#fd);
     this.#fd = undefined;
-    const now = this.#file === null ? null : lookAt(this.#file.path);
+    const now = this.#file === null ? null : lstatOrNull(this.#file.path);
     const remove = this.#file !== null && now !== null && this.#cleanupSocket && isSameFile(now, this.#file.stats);
     if (this.#file === null || now === null || !this.#boundByNode) closeServer(this.#server);
     else this.#closeBesideFile(this.#file.path);
@@ -118,9 +118,9 @@ export class AdoptedListener implements Listener {
    * afterwards.
    */
   #closeBesideFile(path: string): void {
-    let hidden: HiddenName | null = null;
+    let hidden: StagingDirectory | null = null;
     try {
-      hidden = new HiddenName(path);
+      hidden = new StagingDirectory(path);
       linkSync(path, hidden.path);
       /* c8 ignore next 3 -- root, which runs the tests, may write everywhere */
     } catch {
@@ -128,7 +128,7 @@ export class AdoptedListener implements Listener {
     }
     closeServer(this.#server);
     try {
-      if (hidden !== null && lookAt(path) === null) renameSync(hidden.path, path);
+      if (hidden !== null && lstatOrNull(path) === null) renameSync(hidden.path, path);
       /* c8 ignore next 3 -- the directory has to be removed between two steps */
     } catch {
       // The directory has been removed.

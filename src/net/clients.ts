@@ -20,14 +20,14 @@ import { queueMicrotask } from "../base/scheduling.js";
 import { asError, callForeign } from "../base/thrown.js";
 import type { ProtocolFactory, Transport } from "../contracts/connection.js";
 import type { ByteCounts, TransportOwner } from "../contracts/transport-owner.js";
-import { now, tellError } from "../transports/diagnostics.js";
+import { now, publishError } from "../transports/diagnostics.js";
 import type { UnixNames } from "../transports/socket-info.js";
 import type { Wire } from "../transports/wire.js";
 import { hasContext } from "./async-context.js";
 import type { AcceptHandler } from "./listener.js";
-import type { MakeWire } from "./make-socket.js";
 import type { ServerTls } from "./options.js";
-import { acceptSecured, type ConnectionFacts, startTransport } from "./start-transport.js";
+import { acceptSecured, type ConnectionContext, startTransport } from "./start-transport.js";
+import type { MakeWire } from "./wire-factory.js";
 
 /** The maximum number of waiting clients to check for disconnects to make room for a new one. Each check costs a system call. */
 const MAX_PROBES = 128;
@@ -129,7 +129,7 @@ export class Clients {
 
   #fail(error: unknown): void {
     this.#failed += 1;
-    tellError(null, error, "accept");
+    publishError(null, error, "accept");
     this.#policy.onError(error);
   }
 
@@ -157,7 +157,7 @@ export class Clients {
     }
   }
 
-  async #serveSecured(socket: net.Socket, facts: ConnectionFacts & { readonly tls: ServerTls }): Promise<void> {
+  async #serveSecured(socket: net.Socket, facts: ConnectionContext & { readonly tls: ServerTls }): Promise<void> {
     const handshake = new AbortController();
     this.#handshakes.add(handshake);
     try {

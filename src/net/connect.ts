@@ -9,7 +9,7 @@ import { checkBoolean, checkFunction, checkInteger, checkOptions, checkSignal, i
 import { MAX_TIMER_MS } from "../base/scheduling.js";
 import { throwIfAborted } from "../base/waiting.js";
 import type { Protocol, ProtocolFactory, Transport } from "../contracts/connection.js";
-import { now, tellError } from "../transports/diagnostics.js";
+import { now, publishError } from "../transports/diagnostics.js";
 import { adoptConnection, discardSock } from "./adopt.js";
 import { type ClientTlsOptions, checkClientTls, checkIpFamily, checkPort, type IpFamily } from "./options.js";
 import { openTransport } from "./start-transport.js";
@@ -85,7 +85,7 @@ export async function createUnixConnection<P extends Protocol>(
     const unixNames = { sockname: "", peername: parsed?.name ?? "" };
     return await openTransport(socket, protocolFactory, { unixNames, begunAt, tls, signal });
   } catch (error) {
-    if (begunAt !== null) tellError(null, error, "connect");
+    if (begunAt !== null) publishError(null, error, "connect");
     discardSock(orphan);
     throw error;
   }
@@ -133,7 +133,7 @@ export async function createConnection<P extends Protocol>(
     orphan = undefined;
     return await openTransport(socket, protocolFactory, { unixNames: null, begunAt, tls, signal, host: target?.host });
   } catch (error) {
-    if (begunAt !== null) tellError(null, error, "connect");
+    if (begunAt !== null) publishError(null, error, "connect");
     discardSock(orphan);
     throw error;
   }

@@ -1,7 +1,7 @@
 /** `Listener`: the source of a server's connections: a TCP socket, a Unix socket, or an adopted socket. */
 import type { TransportSocket } from "../contracts/extra-info.js";
 import type { UnixNames } from "../transports/socket-info.js";
-import type { MakeWire } from "./make-socket.js";
+import type { MakeWire } from "./wire-factory.js";
 
 /** Receives a new connection. */
 export type AcceptHandler = (makeWire: MakeWire, unixNames: UnixNames | null) => void;

@@ -5,7 +5,7 @@
 import { checkInteger, checkOptions, checkSignal, type SignalOptions } from "../base/arguments.js";
 import { InvalidStateError } from "../base/errors.js";
 import { clearTimeout, MAX_TIMER_MS, setTimeout } from "../base/scheduling.js";
-import { checkWaitOptions, forgetAborted, onceAborted, throwIfAborted, Waiters, waitEnd, waitThroughout } from "../base/waiting.js";
+import { cancellationOf, checkWaitOptions, forgetAborted, onceAborted, throwIfAborted, Waiters, withOneDeadline } from "../base/waiting.js";
 import type { TransportSocket } from "../contracts/extra-info.js";
 import { Clients, type ClientsPolicy, type ServerStats } from "./clients.js";
 import type { Listener } from "./listener.js";
@@ -121,7 +121,7 @@ export class Server implements AsyncDisposable {
     if (this.#closed) throw new InvalidStateError("cannot serve forever: the server is closed");
     this.#servingForever = true;
     try {
-      await waitThroughout(waitEnd(options), async (signal) => {
+      await withOneDeadline(cancellationOf(options), async (signal) => {
         const started = new Waiters();
         this.startServing().then(
           () => started.wake(),
@@ -204,7 +204,7 @@ export class Server implements AsyncDisposable {
    */
   async waitClosed(options?: SignalOptions): Promise<void> {
     checkOptions("options", options);
-    const signal = waitEnd(options);
+    const signal = cancellationOf(options);
     if (!this.#ended) await this.#closeWaiters.wait(signal);
   }
 

@@ -4,17 +4,17 @@ import type { TLSSocket } from "node:tls";
 import { checkProtocol } from "../base/arguments.js";
 import type { Protocol, ProtocolFactory, Transport } from "../contracts/connection.js";
 import type { TransportOwner } from "../contracts/transport-owner.js";
-import { tellStarted } from "../transports/diagnostics.js";
+import { publishStarted } from "../transports/diagnostics.js";
 import { NodeWire } from "../transports/node-wire.js";
 import { SocketTransport } from "../transports/socket.js";
 import { ConnectedSocket, type UnixNames } from "../transports/socket-info.js";
 import { tlsExtraInfo } from "../transports/tls-info.js";
 import type { Wire } from "../transports/wire.js";
-import { wireOf } from "./make-socket.js";
 import type { ClientTls, ServerTls } from "./options.js";
+import { wireOf } from "./wire-factory.js";
 
 /** The facts about a connection before it has a transport. */
-export interface ConnectionFacts {
+export interface ConnectionContext {
   /** The names of a Unix socket; `null` for TCP. */
   readonly unixNames: UnixNames | null;
   /** When the call was made or the client accepted, by `now()`. */
@@ -29,7 +29,7 @@ export interface ConnectionFacts {
 export async function openTransport<P extends Protocol>(
   socket: net.Socket,
   protocolFactory: ProtocolFactory<P>,
-  { tls, signal, ...facts }: ConnectionFacts & { readonly tls: ClientTls | null; readonly signal: AbortSignal | undefined },
+  { tls, signal, ...facts }: ConnectionContext & { readonly tls: ClientTls | null; readonly signal: AbortSignal | undefined },
 ): Promise<[Transport, P]> {
   if (tls === null) return startTransport(wireOf(socket), protocolFactory, facts);
   const secured = await tls.handshake.secure(socket, tls.sslHandshakeTimeout, signal);
@@ -40,7 +40,7 @@ export async function openTransport<P extends Protocol>(
 export async function acceptSecured(
   socket: net.Socket,
   protocolFactory: ProtocolFactory,
-  { tls, signal, ...facts }: ConnectionFacts & { readonly tls: ServerTls; readonly signal: AbortSignal },
+  { tls, signal, ...facts }: ConnectionContext & { readonly tls: ServerTls; readonly signal: AbortSignal },
 ): Promise<void> {
   const secured = await tls.handshakes.secure(socket, tls.sslHandshakeTimeout, signal);
   startSecured(socket, secured, protocolFactory, facts, tls);
@@ -50,7 +50,7 @@ export async function acceptSecured(
 export function startTransport<P extends Protocol>(
   wire: Wire,
   protocolFactory: ProtocolFactory<P>,
-  facts: ConnectionFacts,
+  facts: ConnectionContext,
 ): [Transport, P] {
   return start(wire, protocolFactory, facts, new ConnectedSocket(wire, facts.unixNames));
 }
@@ -59,7 +59,7 @@ function startSecured<P extends Protocol>(
   socket: net.Socket,
   secured: TLSSocket,
   protocolFactory: ProtocolFactory<P>,
-  facts: ConnectionFacts,
+  facts: ConnectionContext,
   tls: ClientTls | ServerTls,
 ): [Transport, P] {
   const info = new ConnectedSocket({ facts: socket }, facts.unixNames);
@@ -69,7 +69,7 @@ function startSecured<P extends Protocol>(
 function start<P extends Protocol>(
   wire: Wire,
   protocolFactory: ProtocolFactory<P>,
-  { owner, host, begunAt }: ConnectionFacts,
+  { owner, host, begunAt }: ConnectionContext,
   info: ConnectedSocket,
   tls?: (ClientTls | ServerTls) & { readonly secured: TLSSocket },
 ): [Transport, P] {
@@ -78,7 +78,7 @@ function start<P extends Protocol>(
     checkProtocol("the result of protocolFactory", protocol);
     const tlsInfo = tls === undefined ? undefined : tlsExtraInfo(tls.secured, tls.ssl);
     const transport = new SocketTransport(wire, { protocol, info, tlsInfo, owner, host, tlsShutdownTimeout: tls?.sslShutdownTimeout });
-    tellStarted(transport, owner !== undefined, begunAt);
+    publishStarted(transport, owner !== undefined, begunAt);
     transport.start();
     return [transport, protocol];
   } catch (error) {

@@ -9,10 +9,10 @@ import { isError } from "../base/arguments.js";
 import { clearTimeout, setTimeout } from "../base/scheduling.js";
 import { ignore } from "../base/thrown.js";
 import { abortReason, forgetAborted, onceAborted } from "../base/waiting.js";
-import { makeSocket } from "./make-socket.js";
 import type { IpFamily } from "./options.js";
 import { type IpAddress, resolve } from "./resolve.js";
 import { systemErrorCodes } from "./system-error.js";
+import { makeSocket } from "./wire-factory.js";
 
 /** Where and how to connect. All fields have been checked. */
 export interface TcpTarget {

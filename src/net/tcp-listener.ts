@@ -8,8 +8,8 @@ import type { SocketAddress, TransportSocket } from "../contracts/extra-info.js"
 import { ipAddress } from "../transports/socket-info.js";
 import type { AcceptHandler, Listener } from "./listener.js";
 import { ListeningSocket } from "./listening-socket.js";
-import { acceptConnections } from "./make-socket.js";
 import { closeServer, listenOn } from "./net-server.js";
+import { acceptConnections } from "./wire-factory.js";
 
 /** The options of a TCP listener. */
 export interface TcpListenOptions {

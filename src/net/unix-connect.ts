@@ -1,8 +1,8 @@
 /** `connectUnix()`: connects to a Unix socket. */
 import type net from "node:net";
 import { abortReason, forgetAborted, onceAborted } from "../base/waiting.js";
-import { makeSocket } from "./make-socket.js";
 import type { UnixPath } from "./unix-path.js";
+import { makeSocket } from "./wire-factory.js";
 
 /** Connects. If aborted, closes the socket and rejects with the signal's reason. */
 export function connectUnix(path: UnixPath, signal: AbortSignal | undefined): Promise<net.Socket> {

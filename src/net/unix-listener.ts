@@ -32,20 +32,20 @@ import net from "node:net";
 import { InvalidStateError } from "../base/errors.js";
 import { delay, nextTurn } from "../base/scheduling.js";
 import type { TransportSocket } from "../contracts/extra-info.js";
-import { HiddenName, isSameFile, unlinkIfThere } from "./hidden-name.js";
 import type { AcceptHandler, Listener } from "./listener.js";
 import { ListeningSocket } from "./listening-socket.js";
-import { acceptConnections, type MakeWire } from "./make-socket.js";
 import { closeServer, listenOn } from "./net-server.js";
+import { isSameFile, StagingDirectory, unlinkIfThere } from "./staging-directory.js";
 import { codeOf, isSystemCode, systemError } from "./system-error.js";
 import { absolutePath, type UnixPath } from "./unix-path.js";
-import { checkStale, lookAt, type PublicName, publish } from "./unix-publish.js";
+import { checkStale, lstatOrNull, type PublicName, publish } from "./unix-publish.js";
+import { acceptConnections, type MakeWire } from "./wire-factory.js";
 
 /**
  * Waits until a connection in the accept queue would have been accepted. Node accepts once in each turn of the event loop, and the
  * current turn may have passed that point; hence two turns.
  */
-async function oneLook(): Promise<void> {
+async function waitForAcceptTurn(): Promise<void> {
   // Deno: accepts in another thread, which turns do not wait for.
   if (process.versions["deno"] !== undefined) await delay(DENO_ACCEPT_MS);
   for (let turn = 0; turn < 2; turn += 1) await nextTurn();
@@ -77,7 +77,7 @@ export class UnixListener implements Listener {
   readonly #public: PublicName;
   readonly #options: UnixListenOptions;
   readonly socket: TransportSocket;
-  #hidden: HiddenName | null = null;
+  #hidden: StagingDirectory | null = null;
   #published: Stats | null = null;
   #closed = false;
   #accepted = 0;
@@ -96,9 +96,9 @@ export class UnixListener implements Listener {
   async bind(): Promise<void> {
     if (this.#path.abstract) return;
     await this.#onBehalfOfPath(async () => {
-      const taken = lookAt(this.#public.file);
+      const taken = lstatOrNull(this.#public.file);
       if (taken !== null && !this.#options.takeover) await checkStale(this.#public, taken);
-      const hidden = new HiddenName(this.#path.name);
+      const hidden = new StagingDirectory(this.#path.name);
       this.#hidden = hidden;
       await listenOn(this.#server, { path: hidden.bindPath(), backlog: this.#options.backlog, exclusive: true });
       const { owner, mode } = this.#options;
@@ -121,7 +121,7 @@ export class UnixListener implements Listener {
       // Before publishing, because clients can connect from then on.
       acceptConnections(this.#server, onConnection);
       await this.#onBehalfOfPath(async () => {
-        this.#published = await publish(this.#hidden as HiddenName, this.#public, this.#options.takeover);
+        this.#published = await publish(this.#hidden as StagingDirectory, this.#public, this.#options.takeover);
       });
       // Closed during publishing, when close() did not know about the file yet.
       if (this.#closed) this.#unpublish();
@@ -156,7 +156,7 @@ export class UnixListener implements Listener {
 
   /** Removes the public name if it is this server's and `cleanupSocket` is set. Returns whether the name no longer leads to this server. */
   #unpublish(): boolean {
-    const now = lookAt(this.#public.file);
+    const now = lstatOrNull(this.#public.file);
     const isOurs = now !== null && this.#published !== null && isSameFile(now, this.#published);
     if (!isOurs) return true;
     if (!this.#options.cleanupSocket) return false;
@@ -168,7 +168,7 @@ export class UnixListener implements Listener {
     let seen: number;
     do {
       seen = this.#accepted;
-      await oneLook();
+      await waitForAcceptTurn();
     } while (this.#accepted > seen);
     this.#closeServer();
   }

@@ -7,7 +7,7 @@
  */
 import { linkSync, lstatSync, renameSync, type Stats } from "node:fs";
 import net from "node:net";
-import { type HiddenName, isSameFile } from "./hidden-name.js";
+import { isSameFile, type StagingDirectory } from "./staging-directory.js";
 import { withStartLock } from "./start-lock.js";
 import { codeOf, isSystemCode, type SystemError, systemError } from "./system-error.js";
 import { fitsSunPath } from "./unix-path.js";
@@ -27,7 +27,7 @@ const PUBLISH_ATTEMPTS = 10;
 const NO_LINKS: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
 
 /** Gives the socket at the hidden name its public name. Returns the file's `Stats`, which identify it later. */
-export async function publish(hidden: HiddenName, to: PublicName, takeover: boolean): Promise<Stats> {
+export async function publish(hidden: StagingDirectory, to: PublicName, takeover: boolean): Promise<Stats> {
   const ours = lstatSync(hidden.path);
   // A takeover needs the lock, too: it must not replace the file while another process moves a stale one aside.
   if (takeover) await withStartLock(to.file, async () => takeOver(hidden, to));
@@ -37,15 +37,15 @@ export async function publish(hidden: HiddenName, to: PublicName, takeover: bool
 }
 
 /** Replaces the socket that has the name, in one step. */
-function takeOver(hidden: HiddenName, to: PublicName): void {
-  const taken = lookAt(to.file);
+function takeOver(hidden: StagingDirectory, to: PublicName): void {
+  const taken = lstatOrNull(to.file);
   if (taken !== null && !taken.isSocket()) throw notASocket(to);
   renameSync(hidden.path, to.file);
 }
 
-async function publishOverStale(hidden: HiddenName, to: PublicName): Promise<void> {
+async function publishOverStale(hidden: StagingDirectory, to: PublicName): Promise<void> {
   for (let attempt = 1; attempt <= PUBLISH_ATTEMPTS; attempt += 1) {
-    const taken = lookAt(to.file);
+    const taken = lstatOrNull(to.file);
     if (taken !== null) {
       await checkStale(to, taken);
       hidden.removeIfStill(to.file, taken);
@@ -57,7 +57,7 @@ async function publishOverStale(hidden: HiddenName, to: PublicName): Promise<voi
 }
 
 /** Links the hidden name to the public one. Returns false if the name is taken. */
-function link(hidden: HiddenName, path: string): boolean {
+function link(hidden: StagingDirectory, path: string): boolean {
   try {
     linkSync(hidden.path, path);
     return true;
@@ -66,7 +66,7 @@ function link(hidden: HiddenName, path: string): boolean {
     /* c8 ignore next 7 -- a file system without links, such as FAT, which only root can mount */
     if (!NO_LINKS.has(codeOf(error) ?? "")) throw error;
     // Without links, a file that gets the name between the check and the rename is replaced.
-    if (lookAt(path) !== null) return false;
+    if (lstatOrNull(path) !== null) return false;
     renameSync(hidden.path, path);
     return true;
   }
@@ -79,7 +79,7 @@ export async function checkStale(at: PublicName, taken: Stats): Promise<void> {
   if (failure === null) throw addressInUse(at, "a live server listens on this path");
   const code = codeOf(failure);
   if (code === "ECONNREFUSED" || code === "ENOENT") return;
-  const now = lookAt(at.file);
+  const now = lstatOrNull(at.file);
   if (now === null || !isSameFile(now, taken)) return; // the file has changed; the next attempt checks it
   throw addressInUse(at, `the path is a socket, and the probe for a live server failed (${failure.message})`, failure);
 }
@@ -131,7 +131,7 @@ function connectOnce(path: string): Promise<Error | null> {
 }
 
 /** Returns the `Stats` of a path; `null` if nothing has the name. Does not follow a symbolic link. */
-export function lookAt(path: string): Stats | null {
+export function lstatOrNull(path: string): Stats | null {
   return lstatSync(path, { throwIfNoEntry: false }) ?? null;
 }
 

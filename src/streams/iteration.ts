@@ -1,13 +1,13 @@
 /** `iterate()`: the iterators of `lines()` and `chunks()`. See `line-readings.ts` for the reader's own iterator, which has no options. */
 import type { SignalOptions } from "../base/arguments.js";
 import { NEWLINE_BYTE } from "../base/memory.js";
-import type { Attempt, Incoming } from "./incoming.js";
+import type { Attempt, ReadEngine } from "./read-engine.js";
 
 const CARRIAGE_RETURN = 0x0d;
 
 /** Iterates over the results of attempts, each of them new. An empty result ends the iteration. */
 export function iterate<T>(
-  incoming: Incoming,
+  engine: ReadEngine,
   makeAttempt: () => Attempt<Buffer>,
   options: SignalOptions,
   convert: (bytes: Buffer) => T,
@@ -20,9 +20,9 @@ export function iterate<T>(
         if (bytes === undefined) return undefined;
         return bytes.length === 0 ? { done: true, value: undefined } : { done: false, value: convert(bytes) };
       };
-      return incoming.perform("next", step, options);
+      return engine.perform("next", step, options);
     },
-    return: () => leave(incoming),
+    return: () => leave(engine),
     [Symbol.asyncIterator]() {
       return this;
     },
@@ -30,8 +30,8 @@ export function iterate<T>(
 }
 
 /** Ends an iteration early. No data is lost, and a source is paused until the next read waits. */
-export function leave(incoming: Incoming): Promise<IteratorResult<never, undefined>> {
-  incoming.rest();
+export function leave(engine: ReadEngine): Promise<IteratorResult<never, undefined>> {
+  engine.rest();
   return Promise.resolve({ done: true, value: undefined });
 }
 

@@ -2,7 +2,7 @@
 import { IncompleteReadError, LimitOverrunError, LineTooLongError } from "../base/errors.js";
 import { NEWLINE } from "../base/memory.js";
 import { SeparatorSearch } from "../base/separator-search.js";
-import type { Attempt, Incoming } from "./incoming.js";
+import type { Attempt, ReadEngine } from "./read-engine.js";
 
 /** The limit of a message and the form of the result. */
 export interface MessageTraits {
@@ -16,12 +16,12 @@ export interface MessageTraits {
 
 /** Takes a message up to and including its separator. The order of the checks is CPython's and determines the numbers in the errors. */
 export function messageAttempt(
-  incoming: Incoming,
+  engine: ReadEngine,
   separators: readonly Uint8Array[],
   { limit, keepSeparator, partialAtEof }: MessageTraits,
 ): Attempt<Buffer> {
   const search = new SeparatorSearch(separators);
-  const { queue } = incoming;
+  const { queue } = engine;
   return () => {
     const match = search.find(queue);
     if (match) {
@@ -38,7 +38,7 @@ export function messageAttempt(
     if (match === null && search.offset > limit) {
       throw new LimitOverrunError(`no separator in the first ${search.offset} bytes: the limit is ${limit}`, search.offset);
     }
-    if (!incoming.eof) return undefined;
+    if (!engine.eof) return undefined;
     const partial = queue.takeAll();
     if (partialAtEof === true) return partial;
     throw new IncompleteReadError(partial, null);
@@ -46,18 +46,18 @@ export function messageAttempt(
 }
 
 /** Takes a line including its newline; at EOF the rest of the data. A line over the limit is dropped. */
-export function lineAttempt(incoming: Incoming, traits: MessageTraits): Attempt<Buffer> {
-  const takeMessage = messageAttempt(incoming, [NEWLINE], { ...traits, partialAtEof: true });
+export function lineAttempt(engine: ReadEngine, traits: MessageTraits): Attempt<Buffer> {
+  const takeMessage = messageAttempt(engine, [NEWLINE], { ...traits, partialAtEof: true });
   return () => {
     try {
       return takeMessage();
     } catch (error) {
-      throw error instanceof LimitOverrunError ? dropLine(incoming, error, traits.limit) : error;
+      throw error instanceof LimitOverrunError ? dropLine(engine, error, traits.limit) : error;
     }
   };
 }
 
-function dropLine({ queue }: Incoming, overrun: LimitOverrunError, limit: number): LineTooLongError {
+function dropLine({ queue }: ReadEngine, overrun: LimitOverrunError, limit: number): LineTooLongError {
   const whole = queue.matches(NEWLINE, overrun.consumed);
   const dropped = whole ? overrun.consumed + 1 : queue.length;
   queue.skip(dropped);

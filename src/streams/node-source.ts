@@ -10,7 +10,7 @@ import { setImmediate } from "../base/scheduling.js";
 import { asError, ignore } from "../base/thrown.js";
 import { TurnBudget } from "../base/turn-budget.js";
 import { DONE } from "../base/waiting.js";
-import type { Incoming, Source } from "./incoming.js";
+import type { ReadEngine, Source } from "./read-engine.js";
 
 /** The methods that identify a Readable. `pipe` excludes other emitters that can be paused, such as an `Interface` of `node:readline`. */
 const METHODS = ["on", "removeListener", "pause", "resume", "pipe"] as const;
@@ -22,7 +22,7 @@ export function isReadable(source: unknown): source is Readable {
 
 export class NodeSource implements Source {
   readonly #readable: Readable;
-  readonly #incoming: Incoming;
+  readonly #engine: ReadEngine;
   readonly #budget: TurnBudget = new TurnBudget();
   readonly #listeners: Readonly<Record<string, (value: unknown) => void>> = {
     data: (chunk) => this.#onData(chunk as Data),
@@ -37,9 +37,9 @@ export class NodeSource implements Source {
   /** Whether the source has ended, failed, or been released. */
   #over = false;
 
-  constructor(readable: Readable, incoming: Incoming) {
+  constructor(readable: Readable, engine: ReadEngine) {
     this.#readable = readable;
-    this.#incoming = incoming;
+    this.#engine = engine;
     if (readable.readableEnded) this.#onEnd();
     else if (readable.destroyed) this.#fail(readable.errored ?? prematureClose());
     else for (const [event, listener] of Object.entries(this.#listeners)) readable.on(event, listener);
@@ -57,7 +57,7 @@ export class NodeSource implements Source {
 
   #onData(chunk: Data): void {
     try {
-      this.#incoming.feed(chunk);
+      this.#engine.feed(chunk);
     } catch (error) {
       // The chunk is not bytes, or the program called `feedEof()`: the rest of the source is of no use.
       this.#fail(error);
@@ -78,12 +78,12 @@ export class NodeSource implements Source {
 
   #onEnd(): void {
     this.#stop();
-    this.#incoming.feedEof();
+    this.#engine.feedEof();
   }
 
   #fail(error: unknown): void {
     this.#stop();
-    this.#incoming.failAfterData(asError(error, "the source of a StreamReader threw"));
+    this.#engine.failAfterData(asError(error, "the source of a StreamReader threw"));
   }
 
   #stop(): void {

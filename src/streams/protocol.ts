@@ -131,7 +131,7 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
     if (this.#shutdownRequested) return;
     this.#shutdownRequested = true;
     this.#abortContext();
-    this.#reader?.incoming.endWhenIdle();
+    this.#reader?.engine.endWhenIdle();
     if (this.#callbackDone) this.#transport?.close();
   }
 
@@ -151,13 +151,13 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
    */
   override replaceTransport(transport: Transport): void {
     this.#transport = transport;
-    this.#reader?.incoming.replaceTransport(transport);
+    this.#reader?.engine.replaceTransport(transport);
   }
 
   /** Feeds the data to the reader. */
   dataReceived(data: Buffer): void {
     this.turned();
-    this.#reader?.incoming.turned();
+    this.#reader?.engine.turned();
     if (!this.lost) this.#reader?.feedData(data);
   }
 
@@ -171,7 +171,7 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
     // An overriding method must not see this memory: the transport still reads into it until the message is complete.
     const isOurs =
       this.dataReceived === StreamReaderProtocol.prototype.dataReceived && reader?.feedData === StreamReader.prototype.feedData;
-    return isOurs ? (reader?.incoming.nextMemory() ?? null) : null;
+    return isOurs ? (reader?.engine.nextMemory() ?? null) : null;
   }
 
   /** Feeds EOF to the reader. Keeps the writing side open, except over TLS, which has no half-close. */
@@ -184,7 +184,7 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
   override connectionLost(error: Error | null): void {
     if (this.lost) return;
     if (error === null) this.#reader?.feedEof();
-    else this.#reader?.incoming.failAfterData(error);
+    else this.#reader?.engine.failAfterData(error);
     super.connectionLost(error);
   }
 }

@@ -12,28 +12,28 @@ import { clearTimeout, nextTurn, setTimeout } from "../base/scheduling.js";
 import { asError } from "../base/thrown.js";
 import { TurnBudget } from "../base/turn-budget.js";
 import { DONE } from "../base/waiting.js";
-import type { Incoming, Source } from "./incoming.js";
 import { isReadable, NodeSource } from "./node-source.js";
+import type { ReadEngine, Source } from "./read-engine.js";
 
 /** How long `cancel()` waits for a source to clean up, in milliseconds. A source that never answers must not block the program. */
 const CANCEL_PATIENCE_MS = 500;
 
-/** Starts feeding `incoming` from `source`. */
-export function pullFrom(source: AsyncIterable<Data>, incoming: Incoming): void {
-  const feeding = feedingOf(source, incoming);
-  incoming.setSource(feeding);
+/** Starts feeding `engine` from `source`. */
+export function pullFrom(source: AsyncIterable<Data>, engine: ReadEngine): void {
+  const feeding = feedingOf(source, engine);
+  engine.setSource(feeding);
   feeding.resumeReading();
 }
 
-function feedingOf(source: AsyncIterable<Data>, incoming: Incoming): Source {
-  if (isReadable(source)) return new NodeSource(source, incoming);
+function feedingOf(source: AsyncIterable<Data>, engine: ReadEngine): Source {
+  if (isReadable(source)) return new NodeSource(source, engine);
   if (typeof (source as Partial<ReadableStream> | null | undefined)?.getReader === "function") {
-    return new Puller(fromWeb(source as unknown as ReadableStream<Data>), incoming);
+    return new Puller(fromWeb(source as unknown as ReadableStream<Data>), engine);
   }
   if (typeof (source as Partial<AsyncIterable<Data>> | null | undefined)?.[Symbol.asyncIterator] !== "function") {
     throw invalidType("source", "a Readable, a ReadableStream or another async iterable", source);
   }
-  return new Puller(fromIterator(source[Symbol.asyncIterator]()), incoming);
+  return new Puller(fromIterator(source[Symbol.asyncIterator]()), engine);
 }
 
 /** A source from which each chunk is requested. */
@@ -64,7 +64,7 @@ function fromIterator(iterator: AsyncIterator<Data, unknown>): Pulled {
 
 class Puller implements Source {
   readonly #source: Pulled;
-  readonly #incoming: Incoming;
+  readonly #engine: ReadEngine;
   readonly #budget: TurnBudget = new TurnBudget();
   #paused = true;
   /** Whether the pull loop is running, or the source is over. */
@@ -72,9 +72,9 @@ class Puller implements Source {
   /** Whether the source has ended, failed, or been released. */
   #over = false;
 
-  constructor(source: Pulled, incoming: Incoming) {
+  constructor(source: Pulled, engine: ReadEngine) {
     this.#source = source;
-    this.#incoming = incoming;
+    this.#engine = engine;
   }
 
   pauseReading(): void {
@@ -93,7 +93,7 @@ class Puller implements Source {
       if (step === null) return;
       const chunk = step.value as Data; // the reader checks the type
       try {
-        this.#incoming.feed(chunk);
+        this.#engine.feed(chunk);
       } catch (error) {
         // The chunk is not bytes, or the program called `feedEof()`: the rest of the source is of no use.
         this.#fail(error);
@@ -116,7 +116,7 @@ class Puller implements Source {
       if (done !== true) return { value };
       this.#over = true;
       this.#source.end();
-      this.#incoming.feedEof();
+      this.#engine.feedEof();
     } catch (error) {
       if (this.#over) return null;
       this.#fail(error);
@@ -127,7 +127,7 @@ class Puller implements Source {
 
   #fail(error: unknown): void {
     this.#over = true;
-    this.#incoming.failAfterData(asError(error, "the source of a StreamReader threw"));
+    this.#engine.failAfterData(asError(error, "the source of a StreamReader threw"));
   }
 
   cancel(reason: unknown): Promise<void> {

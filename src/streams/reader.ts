@@ -2,7 +2,7 @@
  * `StreamReader`: the reading half of a stream pair. Python's `asyncio.StreamReader`, plus calls that asyncio lacks.
  *
  * `StreamReaderProtocol` feeds the reader of a connection (`feedData`, `feedEof`, `setException`), and one caller at a time reads. See
- * `incoming.ts` for how a read waits, what an abort leaves behind, and when the transport is paused.
+ * `read-engine.ts` for how a read waits, what an abort leaves behind, and when the transport is paused.
  */
 import type { Readable } from "node:stream";
 import { type NodeStreamOptions, readableOf } from "../adapters/readable.js";
@@ -23,12 +23,12 @@ import { checkLimit } from "../base/limits.js";
 import { bytesThere, toOwnBytes } from "../base/memory.js";
 import { parseSeparators } from "../base/separator-search.js";
 import type { Transport } from "../contracts/connection.js";
-import { type Attempt, Incoming } from "./incoming.js";
 import { iterate, withoutNewline } from "./iteration.js";
 import { LineIterator, LineReading, lineAtHand } from "./line-readings.js";
 import { lineAttempt, type MessageTraits, messageAttempt } from "./message-attempts.js";
 import { inBoundedTime, pullFrom } from "./pulled-source.js";
 import { exactAttempt, intoAttempt, peekAttempt, restAttempt, skipAttempt, someAttempt, takeNothing } from "./read-attempts.js";
+import { type Attempt, ReadEngine } from "./read-engine.js";
 import type { LinesOptions, ReadlineOptions, ReaduntilOptions, StreamReaderOptions } from "./reader-options.js";
 
 /** Encodings in which the byte 0x0a is not always a newline. */
@@ -53,7 +53,7 @@ const CHUNK_BYTES = 65_536;
  */
 export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
   readonly #limit: number;
-  readonly #incoming: Incoming;
+  readonly #engine: ReadEngine;
   readonly #lines: LineReading;
 
   /**
@@ -65,8 +65,8 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
   constructor(options?: StreamReaderOptions) {
     checkOptions("options", options);
     this.#limit = checkLimit(options?.limit);
-    this.#incoming = new Incoming(this.#limit);
-    this.#lines = new LineReading(this.#incoming, this.#limit);
+    this.#engine = new ReadEngine(this.#limit);
+    this.#lines = new LineReading(this.#engine, this.#limit);
   }
 
   /**
@@ -92,7 +92,7 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
    */
   static from(source: AsyncIterable<Data>, options?: StreamReaderOptions): StreamReader {
     const reader = new StreamReader(options);
-    pullFrom(source, reader.#incoming);
+    pullFrom(source, reader.#engine);
     return reader;
   }
 
@@ -120,12 +120,12 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
    * ```
    */
   read(n: number = -1, options?: SignalOptions): Promise<Buffer> {
-    const incoming = this.#incoming;
+    const engine = this.#engine;
     const error = refusal(() => checkInteger("n", n, Number.MIN_SAFE_INTEGER));
     if (error !== null) return error;
-    if (n === 0) return incoming.perform("read", takeNothing, options, { takesNothing: true });
-    if (n < 0) return incoming.perform("read", restAttempt(incoming), options, { toEof: true });
-    return incoming.perform("read", someAttempt(incoming, n), options);
+    if (n === 0) return engine.perform("read", takeNothing, options, { takesNothing: true });
+    if (n < 0) return engine.perform("read", restAttempt(engine), options, { exclusive: true });
+    return engine.perform("read", someAttempt(engine, n), options);
   }
 
   /**
@@ -149,12 +149,12 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
    */
   readline(options?: ReadlineOptions): Promise<Buffer> {
     if (options === undefined) {
-      const line = lineAtHand(this.#incoming, this.#limit);
+      const line = lineAtHand(this.#engine, this.#limit);
       if (line !== undefined) return Promise.resolve(line);
-      return this.#incoming.performReading("readline", this.#lines);
+      return this.#engine.performReading("readline", this.#lines);
     }
     try {
-      return this.#incoming.perform("readline", lineAttempt(this.#incoming, this.#messageTraits(options)), options);
+      return this.#engine.perform("readline", lineAttempt(this.#engine, this.#messageTraits(options)), options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -178,11 +178,11 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
    * ```
    */
   readexactly(n: number, options?: SignalOptions): Promise<Buffer> {
-    const incoming = this.#incoming;
+    const engine = this.#engine;
     const error = refusal(() => checkInteger("n", n, 0));
     if (error !== null) return error;
-    if (n === 0) return incoming.perform("readexactly", takeNothing, options, { takesNothing: true });
-    return incoming.perform("readexactly", exactAttempt(incoming, n), options, { wanted: n });
+    if (n === 0) return engine.perform("readexactly", takeNothing, options, { takesNothing: true });
+    return engine.perform("readexactly", exactAttempt(engine, n), options, { wanted: n });
   }
 
   /**
@@ -210,8 +210,8 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
    */
   readuntil(separator: Data | readonly Data[] = "\n", options?: ReaduntilOptions): Promise<Buffer> {
     try {
-      const attempt = messageAttempt(this.#incoming, parseSeparators(separator), this.#messageTraits(options));
-      return this.#incoming.perform("readuntil", attempt, options);
+      const attempt = messageAttempt(this.#engine, parseSeparators(separator), this.#messageTraits(options));
+      return this.#engine.perform("readuntil", attempt, options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -227,19 +227,19 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
 
   /** Iterates over the lines until EOF. Each line has its newline; the last one may lack it. Leaving the loop consumes nothing more. */
   [Symbol.asyncIterator](): AsyncIterator<Buffer, undefined> {
-    return new LineIterator(this.#incoming, this.#limit, this.#lines);
+    return new LineIterator(this.#engine, this.#limit, this.#lines);
   }
 
   /** True if the stream has ended and everything has been read. */
   atEof(): boolean {
-    return this.#incoming.eof && this.#incoming.queue.length === 0;
+    return this.#engine.eof && this.#engine.queue.length === 0;
   }
 
   // ---- reading, beyond Python --------------------------------------------------------------------------------------------------
 
   /** The number of bytes received but not yet read. Not in asyncio. */
   get bufferedLength(): number {
-    return this.#incoming.queue.length;
+    return this.#engine.queue.length;
   }
 
   /**
@@ -260,15 +260,15 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
    * ```
    */
   peek(n: number, options?: SignalOptions): Promise<Buffer> {
-    const incoming = this.#incoming;
+    const engine = this.#engine;
     const error = refusal(() => {
       if (checkInteger("n", n, 0) > this.#limit) {
-        throw new LimitOverrunError(`cannot peek at ${n} bytes: the limit is ${this.#limit}`, incoming.queue.length);
+        throw new LimitOverrunError(`cannot peek at ${n} bytes: the limit is ${this.#limit}`, engine.queue.length);
       }
     });
     if (error !== null) return error;
-    if (n === 0) return incoming.perform("peek", takeNothing, options, { takesNothing: true });
-    return incoming.perform("peek", peekAttempt(incoming, n), options);
+    if (n === 0) return engine.perform("peek", takeNothing, options, { takesNothing: true });
+    return engine.perform("peek", peekAttempt(engine, n), options);
   }
 
   /**
@@ -295,12 +295,12 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
     };
     const error = refusal(check);
     if (error !== null) return error;
-    const copyInto = intoAttempt(this.#incoming, view);
+    const copyInto = intoAttempt(this.#engine, view);
     const attempt = (): number | undefined => {
       check(); // `view` may have been detached while the call waited
       return copyInto();
     };
-    return this.#incoming.perform("readinto", attempt, options);
+    return this.#engine.perform("readinto", attempt, options);
   }
 
   /**
@@ -322,8 +322,8 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
   skip(n: number, options?: SignalOptions): Promise<number> {
     const error = refusal(() => checkInteger("n", n, 0));
     if (error !== null) return error;
-    const traits = n === 0 ? { takesNothing: true } : { toEof: true, takesAsTheyCome: true };
-    return this.#incoming.perform("skip", skipAttempt(this.#incoming, n), options, traits);
+    const traits = n === 0 ? { takesNothing: true } : { exclusive: true, takesAsTheyCome: true };
+    return this.#engine.perform("skip", skipAttempt(this.#engine, n), options, traits);
   }
 
   /**
@@ -339,7 +339,7 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
    * ```
    */
   unread(data: Data): void {
-    this.#incoming.unread(toOwnBytes("data", data));
+    this.#engine.unread(toOwnBytes("data", data));
   }
 
   /**
@@ -366,8 +366,8 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
       throw invalidValue(`lines() cannot decode ${encoding}: a newline byte can be part of another character`);
     }
     const traits = { ...this.#messageTraits({ ...options, keepSeparator: true }) };
-    const attempt = (): Attempt<Buffer> => lineAttempt(this.#incoming, traits);
-    return iterate(this.#incoming, attempt, options, (line) => {
+    const attempt = (): Attempt<Buffer> => lineAttempt(this.#engine, traits);
+    return iterate(this.#engine, attempt, options, (line) => {
       const wanted = keepSeparator ? line : withoutNewline(line);
       return encoding === undefined ? wanted : wanted.toString(encoding);
     });
@@ -391,8 +391,8 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
     checkInteger("size", size, 1);
     checkOptions("options", options);
     return iterate(
-      this.#incoming,
-      () => someAttempt(this.#incoming, size),
+      this.#engine,
+      () => someAttempt(this.#engine, size),
       options,
       (chunk) => chunk,
     );
@@ -418,7 +418,7 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
    * ```
    */
   async cancel(reason?: unknown): Promise<void> {
-    await inBoundedTime(this.#incoming.cancel(reason));
+    await inBoundedTime(this.#engine.cancel(reason));
   }
 
   /** Calls `cancel()`, for `await using`. */
@@ -472,17 +472,17 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
    * @throws InvalidStateError after `feedEof()`
    */
   feedData(data: Data): void {
-    this.#incoming.feed(data);
+    this.#engine.feed(data);
   }
 
   /** Marks the end of the stream: after the buffered data, reads return an empty `Buffer`. */
   feedEof(): void {
-    this.#incoming.feedEof();
+    this.#engine.feedEof();
   }
 
   /** Returns the error set by `setException()`, or the one that ended the connection; `null` if there is none. */
   exception(): Error | null {
-    return this.#incoming.exception;
+    return this.#engine.exception;
   }
 
   /**
@@ -494,7 +494,7 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
    */
   setException(error: Error): void {
     checkError("error", error);
-    this.#incoming.fail(error);
+    this.#engine.fail(error);
   }
 
   /**
@@ -503,7 +503,7 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
    * @throws InvalidStateError if the reader already has a transport
    */
   setTransport(transport: Transport): void {
-    this.#incoming.setTransport(transport);
+    this.#engine.setTransport(transport);
   }
 
   /**
@@ -511,8 +511,8 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
    *
    * @internal
    */
-  get incoming(): Incoming {
-    return this.#incoming;
+  get engine(): ReadEngine {
+    return this.#engine;
   }
 }
 

@@ -6,7 +6,7 @@
 import { ConnectionLostError, messageOf } from "../base/errors.js";
 import { nextTurn } from "../base/scheduling.js";
 import { CALL_BYTES, TURN_BYTES } from "../base/turn-budget.js";
-import { DONE, type WaitEnd, Waiters } from "../base/waiting.js";
+import { type Cancellation, DONE, Waiters } from "../base/waiting.js";
 import type { Transport } from "../contracts/connection.js";
 
 /** The part of a protocol that a `StreamWriter` uses. Base class of `StreamReaderProtocol`. */
@@ -115,7 +115,7 @@ export class WriterFlow {
    *
    * @internal
    */
-  drained(signal: WaitEnd | undefined): Promise<void> {
+  drained(signal: Cancellation | undefined): Promise<void> {
     if (this.#lost || this.#writeError !== null) return Promise.reject(this.#connectionLostError());
     return this.#writingPaused ? (this.#drainWaiters ??= new Waiters()).wait(signal) : DONE;
   }
@@ -125,7 +125,7 @@ export class WriterFlow {
    *
    * @internal
    */
-  async drainedNever(signal: WaitEnd | undefined): Promise<void> {
+  async rejectOnceLost(signal: Cancellation | undefined): Promise<void> {
     if (!this.#lost && this.#writeError === null) await (this.#lossWaiters ??= new Waiters()).wait(signal);
     throw this.#connectionLostError();
   }
@@ -135,7 +135,7 @@ export class WriterFlow {
    *
    * @internal
    */
-  closed(signal: WaitEnd | undefined): Promise<void> {
+  closed(signal: Cancellation | undefined): Promise<void> {
     if (!this.#lost) return (this.#closeWaiters ??= new Waiters()).wait(signal);
     return this.#lossError === null ? DONE : Promise.reject(this.#lossError);
   }

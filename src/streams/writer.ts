@@ -13,7 +13,7 @@ import { checkError, checkOptions, type Data, type SignalOptions, toBytes, toPie
 import { InvalidStateError } from "../base/errors.js";
 import { nextTurn } from "../base/scheduling.js";
 import { checkClientSsl, checkServerHostname, checkServerSsl, tlsTimeouts } from "../base/tls-arguments.js";
-import { DONE, throwIfAborted, type WaitEnd, waitEnd, waitThroughout } from "../base/waiting.js";
+import { type Cancellation, cancellationOf, DONE, throwIfAborted, withOneDeadline } from "../base/waiting.js";
 import type { Transport, WriteData } from "../contracts/connection.js";
 import type { ExtraInfo } from "../contracts/extra-info.js";
 import type { SSLClient, SSLServer, TlsTimeouts } from "../contracts/tls.js";
@@ -141,7 +141,7 @@ export class StreamWriter implements AsyncDisposable {
       const exception = this.#reader?.exception() ?? null;
       if (exception !== null && exception !== this.#protocol.lossError) throw exception;
       const isClosing = this.#transport.isClosing(); // must come first: this call may be what makes the transport notice its loss
-      if (this.#protocol.isFlowing && isClosing) return waitThroughout(signal, (whole) => this.#drainWhileClosing(whole));
+      if (this.#protocol.isFlowing && isClosing) return withOneDeadline(signal, (whole) => this.#drainWhileClosing(whole));
       return this.#protocol.drained(signal);
     });
   }
@@ -150,11 +150,11 @@ export class StreamWriter implements AsyncDisposable {
    * Runs a call that may wait: checks its options, turns a thrown error into a rejection, and yields to the event loop when the turn's
    * budget is spent.
    */
-  #wait(options: SignalOptions | undefined, call: (signal: WaitEnd | undefined) => Promise<void>): Promise<void> {
+  #wait(options: SignalOptions | undefined, call: (signal: Cancellation | undefined) => Promise<void>): Promise<void> {
     let wait: Promise<void>;
     try {
       checkOptions("options", options);
-      wait = call(waitEnd(options));
+      wait = call(cancellationOf(options));
     } catch (error) {
       wait = Promise.reject(error);
     }
@@ -172,7 +172,7 @@ export class StreamWriter implements AsyncDisposable {
       await nextTurn();
       throwIfAborted(signal);
     }
-    if (this.#transport.getWriteBufferSize() === 0) await this.#protocol.drainedNever(signal);
+    if (this.#transport.getWriteBufferSize() === 0) await this.#protocol.rejectOnceLost(signal);
     await this.#protocol.drained(signal);
   }
 
@@ -286,7 +286,7 @@ export class StreamWriter implements AsyncDisposable {
       ssl: role === "client" ? checkClientSsl(ssl) : checkServerSsl(ssl),
       serverHostname: checkServerHostname(role, options?.serverHostname),
       ...tlsTimeouts(options),
-      takeReadAhead: () => this.#reader?.incoming.queue.takeAll() ?? Buffer.alloc(0),
+      takeReadAhead: () => this.#reader?.engine.queue.takeAll() ?? Buffer.alloc(0),
       onSecured: (transport: Transport) => {
         this.#transport = transport;
         this.#protocol.replaceTransport(transport);

@@ -128,38 +128,38 @@ export function now(): number {
 }
 
 /** Publishes that a connection is established, as `accept` or `connect`. */
-export function tellStarted(transport: Transport, accepted: boolean, begunAt: number): void {
+export function publishStarted(transport: Transport, accepted: boolean, begunAt: number): void {
   const started = accepted ? accept : connect;
   if (started.hasSubscribers) started.publish({ transport, durationMs: now() - begunAt } satisfies ConnectMessage & AcceptMessage);
 }
 
 /** Publishes that a connection has ended. */
-export function tellClosed(
+export function publishClosed(
   transport: Transport & ByteCounts,
   reason: Error | null,
   during: "connection" | "tls-upgrade",
   begunAt: number,
 ): void {
-  if (reason !== null) tellError(transport, reason, during);
+  if (reason !== null) publishError(transport, reason, during);
   if (!close.hasSubscribers) return;
   const { bytesRead, bytesWritten } = transport;
   close.publish({ transport, error: reason, bytesRead, bytesWritten, durationMs: now() - begunAt } satisfies CloseMessage);
 }
 
 /** Publishes a failure. */
-export function tellError(transport: Transport | null, reason: unknown, during: ErrorMessage["during"]): void {
+export function publishError(transport: Transport | null, reason: unknown, during: ErrorMessage["during"]): void {
   if (error.hasSubscribers) error.publish({ transport, error: reason, during } satisfies ErrorMessage);
 }
 
 /** Publishes that a direction is paused. */
-export function tellPaused(transport: Transport, direction: Direction): void {
+export function publishPaused(transport: Transport, direction: Direction): void {
   if (!pause.hasSubscribers && !resume.hasSubscribers) return;
   pausedAt.set(transport, { ...pausedAt.get(transport), [direction]: now() });
   pause.publish({ transport, direction, writeBufferSize: transport.getWriteBufferSize() } satisfies PauseMessage);
 }
 
 /** Publishes that a direction has resumed. */
-export function tellResumed(transport: Transport, direction: Direction): void {
+export function publishResumed(transport: Transport, direction: Direction): void {
   if (!resume.hasSubscribers) return;
   const since = pausedAt.get(transport)?.[direction];
   const durationMs = since === undefined ? null : now() - since;
@@ -167,6 +167,6 @@ export function tellResumed(transport: Transport, direction: Direction): void {
 }
 
 /** Publishes that a connection has changed over to TLS. */
-export function tellSecured(transport: Transport, role: TlsUpgradeMessage["role"], begunAt: number): void {
+export function publishSecured(transport: Transport, role: TlsUpgradeMessage["role"], begunAt: number): void {
   if (tlsUpgrade.hasSubscribers) tlsUpgrade.publish({ transport, role, durationMs: now() - begunAt } satisfies TlsUpgradeMessage);
 }

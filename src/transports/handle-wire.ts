@@ -16,15 +16,15 @@
  * last event is reported in a later turn of the event loop. The order of the events is that of a `net.Socket`.
  */
 import net from "node:net";
-import { isList } from "../base/outbox.js";
 import { nextTick } from "../base/scheduling.js";
 import { ignore } from "../base/thrown.js";
 import { makeView } from "../base/views.js";
 import { hiddenReset } from "./hidden-reset.js";
 import { isPeerGone } from "./peer-gone.js";
 import { BULK_BYTES, copyOut, holdBlocks, newBlock, SCRATCH } from "./read-memory.js";
-import { type HandleAddress, type HandleRequest, libuvError, type StreamHandle, type StreamHandles, UNUSED } from "./stream-handle.js";
-import type { SocketFacts, Wire, WireEvents } from "./wire.js";
+import { type HandleAddress, type HandleRequest, libuvError, type NodeInternals, type StreamHandle, UNUSED } from "./stream-handle.js";
+import type { SocketInfo, Wire, WireEvents } from "./wire.js";
+import { isList } from "./write-batch.js";
 import { copyBehind, lengthOf, writeNow } from "./write-now.js";
 
 const WIRE: unique symbol = Symbol("wire");
@@ -48,7 +48,7 @@ type WriteState = "open" | "ended" | "closing" | "failed";
 
 export class HandleWire implements Wire {
   readonly #handle: WiredHandle;
-  readonly #parts: StreamHandles;
+  readonly #parts: NodeInternals;
   #events: WireEvents | null = null;
   /** The memory that the handle reads into; `null` before the first read. */
   #block: Buffer | null = null;
@@ -64,7 +64,7 @@ export class HandleWire implements Wire {
   #errored: Error | null = null;
 
   /** @param handle a connected handle, which the wire owns from now on */
-  constructor(handle: StreamHandle, parts: StreamHandles) {
+  constructor(handle: StreamHandle, parts: NodeInternals) {
     this.#handle = handle;
     this.#parts = parts;
     this.#handle[WIRE] = this;
@@ -92,8 +92,8 @@ export class HandleWire implements Wire {
     return this.#errored;
   }
 
-  get facts(): SocketFacts {
-    return new HandleFacts(this.#handle);
+  get facts(): SocketInfo {
+    return new HandleInfo(this.#handle);
   }
 
   listen(events: WireEvents): void {
@@ -294,7 +294,7 @@ export class HandleWire implements Wire {
 }
 
 /** The socket properties of a TCP handle. The handle of a Unix socket has no addresses. */
-class HandleFacts implements SocketFacts {
+class HandleInfo implements SocketInfo {
   readonly #handle: StreamHandle;
   readonly #local: HandleAddress = {};
   readonly #remote: HandleAddress = {};

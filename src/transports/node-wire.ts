@@ -23,12 +23,12 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type net from "node:net";
 import { unpooled } from "../base/memory.js";
-import { isList } from "../base/outbox.js";
 import { clearTimeout, nextTick, setTimeout } from "../base/scheduling.js";
 import { ignore } from "../base/thrown.js";
 import { hiddenReset } from "./hidden-reset.js";
 import { isPeerGone } from "./peer-gone.js";
-import type { SocketFacts, Wire, WireEvents } from "./wire.js";
+import type { SocketInfo, Wire, WireEvents } from "./wire.js";
+import { isList } from "./write-batch.js";
 import { copyBehind } from "./write-now.js";
 
 /** Interval between checks of pending writes, in milliseconds. The system knows that a peer is gone after one round trip at the latest. */
@@ -112,7 +112,7 @@ export class NodeWire implements Wire {
     return this.#socket.errored ?? null;
   }
 
-  get facts(): SocketFacts {
+  get facts(): SocketInfo {
     return this.#socket;
   }
 

@@ -1,7 +1,7 @@
 /** Information about a socket: addresses in Python's form, and the `TransportSocket` behind the extra info `"socket"`. */
 import { checkBoolean, checkInteger } from "../base/arguments.js";
 import type { SocketAddress, TransportSocket } from "../contracts/extra-info.js";
-import type { SocketFacts, Wire } from "./wire.js";
+import type { SocketInfo, Wire } from "./wire.js";
 
 /** The addresses of a Unix socket. Node does not know them for a connection, so the code that creates the socket passes them. */
 export interface UnixNames {
@@ -17,7 +17,7 @@ export function ipAddress(host: string, port: number): SocketAddress {
 /** The `TransportSocket` of a connected socket. */
 export class ConnectedSocket implements TransportSocket {
   /** `null` for a Unix socket, which has no such properties. */
-  readonly #facts: SocketFacts | null;
+  readonly #facts: SocketInfo | null;
   /** Read immediately: Node forgets the addresses when the socket closes, which is when logs need them most. */
   readonly #names: { readonly sockname: SocketAddress; readonly peername: SocketAddress };
 

@@ -9,9 +9,9 @@
  * Reading. Bytes that the wire reads go to the protocol unchanged. `pauseReading()` stops the wire's reads from the system, so that no
  * bytes accumulate in between.
  *
- * Writing. The writes of one turn are collected (`sending.ts`). They all go to the wire before the size of the buffer is checked, because a
- * socket that can send accepts everything, and then no caller has to wait. The buffer's size is the number of collected bytes plus the
- * wire's unsent bytes.
+ * Writing. The writes of one turn are collected (`write-scheduler.ts`). They all go to the wire before the size of the buffer is
+ * checked, because a socket that can send accepts everything, and then no caller has to wait. The buffer's size is the number of
+ * collected bytes plus the wire's unsent bytes.
  *
  * Ending.
  *   - `close()` flushes the buffer, and the wire closes itself after its last byte.
@@ -23,7 +23,7 @@
  * Over TLS, `close()` sends close_notify and waits for the peer's, at most for the shutdown time-out. Half-close is not supported.
  *
  * Changing over to TLS. `startTls()` waits until the wire is empty, turns it into a `net.Socket`, puts the bytes that were read ahead back
- * into it, and performs the handshake (`tls-upgrade.ts`). A new transport then drives the secured socket for the same protocol; this
+ * into it, and performs the handshake (`start-tls.ts`). A new transport then drives the secured socket for the same protocol; this
  * transport is `replaced`.
  *
  * Node: destroys a socket by itself once both sides have ended. asyncio keeps the connection until it is closed, and programs rely on that
@@ -35,17 +35,17 @@ import { ConnectionLostError, ConnectionTimeoutError, InvalidStateError, notSent
 import { HIGH_WATER_BYTES, TLS_HIGH_WATER_BYTES } from "../base/limits.js";
 import { ownCopy } from "../base/memory.js";
 import { clearTimeout, nextTick, setTimeout } from "../base/scheduling.js";
-import type { Protocol, TlsUpgrade, Transport, WriteData } from "../contracts/connection.js";
+import type { Protocol, StartTlsRequest, Transport, WriteData } from "../contracts/connection.js";
 import type { ExtraInfo } from "../contracts/extra-info.js";
 import type { ByteCounts, TransportOwner } from "../contracts/transport-owner.js";
 import { TransportCore } from "../core/transport-core.js";
-import { now, tellClosed, tellPaused, tellResumed, tellSecured } from "./diagnostics.js";
+import { now, publishClosed, publishPaused, publishResumed, publishSecured } from "./diagnostics.js";
 import { NodeWire } from "./node-wire.js";
-import { Sending } from "./sending.js";
 import type { ConnectedSocket } from "./socket-info.js";
+import { StartTlsOperation } from "./start-tls.js";
 import { tlsExtraInfo } from "./tls-info.js";
-import { TlsChange } from "./tls-upgrade.js";
 import type { Wire, WireEvents } from "./wire.js";
+import { WriteScheduler } from "./write-scheduler.js";
 
 /** Options of a `SocketTransport`. */
 export interface SocketTransportOptions {
@@ -63,7 +63,7 @@ export interface SocketTransportOptions {
 
 export class SocketTransport extends TransportCore implements Transport, ByteCounts, WireEvents {
   readonly #wire: Wire;
-  readonly #sending: Sending;
+  readonly #sending: WriteScheduler;
   readonly #info: ConnectedSocket;
   readonly #tlsInfo: Readonly<Record<string, unknown>> | undefined;
   #owner: TransportOwner | undefined;
@@ -75,7 +75,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   /** Ends our side once the wire has received all written data. */
   #ending: (() => void) | null = null;
   /** Set while `startTls()` is in progress. */
-  #upgrade: TlsChange | null = null;
+  #upgrade: StartTlsOperation | null = null;
   #shutdownTimer: NodeJS.Timeout | undefined;
   #begunAt = now();
   #bytesRead = 0;
@@ -89,7 +89,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     const isTls = options.tlsShutdownTimeout !== undefined;
     super(options.protocol, isTls ? TLS_HIGH_WATER_BYTES : HIGH_WATER_BYTES);
     this.#wire = wire;
-    this.#sending = new Sending(wire, this);
+    this.#sending = new WriteScheduler(wire, this);
     this.#info = options.info;
     this.#tlsInfo = options.tlsInfo;
     this.#owner = options.owner;
@@ -159,13 +159,13 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   pauseReading(): void {
     if (!this.markPaused()) return;
     this.#wire.pause();
-    tellPaused(this, "reading");
+    publishPaused(this, "reading");
   }
 
   resumeReading(): void {
     if (!this.markResumed()) return;
     this.#wire.resume();
-    tellResumed(this, "reading");
+    publishResumed(this, "reading");
   }
 
   // ---- writing -----------------------------------------------------------------------------------------------------------------
@@ -217,12 +217,12 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   }
 
   override pauseWriting(): unknown {
-    tellPaused(this, "writing");
+    publishPaused(this, "writing");
     return super.pauseWriting();
   }
 
   override resumeWriting(): unknown {
-    tellResumed(this, "writing");
+    publishResumed(this, "writing");
     return super.resumeWriting();
   }
 
@@ -323,18 +323,18 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     this.#sending.drop();
     clearTimeout(this.#shutdownTimer);
     this.#detach();
-    tellClosed(this, this.error, this.#lostDuring, this.#begunAt);
+    publishClosed(this, this.error, this.#lostDuring, this.#begunAt);
   }
 
   // ---- changing over to TLS ----------------------------------------------------------------------------------------------------
 
   /** @internal */
-  async startTls(upgrade: TlsUpgrade): Promise<Transport> {
+  async startTls(upgrade: StartTlsRequest): Promise<Transport> {
     if (this.#isTls) throw new InvalidStateError("cannot startTls(): the connection already uses TLS");
     if (this.#upgrade !== null) throw new InvalidStateError("cannot startTls(): another startTls() is in progress");
     if (this.#eofReceived || this.#eofWritten) throw new InvalidStateError("cannot startTls(): the connection is half-closed");
     if (this.state !== "open") throw new ConnectionLostError("cannot startTls(): the connection is closed");
-    const change = new TlsChange(upgrade, this.#host);
+    const change = new StartTlsOperation(upgrade, this.#host);
     const begunAt = now();
     const wire = this.#wire;
     wire.pause();
@@ -354,7 +354,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
         throw notSentError(this.error);
       }
       const successor = this.#handOver(secured, upgrade);
-      tellSecured(successor, upgrade.role, begunAt);
+      publishSecured(successor, upgrade.role, begunAt);
       return successor;
     } catch (error) {
       this.#upgrade = null;
@@ -365,7 +365,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     }
   }
 
-  #handOver(secured: TLSSocket, upgrade: TlsUpgrade): Transport {
+  #handOver(secured: TLSSocket, upgrade: StartTlsRequest): Transport {
     const successor = new SocketTransport(new NodeWire(secured), {
       protocol: this.getProtocol(),
       info: this.#info,

@@ -2,7 +2,7 @@
  * The handles underneath Node's sockets, and the three internal parts of Node that are needed to drive them without a `net.Socket`.
  *
  * None of this is documented. It is used only if every part is found. The search happens on the first connection and observes what a
- * `net.Socket` does to a made-up handle. If a part is missing, `streamHandles()` returns `null`, and everything goes through `NodeWire`.
+ * `net.Socket` does to a made-up handle. If a part is missing, `nodeInternals()` returns `null`, and everything goes through `NodeWire`.
  * Bun and Deno have no such handles. To disable the handles on Node, too, set the environment variable `ASYNCIO_STREAMS_PLAIN_SOCKETS` to
  * 1; the tests do that to run both ways.
  *
@@ -62,7 +62,7 @@ export interface ReadResult {
 }
 
 /** Node's internal parts that are needed to drive handles. */
-export interface StreamHandles {
+export interface NodeInternals {
   readonly WriteWrap: new () => HandleRequest;
   readonly ShutdownWrap: new () => HandleRequest;
   /** Returns the result of the read. Must be called within `onread`. */
@@ -90,10 +90,10 @@ export function isStreamHandle(handle: unknown): handle is StreamHandle {
   return METHODS.every((name) => typeof candidate[name] === "function") && typeof candidate.writeQueueSize === "number";
 }
 
-let found: StreamHandles | null | undefined;
+let found: NodeInternals | null | undefined;
 
 /** Returns Node's internal parts that are needed to drive handles; `null` if they are not available. */
-export function streamHandles(): StreamHandles | null {
+export function nodeInternals(): NodeInternals | null {
   if (found === undefined) found = isWanted() ? findParts() : null;
   return found;
 }
@@ -171,7 +171,7 @@ class Listener extends net.Socket {
   }
 }
 
-function findParts(): StreamHandles | null {
+function findParts(): NodeInternals | null {
   const handle = new MadeUpHandle();
   try {
     const listener = new Listener(handle);
@@ -184,10 +184,10 @@ function findParts(): StreamHandles | null {
     const { ShutdownWrap } = ending;
     const { onread } = handle;
     if (typeof onread !== "function" || typeof WriteWrap !== "function" || typeof ShutdownWrap !== "function") return null;
-    if (new (WriteWrap as StreamHandles["WriteWrap"])().getAsyncId() !== UNUSED) return null;
+    if (new (WriteWrap as NodeInternals["WriteWrap"])().getAsyncId() !== UNUSED) return null;
     return {
-      WriteWrap: WriteWrap as StreamHandles["WriteWrap"],
-      ShutdownWrap: ShutdownWrap as StreamHandles["ShutdownWrap"],
+      WriteWrap: WriteWrap as NodeInternals["WriteWrap"],
+      ShutdownWrap: ShutdownWrap as NodeInternals["ShutdownWrap"],
       readResult() {
         listener.result.kind = "nothing";
         onread.call(handle);

@@ -23,7 +23,7 @@ export interface WireEvents {
 }
 
 /** The socket's properties for the extra info. */
-export interface SocketFacts {
+export interface SocketInfo {
   readonly localAddress?: string | undefined;
   readonly localPort?: number | undefined;
   readonly remoteAddress?: string | undefined;
@@ -48,7 +48,7 @@ export interface Wire {
   /** The error that broke the wire. */
   readonly errored: Error | null;
   /** The socket's properties for the extra info. */
-  readonly facts: SocketFacts;
+  readonly facts: SocketInfo;
   /** Reports events to `events` from now on. */
   listen(events: WireEvents): void;
   /** Starts or resumes reading. */

@@ -7,8 +7,8 @@
  */
 import { writeSync, writevSync } from "node:fs";
 import { allocate } from "../base/memory.js";
-import { isList } from "../base/outbox.js";
 import { libuvError } from "./stream-handle.js";
+import { isList } from "./write-batch.js";
 
 /** Error codes of a system that accepts nothing at the moment. */
 const TRY_LATER: ReadonlySet<unknown> = new Set(["EAGAIN", "EWOULDBLOCK", "EINTR"]);

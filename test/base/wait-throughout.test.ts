@@ -2,7 +2,7 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Waiters, waitEnd, waitThroughout } from "#src/base/waiting.js";
+import { cancellationOf, Waiters, withOneDeadline } from "#src/base/waiting.js";
 import { Server } from "#src/net/server.js";
 import { isSettled, turns } from "../support/turns.js";
 import { watchedController } from "../support/watched-signal.js";
@@ -20,11 +20,11 @@ async function endsByItsTimeout(call: (timeout: number) => Promise<unknown>): Pr
   return timedOut;
 }
 
-describe("waitThroughout()", () => {
+describe("withOneDeadline()", () => {
   it("counts the time-out from the beginning, however often the call waits", async () => {
     const waitTwice = (timeout: number): Promise<void> => {
       const first = new Waiters();
-      const waiting = waitThroughout(waitEnd({ timeout }), async (signal) => {
+      const waiting = withOneDeadline(cancellationOf({ timeout }), async (signal) => {
         await first.wait(signal);
         await new Waiters().wait(signal);
       });
@@ -37,14 +37,14 @@ describe("waitThroughout()", () => {
   it("gives a call the signal itself, if there is no time-out", async () => {
     const { signal } = new AbortController();
     for (const given of [undefined, signal]) {
-      await waitThroughout(waitEnd({ signal: given }), async (seen) => assert.equal(seen, given));
+      await withOneDeadline(cancellationOf({ signal: given }), async (seen) => assert.equal(seen, given));
     }
   });
 
   it("rejects with the signal's reason if that comes before the time-out, and leaves nothing on the signal", async () => {
     const watched = watchedController();
     const reason = new Error("enough");
-    const waiting = waitThroughout(waitEnd({ timeout: LONG_MS, signal: watched.signal }), (signal) => new Waiters().wait(signal));
+    const waiting = withOneDeadline(cancellationOf({ timeout: LONG_MS, signal: watched.signal }), (signal) => new Waiters().wait(signal));
     watched.abort(reason);
     await assert.rejects(waiting, (error) => error === reason);
     assert.equal(watched.listeners(), 0);

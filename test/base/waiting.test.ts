@@ -1,32 +1,32 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { DONE, Waiters, waitEnd } from "#src/base/waiting.js";
+import { cancellationOf, DONE, Waiters } from "#src/base/waiting.js";
 import { collectGarbage } from "../support/garbage.js";
 import { isSettled } from "../support/turns.js";
 import { warningsOf } from "../support/warnings-of.js";
 import { watchedController } from "../support/watched-signal.js";
 
-describe("waitEnd", () => {
+describe("cancellationOf", () => {
   it("is the signal of the options, if there are options with a signal", () => {
     const { signal } = new AbortController();
-    assert.equal(waitEnd({ signal }), signal);
-    assert.equal(waitEnd({}), undefined);
-    assert.equal(waitEnd({ signal: undefined }), undefined);
-    assert.equal(waitEnd(undefined), undefined);
+    assert.equal(cancellationOf({ signal }), signal);
+    assert.equal(cancellationOf({}), undefined);
+    assert.equal(cancellationOf({ signal: undefined }), undefined);
+    assert.equal(cancellationOf(undefined), undefined);
   });
 
   it("throws the reason of an aborted signal, whatever that is", () => {
     const reason = { why: "no error" };
     assert.throws(
-      () => waitEnd({ signal: AbortSignal.abort(reason) }),
+      () => cancellationOf({ signal: AbortSignal.abort(reason) }),
       (thrown) => thrown === reason,
     );
-    assert.throws(() => waitEnd({ signal: AbortSignal.abort() }), { name: "AbortError" });
+    assert.throws(() => cancellationOf({ signal: AbortSignal.abort() }), { name: "AbortError" });
   });
 
   it("refuses what is no signal", () => {
-    assert.throws(() => waitEnd({ signal: new AbortController() as never }), { code: "ERR_INVALID_ARG_TYPE" });
+    assert.throws(() => cancellationOf({ signal: new AbortController() as never }), { code: "ERR_INVALID_ARG_TYPE" });
   });
 });
 

@@ -52,7 +52,7 @@ for (const kind of [...kinds, unixTls, tcpTls]) {
       const [, high] = writer.transport.getWriteBufferLimits();
       assert.ok(writer.transport.getWriteBufferSize() <= high + PIECE_BYTES, `${writer.transport.getWriteBufferSize()} of ${written}`);
       // Its reader has taken what it may, and no more.
-      const { length } = pair.peer.reader.incoming.queue;
+      const { length } = pair.peer.reader.engine.queue;
       assert.ok(length <= 2 * LIMIT_BYTES + PIECE_BYTES, `${length} bytes are waiting to be read`);
       await readPattern(pair.peer.reader, written);
       await draining;

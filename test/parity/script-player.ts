@@ -54,7 +54,7 @@ class Player {
   }
 
   get #queue(): ByteQueue {
-    return (this.#reader as unknown as { incoming: { queue: ByteQueue } }).incoming.queue;
+    return (this.#reader as unknown as { engine: { queue: ByteQueue } }).engine.queue;
   }
 
   get #paused(): boolean {

@@ -12,7 +12,7 @@ const allocUnsafeSlow = Buffer.allocUnsafeSlow.bind(Buffer);
 
 /** What of the library asks for memory: its file, as a stack names it. The runtime has some code of its own that calls the same. */
 const RECEIVING = /byte-queue|read-memory/;
-const WRITING = /outbox/;
+const WRITING = /write-batch/;
 const COPYING = /write-now/;
 
 /** Memory fails for allocations of at least so many bytes, until the end of the block. */

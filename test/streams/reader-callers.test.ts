@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { StreamReader } from "asyncio-streams";
 import { nameCallers } from "#src/base/async-stacks.js";
-import { Waiters, waitEnd, waitThroughout } from "#src/base/waiting.js";
+import { cancellationOf, Waiters, withOneDeadline } from "#src/base/waiting.js";
 import { connectedStreams } from "../support/readers.js";
 import { runtime } from "../support/runtime.js";
 import { turns } from "../support/turns.js";
@@ -67,7 +67,7 @@ describe("the stack of a read that fails while it waits", () => {
     assert.equal(error.name, "TimeoutError");
     assertNamed(error);
     const both = await failing(
-      () => waitThroughout(waitEnd({ timeout: 1 }), (signal) => new Waiters().wait(signal)),
+      () => withOneDeadline(cancellationOf({ timeout: 1 }), (signal) => new Waiters().wait(signal)),
       () => {},
     );
     assert.equal(both.name, "TimeoutError");

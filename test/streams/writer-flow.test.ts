@@ -87,10 +87,10 @@ describe("WriterFlow", () => {
 
   it("says that the connection is closed where there was no error", async () => {
     const flow = new WriterFlow();
-    const never = flow.drainedNever(undefined);
+    const never = flow.rejectOnceLost(undefined);
     assert.equal(await isSettled(never), false);
     flow.connectionLost(null);
-    for (const rejected of [never, flow.drainedNever(undefined), flow.drained(undefined)]) {
+    for (const rejected of [never, flow.rejectOnceLost(undefined), flow.drained(undefined)]) {
       await assert.rejects(rejected, { name: "ConnectionLostError", message: "cannot drain: the connection is closed" });
     }
   });

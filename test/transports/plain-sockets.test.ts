@@ -8,7 +8,7 @@ import { execFile } from "node:child_process";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { streamHandles } from "#src/transports/stream-handle.js";
+import { nodeInternals } from "#src/transports/stream-handle.js";
 import { runtime } from "../support/runtime.js";
 
 const SUITES = [
@@ -39,7 +39,7 @@ const fileOf = (suite: string): string => fileURLToPath(new URL(`../${suite}.tes
 
 describe("connections on libuv's handles", () => {
   it("are made on Node, and nowhere else", () => {
-    assert.equal(streamHandles() !== null, runtime === "node");
+    assert.equal(nodeInternals() !== null, runtime === "node");
   });
 });
 

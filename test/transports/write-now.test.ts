@@ -3,7 +3,7 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { describe, it } from "node:test";
-import { streamHandles } from "#src/transports/stream-handle.js";
+import { nodeInternals } from "#src/transports/stream-handle.js";
 import { copyBehind, lengthOf, writeNow } from "#src/transports/write-now.js";
 import { turns, until } from "../support/turns.js";
 import { openToBareSocket, protocolKinds } from "./protocol-pairs.js";
@@ -27,7 +27,7 @@ describe("writeNow()", () => {
 
   for (const kind of protocolKinds) {
     it(`sends much in one piece over ${kind.name}, and tells of a peer that is gone as a failed write`, {
-      skip: streamHandles() === null && "on libuv's handles only",
+      skip: nodeInternals() === null && "on libuv's handles only",
     }, async () => {
       await using pair = await openToBareSocket(kind);
       const { transport } = pair.client;

@@ -5,7 +5,7 @@ import { mkdirSync, readdirSync, rmdirSync, symlinkSync, unlinkSync, utimesSync,
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import type { StartUnixServerOptions } from "asyncio-streams";
-import { processMark } from "#src/net/process-mark.js";
+import { ownerTag } from "#src/net/owner-tag.js";
 import { Child, scriptCommand } from "../support/child.js";
 import { cannot } from "../support/runtime.js";
 import { staleSocket } from "../support/stale-socket.js";
@@ -78,12 +78,12 @@ describe("a server that is killed", () => {
 
 describe("hidden directories in the socket's directory", () => {
   /** Marks of no process: ids are below 2 ** 22. */
-  const namespace = processMark().split("-")[1]!.slice(0, 3);
+  const namespace = ownerTag().split("-")[1]!.slice(0, 3);
   const gone = (2 ** 30).toString(36);
 
   for (const [what, mark] of [
     ["of a process that is gone", `${gone}-${namespace}000`],
-    ["of a process that had our id", `${process.pid.toString(36)}-${namespace}${processMark().endsWith("zzz") ? "yyy" : "zzz"}`],
+    ["of a process that had our id", `${process.pid.toString(36)}-${namespace}${ownerTag().endsWith("zzz") ? "yyy" : "zzz"}`],
   ] as const) {
     it(`${what} are removed`, async () => {
       const path = socketPath();
@@ -95,7 +95,7 @@ describe("hidden directories in the socket's directory", () => {
   }
 
   for (const [what, mark, seconds, kept] of [
-    ["of this process", processMark(), 1e6, true],
+    ["of this process", ownerTag(), 1e6, true],
     ["of a process in another container", `${gone}-${namespace === "zzz" ? "yyy" : "zzz"}000`, 10, true],
     ["of a process in another container, if they are old,", `${gone}-${namespace === "zzz" ? "yyy" : "zzz"}000`, 1000, false],
   ] as const) {

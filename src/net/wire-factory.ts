@@ -12,7 +12,7 @@ import { channel } from "node:diagnostics_channel";
 import net from "node:net";
 import { HandleWire } from "../transports/handle-wire.js";
 import { NodeWire } from "../transports/node-wire.js";
-import { isStreamHandle, streamHandles } from "../transports/stream-handle.js";
+import { isStreamHandle, nodeInternals } from "../transports/stream-handle.js";
 import type { Wire } from "../transports/wire.js";
 import { bindContext } from "./async-context.js";
 
@@ -31,7 +31,7 @@ export function makeSocket(): net.Socket {
 /** Makes the wire of a connected socket. Its events run in the current `AsyncLocalStorage` context. */
 export function wireOf(socket: net.Socket): Wire {
   if (!(socket instanceof OpenedSocket)) return nodeWireOf(socket);
-  const parts = !socket.destroyed && socket.readableLength === 0 ? streamHandles() : null;
+  const parts = !socket.destroyed && socket.readableLength === 0 ? nodeInternals() : null;
   const { _handle: handle } = socket as SocketWithHandle;
   if (parts === null || !isStreamHandle(handle)) return new NodeWire(socket);
   (socket as SocketWithHandle)._handle = null; // the socket is an empty shell from now on
@@ -70,7 +70,7 @@ export function acceptConnections(server: net.Server, accept: WireHandler, keepA
     if (keepAlive) socket.setKeepAlive(true); // Deno: ignores the server's `keepAlive` option
     accept(() => nodeWireOf(socket));
   });
-  const parts = streamHandles();
+  const parts = nodeInternals();
   const handle = (server as { _handle?: { onconnection?: OnConnection } })._handle;
   const original = handle?.onconnection;
   if (parts === null || handle === undefined || typeof original !== "function") return;

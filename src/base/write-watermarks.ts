@@ -12,7 +12,7 @@ interface Pausable {
   resumeWriting(): unknown;
 }
 
-export class FlowControl {
+export class WriteWatermarks {
   readonly #defaultHigh: number;
   #high: number;
   #low: number;

@@ -1,14 +1,14 @@
-/** `TlsChange`: changes a connection from plain to TLS, from the emptied wire to the secured socket. */
+/** `StartTlsOperation`: changes a connection from plain to TLS, from the emptied wire to the secured socket. */
 import type net from "node:net";
 import type { TLSSocket } from "node:tls";
 import { InvalidStateError } from "../base/errors.js";
-import type { TlsUpgrade } from "../contracts/connection.js";
+import type { StartTlsRequest } from "../contracts/connection.js";
 import type { SSLClient, SSLServer } from "../contracts/tls.js";
 import { ClientHandshake, ServerHandshakes } from "./tls-handshake.js";
 import type { Wire } from "./wire.js";
 
-export class TlsChange {
-  readonly #upgrade: TlsUpgrade;
+export class StartTlsOperation {
+  readonly #upgrade: StartTlsRequest;
   readonly #handshake: ClientHandshake | ServerHandshakes;
   readonly #controller: AbortController = new AbortController();
   /** The socket that the wire has released. */
@@ -18,7 +18,7 @@ export class TlsChange {
    * @param host the host that the connection was opened to; `undefined` if unknown
    * @throws if the TLS options are invalid, before anything is changed
    */
-  constructor(upgrade: TlsUpgrade, host: string | undefined) {
+  constructor(upgrade: StartTlsRequest, host: string | undefined) {
     this.#upgrade = upgrade;
     this.#handshake =
       upgrade.role === "server"

@@ -1,5 +1,5 @@
 /**
- * `Outbox`: the data written to a connection in one turn of the event loop, joined as cheaply as possible.
+ * `WriteBatch`: the data written to a connection in one turn of the event loop, joined as cheaply as possible.
  *
  * Theory of operation
  *
@@ -9,14 +9,14 @@
  *
  * A piece that stays in place belongs to the program, which may detach it before it is sent. `take()` then throws.
  *
- * The block belongs to one outbox at a time: the one that is written to. When another outbox takes over, the first one keeps its bytes so
+ * The block belongs to one batch at a time: the one that is written to. When another batch takes over, the first one keeps its bytes so
  * far as a view, and later continues with a new run behind it. Memory that the system has accepted immediately is free again (`release()`),
  * so a server that answers its clients one after another keeps using the beginning of the block.
  */
-import { asBuffer } from "./arguments.js";
-import { DetachedMemoryError } from "./errors.js";
-import { allocate, bytesThere, copyInto } from "./memory.js";
-import { makeView } from "./views.js";
+import { asBuffer } from "../base/arguments.js";
+import { DetachedMemoryError } from "../base/errors.js";
+import { allocate, bytesThere, copyInto } from "../base/memory.js";
+import { makeView } from "../base/views.js";
 
 /** From this length on, a piece costs less in a list of pieces, which the system joins, than as a copy. */
 const COPY_BYTES = 4096;
@@ -28,8 +28,8 @@ const MAX_KEPT_VIEW_BYTES = 512;
 let block: Buffer = allocate(BLOCK_BYTES);
 let views: (Buffer | undefined)[] = [];
 let blockUsed = 0;
-/** The outbox whose run is open: from its `runStart` up to `blockUsed`. */
-let writing: Outbox | null = null;
+/** The batch whose run is open: from its `runStart` up to `blockUsed`. */
+let writing: WriteBatch | null = null;
 /** The run that was taken last, and its position in the block. */
 let lastTaken: Buffer | null = null;
 let lastTakenStart = 0;
@@ -39,8 +39,8 @@ function viewOfBlock(start: number, length: number): Buffer {
   return (views[length] ??= makeView(block, 0, length));
 }
 
-export class Outbox {
-  /** Number of bytes in the outbox. */
+export class WriteBatch {
+  /** Number of bytes in the batch. */
   length: number = 0;
   /** Whether some of the memory belongs to the program. */
   isForeign: boolean = false;
@@ -83,9 +83,9 @@ export class Outbox {
   }
 
   /**
-   * Takes everything. The outbox must not be empty.
+   * Takes everything. The batch must not be empty.
    *
-   * @throws DetachedMemoryError if the memory of a piece was detached or shrunk; the outbox is then empty, too
+   * @throws DetachedMemoryError if the memory of a piece was detached or shrunk; the batch is then empty, too
    */
   take(): Uint8Array | readonly Uint8Array[] {
     if (writing === this && this.#pieces === null) return this.#takeRun();

@@ -1,9 +1,9 @@
-/** `Sending` over a wire that has broken: what is written is lost, and that is told. */
+/** `WriteScheduler` over a wire that has broken: what is written is lost, and that is told. */
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Sending } from "#src/transports/sending.js";
 import type { Wire } from "#src/transports/wire.js";
+import { WriteScheduler } from "#src/transports/write-scheduler.js";
 
 /** A wire that notes what it is to send. */
 function fakeWire(destroyed: boolean): { readonly wire: Wire; readonly written: string[] } {
@@ -26,10 +26,10 @@ const events = {
   },
 };
 
-describe("Sending", () => {
+describe("WriteScheduler", () => {
   it("gives a wire that stands what was gathered, and has dropped nothing", () => {
     const { wire, written } = fakeWire(false);
-    const sending = new Sending(wire, events);
+    const sending = new WriteScheduler(wire, events);
     sending.write(Buffer.from("sent"));
     sending.flush();
     assert.deepEqual([written, sending.sentBytes, sending.dropped], [["sent"], 4, false]);
@@ -37,7 +37,7 @@ describe("Sending", () => {
 
   it("drops what a wire that has broken in the same turn cannot send, and tells so", () => {
     const { wire, written } = fakeWire(true);
-    const sending = new Sending(wire, events);
+    const sending = new WriteScheduler(wire, events);
     sending.write(Buffer.from("too late"));
     assert.equal(sending.dropped, false);
     sending.flush();
@@ -48,7 +48,7 @@ describe("Sending", () => {
     const allocUnsafeSlow = Buffer.allocUnsafeSlow.bind(Buffer);
     const { wire } = fakeWire(false);
     const aborted: unknown[] = [];
-    const sending = new Sending({ ...wire, unsent: 1 } as Wire, { abort: (error) => void aborted.push(error) });
+    const sending = new WriteScheduler({ ...wire, unsent: 1 } as Wire, { abort: (error) => void aborted.push(error) });
     Buffer.allocUnsafeSlow = () => {
       throw new RangeError("Array buffer allocation failed");
     };

@@ -1,5 +1,5 @@
 /**
- * `Incoming`: the read engine of `StreamReader`. It holds the received data and the waiting read, and pauses and resumes the transport.
+ * `ReadEngine`: the read engine of `StreamReader`. It holds the received data and the waiting read, and pauses and resumes the transport.
  *
  * Theory of operation
  *
@@ -25,7 +25,7 @@ import { ConcurrentReadError, InvalidStateError } from "../base/errors.js";
 import { toOwnBytes } from "../base/memory.js";
 import { nextTurn, setImmediate } from "../base/scheduling.js";
 import { CALL_BYTES, TURN_BYTES } from "../base/turn-budget.js";
-import { DONE, forgetAborted, onceAborted, rejectEnded, type WaitEnd, waitEnd } from "../base/waiting.js";
+import { type Cancellation, cancellationOf, DONE, forgetAborted, onceAborted, rejectEnded } from "../base/waiting.js";
 import type { Transport } from "../contracts/connection.js";
 
 /** Takes its result from the queue and returns it. Returns `undefined` if it needs more data. May throw. */
@@ -34,7 +34,7 @@ export type Attempt<T> = () => T | undefined;
 /** How an attempt interacts with other attempts. */
 export interface AttemptTraits {
   /** Claims everything up to EOF: while this attempt waits, no other attempt may take data from the queue. */
-  readonly toEof?: boolean;
+  readonly exclusive?: boolean;
   /** Takes bytes before it succeeds: must not run while another attempt waits. */
   readonly takesAsTheyCome?: boolean;
   /** Takes no bytes: may succeed even while another attempt claims everything. */
@@ -72,11 +72,11 @@ const NEVER_CALLED = (): void => {};
 interface Parked {
   readonly reading: Reading<unknown>;
   readonly resolve: (result: never) => void;
-  readonly signal: WaitEnd | undefined;
+  readonly signal: Cancellation | undefined;
   readonly onAbort: () => void;
 }
 
-export class Incoming {
+export class ReadEngine {
   /** Bytes received but not yet read. */
   readonly queue: ByteQueue = new ByteQueue();
   readonly #limit: number;
@@ -289,13 +289,13 @@ export class Incoming {
     const takenBefore = this.queue.taken;
     try {
       checkOptions("options", options);
-      const signal = waitEnd(options);
+      const signal = cancellationOf(options);
       // A parked read whose data has arrived goes first, even if its microtask has not run yet.
       if (this.#retryScheduled) this.#retryParked();
       if (this.#exception !== null) throw this.#exception;
       if (
         this.#parked !== null &&
-        (reading.takesAsTheyCome === true || (this.#parked.reading.toEof === true && reading.takesNothing !== true))
+        (reading.takesAsTheyCome === true || (this.#parked.reading.exclusive === true && reading.takesNothing !== true))
       ) {
         throw concurrentRead(method);
       }
@@ -321,7 +321,7 @@ export class Incoming {
     throw error;
   }
 
-  #park<T>(reading: Reading<T>, signal: WaitEnd | undefined): Promise<T> {
+  #park<T>(reading: Reading<T>, signal: Cancellation | undefined): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       let onAbort = NEVER_CALLED;
       if (signal !== undefined) {
@@ -340,7 +340,7 @@ export class Incoming {
   }
 
   /** Parks an attempt that runs in the next turn of the event loop, or before another read if that comes first. */
-  #parkForTurn<T>(reading: Reading<T>, signal: WaitEnd | undefined): Promise<T> {
+  #parkForTurn<T>(reading: Reading<T>, signal: Cancellation | undefined): Promise<T> {
     this.#budget = TURN_BYTES;
     const promise = this.#park(reading, signal);
     this.#retryScheduled = true;

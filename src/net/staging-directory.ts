@@ -1,8 +1,8 @@
 /**
- * `HiddenName`: the hidden name under which a server's socket is bound before it is published. It is a directory beside the public name
- * that only this user can enter. It holds the socket (`s`) and a stale socket that is moved out of the way (`stale`).
+ * `StagingDirectory`: the hidden name under which a server's socket is bound before it is published. It is a directory beside the public
+ * name that only this user can enter. It holds the socket (`s`) and a stale socket that is moved out of the way (`stale`).
  *
- * The directory's name identifies the process (see `process-mark.ts`). A process that is killed while starting leaves its directory
+ * The directory's name identifies the process (see `owner-tag.ts`). A process that is killed while starting leaves its directory
  * behind. The next start in the same parent directory sees from the name that the process is gone, and removes the directory.
  *
  * Paths are concatenated without `join()` or `resolve()`: those let `..` remove the preceding name, which is wrong after a symbolic
@@ -23,14 +23,14 @@ import {
   unlinkSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import { isOfDeadProcess, processMark } from "./process-mark.js";
+import { isOfDeadProcess, ownerTag } from "./owner-tag.js";
 import { codeOf, systemError } from "./system-error.js";
 import { absolutePath, fitsSunPath } from "./unix-path.js";
 
 const LEFTOVER = /^\.as-([0-9a-z]+-[0-9a-z]+)-[0-9a-f]{4}$/;
 const MAX_NAME_ATTEMPTS = 20;
 
-export class HiddenName {
+export class StagingDirectory {
   readonly #publicPath: string;
   /** The directory, relative if the public path is. */
   readonly #given: string;
@@ -97,7 +97,7 @@ export class HiddenName {
 
 function makeDirectory(parent: string): string {
   for (let attempt = 1; ; attempt += 1) {
-    const name = `.as-${processMark()}-${randomBytes(2).toString("hex")}`;
+    const name = `.as-${ownerTag()}-${randomBytes(2).toString("hex")}`;
     try {
       mkdirSync(`${parent}/${name}`, { mode: 0o700 });
       return name;

@@ -3,17 +3,17 @@ import assert from "node:assert/strict";
 import { lstatSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { HiddenName } from "#src/net/hidden-name.js";
+import { StagingDirectory } from "#src/net/staging-directory.js";
 import { temporaryDirectory } from "../support/temporary.js";
 
 /** A hidden name beside a public one. */
-function hiddenBeside(): { readonly hidden: HiddenName; readonly directory: string; readonly path: string } {
+function hiddenBeside(): { readonly hidden: StagingDirectory; readonly directory: string; readonly path: string } {
   const directory = temporaryDirectory();
   const path = join(directory, "public");
-  return { hidden: new HiddenName(path), directory, path };
+  return { hidden: new StagingDirectory(path), directory, path };
 }
 
-describe("HiddenName.removeIfStill", () => {
+describe("StagingDirectory.removeIfStill", () => {
   it("removes the file that was looked at", () => {
     const { hidden, path } = hiddenBeside();
     writeFileSync(path, "stale");

@@ -1,9 +1,9 @@
 /**
- * Process marks: names by which a process recognises files that a dead process has left behind, even if process ids repeat. In a
+ * Owner tags: names by which a process recognises files that a dead process has left behind, even if process ids repeat. In a
  * container, the next start has the same id as the last one, and two containers that share a directory use the same ids at the same
  * time.
  *
- * A mark consists of the process id and six characters for the process's PID namespace and start time. On systems other than Linux,
+ * A tag consists of the process id and six characters for the process's PID namespace and start time. On systems other than Linux,
  * which do not report these, the six characters are constant and only the process id counts.
  */
 import { readFileSync, readlinkSync } from "node:fs";
@@ -18,14 +18,14 @@ const FOREIGN_AGE_MS = 60_000;
 
 let ownMark: string | undefined;
 
-/** Returns the mark of this process. It is the same in all threads. */
-export function processMark(): string {
+/** Returns the tag of this process. It is the same in all threads. */
+export function ownerTag(): string {
   return (ownMark ??= `${process.pid.toString(36)}-${namespace()}${startTime(process.pid) ?? UNKNOWN}`);
 }
 
-/** Returns whether a mark belongs to a process that has ended. `madeMs` is when the file was made. */
-export function isOfDeadProcess(mark: string, madeMs: number): boolean {
-  const [pid = "", rest = ""] = mark.split("-");
+/** Returns whether a tag belongs to a process that has ended. `madeMs` is when the file was made. */
+export function isOfDeadProcess(tag: string, madeMs: number): boolean {
+  const [pid = "", rest = ""] = tag.split("-");
   if (rest.slice(0, 3) !== namespace()) return wallClockMs() - madeMs > FOREIGN_AGE_MS;
   const id = Number.parseInt(pid, 36);
   if (!isAlive(id)) return true;

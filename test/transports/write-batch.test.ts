@@ -2,33 +2,33 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Outbox, release } from "#src/base/outbox.js";
+import { release, WriteBatch } from "#src/transports/write-batch.js";
 
-type Taken = ReturnType<Outbox["take"]>;
+type Taken = ReturnType<WriteBatch["take"]>;
 
 const piecesOf = (taken: Taken): readonly Uint8Array[] => (taken instanceof Uint8Array ? [taken] : taken);
 const textOf = (taken: Taken): string => Buffer.concat(piecesOf(taken)).toString();
 
-function filled(...texts: string[]): Outbox {
-  const outbox = new Outbox();
-  for (const text of texts) outbox.push(Buffer.from(text));
-  return outbox;
+function filled(...texts: string[]): WriteBatch {
+  const batch = new WriteBatch();
+  for (const text of texts) batch.push(Buffer.from(text));
+  return batch;
 }
 
-describe("Outbox", () => {
+describe("WriteBatch", () => {
   it("copies a short piece at once: its memory may be changed or given away before it is sent", () => {
     const piece = Buffer.from("alone");
-    const outbox = new Outbox();
-    outbox.push(piece);
+    const batch = new WriteBatch();
+    batch.push(piece);
     piece.fill("x");
-    assert.equal(textOf(outbox.take()), "alone");
+    assert.equal(textOf(batch.take()), "alone");
   });
 
   it("gives back a long piece that is alone as it is", () => {
     const piece = Buffer.alloc(4096);
-    const outbox = new Outbox();
-    outbox.push(piece);
-    assert.equal(outbox.take(), piece);
+    const batch = new WriteBatch();
+    batch.push(piece);
+    assert.equal(batch.take(), piece);
   });
 
   it("refuses to give bytes whose memory was given away or shrunk, and is empty then", () => {
@@ -52,9 +52,9 @@ describe("Outbox", () => {
         return piece;
       },
     ];
-    let pushed = new Outbox();
+    let pushed = new WriteBatch();
     for (const lose of lost) {
-      pushed = new Outbox();
+      pushed = new WriteBatch();
       pushed.push(Buffer.from("before "));
       lose();
       assert.throws(() => pushed.take(), { name: "DetachedMemoryError", code: "ERR_MEMORY_DETACHED" });
@@ -64,36 +64,36 @@ describe("Outbox", () => {
   });
 
   it("refuses a short piece whose memory is gone", () => {
-    const outbox = filled("before ");
+    const batch = filled("before ");
     const piece = Buffer.allocUnsafeSlow(100);
     structuredClone(piece, { transfer: [piece.buffer] });
-    assert.throws(() => outbox.push(piece), { name: "DetachedMemoryError", code: "ERR_MEMORY_DETACHED" });
-    assert.equal(outbox.length, 7);
-    assert.equal(textOf(outbox.take()), "before ");
+    assert.throws(() => batch.push(piece), { name: "DetachedMemoryError", code: "ERR_MEMORY_DETACHED" });
+    assert.equal(batch.length, 7);
+    assert.equal(textOf(batch.take()), "before ");
   });
 
   it("joins short pieces into one", () => {
-    const outbox = filled("one ", "two ", "three");
-    assert.equal(outbox.length, 13);
-    const taken = outbox.take();
+    const batch = filled("one ", "two ", "three");
+    assert.equal(batch.length, 13);
+    const taken = batch.take();
     assert.equal(piecesOf(taken).length, 1);
     assert.equal(textOf(taken), "one two three");
-    assert.equal(outbox.length, 0);
+    assert.equal(batch.length, 0);
   });
 
   it("does not copy long pieces, and keeps the order", () => {
     const long = Buffer.alloc(10_000, "x");
-    const outbox = filled("before ", "it ");
-    outbox.push(long);
-    outbox.push(Buffer.from(" after"));
-    const taken = outbox.take();
+    const batch = filled("before ", "it ");
+    batch.push(long);
+    batch.push(Buffer.from(" after"));
+    const taken = batch.take();
     assert.equal(textOf(taken), `before it ${long} after`);
     assert.ok(piecesOf(taken).includes(long));
   });
 
   it("keeps apart what several write in turn", () => {
-    const a = new Outbox();
-    const b = new Outbox();
+    const a = new WriteBatch();
+    const b = new WriteBatch();
     for (let number = 0; number < 10; number += 1) {
       a.push(Buffer.from(`a${number} `));
       b.push(Buffer.from(`b${number} `));
@@ -124,17 +124,17 @@ describe("Outbox", () => {
   });
 
   it("goes on in a new block when one is full", () => {
-    const outbox = new Outbox();
+    const batch = new WriteBatch();
     const pieces = Array.from({ length: 200 }, (_, index) => Buffer.alloc(1000, index));
-    for (const piece of pieces) outbox.push(piece);
-    assert.deepEqual(Buffer.concat(piecesOf(outbox.take())), Buffer.concat(pieces));
+    for (const piece of pieces) batch.push(piece);
+    assert.deepEqual(Buffer.concat(piecesOf(batch.take())), Buffer.concat(pieces));
   });
 
   it("drops everything when it is cleared, and may be used again", () => {
-    const outbox = filled("never ", "sent");
-    outbox.clear();
-    assert.equal(outbox.length, 0);
-    outbox.push(Buffer.from("sent"));
-    assert.equal(textOf(outbox.take()), "sent");
+    const batch = filled("never ", "sent");
+    batch.clear();
+    assert.equal(batch.length, 0);
+    batch.push(Buffer.from("sent"));
+    assert.equal(textOf(batch.take()), "sent");
   });
 });

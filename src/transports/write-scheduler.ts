@@ -1,5 +1,5 @@
 /**
- * `Sending`: how a `SocketTransport` writes to its wire.
+ * `WriteScheduler`: how a `SocketTransport` writes to its wire.
  *
  * Theory of operation
  *
@@ -12,9 +12,10 @@
  *
  * A process that exits has no further turn. An 'exit' listener then sends the collected data, and later writes are no longer collected.
  */
-import { Outbox, release } from "../base/outbox.js";
+
 import { nextTick } from "../base/scheduling.js";
 import type { Wire } from "./wire.js";
+import { release, WriteBatch } from "./write-batch.js";
 
 /** The collected data is sent at this size: as much as a pipe or a socket accepts at once, and little enough to join by copying. */
 const FLUSH_BYTES = 65_536;
@@ -30,11 +31,11 @@ interface Aborted {
   abort(reason: Error): void;
 }
 
-export class Sending {
+export class WriteScheduler {
   readonly #wire: Wire;
   readonly #transport: Aborted;
   /** The collected writes; `null` if there are none. */
-  #gathered: Outbox | null = null;
+  #gathered: WriteBatch | null = null;
   /** Whether a write has happened since data was last received. */
   #answered = false;
   /** Number of consecutive turns with a single write, counted while writes are collected. */
@@ -173,18 +174,18 @@ export class Sending {
   }
 }
 
-/** An empty outbox for reuse: most are used for a single write. */
-let spare: Outbox | null = null;
+/** An empty batch for reuse: most are used for a single write. */
+let spare: WriteBatch | null = null;
 
-function takeOutbox(): Outbox {
-  if (spare === null) return new Outbox();
-  const outbox = spare;
+function takeOutbox(): WriteBatch {
+  if (spare === null) return new WriteBatch();
+  const batch = spare;
   spare = null;
-  return outbox;
+  return batch;
 }
 
 /** All that have data to send at the end of this turn, including those that have already sent it while others still wait. */
-let scheduled: Sending[] = [];
+let scheduled: WriteScheduler[] = [];
 /** Number of scheduled objects that still wait. */
 let open = 0;
 let isExiting = false;
@@ -202,7 +203,7 @@ function listenForExit(): void {
   }
 }
 
-function schedule(sending: Sending): void {
+function schedule(sending: WriteScheduler): void {
   scheduled.push(sending);
   open += 1;
   // A tick that is requested during promise reactions runs after the last of them. Each object has its own tick, in the `AsyncLocalStorage`
@@ -210,7 +211,7 @@ function schedule(sending: Sending): void {
   nextTick(endTurn, sending);
 }
 
-function endTurn(sending: Sending): void {
+function endTurn(sending: WriteScheduler): void {
   open -= 1;
   if (open === 0) scheduled = [];
   sending.endTurn();
