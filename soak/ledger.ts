@@ -8,8 +8,9 @@ const ERRORS_OF_A_CUT: ReadonlySet<unknown> = new Set([
   "EPIPE",
   "ERR_INCOMPLETE_READ",
   "ERR_LINE_TOO_LONG",
-  // Bun: what is written to a connection that has just been lost.
+  // Bun: what is written to a connection that has just been lost, and to a socket whose handle is gone.
   "ERR_SOCKET_CLOSED",
+  "EBADF",
   // Deno: the same over TLS.
   "ERR_STREAM_WRITE_AFTER_END",
   // A Duplex that was destroyed.
