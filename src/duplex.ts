@@ -5,8 +5,7 @@
  * aborts it. An error of the connection emits `'error'`, after the data received before it.
  */
 import { Duplex } from "node:stream";
-import { type NodeStreamOptions, nodeStreamOptions, readChunk } from "./adapters/readable.js";
-import { writingMethods } from "./adapters/writable.js";
+import { type NodeStreamOptions, nodeStreamOptions, readChunk, writingMethods } from "./adapters/node-streams.js";
 import { checkBoolean, invalidType } from "./base/arguments.js";
 import { StreamReader } from "./streams/reader.js";
 import { StreamWriter } from "./streams/writer.js";

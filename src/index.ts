@@ -4,7 +4,7 @@
  * @module asyncio-streams
  */
 /// <reference types="node" preserve="true" />
-export type { NodeStreamOptions } from "./adapters/readable.js";
+export type { NodeStreamOptions } from "./adapters/node-streams.js";
 export type { Data, SignalOptions } from "./base/arguments.js";
 export {
   ConcurrentReadError,
@@ -17,11 +17,9 @@ export {
   LimitOverrunError,
   LineTooLongError,
 } from "./base/errors.js";
-export { BaseProtocol } from "./contracts/base-protocol.js";
-export type { Protocol, ProtocolFactory, Transport, WriteBufferLimits, WriteData } from "./contracts/connection.js";
-export type { CipherInfo, ExtraInfo, SocketAddress, TransportSocket } from "./contracts/extra-info.js";
-export type { SSLClient, SSLServer, TlsTimeouts } from "./contracts/tls.js";
-export type { ByteCounts } from "./contracts/transport-owner.js";
+export type { ByteCounts, Protocol, ProtocolFactory, Transport, WriteBufferLimits, WriteData } from "./contracts/connection.js";
+export { BaseProtocol } from "./contracts/connection.js";
+export type { CipherInfo, ExtraInfo, SocketAddress, SSLClient, SSLServer, TlsTimeouts, TransportSocket } from "./contracts/extra-info.js";
 export { type DuplexOptions, toDuplex } from "./duplex.js";
 export type { ServerStats } from "./net/clients.js";
 export { type ConnectionOptions, createConnection, createUnixConnection, type UnixConnectionOptions } from "./net/connect.js";
@@ -29,7 +27,7 @@ export { createServer, createUnixServer, type TcpServerOptions, type UnixServerO
 export { type ListenFd, listenFds } from "./net/listen-fds.js";
 export type { ClientTlsOptions, IpFamily, ServerOptions, ServerTlsOptions } from "./net/options.js";
 export type { Server, ShutdownResult } from "./net/server.js";
-export type { PathLike } from "./net/unix-path.js";
+export type { PathLike } from "./net/socket-file/unix-path.js";
 export { type OpenConnectionOptions, type OpenUnixConnectionOptions, openConnection, openUnixConnection } from "./open.js";
 export { type StartServerOptions, type StartUnixServerOptions, type StreamServerOptions, startServer, startUnixServer } from "./serve.js";
 export {

@@ -3,7 +3,7 @@ import { checkOptions } from "./base/arguments.js";
 import type { Protocol, ProtocolFactory, Transport } from "./contracts/connection.js";
 import { discardSock } from "./net/adopt.js";
 import { type ConnectionOptions, createConnection, createUnixConnection, type UnixConnectionOptions } from "./net/connect.js";
-import type { PathLike } from "./net/unix-path.js";
+import type { PathLike } from "./net/socket-file/unix-path.js";
 import { StreamReaderProtocol } from "./streams/protocol.js";
 import { StreamReader } from "./streams/reader.js";
 import type { StreamReaderOptions } from "./streams/reader-options.js";

@@ -34,8 +34,7 @@
  *   - If `#reserved` is set, the queue holds only the beginning of it.
  */
 import { asBuffer } from "./arguments.js";
-import { allocate, bytesThere, intact, ownCopy } from "./memory.js";
-import { makeView, Viewer } from "./views.js";
+import { allocate, bytesThere, intact, makeView, ownCopy, Viewer } from "./memory.js";
 
 /** Shorter chunks are copied: up to 1 KiB, a copy costs less than the object for a separate chunk. */
 const SMALL_CHUNK_BYTES = 1024;

@@ -1,5 +1,5 @@
 /** The limits of flow control, each with its unit and source. */
-import { checkInteger, outOfRange } from "./arguments.js";
+import { checkInteger, checkOptions, outOfRange } from "./arguments.js";
 
 /** Reader limit in bytes: the longest line or message, and half of what is buffered before reading is paused. CPython: `_DEFAULT_LIMIT`. */
 const DEFAULT_LIMIT_BYTES = 65_536;
@@ -34,4 +34,57 @@ export function waterMarks(high: number | undefined, low: number | undefined, de
   const checkedLow = low === undefined ? Math.floor(checkedHigh / LOW_WATER_DIVISOR) : checkInteger("low", low, 0);
   if (checkedLow > checkedHigh) throw outOfRange("low", `at most high (${checkedHigh})`, checkedLow);
   return { high: checkedHigh, low: checkedLow };
+}
+
+/*
+ * Decides when a protocol pauses writing and when it resumes. Python's `transports._FlowControlMixin`.
+ *
+ * Promises: `pauseWriting` and `resumeWriting` alternate, and follow the size of the buffer at every check.
+ */
+
+/** The receiver of the two calls. */
+interface Pausable {
+  pauseWriting(): unknown;
+  resumeWriting(): unknown;
+}
+
+export class WriteWatermarks {
+  readonly #defaultHigh: number;
+  #high: number;
+  #low: number;
+  #paused = false;
+
+  /** @param defaultHigh the high-water mark in bytes until another is set */
+  constructor(defaultHigh: number) {
+    this.#defaultHigh = defaultHigh;
+    ({ high: this.#high, low: this.#low } = waterMarks(undefined, undefined, defaultHigh));
+  }
+
+  /** Whether the protocol is paused. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** The high-water mark in bytes. */
+  get high(): number {
+    return this.#high;
+  }
+
+  /** The water marks in bytes, in Python's order. */
+  get limits(): [low: number, high: number] {
+    return [this.#low, this.#high];
+  }
+
+  /** Sets the water marks. */
+  setLimits(limits: { readonly high?: number; readonly low?: number } | undefined): void {
+    checkOptions("limits", limits);
+    ({ high: this.#high, low: this.#low } = waterMarks(limits?.high, limits?.low, this.#defaultHigh));
+  }
+
+  /** Calls `pauseWriting()` or `resumeWriting()` if the buffer's size requires it, and returns the result. */
+  check(size: number, protocol: Pausable): unknown {
+    if (this.#paused ? size > this.#low : size <= this.#high) return undefined;
+    this.#paused = !this.#paused;
+    return this.#paused ? protocol.pauseWriting() : protocol.resumeWriting();
+  }
 }

@@ -3,8 +3,7 @@
  * refers to the other.
  */
 import type { Cancellation } from "../base/waiting.js";
-import type { ExtraInfo } from "./extra-info.js";
-import type { SSLClient, SSLServer } from "./tls.js";
+import type { ExtraInfo, SSLClient, SSLServer } from "./extra-info.js";
 
 /** Data that can be written: bytes, or text that is sent as UTF-8. */
 export type WriteData = Uint8Array | string;
@@ -149,3 +148,45 @@ export interface Protocol {
 
 /** Creates the protocol of a new connection. */
 export type ProtocolFactory<P extends Protocol = Protocol> = () => P;
+
+/* `BaseProtocol`: a base class for protocols. */
+
+/**
+ * A protocol whose methods do nothing. Extend it and override what you need.
+ *
+ * @example
+ * ```ts
+ * class Discard extends BaseProtocol {
+ *   override dataReceived(data: Buffer): void {
+ *     console.log(`dropped ${data.length} bytes`);
+ *   }
+ * }
+ * ```
+ */
+export class BaseProtocol implements Protocol {
+  connectionMade(_transport: Transport): void {}
+  dataReceived(_data: Buffer): void {}
+  /** Lets the transport close itself. */
+  eofReceived(): boolean | void {}
+  connectionLost(_error: Error | null): void {}
+  pauseWriting(): void {}
+  resumeWriting(): void {}
+}
+
+/* `TransportOwner`: the interface through which a transport reports to its server. */
+
+/** The byte counts of a connection, before encryption. */
+export interface ByteCounts {
+  /** Bytes received by the program. */
+  readonly bytesRead: number;
+  /** Bytes that the program has handed to the socket. */
+  readonly bytesWritten: number;
+}
+
+/** Keeps track of its transports. Python's `Server._attach` and `Server._detach`. */
+export interface TransportOwner {
+  /** Called when the connection is made. */
+  attach(transport: Transport & ByteCounts): void;
+  /** Called when the connection has ended. */
+  detach(transport: Transport & ByteCounts): void;
+}

@@ -1,6 +1,5 @@
 /** The keys of `getExtraInfo()`, which are Python's, and the types of their values. */
 import type tls from "node:tls";
-import type { SSLClient, SSLServer } from "./tls.js";
 
 /**
  * The address of a socket, in Python's form: a path for a Unix socket (`""` if it is unnamed, a leading `"\0"` if it is abstract); host
@@ -57,4 +56,23 @@ export interface ExtraInfo {
   compression: string;
   /** TLS only: the protocol negotiated by ALPN. */
   alpn_protocol: string;
+}
+
+/* The TLS arguments of the public calls. */
+
+/** TLS for a client: `true` (verify against the platform's trust store), a `SecureContext`, or Node's `tls.ConnectionOptions`. */
+export type SSLClient = true | tls.SecureContext | tls.ConnectionOptions;
+
+/** TLS for a server: a `SecureContext` with certificate and key, or Node's `tls.TlsOptions`. */
+export type SSLServer = tls.SecureContext | tls.TlsOptions;
+
+/** Time limits of the TLS handshake and shutdown, in milliseconds. */
+export interface TlsTimeouts {
+  /** The limit of the handshake, after which the connection is aborted. Default 60,000 ms. */
+  readonly sslHandshakeTimeout?: number | undefined;
+  /**
+   * The limit of `close()`, including sending the buffered data and the exchange of close_notify, after which the connection is
+   * aborted. Default 30,000 ms.
+   */
+  readonly sslShutdownTimeout?: number | undefined;
 }

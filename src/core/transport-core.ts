@@ -18,10 +18,9 @@
  *   - `pauseWriting()` and `resumeWriting()` alternate, and follow the size of the write buffer.
  */
 import { checkProtocol } from "../base/arguments.js";
-import { notSentError } from "../base/errors.js";
-import { asError, callForeign, warnOf } from "../base/thrown.js";
+import { asError, callForeign, notSentError, warnOf } from "../base/errors.js";
+import { WriteWatermarks } from "../base/limits.js";
 import { type Cancellation, DONE, Waiters } from "../base/waiting.js";
-import { WriteWatermarks } from "../base/write-watermarks.js";
 import type { Protocol, WriteBufferLimits } from "../contracts/connection.js";
 import { TRANSITIONS, type TransportState } from "./transport-state.js";
 

@@ -8,7 +8,7 @@ import { closeSync } from "node:fs";
 import net from "node:net";
 import { TLSSocket } from "node:tls";
 import { invalidType, invalidValue } from "../base/arguments.js";
-import { ignore } from "../base/thrown.js";
+import { ignore } from "../base/errors.js";
 import { type DescribedSocket, describeDescriptor, isSocket, socketIdentity } from "./descriptor.js";
 
 /** The address family of a call. */

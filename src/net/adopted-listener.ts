@@ -9,7 +9,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { linkSync, renameSync, type Stats } from "node:fs";
 import net from "node:net";
 import { invalidValue } from "../base/arguments.js";
-import { ignore } from "../base/thrown.js";
+import { ignore } from "../base/errors.js";
 import type { SocketAddress, TransportSocket } from "../contracts/extra-info.js";
 import { ipAddress, type UnixNames } from "../transports/socket-info.js";
 import { type AdoptedServer, discardSock, disown, type Family, own } from "./adopt.js";
@@ -17,8 +17,8 @@ import { socketIdentity } from "./descriptor.js";
 import type { AcceptHandler, Listener } from "./listener.js";
 import { ListeningSocket } from "./listening-socket.js";
 import { closeServer, listenOn } from "./net-server.js";
-import { isSameFile, StagingDirectory, unlinkIfThere } from "./staging-directory.js";
-import { lstatOrNull } from "./unix-publish.js";
+import { isSameFile, StagingDirectory, unlinkIfThere } from "./socket-file/staging-directory.js";
+import { lstatOrNull } from "./socket-file/unix-publish.js";
 import { nodeWireOf } from "./wire-factory.js";
 
 export class AdoptedListener implements Listener {

@@ -16,10 +16,9 @@
  */
 import { AsyncResource } from "node:async_hooks";
 import type net from "node:net";
+import { asError, callForeign } from "../base/errors.js";
 import { queueMicrotask } from "../base/scheduling.js";
-import { asError, callForeign } from "../base/thrown.js";
-import type { ProtocolFactory, Transport } from "../contracts/connection.js";
-import type { ByteCounts, TransportOwner } from "../contracts/transport-owner.js";
+import type { ByteCounts, ProtocolFactory, Transport, TransportOwner } from "../contracts/connection.js";
 import { now, publishError } from "../transports/diagnostics.js";
 import type { UnixNames } from "../transports/socket-info.js";
 import type { Wire } from "../transports/wire.js";

@@ -11,11 +11,10 @@ import { throwIfAborted } from "../base/waiting.js";
 import type { Protocol, ProtocolFactory, Transport } from "../contracts/connection.js";
 import { now, publishError } from "../transports/diagnostics.js";
 import { adoptConnection, discardSock } from "./adopt.js";
+import { connectTcp, connectUnix, type TcpTarget } from "./open-socket.js";
 import { type ClientTlsOptions, checkClientTls, checkIpFamily, checkPort, type IpFamily } from "./options.js";
+import { type PathLike, parseUnixPath, type UnixPath } from "./socket-file/unix-path.js";
 import { openTransport } from "./start-transport.js";
-import { connectTcp, type TcpTarget } from "./tcp-connect.js";
-import { connectUnix } from "./unix-connect.js";
-import { type PathLike, parseUnixPath, type UnixPath } from "./unix-path.js";
 
 /** Options of `createUnixConnection()`. */
 export interface UnixConnectionOptions extends ClientTlsOptions {

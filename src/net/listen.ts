@@ -6,13 +6,14 @@
  */
 import type net from "node:net";
 import { checkBoolean, checkInteger, checkOptions, invalidType, invalidValue } from "../base/arguments.js";
-import { callForeign, describe, emitWarning } from "../base/thrown.js";
+import { callForeign, describe, emitWarning } from "../base/errors.js";
 import { abortReason, throwIfAborted } from "../base/waiting.js";
 import type { ProtocolFactory } from "../contracts/connection.js";
 import { adoptServer, discardSock } from "./adopt.js";
 import { AdoptedListener } from "./adopted-listener.js";
 import type { ClientsPolicy } from "./clients.js";
 import type { Listener } from "./listener.js";
+import { type IpAddress, resolve } from "./open-socket.js";
 import {
   checkIpFamily,
   checkPort,
@@ -22,11 +23,10 @@ import {
   type ServerOptions,
   type ServerTlsOptions,
 } from "./options.js";
-import { type IpAddress, resolve } from "./resolve.js";
 import { Server } from "./server.js";
+import { UnixListener } from "./socket-file/unix-listener.js";
+import { type PathLike, parseUnixPath } from "./socket-file/unix-path.js";
 import { TcpListener } from "./tcp-listener.js";
-import { UnixListener } from "./unix-listener.js";
-import { type PathLike, parseUnixPath } from "./unix-path.js";
 
 /** The highest file mode: the set-id bits and the sticky bit have no meaning on a socket. */
 const MAX_MODE = 0o777;

@@ -1,7 +1,6 @@
 /** Starts and closes a `net.Server`, with promises instead of events. */
 import type net from "node:net";
-import { InvalidStateError } from "../base/errors.js";
-import { ignore } from "../base/thrown.js";
+import { InvalidStateError, ignore } from "../base/errors.js";
 
 /**
  * Listens with a `net.Server`. Resolves when it listens, and rejects if it fails.

@@ -2,7 +2,7 @@
 import { checkBoolean, checkFunction, checkInteger, checkOptions, checkSignal, invalidType, invalidValue } from "../base/arguments.js";
 import { DEFAULT_BACKLOG } from "../base/limits.js";
 import { checkClientSsl, checkServerHostname, checkServerSsl, refuseWithoutSsl, tlsTimeouts } from "../base/tls-arguments.js";
-import type { SSLClient, SSLServer, TlsTimeouts } from "../contracts/tls.js";
+import type { SSLClient, SSLServer, TlsTimeouts } from "../contracts/extra-info.js";
 import { ClientHandshake, ServerHandshakes } from "../transports/tls-handshake.js";
 
 /** TLS options of an opened connection. */

@@ -2,8 +2,7 @@
 import type net from "node:net";
 import type { TLSSocket } from "node:tls";
 import { checkProtocol } from "../base/arguments.js";
-import type { Protocol, ProtocolFactory, Transport } from "../contracts/connection.js";
-import type { TransportOwner } from "../contracts/transport-owner.js";
+import type { Protocol, ProtocolFactory, Transport, TransportOwner } from "../contracts/connection.js";
 import { publishStarted } from "../transports/diagnostics.js";
 import { NodeWire } from "../transports/node-wire.js";
 import { SocketTransport } from "../transports/socket.js";

@@ -5,7 +5,7 @@
  * It connects a stream pair to a transport. On a server it also calls the client callback and reports what the callback throws.
  */
 import { checkFunction } from "../base/arguments.js";
-import { callForeign, describe, emitWarning } from "../base/thrown.js";
+import { callForeign, describe, emitWarning } from "../base/errors.js";
 import type { Protocol, Transport } from "../contracts/connection.js";
 import { StreamReader } from "./reader.js";
 import { StreamWriter } from "./writer.js";

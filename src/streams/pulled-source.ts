@@ -8,8 +8,8 @@
  * async iterator.
  */
 import { type Data, invalidType } from "../base/arguments.js";
+import { asError } from "../base/errors.js";
 import { clearTimeout, nextTurn, setTimeout } from "../base/scheduling.js";
-import { asError } from "../base/thrown.js";
 import { TurnBudget } from "../base/turn-budget.js";
 import { DONE } from "../base/waiting.js";
 import { isReadable, NodeSource } from "./node-source.js";

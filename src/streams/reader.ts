@@ -5,7 +5,7 @@
  * `read-engine.ts` for how a read waits, what an abort leaves behind, and when the transport is paused.
  */
 import type { Readable } from "node:stream";
-import { type NodeStreamOptions, readableOf } from "../adapters/readable.js";
+import { type NodeStreamOptions, readableOf } from "../adapters/node-streams.js";
 import { readableStreamOf } from "../adapters/web-streams.js";
 import {
   checkBoolean,

@@ -9,10 +9,9 @@
  */
 import { finished, type Writable } from "node:stream";
 import { checkError, invalidType, toBytes, toPieces } from "../base/arguments.js";
-import { InvalidStateError } from "../base/errors.js";
+import { asError, InvalidStateError } from "../base/errors.js";
 import { HIGH_WATER_BYTES } from "../base/limits.js";
 import { ownCopy } from "../base/memory.js";
-import { asError } from "../base/thrown.js";
 import { DONE } from "../base/waiting.js";
 import type { Transport, WriteData } from "../contracts/connection.js";
 import { TransportCore } from "../core/transport-core.js";

@@ -6,17 +6,16 @@
  * transport's write buffer is too full.
  */
 import type { Writable } from "node:stream";
-import type { NodeStreamOptions } from "../adapters/readable.js";
+import type { NodeStreamOptions } from "../adapters/node-streams.js";
+import { writableOf } from "../adapters/node-streams.js";
 import { writableStreamOf } from "../adapters/web-streams.js";
-import { writableOf } from "../adapters/writable.js";
 import { checkError, checkOptions, type Data, type SignalOptions, toBytes, toPieces } from "../base/arguments.js";
 import { InvalidStateError } from "../base/errors.js";
 import { nextTurn } from "../base/scheduling.js";
 import { checkClientSsl, checkServerHostname, checkServerSsl, tlsTimeouts } from "../base/tls-arguments.js";
 import { type Cancellation, cancellationOf, DONE, throwIfAborted, withOneDeadline } from "../base/waiting.js";
 import type { Transport, WriteData } from "../contracts/connection.js";
-import type { ExtraInfo } from "../contracts/extra-info.js";
-import type { SSLClient, SSLServer, TlsTimeouts } from "../contracts/tls.js";
+import type { ExtraInfo, SSLClient, SSLServer, TlsTimeouts } from "../contracts/extra-info.js";
 import type { StreamReader } from "./reader.js";
 import { SinkTransport } from "./sink-transport.js";
 import type { WriterFlow } from "./writer-flow.js";

@@ -6,8 +6,7 @@
  */
 import { channel } from "node:diagnostics_channel";
 import { monotonicMs } from "../base/scheduling.js";
-import type { Transport } from "../contracts/connection.js";
-import type { ByteCounts } from "../contracts/transport-owner.js";
+import type { ByteCounts, Transport } from "../contracts/connection.js";
 
 /** The message of `asyncio-streams:connect`: an outgoing connection is established. Published before the protocol's `connectionMade()`. */
 export interface ConnectMessage {

@@ -16,9 +16,9 @@
  * last event is reported in a later turn of the event loop. The order of the events is that of a `net.Socket`.
  */
 import net from "node:net";
+import { ignore } from "../base/errors.js";
+import { makeView } from "../base/memory.js";
 import { nextTick } from "../base/scheduling.js";
-import { ignore } from "../base/thrown.js";
-import { makeView } from "../base/views.js";
 import { hiddenReset } from "./hidden-reset.js";
 import { isPeerGone } from "./peer-gone.js";
 import { BULK_BYTES, copyOut, holdBlocks, newBlock, SCRATCH } from "./read-memory.js";

@@ -22,9 +22,9 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import type net from "node:net";
+import { ignore } from "../base/errors.js";
 import { unpooled } from "../base/memory.js";
 import { clearTimeout, nextTick, setTimeout } from "../base/scheduling.js";
-import { ignore } from "../base/thrown.js";
 import { hiddenReset } from "./hidden-reset.js";
 import { isPeerGone } from "./peer-gone.js";
 import type { SocketInfo, Wire, WireEvents } from "./wire.js";

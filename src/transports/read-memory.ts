@@ -16,8 +16,7 @@
  *   - M2: each chunk has its own `ArrayBuffer`. A program may transfer it without an effect on other connections.
  *   - M5: if no block can be allocated, reads are copied; if no copy can be allocated, that connection fails.
  */
-import { allocate } from "../base/memory.js";
-import { makeView } from "../base/views.js";
+import { allocate, makeView } from "../base/memory.js";
 
 /** Size of a block: as much as Node itself reads at a time. */
 const BLOCK_BYTES = 65_536;

@@ -35,9 +35,8 @@ import { ConnectionLostError, ConnectionTimeoutError, InvalidStateError, notSent
 import { HIGH_WATER_BYTES, TLS_HIGH_WATER_BYTES } from "../base/limits.js";
 import { ownCopy } from "../base/memory.js";
 import { clearTimeout, nextTick, setTimeout } from "../base/scheduling.js";
-import type { Protocol, StartTlsRequest, Transport, WriteData } from "../contracts/connection.js";
+import type { ByteCounts, Protocol, StartTlsRequest, Transport, TransportOwner, WriteData } from "../contracts/connection.js";
 import type { ExtraInfo } from "../contracts/extra-info.js";
-import type { ByteCounts, TransportOwner } from "../contracts/transport-owner.js";
 import { TransportCore } from "../core/transport-core.js";
 import { now, publishClosed, publishPaused, publishResumed, publishSecured } from "./diagnostics.js";
 import { NodeWire } from "./node-wire.js";

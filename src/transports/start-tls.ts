@@ -3,7 +3,7 @@ import type net from "node:net";
 import type { TLSSocket } from "node:tls";
 import { InvalidStateError } from "../base/errors.js";
 import type { StartTlsRequest } from "../contracts/connection.js";
-import type { SSLClient, SSLServer } from "../contracts/tls.js";
+import type { SSLClient, SSLServer } from "../contracts/extra-info.js";
 import { ClientHandshake, ServerHandshakes } from "./tls-handshake.js";
 import type { Wire } from "./wire.js";
 

@@ -18,11 +18,10 @@ import { randomBytes, X509Certificate } from "node:crypto";
 import type net from "node:net";
 import { isIP } from "node:net";
 import tls from "node:tls";
-import { ConnectionTimeoutError } from "../base/errors.js";
+import { ConnectionTimeoutError, ignore } from "../base/errors.js";
 import { clearTimeout, MAX_TIMER_MS, setImmediate, setTimeout } from "../base/scheduling.js";
-import { ignore } from "../base/thrown.js";
 import { abortReason, forgetAborted, onceAborted } from "../base/waiting.js";
-import type { SSLClient, SSLServer } from "../contracts/tls.js";
+import type { SSLClient, SSLServer } from "../contracts/extra-info.js";
 import { carry, TlsCarrier } from "./tls-carrier.js";
 
 /** Value for Node's own time-out, which cannot be switched off: the longest timer that Node supports. */

@@ -1,7 +1,6 @@
 /** Information about the TLS of a secured connection, under Python's extra info keys. */
 import type tls from "node:tls";
-import type { CipherInfo, ExtraInfo } from "../contracts/extra-info.js";
-import type { SSLClient, SSLServer } from "../contracts/tls.js";
+import type { CipherInfo, ExtraInfo, SSLClient, SSLServer } from "../contracts/extra-info.js";
 
 /** Returns the extra info of TLS after the handshake. */
 export function tlsExtraInfo(socket: tls.TLSSocket, ssl: SSLClient | SSLServer): Partial<ExtraInfo> {

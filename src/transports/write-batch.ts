@@ -15,8 +15,7 @@
  */
 import { asBuffer } from "../base/arguments.js";
 import { DetachedMemoryError } from "../base/errors.js";
-import { allocate, bytesThere, copyInto } from "../base/memory.js";
-import { makeView } from "../base/views.js";
+import { allocate, bytesThere, copyInto, makeView } from "../base/memory.js";
 
 /** From this length on, a piece costs less in a list of pieces, which the system joins, than as a copy. */
 const COPY_BYTES = 4096;

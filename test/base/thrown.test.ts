@@ -3,7 +3,7 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { runInNewContext } from "node:vm";
-import { asError, callForeign, describe as describeThrown, warnOf } from "#src/base/thrown.js";
+import { asError, callForeign, describe as describeThrown, warnOf } from "#src/base/errors.js";
 import { thenable } from "../support/foreign.js";
 import { expectWarnings } from "../support/leak-guard.js";
 import { turns } from "../support/turns.js";

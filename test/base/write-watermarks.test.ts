@@ -1,7 +1,7 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { WriteWatermarks } from "#src/base/write-watermarks.js";
+import { WriteWatermarks } from "#src/base/limits.js";
 
 /** Notes what it is told. */
 function listener(): { calls: string[]; pauseWriting: () => void; resumeWriting: () => void } {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { lstatSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { StagingDirectory } from "#src/net/staging-directory.js";
+import { StagingDirectory } from "#src/net/socket-file/staging-directory.js";
 import { temporaryDirectory } from "../support/temporary.js";
 
 /** A hidden name beside a public one. */

@@ -5,7 +5,7 @@ import { dirname, join, relative } from "node:path";
 import { describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
 import { openUnixConnection, type PathLike, startUnixServer } from "asyncio-streams";
-import { parseUnixPath } from "#src/net/unix-path.js";
+import { parseUnixPath } from "#src/net/socket-file/unix-path.js";
 import { fakes, foreignBytes } from "../support/foreign.js";
 import { needsLinux } from "../support/needs.js";
 import { cannot, nodeMajor, runtime } from "../support/runtime.js";

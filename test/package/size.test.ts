@@ -22,7 +22,7 @@ const BOUNDS = {
 };
 
 /** What is of no use to a client; a sample. */
-const NOT_NEEDED = ["serve.js", "duplex.js", "net/listen.js", "net/server.js", "net/unix-publish.js", "net/listen-fds.js"];
+const NOT_NEEDED = ["serve.js", "duplex.js", "net/listen.js", "net/server.js", "net/socket-file/unix-publish.js", "net/listen-fds.js"];
 
 async function bundle(code: string): Promise<{ output: Uint8Array; metafile: Metafile }> {
   const { outputFiles, metafile } = await build({

@@ -5,7 +5,7 @@ import { mkdirSync, readdirSync, rmdirSync, symlinkSync, unlinkSync, utimesSync,
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import type { StartUnixServerOptions } from "asyncio-streams";
-import { ownerTag } from "#src/net/owner-tag.js";
+import { ownerTag } from "#src/net/socket-file/owner-tag.js";
 import { Child, scriptCommand } from "../support/child.js";
 import { cannot } from "../support/runtime.js";
 import { staleSocket } from "../support/stale-socket.js";

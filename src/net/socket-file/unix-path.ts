@@ -6,8 +6,8 @@
  */
 import { isAbsolute } from "node:path";
 import { fileURLToPath } from "node:url";
-import { asBuffer, invalidType, invalidValue, isBytes, toBytes } from "../base/arguments.js";
-import { systemError } from "./system-error.js";
+import { asBuffer, invalidType, invalidValue, isBytes, toBytes } from "../../base/arguments.js";
+import { systemError } from "../system-error.js";
 
 /** The path of a Unix socket: text, bytes, or a `file:` URL. A leading `"\0"` is a name in Linux's abstract namespace. */
 export type PathLike = string | Uint8Array | URL;

@@ -4,13 +4,14 @@
  *
  * At most one socket is returned; the others are closed. If all addresses fail, the error reports each failure.
  */
-import type net from "node:net";
+import { lookup } from "node:dns/promises";
+import net from "node:net";
 import { isError } from "../base/arguments.js";
+import { ignore } from "../base/errors.js";
 import { clearTimeout, setTimeout } from "../base/scheduling.js";
-import { ignore } from "../base/thrown.js";
 import { abortReason, forgetAborted, onceAborted } from "../base/waiting.js";
 import type { IpFamily } from "./options.js";
-import { type IpAddress, resolve } from "./resolve.js";
+import type { UnixPath } from "./socket-file/unix-path.js";
 import { systemErrorCodes } from "./system-error.js";
 import { makeSocket } from "./wire-factory.js";
 
@@ -194,4 +195,51 @@ function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): 
     promise.then(resolvePromise, reject).finally(() => forgetAborted(signal, onAbort));
     onceAborted(signal, onAbort);
   });
+}
+
+/* `connectUnix()`: connects to a Unix socket. */
+
+/** Connects. If aborted, closes the socket and rejects with the signal's reason. */
+export function connectUnix(path: UnixPath, signal: AbortSignal | undefined): Promise<net.Socket> {
+  return new Promise((resolve, reject) => {
+    // The signal is not passed to Node, which would destroy the connection on a later abort.
+    const socket = makeSocket();
+    const stopWatching = (): void => forgetAborted(signal, onAbort);
+    const onAbort = (): void => {
+      socket.destroy();
+      reject(abortReason(signal));
+    };
+    onceAborted(signal, onAbort); // throws if the signal does
+    socket.on("error", (error) => {
+      stopWatching();
+      reject(error);
+    });
+    socket.once("connect", () => {
+      stopWatching();
+      resolve(socket);
+    });
+    socket.connect({ path: path.name });
+  });
+}
+
+/* `resolve()`: resolves host names to addresses. */
+
+/** An IP address. */
+export interface IpAddress {
+  readonly address: string;
+  readonly family: 4 | 6;
+}
+
+/** Returns every address of a host, in the system's order. An IP address resolves to itself. */
+export async function resolve(host: string, family: IpFamily): Promise<IpAddress[]> {
+  const literal = net.isIP(host.split("%", 1)[0] as string);
+  if (literal === 4 || literal === 6) {
+    if (family === 0 || family === literal) return [{ address: host, family: literal }];
+    // Node: would accept the address nevertheless.
+    // CPython: `getaddrinfo()` fails with this code.
+    const error = new Error(`EAI_ADDRFAMILY: not an IPv${family} address, getaddrinfo '${host}'`);
+    throw Object.assign(error, { code: "EAI_ADDRFAMILY", syscall: "getaddrinfo", hostname: host });
+  }
+  const found = await lookup(host, { all: true, family, verbatim: true });
+  return found.map(({ address, family: foundFamily }) => ({ address, family: foundFamily === 6 ? 6 : 4 }));
 }

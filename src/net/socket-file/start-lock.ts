@@ -12,9 +12,9 @@ import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import net from "node:net";
 import { basename, dirname } from "node:path";
-import { delay } from "../base/scheduling.js";
-import { closeServer, listenOn } from "./net-server.js";
-import { codeOf } from "./system-error.js";
+import { delay } from "../../base/scheduling.js";
+import { closeServer, listenOn } from "../net-server.js";
+import { codeOf } from "../system-error.js";
 
 /**
  * How long to wait for the lock. The critical section takes a few milliseconds, so a well-behaved process never holds the lock for this

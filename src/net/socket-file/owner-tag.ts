@@ -7,8 +7,8 @@
  * which do not report these, the six characters are constant and only the process id counts.
  */
 import { readFileSync, readlinkSync } from "node:fs";
-import { wallClockMs } from "../base/scheduling.js";
-import { codeOf } from "./system-error.js";
+import { wallClockMs } from "../../base/scheduling.js";
+import { codeOf } from "../system-error.js";
 
 /**
  * The age from which a directory of another PID namespace counts as left behind, well above the duration of any start. Its process

@@ -23,8 +23,8 @@ import {
   unlinkSync,
 } from "node:fs";
 import { dirname } from "node:path";
+import { codeOf, systemError } from "../system-error.js";
 import { isOfDeadProcess, ownerTag } from "./owner-tag.js";
-import { codeOf, systemError } from "./system-error.js";
 import { absolutePath, fitsSunPath } from "./unix-path.js";
 
 const LEFTOVER = /^\.as-([0-9a-z]+-[0-9a-z]+)-[0-9a-f]{4}$/;

@@ -29,17 +29,17 @@
  */
 import { chmodSync, chownSync, type Stats } from "node:fs";
 import net from "node:net";
-import { InvalidStateError } from "../base/errors.js";
-import { delay, nextTurn } from "../base/scheduling.js";
-import type { TransportSocket } from "../contracts/extra-info.js";
-import type { AcceptHandler, Listener } from "./listener.js";
-import { ListeningSocket } from "./listening-socket.js";
-import { closeServer, listenOn } from "./net-server.js";
+import { InvalidStateError } from "../../base/errors.js";
+import { delay, nextTurn } from "../../base/scheduling.js";
+import type { TransportSocket } from "../../contracts/extra-info.js";
+import type { AcceptHandler, Listener } from "../listener.js";
+import { ListeningSocket } from "../listening-socket.js";
+import { closeServer, listenOn } from "../net-server.js";
+import { codeOf, isSystemCode, systemError } from "../system-error.js";
+import { acceptConnections, type MakeWire } from "../wire-factory.js";
 import { isSameFile, StagingDirectory, unlinkIfThere } from "./staging-directory.js";
-import { codeOf, isSystemCode, systemError } from "./system-error.js";
 import { absolutePath, type UnixPath } from "./unix-path.js";
 import { checkStale, lstatOrNull, type PublicName, publish } from "./unix-publish.js";
-import { acceptConnections, type MakeWire } from "./wire-factory.js";
 
 /**
  * Waits until a connection in the accept queue would have been accepted. Node accepts once in each turn of the event loop, and the

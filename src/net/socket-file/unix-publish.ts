@@ -7,9 +7,9 @@
  */
 import { linkSync, lstatSync, renameSync, type Stats } from "node:fs";
 import net from "node:net";
+import { codeOf, isSystemCode, type SystemError, systemError } from "../system-error.js";
 import { isSameFile, type StagingDirectory } from "./staging-directory.js";
 import { withStartLock } from "./start-lock.js";
-import { codeOf, isSystemCode, type SystemError, systemError } from "./system-error.js";
 import { fitsSunPath } from "./unix-path.js";
 
 /** The public name of a server. */
