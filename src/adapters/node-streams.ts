@@ -1,4 +1,10 @@
-/** The parts of a reader and a writer that the adapters use. The adapters implement methods of the streams, and so must not import them. */
+/**
+ * Adapts a reader to a Readable and a writer to a Writable of `node:stream`. Implements `StreamReader.toReadable()` and
+ * `StreamWriter.toWritable()`.
+ *
+ * `ReadingEnd` and `WritingEnd` are the parts of a reader and a writer that the adapters use. The adapters implement methods of the
+ * streams, and so must not import them.
+ */
 import { Readable, Writable, type WritableOptions } from "node:stream";
 import { checkInteger, checkOptions, type Data, type SignalOptions } from "../base/arguments.js";
 import { asError } from "../base/errors.js";

@@ -1,4 +1,4 @@
-/** The limits of flow control, each with its unit and source. */
+/** Flow control: its limits, each with unit and source, and `WriteWatermarks`, which decides when a protocol pauses writing. */
 import { checkInteger, checkOptions, outOfRange } from "./arguments.js";
 
 /** Reader limit in bytes: the longest line or message, and half of what is buffered before reading is paused. CPython: `_DEFAULT_LIMIT`. */

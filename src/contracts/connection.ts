@@ -1,6 +1,6 @@
 /**
  * The two halves of an asyncio connection: a transport moves bytes, and a protocol receives its events. They share a file because each
- * refers to the other.
+ * refers to the other. Also contains `BaseProtocol` and the interface to the server that owns a transport.
  */
 import type { Cancellation } from "../base/waiting.js";
 import type { ExtraInfo, SSLClient, SSLServer } from "./extra-info.js";

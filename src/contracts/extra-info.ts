@@ -1,4 +1,4 @@
-/** The keys of `getExtraInfo()`, which are Python's, and the types of their values. */
+/** The keys of `getExtraInfo()`, which are Python's, the types of their values, and the TLS arguments of the public calls. */
 import type tls from "node:tls";
 
 /**

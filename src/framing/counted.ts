@@ -2,8 +2,7 @@
 import type { ByteQueue } from "../base/byte-queue.js";
 import { IncompleteReadError } from "../base/errors.js";
 import type { Attempt, ReadEngine } from "../streams/read-engine.js";
-import { tooLarge } from "./codec.js";
-import { FrameTooLargeError, InvalidFrameError } from "./frame-errors.js";
+import { FrameTooLargeError, InvalidFrameError, tooLarge } from "./codec.js";
 
 /** The header of a frame. */
 export interface FrameHeader {

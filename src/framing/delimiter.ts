@@ -1,12 +1,20 @@
 /** `delimited()`: frames that end in a delimiter. */
 import { asBuffer, type Data, invalidValue, type SignalOptions, toBytes } from "../base/arguments.js";
 import { LimitOverrunError } from "../base/errors.js";
-import { messageAttempt } from "../streams/message-attempts.js";
+import { messageAttempt } from "../streams/attempts.js";
 import type { Attempt, ReadEngine } from "../streams/read-engine.js";
 import type { StreamReader } from "../streams/reader.js";
 import type { StreamWriter } from "../streams/writer.js";
-import { checkMaxFrameSize, checkWriter, type FrameCodec, type FrameOptions, frameBytes, readInOneAttempt, tooLarge } from "./codec.js";
-import { FrameTooLargeError } from "./frame-errors.js";
+import {
+  checkMaxFrameSize,
+  checkWriter,
+  type FrameCodec,
+  type FrameOptions,
+  FrameTooLargeError,
+  frameBytes,
+  readInOneAttempt,
+  tooLarge,
+} from "./codec.js";
 
 /** Takes a frame and its delimiter, and returns the frame without it. */
 export function delimitedAttempt(engine: ReadEngine, delimiter: Uint8Array, maximum: number): Attempt<Buffer | null> {

@@ -1,6 +1,6 @@
 /** `frames()` and `Framed`: combine a codec with streams. */
 import { checkOptions, invalidType, type SignalOptions } from "../base/arguments.js";
-import { leave } from "../streams/iteration.js";
+import { leave } from "../streams/attempts.js";
 import type { StreamReader } from "../streams/reader.js";
 import type { StreamWriter } from "../streams/writer.js";
 import { checkReader, checkWriter, type FrameCodec } from "./codec.js";

@@ -5,8 +5,8 @@
  */
 /// <reference types="node" preserve="true" />
 export type { FrameCodec, FrameOptions } from "./codec.js";
+export { FrameTooLargeError, InvalidFrameError, type InvalidFrameErrorOptions } from "./codec.js";
 export { delimited } from "./delimiter.js";
-export { FrameTooLargeError, InvalidFrameError, type InvalidFrameErrorOptions } from "./frame-errors.js";
 export { Framed, frames } from "./framed.js";
 export { type LengthPrefixedOptions, lengthPrefixed } from "./length-prefixed.js";
 export { ndjson } from "./ndjson.js";

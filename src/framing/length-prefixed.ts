@@ -3,9 +3,16 @@ import { type Data, invalidValue, type SignalOptions, show } from "../base/argum
 import type { ByteQueue } from "../base/byte-queue.js";
 import type { StreamReader } from "../streams/reader.js";
 import type { StreamWriter } from "../streams/writer.js";
-import { checkMaxFrameSize, checkWriter, type FrameCodec, type FrameOptions, frameBytes, readInOneAttempt } from "./codec.js";
+import {
+  checkMaxFrameSize,
+  checkWriter,
+  type FrameCodec,
+  type FrameOptions,
+  frameBytes,
+  InvalidFrameError,
+  readInOneAttempt,
+} from "./codec.js";
 import { countedAttempt, type FrameHeader, type HeaderParser } from "./counted.js";
-import { InvalidFrameError } from "./frame-errors.js";
 
 /** Options of `lengthPrefixed()`. */
 export interface LengthPrefixedOptions extends FrameOptions {

@@ -5,9 +5,16 @@ import { NEWLINE } from "../base/memory.js";
 import type { Attempt, ReadEngine } from "../streams/read-engine.js";
 import type { StreamReader } from "../streams/reader.js";
 import type { StreamWriter } from "../streams/writer.js";
-import { checkMaxFrameSize, checkWriter, type FrameCodec, type FrameOptions, frameBytes, readInOneAttempt } from "./codec.js";
+import {
+  checkMaxFrameSize,
+  checkWriter,
+  type FrameCodec,
+  type FrameOptions,
+  frameBytes,
+  InvalidFrameError,
+  readInOneAttempt,
+} from "./codec.js";
 import { delimitedAttempt } from "./delimiter.js";
-import { InvalidFrameError } from "./frame-errors.js";
 
 /** Throws for bytes that are not UTF-8, instead of replacing them with U+FFFD. */
 const utf8 = new TextDecoder("utf-8", { fatal: true });

@@ -5,9 +5,16 @@ import type { ByteQueue } from "../base/byte-queue.js";
 import { constant } from "../base/memory.js";
 import type { StreamReader } from "../streams/reader.js";
 import type { StreamWriter } from "../streams/writer.js";
-import { checkMaxFrameSize, checkWriter, type FrameCodec, type FrameOptions, frameBytes, readInOneAttempt } from "./codec.js";
+import {
+  checkMaxFrameSize,
+  checkWriter,
+  type FrameCodec,
+  type FrameOptions,
+  frameBytes,
+  InvalidFrameError,
+  readInOneAttempt,
+} from "./codec.js";
 import { countedAttempt, type FrameHeader } from "./counted.js";
-import { InvalidFrameError } from "./frame-errors.js";
 
 /** A length with this many digits exceeds 2 ** 53, so it is refused without waiting for its end. */
 const TOO_MANY_DIGITS = 17;

@@ -1,5 +1,10 @@
-/** `Listener`: the source of a server's connections: a TCP socket, a Unix socket, or an adopted socket. */
-import type { TransportSocket } from "../contracts/extra-info.js";
+/**
+ * `Listener`: the source of a server's connections: a TCP socket, a Unix socket, or an adopted socket. Also contains what the listeners
+ * share: `ListeningSocket`, `listenOn()` and `closeServer()`.
+ */
+import type net from "node:net";
+import { InvalidStateError, ignore } from "../base/errors.js";
+import type { SocketAddress, TransportSocket } from "../contracts/extra-info.js";
 import type { UnixNames } from "../transports/socket-info.js";
 import type { MakeWire } from "./wire-factory.js";
 
@@ -20,4 +25,75 @@ export interface Listener {
    * resolves when that is over.
    */
   close(): Promise<void> | void;
+}
+
+/* `ListeningSocket`: an entry of `server.sockets`. */
+
+/** The `TransportSocket` of a listening socket. */
+export class ListeningSocket implements TransportSocket {
+  readonly #getsockname: () => SocketAddress;
+
+  constructor(getsockname: () => SocketAddress) {
+    this.#getsockname = getsockname;
+  }
+
+  get family(): TransportSocket["family"] {
+    const address = this.#getsockname();
+    if (typeof address === "string") return "unix";
+    return address[0].includes(":") ? "ipv6" : "ipv4";
+  }
+
+  getsockname(): SocketAddress {
+    return this.#getsockname();
+  }
+
+  getpeername(): null {
+    return null;
+  }
+
+  /** Does nothing, because accepted connections already have `TCP_NODELAY` set. */
+  setNoDelay(): void {}
+
+  /** Does nothing. See the server's `keepAlive` option. */
+  setKeepAlive(): void {}
+}
+
+/* Starts and closes a `net.Server`, with promises instead of events. */
+
+/**
+ * Listens with a `net.Server`. Resolves when it listens, and rejects if it fails.
+ *
+ * Node: treats a backlog of 0 as missing, and so uses its longest queue instead of the shortest.
+ */
+export function listenOn(server: net.Server, options: net.ListenOptions & { readonly fd?: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (): void => {
+      server.off("error", onError).off("close", onClose).off("listening", onListening);
+    };
+    const onError = (error: Error): void => {
+      settle();
+      reject(error);
+    };
+    const onClose = (): void => {
+      settle();
+      reject(new InvalidStateError("cannot listen: the server was closed meanwhile"));
+    };
+    const onListening = (): void => {
+      settle();
+      resolve();
+    };
+    server
+      .on("error", onError)
+      .on("close", onClose)
+      .on("listening", onListening)
+      .listen(options.backlog === 0 ? { ...options, backlog: 1 } : options);
+  });
+}
+
+/** Closes a server, whether it listens or not. */
+export function closeServer(server: net.Server): void {
+  // Does not check `server.listening`, because a server that is about to listen must be closed, too. Closing a server that is not open
+  // only passes an error to the callback.
+  server.on("error", ignore);
+  server.close(ignore);
 }

@@ -1,6 +1,6 @@
 /**
- * Connects to a host that may have several addresses: one after the other, or staggered as in RFC 8305 ("Happy Eyeballs"). Python's
- * `loop.create_connection()`.
+ * Connects a socket to a Unix path, or to a host that may have several addresses: one after the other, or staggered as in RFC 8305 ("Happy
+ * Eyeballs"). Python's `loop.create_unix_connection()` and `loop.create_connection()`.
  *
  * At most one socket is returned; the others are closed. If all addresses fail, the error reports each failure.
  */

@@ -1,7 +1,19 @@
 /** The options that several calls share, and their checks, which run before anything is opened. */
-import { checkBoolean, checkFunction, checkInteger, checkOptions, checkSignal, invalidType, invalidValue } from "../base/arguments.js";
+import {
+  checkBoolean,
+  checkClientSsl,
+  checkFunction,
+  checkInteger,
+  checkOptions,
+  checkServerHostname,
+  checkServerSsl,
+  checkSignal,
+  invalidType,
+  invalidValue,
+  refuseWithoutSsl,
+  tlsTimeouts,
+} from "../base/arguments.js";
 import { DEFAULT_BACKLOG } from "../base/limits.js";
-import { checkClientSsl, checkServerHostname, checkServerSsl, refuseWithoutSsl, tlsTimeouts } from "../base/tls-arguments.js";
 import type { SSLClient, SSLServer, TlsTimeouts } from "../contracts/extra-info.js";
 import { ClientHandshake, ServerHandshakes } from "../transports/tls-handshake.js";
 

@@ -6,8 +6,7 @@ import type { Protocol, ProtocolFactory, Transport, TransportOwner } from "../co
 import { publishStarted } from "../transports/diagnostics.js";
 import { NodeWire } from "../transports/node-wire.js";
 import { SocketTransport } from "../transports/socket.js";
-import { ConnectedSocket, type UnixNames } from "../transports/socket-info.js";
-import { tlsExtraInfo } from "../transports/tls-info.js";
+import { ConnectedSocket, tlsExtraInfo, type UnixNames } from "../transports/socket-info.js";
 import type { Wire } from "../transports/wire.js";
 import type { ClientTls, ServerTls } from "./options.js";
 import { wireOf } from "./wire-factory.js";

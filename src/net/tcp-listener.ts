@@ -7,8 +7,7 @@ import net from "node:net";
 import type { SocketAddress, TransportSocket } from "../contracts/extra-info.js";
 import { ipAddress } from "../transports/socket-info.js";
 import type { AcceptHandler, Listener } from "./listener.js";
-import { ListeningSocket } from "./listening-socket.js";
-import { closeServer, listenOn } from "./net-server.js";
+import { closeServer, ListeningSocket, listenOn } from "./listener.js";
 import { acceptConnections } from "./wire-factory.js";
 
 /** The options of a TCP listener. */

@@ -7,8 +7,7 @@
 import type { Readable } from "node:stream";
 import type { Data } from "../base/arguments.js";
 import { asError, ignore } from "../base/errors.js";
-import { setImmediate } from "../base/scheduling.js";
-import { TurnBudget } from "../base/turn-budget.js";
+import { setImmediate, TurnBudget } from "../base/scheduling.js";
 import { DONE } from "../base/waiting.js";
 import type { ReadEngine, Source } from "./read-engine.js";
 

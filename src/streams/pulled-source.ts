@@ -9,8 +9,7 @@
  */
 import { type Data, invalidType } from "../base/arguments.js";
 import { asError } from "../base/errors.js";
-import { clearTimeout, nextTurn, setTimeout } from "../base/scheduling.js";
-import { TurnBudget } from "../base/turn-budget.js";
+import { clearTimeout, nextTurn, setTimeout, TurnBudget } from "../base/scheduling.js";
 import { DONE } from "../base/waiting.js";
 import { isReadable, NodeSource } from "./node-source.js";
 import type { ReadEngine, Source } from "./read-engine.js";

@@ -23,8 +23,7 @@ import { rejectionNamingCallers } from "../base/async-stacks.js";
 import { ByteQueue } from "../base/byte-queue.js";
 import { ConcurrentReadError, InvalidStateError } from "../base/errors.js";
 import { toOwnBytes } from "../base/memory.js";
-import { nextTurn, setImmediate } from "../base/scheduling.js";
-import { CALL_BYTES, TURN_BYTES } from "../base/turn-budget.js";
+import { CALL_BYTES, nextTurn, setImmediate, TURN_BYTES } from "../base/scheduling.js";
 import { type Cancellation, cancellationOf, DONE, forgetAborted, onceAborted, rejectEnded } from "../base/waiting.js";
 import type { Transport } from "../contracts/connection.js";
 
@@ -95,7 +94,7 @@ export class ReadEngine {
   #parked: Parked | null = null;
   #retryScheduled = false;
   #endWhenIdle = false;
-  /** The remaining budget of this turn of the event loop. See `turn-budget.ts`. */
+  /** The remaining budget of this turn of the event loop. See `scheduling.ts`. */
   #budget: number = TURN_BYTES;
   /** Created on first use: most lines are returned by the fast path. */
   #retry: (() => void) | null = null;

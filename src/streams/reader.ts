@@ -23,11 +23,24 @@ import { checkLimit } from "../base/limits.js";
 import { bytesThere, toOwnBytes } from "../base/memory.js";
 import { parseSeparators } from "../base/separator-search.js";
 import type { Transport } from "../contracts/connection.js";
-import { iterate, withoutNewline } from "./iteration.js";
-import { LineIterator, LineReading, lineAtHand } from "./line-readings.js";
-import { lineAttempt, type MessageTraits, messageAttempt } from "./message-attempts.js";
+import {
+  exactAttempt,
+  intoAttempt,
+  iterate,
+  LineIterator,
+  LineReading,
+  lineAtHand,
+  lineAttempt,
+  type MessageTraits,
+  messageAttempt,
+  peekAttempt,
+  restAttempt,
+  skipAttempt,
+  someAttempt,
+  takeNothing,
+  withoutNewline,
+} from "./attempts.js";
 import { inBoundedTime, pullFrom } from "./pulled-source.js";
-import { exactAttempt, intoAttempt, peekAttempt, restAttempt, skipAttempt, someAttempt, takeNothing } from "./read-attempts.js";
 import { type Attempt, ReadEngine } from "./read-engine.js";
 import type { LinesOptions, ReadlineOptions, ReaduntilOptions, StreamReaderOptions } from "./reader-options.js";
 

@@ -4,8 +4,7 @@
  * It guarantees that any number of callers may wait in each call, and that every wait ends when the connection does.
  */
 import { ConnectionLostError, messageOf } from "../base/errors.js";
-import { nextTurn } from "../base/scheduling.js";
-import { CALL_BYTES, TURN_BYTES } from "../base/turn-budget.js";
+import { CALL_BYTES, nextTurn, TURN_BYTES } from "../base/scheduling.js";
 import { type Cancellation, DONE, Waiters } from "../base/waiting.js";
 import type { Transport } from "../contracts/connection.js";
 
@@ -16,7 +15,7 @@ export class WriterFlow {
   #lossError: Error | null = null;
   /** The error after which nothing can be sent; the loss of the connection follows. */
   #writeError: Error | null = null;
-  /** The remaining budget of this turn of the event loop. See `turn-budget.ts`. */
+  /** The remaining budget of this turn of the event loop. See `scheduling.ts`. */
   #budget: number = TURN_BYTES;
   /** Bytes written up to the last call of `paced()`. */
   #pacedBytes = 0;
@@ -73,7 +72,7 @@ export class WriterFlow {
   }
 
   /**
-   * Returns `wait`. If the calls of this turn of the event loop have spent their budget, the loop runs first. See `turn-budget.ts`.
+   * Returns `wait`. If the calls of this turn of the event loop have spent their budget, the loop runs first. See `scheduling.ts`.
    *
    * @param written bytes written so far
    * @internal

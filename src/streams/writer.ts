@@ -9,10 +9,20 @@ import type { Writable } from "node:stream";
 import type { NodeStreamOptions } from "../adapters/node-streams.js";
 import { writableOf } from "../adapters/node-streams.js";
 import { writableStreamOf } from "../adapters/web-streams.js";
-import { checkError, checkOptions, type Data, type SignalOptions, toBytes, toPieces } from "../base/arguments.js";
+import {
+  checkClientSsl,
+  checkError,
+  checkOptions,
+  checkServerHostname,
+  checkServerSsl,
+  type Data,
+  type SignalOptions,
+  tlsTimeouts,
+  toBytes,
+  toPieces,
+} from "../base/arguments.js";
 import { InvalidStateError } from "../base/errors.js";
 import { nextTurn } from "../base/scheduling.js";
-import { checkClientSsl, checkServerHostname, checkServerSsl, tlsTimeouts } from "../base/tls-arguments.js";
 import { type Cancellation, cancellationOf, DONE, throwIfAborted, withOneDeadline } from "../base/waiting.js";
 import type { Transport, WriteData } from "../contracts/connection.js";
 import type { ExtraInfo, SSLClient, SSLServer, TlsTimeouts } from "../contracts/extra-info.js";

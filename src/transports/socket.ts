@@ -41,8 +41,8 @@ import { TransportCore } from "../core/transport-core.js";
 import { now, publishClosed, publishPaused, publishResumed, publishSecured } from "./diagnostics.js";
 import { NodeWire } from "./node-wire.js";
 import type { ConnectedSocket } from "./socket-info.js";
+import { tlsExtraInfo } from "./socket-info.js";
 import { StartTlsOperation } from "./start-tls.js";
-import { tlsExtraInfo } from "./tls-info.js";
 import type { Wire, WireEvents } from "./wire.js";
 import { WriteScheduler } from "./write-scheduler.js";
 

@@ -41,7 +41,7 @@ export interface Wire {
   /** Whether the wire is closed, or about to be. */
   readonly destroyed: boolean;
   /**
-   * Whether the wire is closed or the peer is gone (a reset; on a Unix socket also a close). Reads nothing. See `peer-gone.ts` for the
+   * Whether the wire is closed or the peer is gone (a reset; on a Unix socket also a close). Reads nothing. See `socket-probes.ts` for the
    * cases that cannot be detected.
    */
   isPeerGone(): boolean;

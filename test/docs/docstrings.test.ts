@@ -8,7 +8,7 @@ import * as testing from "asyncio-streams/testing";
 import { type Docstring, docstrings } from "./docstrings.js";
 
 /** Not public, though it looks so: what the reader and the codecs stand on. */
-const INNER = /^streams\/(read-engine|iteration)\.d\.ts$|function readInOneAttempt/;
+const INNER = /^streams\/(read-engine|attempts)\.d\.ts$|function readInOneAttempt/;
 
 const all = docstrings().filter(({ file, declaration }) => !INNER.test(file) && !INNER.test(declaration));
 

@@ -3,7 +3,7 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { closeSync, openSync } from "node:fs";
 import { describe, it } from "node:test";
-import { isPeerGone } from "#src/transports/peer-gone.js";
+import { isPeerGone } from "#src/transports/socket-probes.js";
 
 describe("isPeerGone()", () => {
   it("is false for a handle without a descriptor", () => {

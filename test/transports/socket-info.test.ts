@@ -1,7 +1,7 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { tlsExtraInfo } from "#src/transports/tls-info.js";
+import { tlsExtraInfo } from "#src/transports/socket-info.js";
 import { kinds, openPair } from "../support/pairs.js";
 
 for (const kind of kinds) {

@@ -13,7 +13,7 @@ import { statSync } from "node:fs";
 import net from "node:net";
 import { basename, dirname } from "node:path";
 import { delay } from "../../base/scheduling.js";
-import { closeServer, listenOn } from "../net-server.js";
+import { closeServer, listenOn } from "../listener.js";
 import { codeOf } from "../system-error.js";
 
 /**

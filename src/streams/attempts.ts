@@ -1,0 +1,246 @@
+/**
+ * The attempts of every reading call (see `read-engine.ts`): by separator, by byte count, line by line, and as iterators.
+ *
+ * The order of the sections: `readuntil()` and `readline()`; `read()`, `readexactly()` and their like; the fast path of lines; `lines()`
+ * and `chunks()`.
+ */
+import type { SignalOptions } from "../base/arguments.js";
+import { IncompleteReadError, LimitOverrunError, LineTooLongError } from "../base/errors.js";
+import { NEWLINE, NEWLINE_BYTE } from "../base/memory.js";
+import { SeparatorSearch } from "../base/separator-search.js";
+import type { Attempt, ReadEngine, Reading } from "./read-engine.js";
+
+/** The limit of a message and the form of the result. */
+export interface MessageTraits {
+  /** The maximum length of a message without its separator, in bytes. */
+  readonly limit: number;
+  /** Whether the result includes the separator, as in Python. */
+  readonly keepSeparator: boolean;
+  /** Whether the rest of the data at EOF, even if empty, counts as a message. Otherwise it is an error. */
+  readonly partialAtEof?: boolean;
+}
+
+/** Takes a message up to and including its separator. The order of the checks is CPython's and determines the numbers in the errors. */
+export function messageAttempt(
+  engine: ReadEngine,
+  separators: readonly Uint8Array[],
+  { limit, keepSeparator, partialAtEof }: MessageTraits,
+): Attempt<Buffer> {
+  const search = new SeparatorSearch(separators);
+  const { queue } = engine;
+  return () => {
+    const match = search.find(queue);
+    if (match) {
+      if (match.start > limit) {
+        throw new LimitOverrunError(`the separator comes after ${match.start} bytes: the limit is ${limit}`, match.start);
+      }
+      if (keepSeparator) return queue.take(match.end);
+      // Of the separators that end here, the longest is removed: "\r\n" is one separator, not a "\n" after a "\r".
+      const cut = separators.findLast((one) => one.length <= match.end && queue.matches(one, match.end - one.length)) as Uint8Array;
+      const message = queue.take(match.end - cut.length);
+      queue.skip(cut.length);
+      return message;
+    }
+    if (match === null && search.offset > limit) {
+      throw new LimitOverrunError(`no separator in the first ${search.offset} bytes: the limit is ${limit}`, search.offset);
+    }
+    if (!engine.eof) return undefined;
+    const partial = queue.takeAll();
+    if (partialAtEof === true) return partial;
+    throw new IncompleteReadError(partial, null);
+  };
+}
+
+/** Takes a line including its newline; at EOF the rest of the data. A line over the limit is dropped. */
+export function lineAttempt(engine: ReadEngine, traits: MessageTraits): Attempt<Buffer> {
+  const takeMessage = messageAttempt(engine, [NEWLINE], { ...traits, partialAtEof: true });
+  return () => {
+    try {
+      return takeMessage();
+    } catch (error) {
+      throw error instanceof LimitOverrunError ? dropLine(engine, error, traits.limit) : error;
+    }
+  };
+}
+
+function dropLine({ queue }: ReadEngine, overrun: LimitOverrunError, limit: number): LineTooLongError {
+  const whole = queue.matches(NEWLINE, overrun.consumed);
+  const dropped = whole ? overrun.consumed + 1 : queue.length;
+  queue.skip(dropped);
+  const what = whole ? `the whole line, ${dropped} bytes` : `${dropped} bytes received so far`;
+  return new LineTooLongError(`line exceeds the limit of ${limit} bytes (dropped ${what})`, dropped);
+}
+
+/* The attempts of the calls that read by byte count: `read()`, `readexactly()`, and those that asyncio lacks. */
+
+/** Takes nothing and succeeds at once. */
+export const takeNothing: Attempt<Buffer> = () => Buffer.alloc(0);
+
+/** Takes everything, once the stream has ended. */
+export function restAttempt(engine: ReadEngine): Attempt<Buffer> {
+  return () => (engine.eof ? engine.queue.takeAll() : undefined);
+}
+
+/** Takes up to `n` bytes, as soon as any are available; none at EOF. */
+export function someAttempt(engine: ReadEngine, n: number): Attempt<Buffer> {
+  const { queue } = engine;
+  return () => (queue.length > 0 || engine.eof ? queue.take(Math.min(n, queue.length)) : undefined);
+}
+
+/** Takes exactly `n` bytes. At EOF it takes the rest and fails. */
+export function exactAttempt(engine: ReadEngine, n: number): Attempt<Buffer> {
+  const { queue } = engine;
+  return () => {
+    if (queue.length >= n) return queue.take(n);
+    if (engine.eof) throw new IncompleteReadError(queue.takeAll(), n);
+    return undefined;
+  };
+}
+
+/** Copies `n` bytes without taking them; fewer at EOF. */
+export function peekAttempt(engine: ReadEngine, n: number): Attempt<Buffer> {
+  const { queue } = engine;
+  return () => {
+    if (queue.length < n && !engine.eof) return undefined;
+    return queue.length === 0 ? Buffer.alloc(0) : queue.copy(0, Math.min(n, queue.length));
+  };
+}
+
+/** Copies bytes into the caller's memory and takes them, as soon as any are available; none at EOF. */
+export function intoAttempt(engine: ReadEngine, view: Uint8Array): Attempt<number> {
+  const { queue } = engine;
+  return () => {
+    if (queue.length === 0) return engine.eof ? 0 : undefined;
+    const count = Math.min(view.length, queue.length);
+    queue.copyTo(view, count);
+    queue.skip(count);
+    return count;
+  };
+}
+
+/** Drops bytes as they arrive, until `n` are dropped or the stream has ended. */
+export function skipAttempt(engine: ReadEngine, n: number): Attempt<number> {
+  const { queue } = engine;
+  let dropped = 0;
+  return () => {
+    const count = Math.min(n - dropped, queue.length);
+    if (count > 0) queue.skip(count);
+    dropped += count;
+    return dropped === n || engine.eof ? dropped : undefined;
+  };
+}
+
+/*
+ * The attempts of `readline()` and of iterating over a reader. A reader makes each once and reuses it: lines are read repeatedly, and
+ * the attempt remembers how far it has searched.
+ */
+
+/**
+ * Returns the next line without waiting, if it has arrived and no other read or error comes first. This is the common case on a busy
+ * connection.
+ */
+export function lineAtHand(engine: ReadEngine, limit: number): Buffer | undefined {
+  if (!engine.isFree) return undefined;
+  const line = engine.queue.takeThroughByte(NEWLINE_BYTE, limit);
+  if (line !== undefined) engine.taken(line.length);
+  return line;
+}
+
+/** Reads a line with its newline; at EOF the rest of the data. */
+export class LineReading implements Reading<Buffer> {
+  readonly #engine: ReadEngine;
+  readonly #limit: number;
+  /** The full attempt, created when the fast path does not apply. */
+  #attempt: Attempt<Buffer> | null = null;
+
+  /** @param limit the longest line in bytes, without its newline */
+  constructor(engine: ReadEngine, limit: number) {
+    this.#engine = engine;
+    this.#limit = limit;
+  }
+
+  attempt(): Buffer | undefined {
+    this.#attempt ??= lineAttempt(this.#engine, { limit: this.#limit, keepSeparator: true });
+    return this.#attempt();
+  }
+
+  early(): Buffer | undefined {
+    return this.#engine.queue.takeThroughByte(NEWLINE_BYTE, this.#limit);
+  }
+}
+
+/** Iterates over the lines. An empty result of `LineReading` ends the iteration. */
+export class LineIterator implements AsyncIterator<Buffer, undefined>, Reading<IteratorResult<Buffer, undefined>> {
+  readonly #engine: ReadEngine;
+  readonly #limit: number;
+  readonly #lines: LineReading;
+
+  constructor(engine: ReadEngine, limit: number, lines: LineReading) {
+    this.#engine = engine;
+    this.#limit = limit;
+    this.#lines = lines;
+  }
+
+  next(): Promise<IteratorResult<Buffer, undefined>> {
+    const line = lineAtHand(this.#engine, this.#limit);
+    if (line !== undefined) return Promise.resolve({ done: false, value: line });
+    return this.#engine.performReading("next", this);
+  }
+
+  return(): Promise<IteratorResult<Buffer, undefined>> {
+    return leave(this.#engine);
+  }
+
+  attempt(): IteratorResult<Buffer, undefined> | undefined {
+    return asStep(this.#lines.attempt());
+  }
+
+  early(): IteratorResult<Buffer, undefined> | undefined {
+    return asStep(this.#lines.early());
+  }
+}
+
+function asStep(line: Buffer | undefined): IteratorResult<Buffer, undefined> | undefined {
+  if (line === undefined) return undefined;
+  return line.length === 0 ? { done: true, value: undefined } : { done: false, value: line };
+}
+
+/* `iterate()`: the iterators of `lines()` and `chunks()`. The reader's own iterator, `LineIterator`, has no options. */
+
+const CARRIAGE_RETURN = 0x0d;
+
+/** Iterates over the results of attempts, each of them new. An empty result ends the iteration. */
+export function iterate<T>(
+  engine: ReadEngine,
+  makeAttempt: () => Attempt<Buffer>,
+  options: SignalOptions,
+  convert: (bytes: Buffer) => T,
+): AsyncIterableIterator<T, undefined> {
+  return {
+    next: () => {
+      const attempt = makeAttempt();
+      const step = (): IteratorResult<T, undefined> | undefined => {
+        const bytes = attempt();
+        if (bytes === undefined) return undefined;
+        return bytes.length === 0 ? { done: true, value: undefined } : { done: false, value: convert(bytes) };
+      };
+      return engine.perform("next", step, options);
+    },
+    return: () => leave(engine),
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+/** Ends an iteration early. No data is lost, and a source is paused until the next read waits. */
+export function leave(engine: ReadEngine): Promise<IteratorResult<never, undefined>> {
+  engine.rest();
+  return Promise.resolve({ done: true, value: undefined });
+}
+
+/** Removes `"\n"` or `"\r\n"` from the end of a line. */
+export function withoutNewline(line: Buffer): Buffer {
+  if (line[line.length - 1] !== NEWLINE_BYTE) return line;
+  return line.subarray(0, line[line.length - 2] === CARRIAGE_RETURN ? -2 : -1);
+}
