@@ -3,14 +3,13 @@ import net from "node:net";
 import type { SocketAddress, StreamReader, StreamWriter } from "asyncio-streams";
 import { dial } from "../test/support/addresses.js";
 import { Random } from "../test/support/random.js";
-import type { End } from "./end.js";
+import type { End, Keepers } from "./end.js";
 import type { Conversation } from "./ledger.js";
 import { pause } from "./pauses.js";
 import { type Exchange, isRude, makePlan, type Order, type Plan, writeOrder } from "./plan.js";
 import { receive } from "./receive.js";
-import type { Route } from "./routes.js";
+import type { Route } from "./route.js";
 import { send } from "./send.js";
-import type { Keepers } from "./serve.js";
 import { randomStretch } from "./stretches.js";
 
 /** A conversation takes well under a second; one that takes so long hangs. */

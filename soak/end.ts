@@ -1,11 +1,19 @@
 /** One end of a conversation, and how its calls wait. */
 import type { SignalOptions, StreamReader, StreamWriter } from "asyncio-streams";
 import type { Random } from "../test/support/random.js";
-import type { Conversation, Side } from "./ledger.js";
+import type { Conversation, Ledger, Side } from "./ledger.js";
+import type { Cruelty } from "./options.js";
 import { pause } from "./pauses.js";
 import type { Giving } from "./plan.js";
-import type { Owner } from "./retained.js";
-import type { Keepers } from "./serve.js";
+import type { Owner, Retained } from "./retained.js";
+
+/** What every end of a conversation shares. */
+export interface Keepers {
+  readonly ledger: Ledger;
+  readonly retained: Retained;
+  /** The cruelties that the run leaves out. */
+  readonly without: ReadonlySet<Cruelty>;
+}
 
 /** One end of a conversation. */
 export interface End extends Keepers {

@@ -1,6 +1,6 @@
 /** What has happened so far, and whether it may have. */
 import { runtime } from "../test/support/runtime.js";
-import type { Route } from "./routes.js";
+import type { Route } from "./route.js";
 
 /** Errors of a connection that somebody cut off on purpose. Any other is a finding. */
 const ERRORS_OF_A_CUT: ReadonlySet<unknown> = new Set([

@@ -3,8 +3,9 @@ import type { StreamWriter } from "asyncio-streams";
 import { memoryPair } from "asyncio-streams/testing";
 import type { Random } from "../test/support/random.js";
 import type { Pair } from "./client-wires.js";
-import type { Route } from "./routes.js";
-import { type Keepers, serve } from "./serve.js";
+import type { Keepers } from "./end.js";
+import type { Route } from "./route.js";
+import { serve } from "./serve.js";
 
 export class MemoryRoute implements Route {
   readonly name = "memory";

@@ -1,6 +1,7 @@
 /** What a client does, thrown with dice. */
 import type { Random } from "../test/support/random.js";
 import type { Side } from "./ledger.js";
+import type { RouteTraits } from "./route.js";
 import { randomStretch, type Stretch } from "./stretches.js";
 
 /** How the end of a conversation comes about. The ones that are rude may come at any moment before. */
@@ -34,16 +35,6 @@ const IN_MEMORY: Readonly<Partial<Record<Ending, Ending>>> = {
  * Memory that one end gives away: the chunks that it reads, or what it wrote and what may not be sent yet. Then its connection may fail.
  */
 export type Giving = "nothing" | "chunks" | "written memory";
-
-/** What a plan has to know of its route. */
-export interface RouteTraits {
-  /** Whether it is secured in the end. */
-  readonly secured: boolean;
-  /** Whether its server has an address. */
-  readonly inMemory: boolean;
-  /** Whether its transport feeds the reader: not so with `StreamReader.from()`, which pulls. */
-  readonly feedsReader: boolean;
-}
 
 /** A message there, and one back. */
 export interface Exchange {

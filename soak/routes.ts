@@ -2,28 +2,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { SocketAddress, StreamWriter } from "asyncio-streams";
 import type { Random } from "../test/support/random.js";
 import { BarePeers } from "./bare-peers.js";
-import type { Pair } from "./client-wires.js";
+import type { Keepers } from "./end.js";
 import { MemoryRoute } from "./memory-route.js";
-import type { RouteTraits } from "./plan.js";
-import type { Keepers } from "./serve.js";
+import type { Route } from "./route.js";
 import { type Parts, SocketRoute } from "./socket-route.js";
-
-/** A way to be connected. */
-export interface Route extends RouteTraits {
-  readonly name: string;
-  /** Where the server listens; `null` in memory. */
-  readonly address: SocketAddress | null;
-  /** How often the server has been replaced. Conversations that are under way at that time may be cut off. */
-  readonly restarts: number;
-  /** Connects, and secures the connection. `onConnected` is told of it before it is secured. */
-  connect(limit: number, signal: AbortSignal | undefined, onConnected: (writer: StreamWriter) => void): Promise<Pair>;
-  /** Starts a server; a running one is replaced without a gap, and shut down. */
-  restart(random: Random): Promise<void>;
-  close(): Promise<void>;
-}
 
 /**
  * By `sock`, a connection has the wire of a socket of Node's: the others get it only with `ASYNCIO_STREAMS_PLAIN_SOCKETS`

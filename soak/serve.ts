@@ -1,22 +1,13 @@
 /** The server's side of a conversation. */
 import type { StreamReader, StreamWriter } from "asyncio-streams";
 import { Random } from "../test/support/random.js";
-import type { End } from "./end.js";
-import type { Conversation, Ledger } from "./ledger.js";
-import type { Cruelty } from "./options.js";
+import type { End, Keepers } from "./end.js";
+import type { Conversation } from "./ledger.js";
 import { pause } from "./pauses.js";
 import { type Order, parseOrder } from "./plan.js";
 import { receive } from "./receive.js";
-import type { Owner, Retained } from "./retained.js";
+import type { Owner } from "./retained.js";
 import { send } from "./send.js";
-
-/** Who looks at what is served. */
-export interface Keepers {
-  readonly ledger: Ledger;
-  readonly retained: Retained;
-  /** What the run leaves out. */
-  readonly without: ReadonlySet<Cruelty>;
-}
 
 /** Serves one client until it goes. */
 export async function serve(keepers: Keepers, reader: StreamReader, writer: StreamWriter): Promise<void> {

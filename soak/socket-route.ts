@@ -14,8 +14,9 @@ import { addressOf } from "../test/support/addresses.js";
 import { identity, trust } from "../test/support/certificates.js";
 import type { Random } from "../test/support/random.js";
 import { openVia, type Pair, type Via } from "./client-wires.js";
-import type { Route } from "./routes.js";
-import { type Keepers, serve } from "./serve.js";
+import type { Keepers } from "./end.js";
+import type { Route } from "./route.js";
+import { serve } from "./serve.js";
 
 /** What a route is made of: the kind of socket, what is spoken on it, and how a client gets its streams. */
 export type Parts = readonly [socket: "Unix" | "TCP", security: "plain" | "TLS" | "STARTTLS", via: Via];

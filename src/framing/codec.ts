@@ -5,7 +5,7 @@
  * together or not at all. Therefore an aborted `readFrame()` consumes nothing, and no other read can come between header and body.
  */
 import { checkInteger, checkOptions, type Data, invalidType, type SignalOptions, toBytes } from "../base/arguments.js";
-import type { Attempt, AttemptTraits, ReadEngine } from "../streams/read-engine.js";
+import type { Attempt, ReadEngine } from "../streams/read-engine.js";
 import { StreamReader } from "../streams/reader.js";
 import { StreamWriter } from "../streams/writer.js";
 
@@ -67,9 +67,6 @@ export interface FrameOptions {
  */
 const DEFAULT_MAX_FRAME_BYTES = 16 * 1024 * 1024;
 
-/** No other read may take bytes while a frame is awaited, because they may include its header. */
-const WAITS_ALONE: AttemptTraits = { exclusive: true };
-
 /** Checks a codec's options and returns the maximum. */
 export function checkMaxFrameSize(options: FrameOptions | undefined): number {
   checkOptions("options", options);
@@ -81,7 +78,11 @@ export function checkReader(reader: StreamReader): void {
   if (!(reader instanceof StreamReader)) throw invalidType("reader", "a StreamReader", reader);
 }
 
-/** Reads a frame in one attempt, now or when enough data has arrived. */
+/**
+ * Reads a frame in one attempt, now or when enough data has arrived.
+ *
+ * @param makeAttempt makes an exclusive attempt: no other read may take bytes while a frame is awaited, because they may include its header
+ */
 export function readInOneAttempt<T>(
   reader: StreamReader,
   makeAttempt: (engine: ReadEngine) => Attempt<T | null>,
@@ -89,7 +90,7 @@ export function readInOneAttempt<T>(
 ): Promise<T | null> {
   try {
     checkReader(reader);
-    return reader.engine.perform("readFrame", makeAttempt(reader.engine), options, WAITS_ALONE);
+    return reader.engine.perform("readFrame", makeAttempt(reader.engine), options);
   } catch (error) {
     return Promise.reject(error);
   }

@@ -27,7 +27,7 @@ export function countedAttempt(
   trailer: Uint8Array,
 ): Attempt<Buffer | null> {
   const { queue } = engine;
-  return () => {
+  const run = (): Buffer | null | undefined => {
     if (queue.length === 0) return engine.eof ? null : undefined;
     const header = parseHeader(queue);
     if (header !== undefined && header.bodySize > maximum) {
@@ -47,4 +47,5 @@ export function countedAttempt(
     if (trailer.length > 0) queue.skip(trailer.length);
     return body;
   };
+  return { exclusive: true, run };
 }

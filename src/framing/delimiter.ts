@@ -18,17 +18,18 @@ import {
 
 /** Takes a frame and its delimiter, and returns the frame without it. */
 export function delimitedAttempt(engine: ReadEngine, delimiter: Uint8Array, maximum: number): Attempt<Buffer | null> {
-  const takeMessage = messageAttempt(engine, [delimiter], { limit: maximum, keepSeparator: false });
-  return () => {
+  const message = messageAttempt(engine, [delimiter], { limit: maximum, keepSeparator: false });
+  const run = (): Buffer | null | undefined => {
     if (engine.eof && engine.queue.length === 0) return null;
     try {
-      return takeMessage();
+      return message.run();
     } catch (error) {
       if (!(error instanceof LimitOverrunError)) throw error;
       const { consumed: size } = error;
       throw new FrameTooLargeError(tooLarge("cannot read a frame", size, maximum), size, maximum);
     }
   };
+  return { exclusive: true, run };
 }
 
 /**

@@ -94,17 +94,18 @@ function findBigint(frame: unknown): { readonly place: string; readonly value: b
 }
 
 function valueAttempt<T>(engine: ReadEngine, maximum: number, count: LineCount): Attempt<T | null> {
-  const takeLine = delimitedAttempt(engine, NEWLINE, maximum);
-  return () => {
+  const lines = delimitedAttempt(engine, NEWLINE, maximum);
+  const run = (): T | null | undefined => {
     for (;;) {
       const offset = engine.queue.taken;
-      const line = takeLine();
+      const line = lines.run();
       if (line === undefined || line === null) return line;
       count.lines += 1;
       const value = parseLine(line, offset, count.lines);
       if (value !== undefined) return value as T;
     }
   };
+  return { exclusive: true, run };
 }
 
 /** Returns the value of a line; `undefined` if the line is blank. */

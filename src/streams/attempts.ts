@@ -8,7 +8,7 @@ import type { SignalOptions } from "../base/arguments.js";
 import { IncompleteReadError, LimitOverrunError, LineTooLongError } from "../base/errors.js";
 import { NEWLINE, NEWLINE_BYTE } from "../base/memory.js";
 import { SeparatorSearch } from "../base/separator-search.js";
-import type { Attempt, ReadEngine, Reading } from "./read-engine.js";
+import type { Attempt, ReadEngine } from "./read-engine.js";
 
 /** The limit of a message and the form of the result. */
 export interface MessageTraits {
@@ -28,7 +28,7 @@ export function messageAttempt(
 ): Attempt<Buffer> {
   const search = new SeparatorSearch(separators);
   const { queue } = engine;
-  return () => {
+  const run = (): Buffer | undefined => {
     const match = search.find(queue);
     if (match) {
       if (match.start > limit) {
@@ -49,18 +49,20 @@ export function messageAttempt(
     if (partialAtEof === true) return partial;
     throw new IncompleteReadError(partial, null);
   };
+  return { run };
 }
 
 /** Takes a line including its newline; at EOF the rest of the data. A line over the limit is dropped. */
 export function lineAttempt(engine: ReadEngine, traits: MessageTraits): Attempt<Buffer> {
-  const takeMessage = messageAttempt(engine, [NEWLINE], { ...traits, partialAtEof: true });
-  return () => {
+  const message = messageAttempt(engine, [NEWLINE], { ...traits, partialAtEof: true });
+  const run = (): Buffer | undefined => {
     try {
-      return takeMessage();
+      return message.run();
     } catch (error) {
       throw error instanceof LimitOverrunError ? dropLine(engine, error, traits.limit) : error;
     }
   };
+  return { run };
 }
 
 function dropLine({ queue }: ReadEngine, overrun: LimitOverrunError, limit: number): LineTooLongError {
@@ -74,60 +76,64 @@ function dropLine({ queue }: ReadEngine, overrun: LimitOverrunError, limit: numb
 /* The attempts of the calls that read by byte count: `read()`, `readexactly()`, and those that asyncio lacks. */
 
 /** Takes nothing and succeeds at once. */
-export const takeNothing: Attempt<Buffer> = () => Buffer.alloc(0);
+export const takeNothing: Attempt<Buffer> = { takesNothing: true, run: () => Buffer.alloc(0) };
 
 /** Takes everything, once the stream has ended. */
 export function restAttempt(engine: ReadEngine): Attempt<Buffer> {
-  return () => (engine.eof ? engine.queue.takeAll() : undefined);
+  return { exclusive: true, run: () => (engine.eof ? engine.queue.takeAll() : undefined) };
 }
 
 /** Takes up to `n` bytes, as soon as any are available; none at EOF. */
 export function someAttempt(engine: ReadEngine, n: number): Attempt<Buffer> {
   const { queue } = engine;
-  return () => (queue.length > 0 || engine.eof ? queue.take(Math.min(n, queue.length)) : undefined);
+  return { run: () => (queue.length > 0 || engine.eof ? queue.take(Math.min(n, queue.length)) : undefined) };
 }
 
 /** Takes exactly `n` bytes. At EOF it takes the rest and fails. */
 export function exactAttempt(engine: ReadEngine, n: number): Attempt<Buffer> {
   const { queue } = engine;
-  return () => {
+  const run = (): Buffer | undefined => {
     if (queue.length >= n) return queue.take(n);
     if (engine.eof) throw new IncompleteReadError(queue.takeAll(), n);
     return undefined;
   };
+  return { wanted: n, run };
 }
 
 /** Copies `n` bytes without taking them; fewer at EOF. */
 export function peekAttempt(engine: ReadEngine, n: number): Attempt<Buffer> {
   const { queue } = engine;
-  return () => {
+  const run = (): Buffer | undefined => {
     if (queue.length < n && !engine.eof) return undefined;
     return queue.length === 0 ? Buffer.alloc(0) : queue.copy(0, Math.min(n, queue.length));
   };
+  return { run };
 }
 
 /** Copies bytes into the caller's memory and takes them, as soon as any are available; none at EOF. */
 export function intoAttempt(engine: ReadEngine, view: Uint8Array): Attempt<number> {
   const { queue } = engine;
-  return () => {
+  const run = (): number | undefined => {
     if (queue.length === 0) return engine.eof ? 0 : undefined;
     const count = Math.min(view.length, queue.length);
     queue.copyTo(view, count);
     queue.skip(count);
     return count;
   };
+  return { run };
 }
 
 /** Drops bytes as they arrive, until `n` are dropped or the stream has ended. */
 export function skipAttempt(engine: ReadEngine, n: number): Attempt<number> {
   const { queue } = engine;
   let dropped = 0;
-  return () => {
+  const run = (): number | undefined => {
     const count = Math.min(n - dropped, queue.length);
     if (count > 0) queue.skip(count);
     dropped += count;
     return dropped === n || engine.eof ? dropped : undefined;
   };
+  return n === 0 ? { takesNothing: true, run } : { exclusive: true, takesAsTheyCome: true, run };
 }
 
 /*
@@ -147,7 +153,7 @@ export function lineAtHand(engine: ReadEngine, limit: number): Buffer | undefine
 }
 
 /** Reads a line with its newline; at EOF the rest of the data. */
-export class LineReading implements Reading<Buffer> {
+export class LineAttempt implements Attempt<Buffer> {
   readonly #engine: ReadEngine;
   readonly #limit: number;
   /** The full attempt, created when the fast path does not apply. */
@@ -159,9 +165,9 @@ export class LineReading implements Reading<Buffer> {
     this.#limit = limit;
   }
 
-  attempt(): Buffer | undefined {
+  run(): Buffer | undefined {
     this.#attempt ??= lineAttempt(this.#engine, { limit: this.#limit, keepSeparator: true });
-    return this.#attempt();
+    return this.#attempt.run();
   }
 
   early(): Buffer | undefined {
@@ -169,13 +175,13 @@ export class LineReading implements Reading<Buffer> {
   }
 }
 
-/** Iterates over the lines. An empty result of `LineReading` ends the iteration. */
-export class LineIterator implements AsyncIterator<Buffer, undefined>, Reading<IteratorResult<Buffer, undefined>> {
+/** Iterates over the lines. An empty result of `LineAttempt` ends the iteration. */
+export class LineIterator implements AsyncIterator<Buffer, undefined>, Attempt<IteratorResult<Buffer, undefined>> {
   readonly #engine: ReadEngine;
   readonly #limit: number;
-  readonly #lines: LineReading;
+  readonly #lines: LineAttempt;
 
-  constructor(engine: ReadEngine, limit: number, lines: LineReading) {
+  constructor(engine: ReadEngine, limit: number, lines: LineAttempt) {
     this.#engine = engine;
     this.#limit = limit;
     this.#lines = lines;
@@ -184,15 +190,15 @@ export class LineIterator implements AsyncIterator<Buffer, undefined>, Reading<I
   next(): Promise<IteratorResult<Buffer, undefined>> {
     const line = lineAtHand(this.#engine, this.#limit);
     if (line !== undefined) return Promise.resolve({ done: false, value: line });
-    return this.#engine.performReading("next", this);
+    return this.#engine.perform("next", this);
   }
 
   return(): Promise<IteratorResult<Buffer, undefined>> {
     return leave(this.#engine);
   }
 
-  attempt(): IteratorResult<Buffer, undefined> | undefined {
-    return asStep(this.#lines.attempt());
+  run(): IteratorResult<Buffer, undefined> | undefined {
+    return asStep(this.#lines.run());
   }
 
   early(): IteratorResult<Buffer, undefined> | undefined {
@@ -219,12 +225,12 @@ export function iterate<T>(
   return {
     next: () => {
       const attempt = makeAttempt();
-      const step = (): IteratorResult<T, undefined> | undefined => {
-        const bytes = attempt();
+      const run = (): IteratorResult<T, undefined> | undefined => {
+        const bytes = attempt.run();
         if (bytes === undefined) return undefined;
         return bytes.length === 0 ? { done: true, value: undefined } : { done: false, value: convert(bytes) };
       };
-      return engine.perform("next", step, options);
+      return engine.perform("next", { run }, options);
     },
     return: () => leave(engine),
     [Symbol.asyncIterator]() {

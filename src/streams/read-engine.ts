@@ -3,7 +3,7 @@
  *
  * Theory of operation
  *
- * Each reading call is an *attempt*: a function that takes its result from the queue, throws, or finds that it needs more data. The
+ * Each reading call makes an *attempt*: it takes its result from the queue, throws, or finds that it needs more data. The
  * call runs the attempt once. If it needs more data, it is parked and runs again after each feed. An attempt takes nothing before it
  * succeeds, so an aborted call loses nothing: even `read()` to EOF leaves its bytes in the queue while it waits.
  *
@@ -27,11 +27,15 @@ import { CALL_BYTES, nextTurn, setImmediate, TURN_BYTES } from "../base/scheduli
 import { type Cancellation, cancellationOf, DONE, forgetAborted, onceAborted, rejectEnded } from "../base/waiting.js";
 import type { Transport } from "../contracts/connection.js";
 
-/** Takes its result from the queue and returns it. Returns `undefined` if it needs more data. May throw. */
-export type Attempt<T> = () => T | undefined;
-
-/** How an attempt interacts with other attempts. */
-export interface AttemptTraits {
+/** One read, as the engine runs it: now, and again whenever data has arrived until it succeeds. */
+export interface Attempt<T> {
+  /** Takes its result from the queue and returns it. Returns `undefined` if it needs more data. May throw. */
+  run(): T | undefined;
+  /**
+   * Optional synchronous fast path, called when data arrives in an empty queue. It may succeed only if later data cannot change the
+   * result.
+   */
+  early?(): T | undefined;
   /** Claims everything up to EOF: while this attempt waits, no other attempt may take data from the queue. */
   readonly exclusive?: boolean;
   /** Takes bytes before it succeeds: must not run while another attempt waits. */
@@ -40,16 +44,6 @@ export interface AttemptTraits {
   readonly takesNothing?: boolean;
   /** The number of bytes it needs, if known. */
   readonly wanted?: number;
-}
-
-/** An attempt as an object, reused by calls that repeat the same attempt. */
-export interface Reading<T> extends AttemptTraits {
-  attempt(): T | undefined;
-  /**
-   * Optional synchronous fast path, called when data arrives in an empty queue. It may succeed only if later data cannot change the
-   * result.
-   */
-  early?(): T | undefined;
 }
 
 /** The source of a reader made by `StreamReader.from()`. It takes the place of a connection's transport. */
@@ -69,7 +63,7 @@ const NEVER_CALLED = (): void => {};
 
 /** A waiting read. */
 interface Parked {
-  readonly reading: Reading<unknown>;
+  readonly attempt: Attempt<unknown>;
   readonly resolve: (result: never) => void;
   readonly signal: Cancellation | undefined;
   readonly onAbort: () => void;
@@ -131,8 +125,8 @@ export class ReadEngine {
   /** Resolves the waiting read without a microtask, if its fast path allows it. Returns whether it did. */
   #answerEarly(): boolean {
     const parked = this.#parked;
-    if (parked === null || parked.reading.early === undefined || this.#retryScheduled) return false;
-    const result = parked.reading.early();
+    if (parked === null || parked.attempt.early === undefined || this.#retryScheduled) return false;
+    const result = parked.attempt.early();
     if (result === undefined) return false;
     this.#unpark().resolve(result as never);
     this.#regulate();
@@ -144,7 +138,7 @@ export class ReadEngine {
    * memory.
    */
   nextMemory(): Buffer | null {
-    const wanted = this.#parked?.reading.wanted;
+    const wanted = this.#parked?.attempt.wanted;
     return wanted === undefined ? null : this.queue.reserve(wanted);
   }
 
@@ -278,13 +272,8 @@ export class ReadEngine {
   }
 
   /** Runs an attempt now, and again when more data arrives if it needs more. */
-  perform<T>(method: string, attempt: Attempt<T>, options?: SignalOptions, traits?: AttemptTraits): Promise<T> {
-    return this.performReading(method, traits === undefined ? { attempt } : { attempt, ...traits }, options);
-  }
-
-  /** Like `perform()`, for an attempt that is an object. */
-  performReading<T>(method: string, reading: Reading<T>, options?: SignalOptions): Promise<T> {
-    if (options === undefined && reading.takesNothing !== true && this.#hasNothing()) return this.#park(reading, undefined);
+  perform<T>(method: string, attempt: Attempt<T>, options?: SignalOptions): Promise<T> {
+    if (options === undefined && attempt.takesNothing !== true && this.#hasNothing()) return this.#park(attempt, undefined);
     const takenBefore = this.queue.taken;
     try {
       checkOptions("options", options);
@@ -294,19 +283,19 @@ export class ReadEngine {
       if (this.#exception !== null) throw this.#exception;
       if (
         this.#parked !== null &&
-        (reading.takesAsTheyCome === true || (this.#parked.reading.exclusive === true && reading.takesNothing !== true))
+        (attempt.takesAsTheyCome === true || (this.#parked.attempt.exclusive === true && attempt.takesNothing !== true))
       ) {
         throw concurrentRead(method);
       }
-      if (this.#budget < 0 && this.#parked === null) return this.#parkForTurn(reading, signal);
-      const result = reading.attempt();
+      if (this.#budget < 0 && this.#parked === null) return this.#parkForTurn(attempt, signal);
+      const result = attempt.run();
       if (result !== undefined) {
         this.taken(this.queue.taken - takenBefore);
         return Promise.resolve(result);
       }
       if (this.#lossError !== null) throw this.#lossError;
       if (this.#parked !== null) throw concurrentRead(method);
-      return this.#park(reading, signal);
+      return this.#park(attempt, signal);
     } catch (error) {
       this.taken(this.queue.taken - takenBefore); // a failed attempt may have taken data, too
       return this.#budget < 0 ? this.#rejectInTurn(error) : Promise.reject(error);
@@ -320,7 +309,7 @@ export class ReadEngine {
     throw error;
   }
 
-  #park<T>(reading: Reading<T>, signal: Cancellation | undefined): Promise<T> {
+  #park<T>(attempt: Attempt<T>, signal: Cancellation | undefined): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       let onAbort = NEVER_CALLED;
       if (signal !== undefined) {
@@ -332,16 +321,16 @@ export class ReadEngine {
         };
         onceAborted(signal, onAbort); // throws if the signal does
       }
-      this.#parked = { reading, resolve, signal, onAbort };
+      this.#parked = { attempt, resolve, signal, onAbort };
       this.#regulate();
       this.#endIfIdle();
     });
   }
 
   /** Parks an attempt that runs in the next turn of the event loop, or before another read if that comes first. */
-  #parkForTurn<T>(reading: Reading<T>, signal: Cancellation | undefined): Promise<T> {
+  #parkForTurn<T>(attempt: Attempt<T>, signal: Cancellation | undefined): Promise<T> {
     this.#budget = TURN_BYTES;
-    const promise = this.#park(reading, signal);
+    const promise = this.#park(attempt, signal);
     this.#retryScheduled = true;
     setImmediate((this.#retry ??= () => this.#retryParked()));
     return promise;
@@ -363,7 +352,7 @@ export class ReadEngine {
     this.#retryScheduled = false;
     if (this.#parked === null) return;
     try {
-      const result = this.#parked.reading.attempt();
+      const result = this.#parked.attempt.run();
       if (result !== undefined) this.#unpark().resolve(result as never);
       else if (this.#lossError !== null) throw this.#lossError;
     } catch (error) {

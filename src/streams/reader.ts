@@ -27,8 +27,8 @@ import {
   exactAttempt,
   intoAttempt,
   iterate,
+  LineAttempt,
   LineIterator,
-  LineReading,
   lineAtHand,
   lineAttempt,
   type MessageTraits,
@@ -67,7 +67,7 @@ const CHUNK_BYTES = 65_536;
 export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
   readonly #limit: number;
   readonly #engine: ReadEngine;
-  readonly #lines: LineReading;
+  readonly #lines: LineAttempt;
 
   /**
    * Makes a reader that is fed by its connection, or by hand in a test.
@@ -79,7 +79,7 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
     checkOptions("options", options);
     this.#limit = checkLimit(options?.limit);
     this.#engine = new ReadEngine(this.#limit);
-    this.#lines = new LineReading(this.#engine, this.#limit);
+    this.#lines = new LineAttempt(this.#engine, this.#limit);
   }
 
   /**
@@ -136,8 +136,8 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
     const engine = this.#engine;
     const error = refusal(() => checkInteger("n", n, Number.MIN_SAFE_INTEGER));
     if (error !== null) return error;
-    if (n === 0) return engine.perform("read", takeNothing, options, { takesNothing: true });
-    if (n < 0) return engine.perform("read", restAttempt(engine), options, { exclusive: true });
+    if (n === 0) return engine.perform("read", takeNothing, options);
+    if (n < 0) return engine.perform("read", restAttempt(engine), options);
     return engine.perform("read", someAttempt(engine, n), options);
   }
 
@@ -164,7 +164,7 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
     if (options === undefined) {
       const line = lineAtHand(this.#engine, this.#limit);
       if (line !== undefined) return Promise.resolve(line);
-      return this.#engine.performReading("readline", this.#lines);
+      return this.#engine.perform("readline", this.#lines);
     }
     try {
       return this.#engine.perform("readline", lineAttempt(this.#engine, this.#messageTraits(options)), options);
@@ -194,8 +194,8 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
     const engine = this.#engine;
     const error = refusal(() => checkInteger("n", n, 0));
     if (error !== null) return error;
-    if (n === 0) return engine.perform("readexactly", takeNothing, options, { takesNothing: true });
-    return engine.perform("readexactly", exactAttempt(engine, n), options, { wanted: n });
+    if (n === 0) return engine.perform("readexactly", takeNothing, options);
+    return engine.perform("readexactly", exactAttempt(engine, n), options);
   }
 
   /**
@@ -280,7 +280,7 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
       }
     });
     if (error !== null) return error;
-    if (n === 0) return engine.perform("peek", takeNothing, options, { takesNothing: true });
+    if (n === 0) return engine.perform("peek", takeNothing, options);
     return engine.perform("peek", peekAttempt(engine, n), options);
   }
 
@@ -308,12 +308,12 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
     };
     const error = refusal(check);
     if (error !== null) return error;
-    const copyInto = intoAttempt(this.#engine, view);
-    const attempt = (): number | undefined => {
+    const attempt = intoAttempt(this.#engine, view);
+    const run = (): number | undefined => {
       check(); // `view` may have been detached while the call waited
-      return copyInto();
+      return attempt.run();
     };
-    return this.#engine.perform("readinto", attempt, options);
+    return this.#engine.perform("readinto", { run }, options);
   }
 
   /**
@@ -335,8 +335,7 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
   skip(n: number, options?: SignalOptions): Promise<number> {
     const error = refusal(() => checkInteger("n", n, 0));
     if (error !== null) return error;
-    const traits = n === 0 ? { takesNothing: true } : { exclusive: true, takesAsTheyCome: true };
-    return this.#engine.perform("skip", skipAttempt(this.#engine, n), options, traits);
+    return this.#engine.perform("skip", skipAttempt(this.#engine, n), options);
   }
 
   /**
