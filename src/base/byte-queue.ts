@@ -20,7 +20,7 @@
  * A view keeps alive the chunk (or block) that it was cut from: at most MAX_BLOCK_BYTES, or the size of one pushed piece. Each chunk, block
  * and copy has its own `ArrayBuffer` (`memory.ts`).
  *
- * Memory rules
+ * Memory rules (listed in `memory.ts`)
  *   - M1, M3. Memory that was handed out is never written to again. A block that this queue still appends to is not handed out: its bytes
  *     are copied, or the block is closed. Reserved memory is not handed out before the message is complete. If a part is needed earlier,
  *     the queue first copies its bytes out of the reserved memory, because the system may still read into it.

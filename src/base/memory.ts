@@ -1,6 +1,13 @@
 /**
  * Memory that is handed out: each piece has its own `ArrayBuffer`, and is never a part of Node's pool.
  *
+ * The memory rules, by the numbers that the files which keep them refer to:
+ *   - M1. Memory that the system, OpenSSL or this library may still write to is never reachable for the program.
+ *   - M2. What two connections hand out or have unread never lies in one `ArrayBuffer` that a program can detach.
+ *   - M3. Bytes handed out never change.
+ *   - M4. Detached or shrunk memory is an error of that call or that connection, with a code.
+ *   - M5. A failed allocation ends that connection with its error, or falls back to a copy.
+ *
  * A program may transfer the memory that it was handed (`postMessage()`, `structuredClone()` or `enqueue()` with a transfer, `transfer()`),
  * and then every view of that `ArrayBuffer` is empty.
  *

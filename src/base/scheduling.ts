@@ -23,7 +23,9 @@ export const clearTimeout: (timer: NodeJS.Timeout | undefined) => void = timers.
 export const setImmediate: <Arguments extends readonly unknown[]>(callback: Callback<Arguments>, ...args: Arguments) => unknown =
   timers.setImmediate;
 
-/** Calls back before the event loop continues, and before the reactions of settled promises. */
+/**
+ * Calls back before the event loop continues. If called in a promise reaction, it calls back after the last of them; otherwise before them.
+ */
 export const nextTick: <Arguments extends readonly unknown[]>(callback: Callback<Arguments>, ...args: Arguments) => void =
   process.nextTick.bind(process);
 

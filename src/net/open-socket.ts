@@ -71,9 +71,9 @@ function connectOne(options: net.TcpSocketConnectOpts, whenDone: (result: net.So
 }
 
 /** Begins to connect to one address. Returns `undefined` if that has failed at once. */
-type Attempt = (whenDone: (result: net.Socket | Error) => void) => net.Socket | undefined;
+type ConnectAttempt = (whenDone: (result: net.Socket | Error) => void) => net.Socket | undefined;
 
-function staggered(attempts: readonly Attempt[], target: TcpTarget, signal: AbortSignal | undefined): Promise<net.Socket> {
+function staggered(attempts: readonly ConnectAttempt[], target: TcpTarget, signal: AbortSignal | undefined): Promise<net.Socket> {
   return new Promise((resolveSocket, reject) => new Race(attempts, target, signal, { resolve: resolveSocket, reject }).run());
 }
 
@@ -88,7 +88,7 @@ interface Settle {
  * and ends the others.
  */
 class Race {
-  readonly #attempts: readonly Attempt[];
+  readonly #attempts: readonly ConnectAttempt[];
   readonly #target: TcpTarget;
   readonly #signal: AbortSignal | undefined;
   readonly #settle: Settle;
@@ -98,7 +98,7 @@ class Race {
   #next = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(attempts: readonly Attempt[], target: TcpTarget, signal: AbortSignal | undefined, settle: Settle) {
+  constructor(attempts: readonly ConnectAttempt[], target: TcpTarget, signal: AbortSignal | undefined, settle: Settle) {
     this.#attempts = attempts;
     this.#target = target;
     this.#signal = signal;

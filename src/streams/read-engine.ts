@@ -1,14 +1,14 @@
 /**
- * `ReadEngine`: the read engine of `StreamReader`. It holds the received data and the waiting read, and pauses and resumes the transport.
+ * `ReadEngine`: holds the received data and the waiting read of a `StreamReader`, and pauses and resumes its transport.
  *
  * Theory of operation
  *
- * Each reading call makes an *attempt*: it takes its result from the queue, throws, or finds that it needs more data. The
- * call runs the attempt once. If it needs more data, it is parked and runs again after each feed. An attempt takes nothing before it
- * succeeds, so an aborted call loses nothing: even `read()` to EOF leaves its bytes in the queue while it waits.
+ * Each reading call makes an *attempt*: an object that takes its result from the queue, throws, or finds that it needs more data.
+ * Then the attempt is parked, and runs again after each feed. An attempt takes nothing before it succeeds (`skip()` excepted), so an
+ * aborted call loses nothing: even `read()` to EOF leaves its bytes in the queue while it waits.
  *
  * A feed does not run the attempt directly but in a microtask, so that the attempt sees all data fed in one turn together. Only a
- * complete line within the limit is returned at once, because later data cannot change it.
+ * complete line within the limit that arrives in an empty queue is returned at once, because later data cannot change it.
  * CPython: a woken task also runs in a later turn of the loop; `readline()` over its limit depends on it.
  *
  * Flow control: the transport is paused when the queue holds more than twice the limit, and resumed when it holds the limit or less.

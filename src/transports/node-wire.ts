@@ -74,6 +74,8 @@ export class NodeWire implements Wire {
   #isPaused = false;
   #held: Held | null = null;
   #readEnded = false;
+  /** Whether `close()` was called. */
+  #closing = false;
   #watch: NodeJS.Timeout | undefined;
   #failed = false;
   #dropped = false;
@@ -183,7 +185,9 @@ export class NodeWire implements Wire {
 
   /** @internal */
   handleEnd(): void {
-    const error = hiddenReset((this.#socket as { _handle?: { fd?: unknown } | null })._handle?.fd);
+    // After close() nothing more is delivered. Over TLS, the peer may reset the connection behind its close_notify, because it does not
+    // read ours.
+    const error = this.#closing ? null : hiddenReset((this.#socket as { _handle?: { fd?: unknown } | null })._handle?.fd);
     this.#readEnded = true;
     this.handle((events) => (error === null ? events.handleEnd() : events.handleError(error)));
     this.#watchWrites();
@@ -264,6 +268,7 @@ export class NodeWire implements Wire {
 
   close(): void {
     const socket = this.#socket;
+    this.#closing = true;
     if (this.#failed) socket.destroy();
     else if (this.#isTls) {
       this.resume(); // until the peer's EOF

@@ -11,7 +11,7 @@
  * into its own blocks, which are handed on without a copy, until a read delivers little again. An idle connection keeps its block until
  * that read, which may never come. So at most MAX_HOLDERS connections have such blocks at a time.
  *
- * Invariants
+ * Memory rules (listed in `base/memory.ts`)
  *   - M1: no program ever sees SCRATCH, or a block before it is handed on. A block that was handed on is never read into again.
  *   - M2: each chunk has its own `ArrayBuffer`. A program may transfer it without an effect on other connections.
  *   - M5: if no block can be allocated, reads are copied; if no copy can be allocated, that connection fails.

@@ -9,9 +9,9 @@
  *
  * A piece that stays in place belongs to the program, which may detach it before it is sent. `take()` then throws.
  *
- * The block belongs to one batch at a time: the one that is written to. When another batch takes over, the first one keeps its bytes so
- * far as a view, and later continues with a new run behind it. Memory that the system has accepted immediately is free again (`release()`),
- * so a server that answers its clients one after another keeps using the beginning of the block.
+ * The block belongs to one batch at a time: the one that is written to. When another batch takes over, the first one keeps the
+ * bytes that it has collected as a view, and later continues with a new run behind it. Memory that the system has accepted immediately is
+ * free again (`release()`), so a server that answers its clients one after another keeps using the beginning of the block.
  */
 import { asBuffer } from "../base/arguments.js";
 import { DetachedMemoryError } from "../base/errors.js";

@@ -91,7 +91,7 @@ export class WriteScheduler {
 
   /** Handles the first write of a turn or after a flush. */
   #begin(bytes: Uint8Array): void {
-    const gathered = takeOutbox();
+    const gathered = takeBatch();
     this.#gathered = gathered;
     try {
       gathered.push(bytes);
@@ -177,7 +177,7 @@ export class WriteScheduler {
 /** An empty batch for reuse: most are used for a single write. */
 let spare: WriteBatch | null = null;
 
-function takeOutbox(): WriteBatch {
+function takeBatch(): WriteBatch {
   if (spare === null) return new WriteBatch();
   const batch = spare;
   spare = null;

@@ -16,11 +16,11 @@ import { codeOf } from "../system-error.js";
  */
 const FOREIGN_AGE_MS = 60_000;
 
-let ownMark: string | undefined;
+let own: string | undefined;
 
 /** Returns the tag of this process. It is the same in all threads. */
 export function ownerTag(): string {
-  return (ownMark ??= `${process.pid.toString(36)}-${namespace()}${startTime(process.pid) ?? UNKNOWN}`);
+  return (own ??= `${process.pid.toString(36)}-${namespace()}${startTime(process.pid) ?? UNKNOWN}`);
 }
 
 /** Returns whether a tag belongs to a process that has ended. `madeMs` is when the file was made. */

@@ -1,6 +1,6 @@
 /**
- * `StagingDirectory`: the hidden name under which a server's socket is bound before it is published. It is a directory beside the public
- * name that only this user can enter. It holds the socket (`s`) and a stale socket that is moved out of the way (`stale`).
+ * `StagingDirectory`: the hidden directory in which a server's socket is bound before it is published. It lies beside the public name, and
+ * only this user can enter it. It holds the socket (`s`) and a stale socket that is moved out of the way (`stale`).
  *
  * The directory's name identifies the process (see `owner-tag.ts`). A process that is killed while starting leaves its directory
  * behind. The next start in the same parent directory sees from the name that the process is gone, and removes the directory.
@@ -117,12 +117,12 @@ function removeLeftovers(parent: string): void {
     return; // a process may be allowed to create files in a directory but not to list it
   }
   for (const name of names) {
-    const mark = LEFTOVER.exec(name)?.[1];
+    const tag = LEFTOVER.exec(name)?.[1];
     const directory = `${parent}/${name}`;
-    const stats = mark === undefined ? undefined : lstatSync(directory, { throwIfNoEntry: false });
+    const stats = tag === undefined ? undefined : lstatSync(directory, { throwIfNoEntry: false });
     // Only a real directory of this user: another user may have planted a symbolic link to make this process delete its target.
-    if (mark === undefined || stats?.isDirectory() !== true || stats.uid !== (process.geteuid?.() ?? stats.uid)) continue;
-    if (isOfDeadProcess(mark, stats.mtimeMs)) removeDirectory(directory);
+    if (tag === undefined || stats?.isDirectory() !== true || stats.uid !== (process.geteuid?.() ?? stats.uid)) continue;
+    if (isOfDeadProcess(tag, stats.mtimeMs)) removeDirectory(directory);
   }
 }
 
