@@ -171,7 +171,7 @@ export function forgetAborted(signal: Cancellation | undefined, callback: () => 
   try {
     signal.removeEventListener("abort", watch.listener);
   } catch {
-    // The signal fails to remove its listener. The callbacks are removed all the same.
+    // A polyfill's removeEventListener() may throw. Its listener stays, without callbacks to call.
   }
 }
 

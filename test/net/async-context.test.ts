@@ -138,64 +138,44 @@ for (const [name, begin] of Object.entries(STARTS)) {
     const secured = name.startsWith("TLS");
     const adopted = name.startsWith("an adopted");
 
-    it("is the one in which it was started, for every callback of every client, also of those who waited", async () => {
-      const { server, protocols, factories } = await start(begin);
+    /** Serves three clients, checks the context of every call, and ends the server. */
+    async function checkVisit({ server, protocols, factories }: Started, expected: string, moved: boolean): Promise<void> {
       await visit(server, secured);
       await until(() => protocols.length === 3 && protocols.every(({ lost }) => lost));
-      assert.deepEqual(factories, ["the server", "the server", "the server"]);
-      checkContexts(protocols, "the server", adopted);
+      assert.deepEqual(factories, [expected, expected, expected]);
+      checkContexts(protocols, expected, moved);
       await server.shutdown();
+    }
+
+    it("is the one in which it was started, for every callback of every client, also of those who waited", async () => {
+      await checkVisit(await start(begin), "the server", adopted);
     });
 
     it("is the same while somebody listens to net.server.socket", async () => {
       const watch = (): void => {};
       subscribe("net.server.socket", watch);
       try {
-        const { server, protocols, factories } = await start(begin);
-        await visit(server, secured);
-        await until(() => protocols.length === 3 && protocols.every(({ lost }) => lost));
-        assert.deepEqual(factories, ["the server", "the server", "the server"]);
-        checkContexts(protocols, "the server", adopted);
-        await server.shutdown();
+        await checkVisit(await start(begin), "the server", adopted);
       } finally {
         unsubscribe("net.server.socket", watch);
       }
     });
 
-    it("is that of startServing(), where that is another call", async () => {
-      const { server, protocols, factories } = await start(begin, false);
-      await storage.run("the starter", () => server.startServing());
-      await visit(server, secured);
-      await until(() => protocols.length === 3 && protocols.every(({ lost }) => lost));
-      assert.deepEqual(factories, ["the starter", "the starter", "the starter"]);
-      checkContexts(protocols, "the starter", true);
-      await server.shutdown();
-    });
-
     it("is none where the server was started in none, whatever context the clients have", async () => {
-      const { server, protocols, factories } = await start(begin, true, null);
-      await visit(server, secured);
-      await until(() => protocols.length === 3 && protocols.every(({ lost }) => lost));
-      assert.deepEqual(factories, ["none", "none", "none"]);
-      checkContexts(protocols, "none", adopted);
-      await server.shutdown();
+      await checkVisit(await start(begin, true, null), "none", adopted);
     });
 
-    it("is that of startServing() where the server was made in none, and none the other way round", async () => {
-      for (const [maker, starter] of [
-        [null, "the starter"],
-        ["the server", null],
-      ] as const) {
-        const { server, protocols, factories } = await start(begin, false, maker);
-        await (starter === null ? server.startServing() : storage.run(starter, () => server.startServing()));
-        await visit(server, secured);
-        await until(() => protocols.length === 3 && protocols.every(({ lost }) => lost));
-        const expected = starter ?? "none";
-        assert.deepEqual(factories, [expected, expected, expected]);
-        checkContexts(protocols, expected, true);
-        await server.shutdown();
-      }
-    });
+    for (const [maker, starter] of [
+      ["the server", "the starter"],
+      [null, "the starter"],
+      ["the server", null],
+    ] as const) {
+      it(`is that of startServing(): ${starter ?? "none"}, where the server was made in ${maker ?? "none"}`, async () => {
+        const started = await start(begin, false, maker);
+        await (starter === null ? started.server.startServing() : storage.run(starter, () => started.server.startServing()));
+        await checkVisit(started, starter ?? "none", true);
+      });
+    }
   });
 }
 
