@@ -2,18 +2,10 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { StreamReader } from "asyncio-streams";
-import { detachedView } from "../support/detached.js";
 import { connectedStreams, endedReaderOf, readerOf, rest, text } from "../support/readers.js";
 import { isSettled, microtasks } from "../support/turns.js";
 
 describe("StreamReader.unread", () => {
-  it("puts bytes or text in front of what is there", async () => {
-    const reader = readerOf(["world"]);
-    reader.unread(Uint8Array.of(0x6c, 0x6f, 0x20));
-    reader.unread("hel");
-    assert.equal(await rest(reader), "hello world");
-  });
-
   it("gives back what was read, cut at any place", async () => {
     const fed = ["ab", "cdef", "g", "hijklmnop".repeat(300), "q\n"];
     const whole = fed.join("");
@@ -26,13 +18,6 @@ describe("StreamReader.unread", () => {
     }
   });
 
-  it("does nothing with nothing", async () => {
-    const reader = readerOf(["a"]);
-    reader.unread("");
-    reader.unread(new Uint8Array(0));
-    assert.equal(await rest(reader), "a");
-  });
-
   it("works after the end, which then comes later", async () => {
     const reader = endedReaderOf(["ab"]);
     const all = await reader.read();
@@ -41,12 +26,6 @@ describe("StreamReader.unread", () => {
     assert.equal(reader.atEof(), false);
     assert.equal(await text(reader.readline()), "ab");
     assert.equal(reader.atEof(), true);
-  });
-
-  it("refuses what is neither bytes nor text", () => {
-    for (const data of [undefined, null, 5, [1], new ArrayBuffer(2), detachedView()]) {
-      assert.throws(() => new StreamReader().unread(data as unknown as string), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });
-    }
   });
 
   it("ends the wait of a read for which it is enough", async () => {
@@ -64,15 +43,6 @@ describe("StreamReader.unread", () => {
     assert.deepEqual(transport.calls, ["pauseReading"]);
     await reader.read(5);
     assert.deepEqual(transport.calls, ["pauseReading", "resumeReading"]);
-  });
-
-  it("leaves small pieces that come afterwards in order", async () => {
-    const reader = readerOf(["ab", "cd", "ef"]); // the later ones share a block
-    reader.unread(await reader.readexactly(3));
-    reader.feedData("gh");
-    reader.unread("-");
-    reader.feedData("ij");
-    assert.equal(await rest(reader), "-abcdefghij");
   });
 });
 
