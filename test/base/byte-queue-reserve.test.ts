@@ -39,7 +39,7 @@ describe("ByteQueue.reserve", () => {
     assert.deepEqual(message, Buffer.concat([Buffer.alloc(QUARTER, 1), Buffer.alloc(50_000, 2), Buffer.alloc(25_000, 3)]));
   });
 
-  it("is refused for what is short, too long, or there already", () => {
+  it("is refused for a message that is short, too long, or complete", () => {
     const queue = new ByteQueue();
     queue.push(Buffer.alloc(60_000));
     assert.equal(queue.reserve(65_535), null);
@@ -49,7 +49,7 @@ describe("ByteQueue.reserve", () => {
     assert.equal(queue.reserve(16_777_216)?.buffer.byteLength, 16_777_216);
   });
 
-  it("is refused where memory in the queue was given away, and changes nothing", () => {
+  it("is refused when memory in the queue is detached, and changes nothing", () => {
     const queue = new ByteQueue();
     const lost = new Uint8Array(QUARTER);
     queue.push(lost);
@@ -58,7 +58,7 @@ describe("ByteQueue.reserve", () => {
     assert.equal(queue.length, QUARTER);
   });
 
-  it("is refused where there is no memory, and leaves the queue as it was", () => {
+  it("is refused when there is no memory, and leaves the queue unchanged", () => {
     const allocUnsafeSlow = Buffer.allocUnsafeSlow.bind(Buffer);
     const queue = new ByteQueue();
     queue.push(Buffer.alloc(QUARTER, 1));
@@ -73,15 +73,15 @@ describe("ByteQueue.reserve", () => {
     assert.deepEqual(queue.takeAll(), Buffer.alloc(QUARTER, 1));
   });
 
-  it("is the same memory until the message is whole", () => {
+  it("returns the same memory until the message is complete", () => {
     const { queue, memory } = begun();
     read(queue, memory, 2, 10);
     assert.equal(reserved(queue).buffer, memory.buffer);
   });
 });
 
-describe("what was reserved in a ByteQueue", () => {
-  it("stays where there is no memory for a copy: whoever takes the bytes hears of it, and nothing is lost", () => {
+describe("the reserved memory of a ByteQueue", () => {
+  it("is kept when there is no memory for a copy: take() throws, and no bytes are lost", () => {
     const allocUnsafeSlow = Buffer.allocUnsafeSlow.bind(Buffer);
     const { queue } = begun();
     Buffer.allocUnsafeSlow = () => {
@@ -98,7 +98,7 @@ describe("what was reserved in a ByteQueue", () => {
 });
 
 describe("ByteQueue.release", () => {
-  it("copies the little that the system reads there once more, which would keep all of it alive", () => {
+  it("copies a small last read out of the memory, so that it does not keep all of it alive", () => {
     const { queue, memory } = begun();
     queue.release();
     queue.clear();
@@ -115,7 +115,7 @@ describe("ByteQueue.release", () => {
     assert.ok(isIn(memory, queue.takeAll()));
   });
 
-  it("looks at the next bytes only, wherever they are from", () => {
+  it("affects only the next push", () => {
     for (const size of [1, 2000]) {
       const { queue, memory } = begun();
       queue.release();
@@ -128,7 +128,7 @@ describe("ByteQueue.release", () => {
     }
   });
 
-  it("does nothing where nothing was reserved, or all of it has come", () => {
+  it("does nothing if no memory is reserved, or if the message is complete", () => {
     new ByteQueue().release();
     const { queue, memory } = begun();
     read(queue, memory, 1, MESSAGE_BYTES - QUARTER);
@@ -140,7 +140,7 @@ describe("ByteQueue.release", () => {
 });
 
 describe("ByteQueue.endReading", () => {
-  it("lets go of the memory: nothing is read into it any more", () => {
+  it("drops the memory, because the system reads into it no more", () => {
     const { queue, memory } = begun();
     queue.endReading();
     queue.clear();

@@ -48,7 +48,7 @@ describe("ByteQueue push", () => {
 });
 
 describe("ByteQueue take", () => {
-  it("gives a view of one chunk, and that chunk itself when it is taken whole", () => {
+  it("returns a view of one chunk, or the chunk itself if all of it is taken", () => {
     const chunk = large("a");
     const queue = queueOf(chunk);
     const part = queue.take(500);
@@ -69,7 +69,7 @@ describe("ByteQueue take", () => {
 });
 
 describe("ByteQueue skip and clear", () => {
-  it("does not touch a chunk behind what is skipped or taken: its memory may have been given away", () => {
+  it("does not touch the chunks behind the bytes it skips or takes, because their memory may be detached", () => {
     const lost = new Uint8Array(2000);
     const queue = queueOf(large("a"), large("b"), lost, large("c"));
     structuredClone(lost, { transfer: [lost.buffer] });
@@ -93,7 +93,7 @@ function partOfBlock(length: number): Buffer {
 }
 
 describe("ByteQueue memory", () => {
-  it("copies what is less than a quarter of its memory, up to 16 KiB, and keeps the rest", () => {
+  it("copies a chunk of less than 16 KiB and a quarter of its memory, and keeps any other", () => {
     const cases: [length: number, memory: number, isKept: boolean][] = [
       [16_384, 65_536, true],
       [16_384, 1_000_000, true],
@@ -116,7 +116,7 @@ describe("ByteQueue memory", () => {
     }
   });
 
-  it("keeps alive five times its length at most, and 128 KiB, whatever the pieces are that a peer chose", () => {
+  it("keeps alive at most five times its length plus 128 KiB, whatever pieces a peer sends", () => {
     for (const long of [1, 1_000, 1_024, 4_096, 16_383, 16_384, 30_000]) {
       for (const short of [1, 500, 1_023, 1_024, 1_500, 8_000]) {
         const queue = new ByteQueue();
@@ -131,7 +131,7 @@ describe("ByteQueue memory", () => {
     }
   });
 
-  it("takes a block that is just long enough", () => {
+  it("begins a block that is just long enough", () => {
     for (const size of [1024, 2048]) {
       const queue = queueOf("first", partOfBlock(size));
       queue.skip(5);
@@ -139,7 +139,7 @@ describe("ByteQueue memory", () => {
     }
   });
 
-  it("keeps alive no more where pieces are put back between others", () => {
+  it("keeps alive no more memory when pieces are put back between others", () => {
     const queue = new ByteQueue();
     for (let index = 0; index < 3_000; index += 1) {
       queue.push(Buffer.of(index % 251));
@@ -150,7 +150,7 @@ describe("ByteQueue memory", () => {
     assert.ok(kept <= 8_192, `${kept} bytes`);
   });
 
-  it("lets go of the chunk of the last line when it is empty, and when it goes on to the next", async () => {
+  it("releases the chunk of the last line when it is empty, and when it goes on to the next", async () => {
     const queues: ByteQueue[] = [];
     const chunks: WeakRef<ArrayBufferLike>[] = [];
     const fill = (): void => {
@@ -183,7 +183,7 @@ describe("ByteQueue memory", () => {
     assert.ok(queue.take(1).buffer.byteLength <= 1024);
   });
 
-  it("lets go of chunks that are used up while others are left", async () => {
+  it("releases consumed chunks while others are left", async () => {
     const queue = new ByteQueue();
     const chunks: WeakRef<ArrayBufferLike>[] = [];
     const fill = (): void => {
@@ -220,14 +220,14 @@ describe("ByteQueue.takeThroughByte", () => {
     assert.equal(queue.length, 1992);
   });
 
-  it("takes nothing if there is none in the first chunk, or no chunk", () => {
+  it("takes nothing if the first chunk does not hold the byte, or if there is no chunk", () => {
     const queue = queueOf("ab", "c\n");
     assert.equal(queue.takeThroughByte(10, 5000), undefined);
     assert.equal(queue.length, 4000);
     assert.equal(new ByteQueue().takeThroughByte(10, 5), undefined);
   });
 
-  it("takes message after message, and gives back the chunk itself if there is but one in it", () => {
+  it("takes message after message, and returns the chunk itself if it holds only one", () => {
     const queue = new ByteQueue();
     const only = Buffer.from("only\n");
     queue.push(only);
@@ -250,7 +250,7 @@ describe("ByteQueue.takeThroughByte", () => {
 });
 
 describe("the chunks of a ByteQueue", () => {
-  it("are kept as they are if they are first, or not small", () => {
+  it("are kept without a copy if they are first, or not small", () => {
     const queue = new ByteQueue();
     const chunks = [Buffer.from("small"), Buffer.alloc(1024), Buffer.alloc(1025)];
     queue.push(Buffer.alloc(0));
@@ -258,7 +258,7 @@ describe("the chunks of a ByteQueue", () => {
     for (const chunk of chunks) assert.equal(queue.take(chunk.length), chunk);
   });
 
-  it("are copied behind each other as long as the block has room, to its last byte", () => {
+  it("are copied into one block until its last byte is used", () => {
     const queue = new ByteQueue();
     queue.push(Buffer.from("first"));
     for (const size of [1000, 24, 1]) queue.push(Buffer.alloc(size));
@@ -288,7 +288,7 @@ function split(text: string, ...places: readonly number[]): ByteQueue {
 describe("ByteQueue indexOf", () => {
   for (const needle of ["n", "ne", "nee", "needle", "aab", "aaaa"]) {
     const text = `..nn.aaab..needle..needle aaaa..`;
-    it(`finds ${JSON.stringify(needle)} across one seam, wherever that is`, () => {
+    it(`finds ${JSON.stringify(needle)} across a seam at any position`, () => {
       for (let place = 0; place <= text.length; place += 1) {
         // Fill to a large chunk after the seam too, or the pieces would be copied into one block.
         const padded = text + ".".repeat(LARGE);
@@ -297,7 +297,7 @@ describe("ByteQueue indexOf", () => {
     });
   }
 
-  it("keeps to its range: whole within it, or not found", () => {
+  it("finds only matches that lie completely within the range", () => {
     const text = `0123456789${"-".repeat(LARGE)}`;
     for (const place of [0, 1, 4, 5, 6, 10]) {
       const queue = split(text, place);

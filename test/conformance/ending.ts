@@ -29,7 +29,7 @@ export const checkEnding: Part = (kind, { halfClose }) => {
       assert.ok(received < MUCH_BYTES, `${received} bytes came`);
     });
 
-    it("waitClosed() waits for the end, for any number of callers", async () => {
+    it("waitClosed() waits for the end in any number of callers", async () => {
       await using pair = await openPair(kind);
       const { writer } = pair.client;
       const waits = Promise.all([writer.waitClosed(), writer.waitClosed(), writer.waitClosed()]);
@@ -59,7 +59,7 @@ export const checkEnding: Part = (kind, { halfClose }) => {
       assert.equal((await pair.peer.reader.read()).toString(), "last words");
     });
 
-    it("a write after close() is silent, and the next drain() rejects", async () => {
+    it("a write after close() is ignored, and the next drain() rejects", async () => {
       await using pair = await openPair(kind);
       const { writer } = pair.client;
       writer.close();
@@ -97,7 +97,7 @@ export const checkEnding: Part = (kind, { halfClose }) => {
       assert.equal((await reading).length, 0);
     });
 
-    it("getExtraInfo() tells of both ends, before and after the end", async () => {
+    it("getExtraInfo() gives both addresses, before and after the end", async () => {
       await using pair = await openPair(kind);
       const info = (): unknown[] => ["peername", "sockname"].map((name) => pair.client.writer.getExtraInfo(name));
       const before = info();
@@ -110,7 +110,7 @@ export const checkEnding: Part = (kind, { halfClose }) => {
       assert.deepEqual(info(), before);
     });
 
-    it("canWriteEof() says whether a side can be ended alone", async () => {
+    it("canWriteEof() is true if a side can be ended alone", async () => {
       await using pair = await openPair(kind);
       assert.equal(pair.client.writer.canWriteEof(), halfClose);
     });

@@ -114,7 +114,7 @@ const talkToPrograms = examples.filter(
 const LINES_OF_A_CLIENT = 120;
 
 describe("examples/", () => {
-  it("are listed in examples/README.md, all of them", () => {
+  it("are all listed in examples/README.md", () => {
     const { text } = readMarkdown("examples/README.md");
     const listed = [...text.matchAll(/\]\(([a-z-]+\.ts)\)/g)].map(([, name = ""]) => name);
     assert.deepEqual(listed.toSorted(), examples.toSorted());

@@ -59,7 +59,7 @@ for (const kind of [...kinds, unixTls, tcpTls]) {
       await draining;
     });
 
-    it("is got rid of by abort(), which frees what was buffered at once", async () => {
+    it("is removed by abort(), which frees the buffered bytes at once", async () => {
       await using pair = await openPair(kind);
       const { writer } = pair.client;
       const { draining } = await fill(writer);

@@ -45,7 +45,7 @@ for (const kind of kinds) {
 
       // Deno: end() on a TCP socket that has not read everything closes both sides.
       const unread = kind.name === "TCP" ? cannot("tcp-half-close-with-unread-data", "deno") : {};
-      it("in the middle of the other's answer cuts nothing off", unread, async () => {
+      it("during the peer's answer cuts nothing off", unread, async () => {
         await using pair = await openPair(kind);
         const [ended, open] = of(pair) as [End, End];
         const sending = sendMuch(open);

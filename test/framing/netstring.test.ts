@@ -54,7 +54,7 @@ describe("netstring", () => {
     await assert.rejects(codec.readFrame(readerOf(["0".repeat(17)])), { code: "ERR_INVALID_FRAME" });
   });
 
-  it("has any bytes in it, commas and colons too", async () => {
+  it("carries any bytes, also commas and colons", async () => {
     const reader = endedReaderOf(["6:1:a,,:,", "1:,,"]);
     assert.equal(String(await codec.readFrame(reader)), "1:a,,:");
     assert.equal(String(await codec.readFrame(reader)), ",");

@@ -49,7 +49,7 @@ describe("memcached", () => {
     }
   });
 
-  it("stores by cas what nobody has changed meanwhile", async () => {
+  it("stores by cas only a value that is unchanged", async () => {
     await memcached.set("seats", "3");
     const version = (await memcached.gets("seats")).get("seats")?.version as string;
     assert.equal(await memcached.cas("seats", "2", version), true);
@@ -67,7 +67,7 @@ describe("memcached", () => {
     assert.equal((await memcached.gets("new", "old")).size, 0);
   });
 
-  it("tells of errors, and goes on", async () => {
+  it("answers with errors, and goes on", async () => {
     await assert.rejects(memcached.command("sing"), new MemcachedError("ERROR"));
     await memcached.set("word", "seven");
     await assert.rejects(memcached.command("incr word 1"), /^Error: CLIENT_ERROR cannot increment/);

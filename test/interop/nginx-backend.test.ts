@@ -71,7 +71,7 @@ describe("a back end behind nginx", () => {
     assert.deepEqual(JSON.parse(await text(body)), { bytes: 100 * MIB, sha256: sent.digest("hex") });
   });
 
-  it("says what it does not have, and leaves what it was sent there", async () => {
+  it("answers 404, and leaves the unread body", async () => {
     const { status, body } = await client.request("POST", "/buffered/nothing", {}, "x".repeat(MIB));
     assert.equal(status, 404);
     assert.equal(await text(body), "there is no /nothing here\n");

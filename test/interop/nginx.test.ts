@@ -96,7 +96,7 @@ describe("nginx", () => {
     assert.equal((await buffer(head.body)).length, 0);
   });
 
-  it("goes on after an answer that nobody has read", async () => {
+  it("goes on after an answer that was not read", async () => {
     await client.request("GET", "/lines.txt");
     const { status } = await client.request("GET", "/nothing");
     assert.equal(status, 404);

@@ -48,7 +48,7 @@ function idle(): { callback: ClientConnectedCallback; clients: StreamWriter[] } 
 
 for (const kind of kinds) {
   describe(`Server over ${kind.name}`, () => {
-    it("tells whether it serves, and its sockets, until it is closed", async () => {
+    it("has isServing() and sockets until it is closed", async () => {
       await using served = await serve(kind, () => {});
       const { server } = served;
       assert.equal(server.isServing(), true);
@@ -164,7 +164,7 @@ for (const kind of kinds) {
       served.server.abortClients();
     });
 
-    it("a client whose both sides ended counts no more", async () => {
+    it("a client whose two sides have ended is not counted", async () => {
       const { callback, clients } = idle();
       await using served = await serve(kind, callback);
       const [reader, writer] = await served.connect();

@@ -128,7 +128,7 @@ for (const kind of socketKinds) {
 describe("a program that takes Node's pool of short buffers away", () => {
   // Node 25: marks the pool so that enqueue() is refused, too.
   const canTake = { skip: (runtime !== "node" || nodeMajor > 24) && "only Node 20 to 24 let a program do that" };
-  it("does not change what connections read", canTake, async () => {
+  it("does not change the bytes that connections read", canTake, async () => {
     await using child = new Child(scriptCommand("security/detached-pool-child"));
     assert.deepEqual(await child.ended, { code: 0, signal: null });
   });

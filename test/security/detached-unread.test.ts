@@ -36,7 +36,7 @@ async function giveFirstLineAway({ client, peer }: Ends): Promise<void> {
 }
 
 for (const route of routes) {
-  describe(`unread bytes over ${route.name} whose memory was given away`, () => {
+  describe(`unread bytes over ${route.name} whose memory is detached`, () => {
     for (const [name, call] of Object.entries(CALLS)) {
       it(`make ${name} reject with a code, every time, and the connection still writes`, async () => {
         await using ends = await route.open();

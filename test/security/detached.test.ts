@@ -77,7 +77,7 @@ async function exchange(
 }
 
 for (const route of routes) {
-  describe(`memory that was handed out over ${route.name}`, () => {
+  describe(`a Buffer that was read over ${route.name}`, () => {
     for (const [name, giveAway] of Object.entries(waysToGiveAway)) {
       it(`may be given away by ${name}: no other connection notices, and this one goes on`, async () => {
         await using bystander = await openBystander(route);

@@ -2,23 +2,14 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { inspect } from "node:util";
 import { StreamReader, StreamReaderProtocol } from "asyncio-streams";
 import { detachedView } from "../support/detached.js";
 import { readerOf, rest, text } from "../support/readers.js";
+import { RANGE, type Refusal, show, TYPE, VALUE } from "../support/refused.js";
 
-const RANGE = { name: "RangeError", code: "ERR_OUT_OF_RANGE" };
-const TYPE = { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" };
-const VALUE = { name: "TypeError", code: "ERR_INVALID_ARG_VALUE" };
-
-type Expected = { readonly name: string; readonly code: string; readonly message?: RegExp };
 type Call = (reader: StreamReader, argument: never) => unknown;
 /** A call, the start of the message of its error, and the arguments that it refuses. */
-type Row = readonly [name: string, call: Call, message: RegExp, refused: readonly (readonly [error: Expected, ...values: unknown[]])[]];
-
-const show = (value: unknown): string => inspect(value, { breakLength: Infinity });
-
-const options = (call: (reader: StreamReader, options: never) => unknown): Call => call;
+type Row = readonly [name: string, call: Call, message: RegExp, refused: readonly (readonly [error: Refusal, ...values: unknown[]])[]];
 
 /** Reads: their promises reject. */
 const reads: readonly Row[] = [
@@ -73,10 +64,10 @@ const reads: readonly Row[] = [
     /^view must be /,
     [[TYPE, new Uint8Array(0), detachedView(), new ArrayBuffer(4), new DataView(new ArrayBuffer(4)), [1, 2], undefined]],
   ],
-  ["options of read", options((reader, value) => reader.read(1, value)), /^options must be /, [[TYPE, 5]]],
-  ["options of peek", options((reader, value) => reader.peek(1, value)), /^options must be /, [[TYPE, 5]]],
-  ["options of skip", options((reader, value) => reader.skip(1, value)), /^options must be /, [[TYPE, 5]]],
-  ["options of readinto", options((reader, value) => reader.readinto(new Uint8Array(4), value)), /^options must be /, [[TYPE, 5]]],
+  ["options of read", (reader, value) => reader.read(1, value), /^options must be /, [[TYPE, 5]]],
+  ["options of peek", (reader, value) => reader.peek(1, value), /^options must be /, [[TYPE, 5]]],
+  ["options of skip", (reader, value) => reader.skip(1, value), /^options must be /, [[TYPE, 5]]],
+  ["options of readinto", (reader, value) => reader.readinto(new Uint8Array(4), value), /^options must be /, [[TYPE, 5]]],
   ["signal", (reader, signal) => reader.read(1, { signal }), /^signal must be /, [[TYPE, new AbortController()]]],
   [
     "limit of readline",
@@ -120,13 +111,13 @@ const calls: readonly Row[] = [
   [
     "chunks",
     (reader, size) => reader.chunks(size),
-    /^n must be /,
+    /^size must be /,
     [
       [RANGE, 0, -1, 2.5, Number.NaN],
       [TYPE, "5", null, {}],
     ],
   ],
-  ["options of chunks", options((reader, value) => reader.chunks(5, value)), /^options must be /, [[TYPE, 5, null]]],
+  ["options of chunks", (reader, value) => reader.chunks(5, value), /^options must be /, [[TYPE, 5, null]]],
   ["limit of lines", (reader, limit) => reader.lines({ limit }), /^limit must be /, [[RANGE, 0, -1, 1.5, Number.NaN]]],
   // In UTF-16, the byte of a newline is part of other characters.
   [
@@ -165,7 +156,11 @@ for (const [title, rows, check] of [
   ["a read of a StreamReader", reads, (call, expected) => assert.rejects(call() as Promise<unknown>, expected)],
   ["a call of a StreamReader", calls, (call, expected) => assert.throws(call, expected)],
   ["new StreamReader and new StreamReaderProtocol", constructors, (call, expected) => assert.throws(call, expected)],
-] as readonly (readonly [string, readonly Row[], (call: () => unknown, expected: Expected) => void | Promise<void>])[]) {
+] as readonly (readonly [
+  string,
+  readonly Row[],
+  (call: () => unknown, expected: Refusal & { readonly message: RegExp }) => void | Promise<void>,
+])[]) {
   describe(title, () => {
     for (const [name, call, message, refused] of rows) {
       for (const [error, ...values] of refused) {

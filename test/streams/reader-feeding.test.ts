@@ -6,8 +6,6 @@ import { InvalidStateError, StreamReader } from "asyncio-streams";
 import { FakeTransport } from "../support/fake-transport.js";
 import { connectedStreams, endedReaderOf, readerOf, rest, text } from "../support/readers.js";
 
-describe("new StreamReader", () => {});
-
 describe("StreamReader.feedData", () => {
   it("takes bytes and text", async () => {
     assert.equal(await rest(readerOf(["a", Uint8Array.of(98), Buffer.from("c")])), "abc");
