@@ -12,7 +12,7 @@ import { closed } from "./ended.js";
 
 for (const kind of kinds) {
   describe(`StreamWriter.toWritable over ${kind.name}`, () => {
-    it("sends what is written, and our EOF at its end; the peer can still be read", async () => {
+    it("sends the written bytes, and our EOF at its end; the peer can still be read", async () => {
       await using pair = await openPair(kind);
       const writable = pair.client.writer.toWritable();
       writable.write("one\n");

@@ -11,7 +11,7 @@ const MUCH_BYTES = 8 * 1_048_576;
 
 export const checkEnding: Part = (kind, { halfClose }) => {
   describe(`the end of a connection over ${kind.name}`, () => {
-    it("transport.abort() drops what was written", async () => {
+    it("transport.abort() drops the written bytes", async () => {
       await using pair = await openPair(kind);
       const { writer } = pair.client;
       for (let sent = 0; sent < MUCH_BYTES; sent += 65_536) writer.write(payload(65_536, sent));
@@ -80,7 +80,7 @@ export const checkEnding: Part = (kind, { halfClose }) => {
       await assert.rejects(pair.client.writer.drain(), ConnectionLostError);
     });
 
-    it("after close(), reads give what had come and then EOF", async () => {
+    it("after close(), reads give the received bytes, then EOF", async () => {
       await using pair = await openPair(kind);
       pair.peer.writer.write("before\nthe end\n");
       assert.equal((await pair.client.reader.readline()).toString(), "before\n");

@@ -9,7 +9,7 @@ import type { Part } from "./traits.js";
 
 export const checkReading: Part = (kind) => {
   describe(`StreamReader over ${kind.name}`, () => {
-    it("read(n) gives what has come, at most n bytes", async () => {
+    it("read(n) gives the bytes that have come, at most n", async () => {
       await using pair = await openPair(kind);
       pair.peer.writer.write("abcdef");
       assert.equal((await pair.client.reader.read(4)).toString(), "abcd");
@@ -45,7 +45,7 @@ export const checkReading: Part = (kind) => {
       assert.deepEqual(lines.map(String), ["first\n", "\n", "third", ""]);
     });
 
-    it("iterates over lines, and what is after a break can still be read", async () => {
+    it("iterates over lines, and the bytes after a break can still be read", async () => {
       await using pair = await openPair(kind);
       pair.peer.writer.write("a\nb\nc\nd");
       pair.peer.writer.close();

@@ -55,7 +55,7 @@ describe("TransportCore", () => {
       assert.equal(transport.state, "lost");
     });
 
-    it(`ends the connection with what ${method}() throws`, () => {
+    it(`ends the connection with the error that ${method}() throws`, () => {
       const { transport } = transportOf({
         [method]: () => {
           throw boom;
@@ -66,7 +66,7 @@ describe("TransportCore", () => {
       assert.equal(transport.firstError, boom);
     });
 
-    it(`ends the connection with what an async ${method}() rejects with`, async () => {
+    it(`ends the connection with the error that an async ${method}() rejects with`, async () => {
       for (const result of [Promise.reject(boom), thenable((_: unknown, reject: (error: Error) => void) => reject(boom))]) {
         const protocol = { dataReceived: () => {}, [method]: () => result } as unknown as Protocol;
         const transport = new BareTransport(protocol, HIGH);

@@ -131,7 +131,7 @@ for (const kind of [...kinds, unixTls]) {
   });
 }
 
-describe("diagnostics channels, of what fails", () => {
+describe("diagnostics channels of failures", () => {
   it("publish a connection that cannot be opened", async () => {
     using channels = listen();
     const path = socketPath();

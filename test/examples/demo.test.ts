@@ -17,7 +17,7 @@ const clients = stdout
   .filter((columns) => /^\d$/.test(columns[0] ?? "") && columns.length === 7);
 
 describe("the demo", () => {
-  it("is what npm run demo runs", () => {
+  it("is run by npm run demo", () => {
     const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: Record<string, string> };
     assert.match(scripts["demo"] ?? "", /build\b.*&& node build\/examples\/demo\.js$/);
   });

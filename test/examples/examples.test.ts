@@ -138,7 +138,7 @@ describe("examples/", () => {
         assert.deepEqual(leftovers, [], "files are left in the temporary directory");
       });
 
-    it(`opens with what it is, how to run it and what to see: ${name}`, () => {
+    it(`opens with its purpose, its command and its output: ${name}`, () => {
       assert.match(source, /^\/\*\*\n \* \S.*\n.* \* Run it: .*\n \* You will see: .*?\n \*\/\n/s);
     });
 

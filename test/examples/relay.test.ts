@@ -111,7 +111,7 @@ for (const { from, to, mostOnItsWay } of ways) {
       await until(() => link.lines.filter((line) => line.endsWith("* closed")).length === connections.length);
     });
 
-    it("cuts the server off when the client is gone, and the other way round", async () => {
+    it("cuts the server off after the client's loss, and the client after the server's", async () => {
       for (const [gone, left] of [
         ["client", "server"],
         ["server", "client"],

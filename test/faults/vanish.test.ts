@@ -81,7 +81,7 @@ for (const kind of kinds) {
         "partial|",
       ],
     ] as const) {
-      it(`${call} gives what had come`, async () => {
+      it(`${call} gives the received bytes`, async () => {
         await using victim = await connectVictim(kind, "partial");
         const reading = read(victim.reader);
         assert.equal(await isSettled(reading), false);
@@ -95,7 +95,7 @@ for (const kind of kinds) {
       ["readexactly(n)", (reader: StreamReader) => reader.readexactly(100), 100],
       ["readuntil()", (reader: StreamReader) => reader.readuntil("\r\n"), null],
     ] as const) {
-      it(`${call} throws IncompleteReadError with what had come`, async () => {
+      it(`${call} throws IncompleteReadError with the received bytes`, async () => {
         await using victim = await connectVictim(kind, "partial");
         const reading = read(victim.reader);
         victim.kill();
@@ -168,7 +168,7 @@ for (const kind of kinds) {
       }, ConnectionLostError);
     });
 
-    it("await using ends, though what was written cannot be sent", async () => {
+    it("await using ends although the written bytes cannot be sent", async () => {
       await using victim = await connectVictim(kind, "deaf");
       {
         await using writer = victim.writer;

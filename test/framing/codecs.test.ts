@@ -85,7 +85,7 @@ for (const { name, make } of codecs) {
       await fc.assert(fc.asyncProperty(texts, cuts, property), { numRuns: 60 });
     });
 
-    it("throws IncompleteReadError at the end inside a frame, wherever that is, with what there was", async () => {
+    it("throws IncompleteReadError with the partial bytes at an end anywhere inside a frame", async () => {
       for (let cut = 1; cut < wire.length; cut += 1) {
         const partial = wire.subarray(0, cut);
         const reader = endedReaderOf([partial]);
@@ -131,7 +131,7 @@ for (const { name, make } of codecs) {
       assert.equal(await frame, "hello");
     });
 
-    it("throws the error of a lost connection, between frames and inside one, and keeps what came", async () => {
+    it("throws the error of a lost connection, between frames and inside one, and keeps the received bytes", async () => {
       for (const cut of [0, 2]) {
         const { reader, protocol } = connectedStreams();
         protocol.dataReceived(wire);
@@ -143,7 +143,7 @@ for (const { name, make } of codecs) {
       }
     });
 
-    it("throws what setException() set", async () => {
+    it("throws the error of setException()", async () => {
       const reader = readerOf([wire]);
       const error = new Error("set");
       reader.setException(error);

@@ -47,7 +47,7 @@ describe("frames", () => {
     assert.equal(await rest(reader), "\0\0\0\x03t");
   });
 
-  it("throws what the codec throws", async () => {
+  it("throws the codec's error", async () => {
     await assert.rejects(frames(endedReaderOf(["\0\0"]), lengthPrefixed()).next(), { code: "ERR_INCOMPLETE_READ" });
   });
 

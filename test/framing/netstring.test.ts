@@ -9,7 +9,7 @@ import { encode } from "./written.js";
 const codec = netstring();
 
 describe("netstring", () => {
-  it("writes what the specification shows", () => {
+  it("writes the example of the specification", () => {
     assert.equal(encode(codec, "hello world!").toString(), "12:hello world!,");
     assert.equal(encode(codec, "").toString(), "0:,");
     assert.equal(encode(codec, "€").toString("latin1"), "3:\xe2\x82\xac,");

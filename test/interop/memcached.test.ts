@@ -24,7 +24,7 @@ describe("memcached", () => {
     server.atEnd(() => memcached.close());
   });
 
-  it("keeps values with newlines, and with what looks like an answer", async () => {
+  it("keeps values with newlines, and values that look like an answer", async () => {
     const values = ["", "\r\n", "a\nb\r\nc", "END\r\n", "VALUE x 0 3\r\nabc\r\nEND\r\n", "\r\n".repeat(10_000)];
     for (const value of values) {
       await memcached.set("text", value);
@@ -58,7 +58,7 @@ describe("memcached", () => {
     assert.equal(await memcached.cas("no-seats", "2", version), false);
   });
 
-  it("adds what is not there, and forgets what is deleted or too old", async () => {
+  it("adds only missing values, and drops deleted and expired ones", async () => {
     assert.equal(await memcached.add("new", "1"), true);
     assert.equal(await memcached.add("new", "2"), false);
     assert.equal(await memcached.command("incr new 41"), "42");

@@ -46,7 +46,7 @@ describe("a back end behind nginx", () => {
     assert.equal(server.getStats().accepted, 1);
   });
 
-  it("answers HTTP/1.0 too, which nginx speaks unless it is told otherwise", async () => {
+  it("answers HTTP/1.0 too, which nginx speaks by default", async () => {
     const { status, body } = await client.request("GET", "/old/", { "user-agent": "old" });
     assert.equal(status, 200);
     assert.equal(await text(body), "hello, old\n");
@@ -78,7 +78,7 @@ describe("a back end behind nginx", () => {
     assert.equal((await client.request("GET", "/")).status, 200);
   });
 
-  it("is told when a client leaves in the middle of an endless answer", async () => {
+  it("notices a client that leaves in the middle of an endless answer", async () => {
     const leaving = await HttpClient.connect(nginx.socket);
     const { body } = await leaving.request("GET", "/count");
     assert.match(String((await body.next()).value), /^1\n2\n/);

@@ -103,7 +103,7 @@ describe("nginx", () => {
     assert.equal(String(await buffer((await client.request("GET", "/hello.txt")).body)), "hello\n");
   });
 
-  it("refuses what is no HTTP, and closes the connection", async () => {
+  it("refuses input that is not HTTP, and closes the connection", async () => {
     const another = await HttpClient.connect(nginx.socket);
     const { status, headers, body } = await another.request("GET", "/hello.txt", { "bad header": "x\0y" });
     assert.equal(status, 400);

@@ -68,7 +68,7 @@ describe("QEMU, by QMP", () => {
     await qmp.close();
   });
 
-  it("says what was wrong with a command, and the connection goes on", async () => {
+  it("answers a wrong command with an error, and the connection goes on", async () => {
     const qmp = await Qmp.connect(server.socket);
     await assert.rejects(qmp.execute("make-coffee"), new QmpError("The command make-coffee has not been found"));
     await assert.rejects(qmp.execute("job-dismiss", { id: 7 }), QmpError);

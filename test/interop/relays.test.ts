@@ -218,7 +218,7 @@ function listens(path: string): boolean {
 for (const [clientName, connect] of Object.entries(clients)) {
   for (const [serverName, listen] of Object.entries(servers)) {
     describe(`our relay between ${clientName} and ${serverName}`, () => {
-      it("passes megabytes, both ends, and what comes between them", async () => {
+      it("passes megabytes, both ends, and the bytes between the ends", async () => {
         const [path, real] = [socketPath(), socketPath("real.sock")];
         await using server = listen(real);
         await until(() => listens(real));

@@ -170,7 +170,7 @@ for (const [name, begin] of Object.entries(STARTS)) {
       [null, "the starter"],
       ["the server", null],
     ] as const) {
-      it(`is that of startServing(): ${starter ?? "none"}, where the server was made in ${maker ?? "none"}`, async () => {
+      it(`is that of startServing(): ${starter ?? "none"}, if the server was made in ${maker ?? "none"}`, async () => {
         const started = await start(begin, false, maker);
         await (starter === null ? started.server.startServing() : storage.run(starter, () => started.server.startServing()));
         await checkVisit(started, starter ?? "none", true);

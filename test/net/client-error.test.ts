@@ -79,7 +79,7 @@ for (const kind of kinds) {
       });
     }
 
-    it("still sends what it had written", async () => {
+    it("still sends the bytes it had written", async () => {
       const { server, connect } = await kind.serve(
         (_reader, writer) => {
           writer.write("sorry");

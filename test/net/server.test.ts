@@ -128,7 +128,7 @@ for (const kind of kinds) {
       assert.equal(served.server.isServing(), true);
     });
 
-    it("closeClients() closes every client after what was written to it, and the server serves on", async () => {
+    it("closeClients() closes every client after the bytes written to it, and the server keeps serving", async () => {
       const { callback, clients } = idle();
       await using served = await serve(kind, callback);
       const connections = [await served.connect(), await served.connect()];
@@ -141,7 +141,7 @@ for (const kind of kinds) {
       await until(() => clients.length === 3);
     });
 
-    it("abortClients() drops what was written", async () => {
+    it("abortClients() drops the written bytes", async () => {
       const { callback, clients } = idle();
       await using served = await serve(kind, callback);
       const [reader] = await served.connect();

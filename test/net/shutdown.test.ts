@@ -119,7 +119,7 @@ for (const kind of kinds) {
       await hangUp(writer);
     });
 
-    it("cuts off at the deadline what is left, and counts it", async () => {
+    it("cuts off the remaining clients at the deadline, and counts them", async () => {
       let stuck = 0;
       const { server, connect } = await kind.serve(async (reader, writer) => {
         if ((await reader.readline()).toString() === "stuck\n") {

@@ -47,7 +47,7 @@ describe("StagingDirectory.removeIfStill", () => {
     hidden.remove();
   });
 
-  it("throws what the system says if the file cannot be moved", () => {
+  it("throws the system's error if the file cannot be moved", () => {
     const { hidden, directory, path } = hiddenBeside();
     writeFileSync(path, "");
     assert.throws(() => hidden.removeIfStill(join(path, "below a file"), lstatSync(directory)), { code: "ENOTDIR" });

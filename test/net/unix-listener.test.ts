@@ -54,7 +54,7 @@ describe("the socket file", () => {
     await server.waitClosed();
   });
 
-  it("is what both ends report as the server's address", async () => {
+  it("is the server's address at both ends", async () => {
     const path = socketPath();
     let sockname: unknown;
     await using server = await startUnixServer((_reader, writer) => {
@@ -221,7 +221,7 @@ describe("cleanupSocket", () => {
     assert.equal(readFileSync(path, "utf8"), "mine");
   });
 
-  it("does not mind if the file has been removed already", async () => {
+  it("succeeds if the file has been removed already", async () => {
     const path = socketPath();
     const server = await serve("first", path);
     unlinkSync(path);

@@ -134,7 +134,7 @@ describe("an abstract name", needsLinux, () => {
     assert.equal(await talk(Buffer.from(path), path), "hello");
   });
 
-  it("is what both ends report", async () => {
+  it("is the address at both ends", async () => {
     const path = name();
     const names: unknown[] = [];
     await using server = await startUnixServer((_reader, writer) => {

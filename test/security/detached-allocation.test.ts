@@ -73,7 +73,7 @@ for (const kind of socketKinds) {
       }
     });
 
-    it("that joins what has come: the read rejects with ENOMEM, takes nothing, and may be made again", async () => {
+    it("that joins received pieces: the read rejects with ENOMEM, takes nothing, and may be repeated", async () => {
       await using pair = await openPair(kind);
       const { reader } = pair.client;
       for (const [index, letter] of ["A", "B"].entries()) {
@@ -103,7 +103,7 @@ for (const kind of socketKinds) {
       await assert.rejects(writer.waitClosed(), NO_MEMORY);
     });
 
-    it("that writes: write() does not throw, and the writer is told", async () => {
+    it("that writes: write() does not throw, and the next drain() rejects", async () => {
       await using pair = await openPair(kind);
       const { writer } = pair.client;
       const piece = Buffer.alloc(4000);

@@ -54,7 +54,7 @@ describe("a second read on a StreamReader", () => {
     ["iteration", async (reader: StreamReader) => (await reader[Symbol.asyncIterator]().next()).value ?? Buffer.alloc(0)],
   ] as const) {
     // CPython: misses the newline here, and goes on waiting.
-    it(`that takes bytes from under a waiting ${name} does not make it miss its separator`, async () => {
+    it(`that takes bytes a waiting ${name} has searched does not make it miss its separator`, async () => {
       const reader = readerOf(["0123456789"]);
       const line = call(reader);
       await turns();

@@ -7,7 +7,7 @@ import { isSettled, microtasks } from "../support/turns.js";
 import { watchedController } from "../support/watched-signal.js";
 
 describe("StreamReader.bufferedLength", () => {
-  it("counts what has come and has not been read", async () => {
+  it("counts the bytes that have come and have not been read", async () => {
     const reader = new StreamReader();
     assert.equal(reader.bufferedLength, 0);
     reader.feedData("abc");
@@ -25,13 +25,13 @@ describe("StreamReader.bufferedLength", () => {
 });
 
 describe("StreamReader.peek", () => {
-  it("gives a copy: writing into it does no harm", async () => {
+  it("returns a copy", async () => {
     const reader = readerOf(["abc"]);
     (await reader.peek(3)).fill(0);
     assert.equal(await rest(reader), "abc");
   });
 
-  it("gives nothing at once for nothing, even while a read() to EOF waits", async () => {
+  it("returns no bytes at once for 0, even while a read() to EOF waits", async () => {
     const reader = new StreamReader();
     const all = reader.read();
     assert.equal(await text(reader.peek(0)), "");
@@ -40,7 +40,7 @@ describe("StreamReader.peek", () => {
     await all;
   });
 
-  it("goes up to the limit and not over it, whatever is there", async () => {
+  it("returns at most the limit", async () => {
     const reader = readerOf(["abcdefgh"], { limit: 4 });
     assert.equal(await text(reader.peek(4)), "abcd");
     await assert.rejects(reader.peek(5), { code: "ERR_LIMIT_OVERRUN", message: "cannot peek at 5 bytes: the limit is 4" });
@@ -59,7 +59,7 @@ describe("StreamReader.peek", () => {
     protocol.eofReceived();
   });
 
-  it("throws the error of a lost connection if that cut it short, and not if enough is there", async () => {
+  it("throws the error of a lost connection only if there are too few bytes", async () => {
     const { reader, protocol } = connectedStreams();
     protocol.dataReceived(Buffer.from("abc"));
     protocol.connectionLost(new Error("lost"));
@@ -80,7 +80,7 @@ describe("StreamReader.readinto", () => {
     assert.equal(view[0], 0x78);
   });
 
-  it("writes into the part of the memory that the view is of, and a Buffer is one", async () => {
+  it("writes only into the memory of the view, which may be a Buffer", async () => {
     const reader = readerOf(["abcdef"]);
     const memory = Buffer.alloc(6, ".");
     assert.equal(await reader.readinto(memory.subarray(2, 4)), 2);
@@ -116,7 +116,7 @@ describe("StreamReader.readinto", () => {
 });
 
 describe("StreamReader.skip", () => {
-  it("drops them as they come, without collecting: the transport is never paused", async () => {
+  it("drops bytes as they come, and never pauses the transport", async () => {
     const { reader, protocol, transport } = connectedStreams({ limit: 1 });
     const skipped = reader.skip(1_000_000);
     for (let sent = 0; sent < 1_000_000; sent += 1000) {
@@ -128,7 +128,7 @@ describe("StreamReader.skip", () => {
     assert.deepEqual(transport.calls, []);
   });
 
-  it("lets nobody take bytes meanwhile", async () => {
+  it("refuses other reads meanwhile", async () => {
     const reader = new StreamReader();
     const skipped = reader.skip(3);
     await microtasks(2);
@@ -148,7 +148,7 @@ describe("StreamReader.skip", () => {
     assert.equal(await text(line), "abc\n");
   });
 
-  it("if aborted, has dropped what had come, and leaves what comes", async () => {
+  it("has dropped the bytes that had come when it is aborted, and leaves later bytes", async () => {
     const reader = readerOf(["ab"]);
     const controller = watchedController();
     const skipped = reader.skip(4, { signal: controller.signal });
@@ -160,7 +160,7 @@ describe("StreamReader.skip", () => {
     assert.equal(await rest(reader), "cd");
   });
 
-  it("throws the error of a lost connection if that cut it short", async () => {
+  it("throws the error of a lost connection if there are too few bytes", async () => {
     const { reader, protocol } = connectedStreams();
     protocol.dataReceived(Buffer.from("abc"));
     protocol.connectionLost(new Error("lost"));
@@ -177,7 +177,7 @@ describe("peek, readinto and skip", () => {
   };
 
   for (const [name, call] of Object.entries(calls)) {
-    it(`${name}: an aborted signal lets it take nothing, at once or while it waits`, async () => {
+    it(`${name}: takes nothing when its signal is aborted, before or during the wait`, async () => {
       const reader = readerOf(["ab"]);
       const reason = new Error("enough");
       await assert.rejects(call(reader, 2, { signal: AbortSignal.abort(reason) }), (thrown) => thrown === reason);
@@ -191,7 +191,7 @@ describe("peek, readinto and skip", () => {
       assert.equal(await rest(reader), "cd");
     });
 
-    it(`${name}: throws what setException() set, and is refused beside a read that waits`, async () => {
+    it(`${name}: throws the error of setException(), and is refused while another read waits`, async () => {
       const reader = new StreamReader();
       const first = reader.readline();
       await assert.rejects(call(reader, 2), { code: "ERR_CONCURRENT_READ" });

@@ -12,7 +12,7 @@ describe("StreamReader.feedData", () => {
     assert.equal((await endedReaderOf(["\u20ac"]).read()).toString(), "\u20ac");
   });
 
-  it("throws after feedEof, for nothing too, and leaves the reader as it is", async () => {
+  it("throws after feedEof(), also for no bytes, and leaves the reader unchanged", async () => {
     const reader = endedReaderOf(["abc"]);
     for (const data of ["x", ""]) {
       assert.throws(
@@ -28,7 +28,7 @@ describe("StreamReader.feedData", () => {
     assert.equal(await text(reader.read()), "abc");
   });
 
-  it("does not wake the one who waits in the middle of the feed", async () => {
+  it("does not run the waiting read during the feed", async () => {
     const reader = new StreamReader();
     const order: string[] = [];
     const read = reader.read(10).then((bytes) => order.push(`read ${bytes.toString()}`));
@@ -58,7 +58,7 @@ describe("StreamReader.setException", () => {
     ["readuntil()", (reader: StreamReader) => reader.readuntil()],
     ["next()", (reader: StreamReader) => reader[Symbol.asyncIterator]().next()],
   ] as const) {
-    it(`makes ${name} throw at once, again and again, though there is data`, async () => {
+    it(`makes ${name} throw at once, again and again, even with data`, async () => {
       for (const reader of [readerOf(["a\nb"]), endedReaderOf(["a\nb"]), endedReaderOf([])]) {
         const error = new Error("set");
         reader.setException(error);

@@ -38,7 +38,7 @@ describe("StreamReader flow control", () => {
     });
   }
 
-  it("resumes for a read that has to wait, so that one far over the limit works", async () => {
+  it("resumes for a waiting read, so that a read far over the limit works", async () => {
     const { reader, transport } = pausedReader();
     const exactly = reader.readexactly(1000);
     assert.deepEqual(transport.calls, ["pauseReading", "resumeReading"]);

@@ -25,7 +25,7 @@ describe("a StreamReader whose connection was lost", () => {
     assert.equal(reader.atEof(), false);
   });
 
-  it("gives what was received first, then the error, again and again", async () => {
+  it("gives the received bytes first, then the error, again and again", async () => {
     const reader = lostReader("one\ntwo;threefour");
     assert.equal(await text(reader.readline()), "one\n");
     assert.equal(await text(reader.readuntil(";")), "two;");

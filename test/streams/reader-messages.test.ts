@@ -19,14 +19,14 @@ describe("a limit per call", () => {
     assert.equal(await text(reader.readuntil("\n", { limit: 13 })), "also too long\n");
   });
 
-  it("allows only shorter ones, down to its very number", async () => {
+  it("allows only shorter messages, up to exactly that number", async () => {
     const reader = readerOf(["12345\n1234\n"]);
     await assert.rejects(reader.readuntil("\n", { limit: 4 }), { code: "ERR_LIMIT_OVERRUN", consumed: 5 });
     await assert.rejects(reader.readline({ limit: 4 }), { code: "ERR_LINE_TOO_LONG", consumed: 6 });
     assert.equal(await text(reader.readline({ limit: 4 })), "1234\n");
   });
 
-  it("is for that call: the next has the reader's again", async () => {
+  it("applies only to that call", async () => {
     const reader = readerOf(["1234567\n1234567\n"], { limit: 4 });
     await reader.readline({ limit: 7 });
     await assert.rejects(reader.readline(), { code: "ERR_LINE_TOO_LONG" });
@@ -69,21 +69,21 @@ describe("StreamReader.lines", () => {
     assert.ok(lines.every((line) => Buffer.isBuffer(line)));
   });
 
-  it("gives text in an encoding, whole characters however they were cut", async () => {
+  it("gives text in an encoding, with complete characters for any cuts", async () => {
     const bytes = Buffer.from("grün\n€\n");
     const reader = endedReaderOf([...bytes].map((byte) => Uint8Array.of(byte)));
     assert.deepEqual(await collect(reader.lines({ encoding: "utf8" })), ["grün", "€"]);
     assert.deepEqual(await collect(endedReaderOf(["ab\n"]).lines({ encoding: "hex" })), ["6162"]);
   });
 
-  it("keeps the newlines if told", async () => {
+  it("keeps the newlines with keepSeparator: true", async () => {
     const lines = await collect(endedReaderOf(fed).lines({ keepSeparator: true, encoding: "utf8" }));
     assert.deepEqual(lines, ["one\n", "two\r\n", "\n", "\r\n", "last"]);
   });
 
-  it("gives nothing for nothing", async () => assert.deepEqual(await collect(endedReaderOf([]).lines()), []));
+  it("gives no lines of an empty stream", async () => assert.deepEqual(await collect(endedReaderOf([]).lines()), []));
 
-  it("left by break, leaves the reader usable", async () => {
+  it("leaves the reader usable after a break", async () => {
     const reader = endedReaderOf(fed);
     for await (const line of reader.lines({ encoding: "utf8" })) if (line === "two") break;
     assert.equal(await text(reader.readline()), "\n");
@@ -97,7 +97,7 @@ describe("StreamReader.lines", () => {
     assert.deepEqual(await collect(lines), ["123"]);
   });
 
-  it("has one signal for all of it, and consumes nothing when that is aborted", async () => {
+  it("uses one signal for all lines, and consumes nothing when that is aborted", async () => {
     const reader = readerOf(["one\ntw"]);
     const controller = watchedController();
     const lines = reader.lines({ signal: controller.signal });
@@ -112,13 +112,13 @@ describe("StreamReader.lines", () => {
 });
 
 describe("StreamReader.chunks", () => {
-  it("gives the bytes as they come, at most so many at a time", async () => {
+  it("gives the bytes as they come, at most the given number at a time", async () => {
     const reader = endedReaderOf(["abcdef"]);
     assert.deepEqual((await collect(reader.chunks(4))).map(String), ["abcd", "ef"]);
     assert.deepEqual(await collect(endedReaderOf([]).chunks()), []);
   });
 
-  it("gives at most 65,536 bytes if not told otherwise", async () => {
+  it("gives at most 65,536 bytes by default", async () => {
     const chunks = await collect(endedReaderOf([Buffer.alloc(100_000)]).chunks());
     assert.deepEqual(
       chunks.map(({ length }) => length),
@@ -126,7 +126,7 @@ describe("StreamReader.chunks", () => {
     );
   });
 
-  it("left by break, leaves the reader usable", async () => {
+  it("leaves the reader usable after a break", async () => {
     const reader = endedReaderOf(["abcdef"]);
     for await (const chunk of reader.chunks(2)) if (String(chunk) === "cd") break;
     assert.equal(await rest(reader), "ef");

@@ -6,7 +6,7 @@ import { connectedStreams, endedReaderOf, readerOf, rest, text } from "../suppor
 import { isSettled, microtasks } from "../support/turns.js";
 
 describe("StreamReader.unread", () => {
-  it("gives back what was read, cut at any place", async () => {
+  it("puts back bytes that were read, cut at any place", async () => {
     const fed = ["ab", "cdef", "g", "hijklmnop".repeat(300), "q\n"];
     const whole = fed.join("");
     for (const n of [1, 2, 3, 6, 7, 8, 2000]) {
@@ -18,7 +18,7 @@ describe("StreamReader.unread", () => {
     }
   });
 
-  it("works after the end, which then comes later", async () => {
+  it("works after the end, which comes again after the bytes", async () => {
     const reader = endedReaderOf(["ab"]);
     const all = await reader.read();
     assert.equal(reader.atEof(), true);
@@ -53,7 +53,7 @@ async function given(call: Promise<Uint8Array>): Promise<string> {
 }
 
 describe("unread() under a search that waits", () => {
-  it("is looked at, though the search had gone past the front", async () => {
+  it("is searched, although the search had passed the front", async () => {
     const reader = readerOf(["aaaa"]);
     const line = reader.readuntil("\n");
     await microtasks(3);

@@ -46,7 +46,7 @@ describe("a read with a time-out", () => {
       assert.match(error.message, /time-out of 1 ms/);
     });
 
-    it(`gives its result in time, and its timer is gone: ${name}`, async () => {
+    it(`returns its result in time, and leaves no timer: ${name}`, async () => {
       const before = timers();
       const reader = new StreamReader();
       const reading = read(reader, LONG_MS);
@@ -78,7 +78,7 @@ describe("a read with a time-out", () => {
     assert.equal((await reader.read(10)).toString(), "half");
   });
 
-  it("of 0 takes what is at hand, and waits for nothing", async () => {
+  it("of 0 takes the bytes that are there, and does not wait", async () => {
     const reader = new StreamReader();
     await assert.rejects(reader.readline({ timeout: 0 }), { name: "TimeoutError" });
     reader.feedData("here\n");
@@ -102,7 +102,7 @@ describe("a read with a time-out", () => {
     assert.equal((await reading).toString(), "late\n");
   });
 
-  it("beside a signal: what comes first ends it, and nothing is left on the signal", async () => {
+  it("with a signal ends by whichever comes first, and leaves no listener", async () => {
     const reader = new StreamReader();
     const watched = watchedController();
     await assert.rejects(reader.readline({ timeout: SHORT_MS, signal: watched.signal }), timedOut);

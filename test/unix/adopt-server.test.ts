@@ -29,7 +29,7 @@ describe("a net.Server as sock", () => {
     unlinkSync(path);
   });
 
-  it("tells its clients' callbacks its path, and lets them send after the client's end", async () => {
+  it("gives its clients' callbacks its path, and lets them send after the client's end", async () => {
     const path = socketPath();
     const server = await startUnixServer(
       async (reader, writer) => {
@@ -75,7 +75,7 @@ describe("a net.Server as sock", () => {
     });
   }
 
-  it("closes without a word when its file has gone, with its directory, too", async () => {
+  it("closes without an error when its file or its directory has been removed", async () => {
     const path = socketPath("gone/test.sock");
     mkdirSync(dirname(path));
     const one = await serve("adopted", null, { sock: await listening(path) });
@@ -87,7 +87,7 @@ describe("a net.Server as sock", () => {
     assert.equal(existsSync(path), false);
   });
 
-  it("leaves its file where it may not make a second name for it", async () => {
+  it("leaves its file if it may not make a second name for it", async () => {
     const path = socketPath();
     const server = await serve("adopted", null, { sock: await listening(path) });
     // A name that cannot be linked: the directory is there, and the file has got another name.
