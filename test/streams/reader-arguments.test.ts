@@ -123,7 +123,7 @@ const calls: readonly Row[] = [
   [
     "encoding",
     (reader, encoding) => reader.lines({ encoding }),
-    /encoding|lines\(\) cannot decode/,
+    /encoding|cannot decode/,
     [
       [VALUE, "utf16le", "UTF-16LE", "ucs2"],
       [TYPE, "utf-9"],
