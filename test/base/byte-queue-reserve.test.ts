@@ -49,6 +49,15 @@ describe("ByteQueue.reserve", () => {
     assert.equal(queue.reserve(16_777_216)?.buffer.byteLength, 16_777_216);
   });
 
+  it("is refused while the queue is empty, also after a message of that length", () => {
+    const { queue, memory } = begun();
+    read(queue, memory, 2, MESSAGE_BYTES - QUARTER);
+    queue.takeAll();
+    assert.equal(queue.reserve(MESSAGE_BYTES), null);
+    queue.push(Buffer.alloc(1));
+    assert.equal(queue.reserve(MESSAGE_BYTES)?.length, MESSAGE_BYTES - 1);
+  });
+
   it("is refused when memory in the queue is detached, and changes nothing", () => {
     const queue = new ByteQueue();
     const lost = new Uint8Array(QUARTER);
