@@ -106,6 +106,14 @@ describe("the reserved memory of a ByteQueue", () => {
   });
 });
 
+describe("ByteQueue.takeThroughByte", () => {
+  it("takes a copy of a message from the beginning of reserved memory", () => {
+    const { queue, memory } = begun();
+    const taken = queue.takeThroughByte(1, 100) as Buffer;
+    assert.deepEqual([taken, isIn(memory, taken), queue.length], [Buffer.of(1), false, QUARTER - 1]);
+  });
+});
+
 describe("ByteQueue.release", () => {
   it("copies a small last read out of the memory, so that it does not keep all of it alive", () => {
     const { queue, memory } = begun();
