@@ -77,7 +77,7 @@ describe("the public face", () => {
     ]);
   });
 
-  it("has framing beside it", () => {
+  it("has its framing entry", () => {
     assert.deepEqual(Object.keys(framing).sort(), [
       "FrameTooLargeError",
       "Framed",
