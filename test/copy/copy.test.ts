@@ -146,7 +146,7 @@ describe("relay", () => {
       left.client.writer.write("last words");
       assert.equal(String(await right.peer.reader.readexactly(10)), "last words");
       right.peer.writer.write("an answer");
-      await right.peer.writer.drain();
+      await right.peer.writer.flush();
       right.peer.writer.abort();
       const writing = (async () => {
         for (;;) {
