@@ -11,6 +11,12 @@ import { clearTimeout, MAX_TIMER_MS, setTimeout } from "./scheduling.js";
 /** A shared, fulfilled promise. Calls that need not wait return it instead of creating a promise. */
 export const DONE: Promise<void> = Promise.resolve();
 
+/** Settles a promise. */
+export interface Settle<T> {
+  resolve(value: T): void;
+  reject(reason: unknown): void;
+}
+
 /** A signal or a deadline that may end a wait. */
 export type Cancellation = AbortSignal | Deadline;
 

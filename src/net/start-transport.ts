@@ -5,8 +5,8 @@ import { checkProtocol } from "../base/arguments.js";
 import type { Protocol, ProtocolFactory, Transport, TransportOwner } from "../contracts/connection.js";
 import { publishStarted } from "../transports/diagnostics.js";
 import { NodeWire } from "../transports/node-wire.js";
-import { SocketTransport } from "../transports/socket.js";
 import { ConnectedSocket, tlsExtraInfo, type UnixNames } from "../transports/socket-info.js";
+import { UpgradableTransport } from "../transports/upgradable.js";
 import type { Wire } from "../transports/wire.js";
 import type { ClientTls, ServerTls } from "./options.js";
 import { wireOf } from "./wire-factory.js";
@@ -75,7 +75,7 @@ function start<P extends Protocol>(
     const protocol = protocolFactory();
     checkProtocol("the result of protocolFactory", protocol);
     const tlsInfo = tls === undefined ? undefined : tlsExtraInfo(tls.secured, tls.ssl);
-    const transport = new SocketTransport(wire, { protocol, info, tlsInfo, owner, host, tlsShutdownTimeout: tls?.sslShutdownTimeout });
+    const transport = new UpgradableTransport(wire, { protocol, info, tlsInfo, owner, host, tlsShutdownTimeout: tls?.sslShutdownTimeout });
     publishStarted(transport, owner !== undefined, begunAt);
     transport.start();
     return [transport, protocol];

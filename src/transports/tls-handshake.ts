@@ -20,7 +20,7 @@ import { isIP } from "node:net";
 import tls from "node:tls";
 import { ConnectionTimeoutError, ignore } from "../base/errors.js";
 import { clearTimeout, MAX_TIMER_MS, setImmediate, setTimeout } from "../base/scheduling.js";
-import { abortReason, forgetAborted, onceAborted } from "../base/waiting.js";
+import { abortReason, forgetAborted, onceAborted, type Settle } from "../base/waiting.js";
 import type { SSLClient, SSLServer } from "../contracts/extra-info.js";
 import { carry, TlsCarrier } from "./tls-carrier.js";
 
@@ -137,12 +137,6 @@ function handshake(socket: net.Socket, timeoutMs: number, signal: AbortSignal | 
   return new Promise((resolve, reject) => new Handshake(socket, timeoutMs, signal, { resolve, reject }).run(begin));
 }
 
-/** Settles the promise of a handshake. */
-interface Settle {
-  resolve(secured: tls.TLSSocket): void;
-  reject(reason: unknown): void;
-}
-
 /**
  * One handshake: limits its time, lets a signal abort it, and notices the end of the socket beneath it. A handshake that fails destroys
  * both sockets.
@@ -150,12 +144,12 @@ interface Settle {
 class Handshake {
   readonly #socket: net.Socket;
   readonly #signal: AbortSignal | undefined;
-  readonly #settle: Settle;
+  readonly #settle: Settle<tls.TLSSocket>;
   readonly #timer: NodeJS.Timeout;
   #state: "running" | "secured" | "failed" = "running";
   #begun: tls.TLSSocket | null = null;
 
-  constructor(socket: net.Socket, timeoutMs: number, signal: AbortSignal | undefined, settle: Settle) {
+  constructor(socket: net.Socket, timeoutMs: number, signal: AbortSignal | undefined, settle: Settle<tls.TLSSocket>) {
     this.#socket = socket;
     this.#signal = signal;
     this.#settle = settle;
