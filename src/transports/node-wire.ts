@@ -90,7 +90,7 @@ export class NodeWire implements Wire {
     this.#socket = socket;
     this.#isTls = (socket as { readonly encrypted?: boolean }).encrypted === true;
     socket.on("error", ignore);
-    wrapWriting(socket, (error) => this.#failWriting(error));
+    wrapWriting(socket, (error) => this.failWriting(error));
   }
 
   get unsent(): number {
@@ -118,7 +118,9 @@ export class NodeWire implements Wire {
   }
 
   listen(events: WireEvents): void {
+    const isFirst = this.#events === null;
     this.#events = events;
+    if (!isFirst) return; // another transport takes the wire over
     this.#socket[WIRE] = this;
     this.#socket.off("error", ignore).on("error", onSocketError).on("close", onSocketClose);
   }
@@ -247,13 +249,13 @@ export class NodeWire implements Wire {
     const look = (): void => {
       this.#watch = undefined;
       if (this.#failed || !this.#hasUnsent || this.#socket.destroyed) return;
-      if (this.isPeerGone()) this.#failWriting(Object.assign(new Error("write EPIPE"), { code: "EPIPE", syscall: "write" }));
+      if (this.isPeerGone()) this.failWriting(Object.assign(new Error("write EPIPE"), { code: "EPIPE", syscall: "write" }));
       else this.#watchWrites();
     };
     this.#watch = setTimeout(look, WATCH_MS);
   }
 
-  #failWriting(error: Error): void {
+  protected failWriting(error: Error): void {
     if (this.#failed) return;
     this.#failed = this.#dropped = true;
     // A write that fails after `destroy()` was dropped by it.

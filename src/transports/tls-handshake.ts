@@ -5,7 +5,7 @@
  *
  * The input is a connected, paused socket; bytes that were read ahead have been put back into it. The result is a secured and verified
  * `tls.TLSSocket`. If the handshake fails, the promise rejects with the reason and the socket is destroyed. The time-out is implemented
- * here for both roles, because Node has none for clients.
+ * here for both roles, because Node has none for clients; `null` leaves it to the signal.
  *
  * Client: `tls.connect()` over the socket. The name to verify is always set here, because Node would fall back to "localhost".
  *
@@ -22,7 +22,8 @@ import { ConnectionTimeoutError, ignore } from "../base/errors.js";
 import { clearTimeout, MAX_TIMER_MS, setImmediate, setTimeout } from "../base/scheduling.js";
 import { abortReason, forgetAborted, onceAborted, type Settle } from "../base/waiting.js";
 import type { SSLClient, SSLServer } from "../contracts/extra-info.js";
-import { carry, TlsCarrier } from "./tls-carrier.js";
+import { carry, type TlsCarrier } from "./tls-carrier.js";
+import type { TransportCarrier } from "./transport-carrier.js";
 
 /** Value for Node's own time-out, which cannot be switched off: the longest timer that Node supports. */
 const NEVER_MS = MAX_TIMER_MS;
@@ -67,7 +68,7 @@ export class ClientHandshake {
     };
   }
 
-  secure(socket: net.Socket, timeoutMs: number, signal?: AbortSignal): Promise<tls.TLSSocket> {
+  secure(socket: net.Socket | TransportCarrier, timeoutMs: number | null, signal?: AbortSignal): Promise<tls.TLSSocket> {
     return handshake(socket, timeoutMs, signal, (carrier, onSecured, onFailed) => {
       const secured = tls.connect({ ...this.#options, socket: carrier });
       secured.once("secureConnect", () => onSecured(secured));
@@ -91,7 +92,7 @@ export class ServerHandshakes {
     if (this.#context === null) this.#idle.push(tls.createServer(this.#options));
   }
 
-  secure(socket: net.Socket, timeoutMs: number, signal?: AbortSignal): Promise<tls.TLSSocket> {
+  secure(socket: net.Socket | TransportCarrier, timeoutMs: number | null, signal?: AbortSignal): Promise<tls.TLSSocket> {
     const context = this.#context;
     if (context !== null) {
       return handshake(socket, timeoutMs, signal, (carrier, onSecured, onFailed) => {
@@ -128,12 +129,17 @@ function unauthorized(reason: Error | string, cause: Error): Error {
 
 /** Starts a handshake: creates the `TLSSocket`, or returns `null` if a server creates it. */
 type Begin = (
-  carrier: net.Socket | TlsCarrier,
+  carrier: net.Socket | TlsCarrier | TransportCarrier,
   onSecured: (secured: tls.TLSSocket) => void,
   onFailed: (error: unknown) => void,
 ) => tls.TLSSocket | null;
 
-function handshake(socket: net.Socket, timeoutMs: number, signal: AbortSignal | undefined, begin: Begin): Promise<tls.TLSSocket> {
+function handshake(
+  socket: net.Socket | TransportCarrier,
+  timeoutMs: number | null,
+  signal: AbortSignal | undefined,
+  begin: Begin,
+): Promise<tls.TLSSocket> {
   return new Promise((resolve, reject) => new Handshake(socket, timeoutMs, signal, { resolve, reject }).run(begin));
 }
 
@@ -142,17 +148,23 @@ function handshake(socket: net.Socket, timeoutMs: number, signal: AbortSignal | 
  * both sockets.
  */
 class Handshake {
-  readonly #socket: net.Socket;
+  readonly #socket: net.Socket | TransportCarrier;
   readonly #signal: AbortSignal | undefined;
   readonly #settle: Settle<tls.TLSSocket>;
-  readonly #timer: NodeJS.Timeout;
+  readonly #timer: NodeJS.Timeout | undefined;
   #state: "running" | "secured" | "failed" = "running";
   #begun: tls.TLSSocket | null = null;
 
-  constructor(socket: net.Socket, timeoutMs: number, signal: AbortSignal | undefined, settle: Settle<tls.TLSSocket>) {
+  constructor(
+    socket: net.Socket | TransportCarrier,
+    timeoutMs: number | null,
+    signal: AbortSignal | undefined,
+    settle: Settle<tls.TLSSocket>,
+  ) {
     this.#socket = socket;
     this.#signal = signal;
     this.#settle = settle;
+    if (timeoutMs === null) return;
     this.#timer = setTimeout(() => {
       this.#fail(new ConnectionTimeoutError(`the TLS handshake took longer than ${timeoutMs} ms: the connection was cut`));
     }, timeoutMs);
@@ -188,9 +200,9 @@ class Handshake {
     });
   };
 
-  #succeed(secured: tls.TLSSocket, carrier: net.Socket | TlsCarrier): void {
+  #succeed(secured: tls.TLSSocket, carrier: net.Socket | TlsCarrier | TransportCarrier): void {
     if (!this.#end("secured")) return;
-    if (carrier instanceof TlsCarrier) carrier.follow(secured);
+    if ("follow" in carrier) carrier.follow(secured);
     secured.on("error", ignore); // until its transport listens
     this.#settle.resolve(secured);
   }

@@ -1,86 +1,119 @@
 /**
  * `UpgradableTransport`: a `SocketTransport` that can change over to TLS.
  *
- * `startTls()` waits until the wire is empty, turns it into a `net.Socket`, puts the bytes that were read ahead back into it, and performs
- * the handshake (`start-tls.ts`). A new transport then drives the secured socket for the same protocol; this transport is `replaced`.
+ * Theory of operation
+ *
+ * `startTls()` waits until the wire is empty and performs the handshake (`start-tls.ts`). A new transport then drives the secured socket;
+ * this transport is `replaced`. The time limits count from the call. Until the call has ended, writing is refused.
+ *
+ * A plain connection. The wire turns into a `net.Socket`, the bytes that were read ahead are put back into it, and TLS runs over it.
+ *
+ * TLS in TLS. The wire stays with the TLS that it has. Another `SocketTransport` takes it over, whose protocol is a stream
+ * (`transport-carrier.ts`), and TLS runs over that stream. So both layers have the flow control, the errors and the shutdown of any
+ * connection. That transport belongs to no server and publishes no events: the program has one connection.
  */
 import type { TLSSocket } from "node:tls";
-import { ConnectionLostError, InvalidStateError, notSentError } from "../base/errors.js";
+import { asError, ConnectionLostError, InvalidStateError, notSentError } from "../base/errors.js";
+import { DONE } from "../base/waiting.js";
 import type { StartTlsRequest, Transport } from "../contracts/connection.js";
-import { now, publishSecured } from "./diagnostics.js";
+import { mute, now, publishSecured } from "./diagnostics.js";
 import { NodeWire } from "./node-wire.js";
 import { SocketTransport, type SocketTransportOptions } from "./socket.js";
 import { tlsExtraInfo } from "./socket-info.js";
-import { StartTlsOperation } from "./start-tls.js";
+import { type Beneath, StartTlsOperation } from "./start-tls.js";
+import { CarriedWire, TransportCarrier } from "./transport-carrier.js";
 import type { Wire } from "./wire.js";
 
 export class UpgradableTransport extends SocketTransport {
-  readonly #host: string | undefined;
+  readonly #options: SocketTransportOptions;
   /** Set once `startTls()` has begun. */
-  #upgrade: StartTlsOperation | null = null;
+  #operation: StartTlsOperation | null = null;
+  /** TLS in TLS: what carries the layer above. */
+  #carrier: TransportCarrier | null = null;
 
   constructor(wire: Wire, options: SocketTransportOptions) {
     super(wire, options);
-    this.#host = options.host;
+    this.#options = options;
   }
 
   /** @internal */
-  async startTls(upgrade: StartTlsRequest): Promise<Transport> {
-    if (this.isTls) throw new InvalidStateError("cannot startTls(): the connection already uses TLS");
+  async startTls(request: StartTlsRequest): Promise<Transport> {
     if (this.state === "securing") throw new InvalidStateError("cannot startTls(): another startTls() is in progress");
+    if (this.state !== "open") throw new ConnectionLostError("cannot startTls(): the connection is closed", this.#cause);
     if (this.isHalfClosed) throw new InvalidStateError("cannot startTls(): the connection is half-closed");
-    if (this.state !== "open") throw new ConnectionLostError("cannot startTls(): the connection is closed");
-    const change = new StartTlsOperation(upgrade, this.#host);
+    const operation = new StartTlsOperation(request, this.#options.host);
     const begunAt = now();
-    const { wire } = this;
-    wire.pause();
+    operation.begin(() => this.getWriteBufferSize()); // may throw, if the signal does
+    this.#operation = operation;
+    this.wire.pause();
     this.flush(); // which may fail
-    this.#upgrade = change;
     try {
       if (!this.moveTo("securing")) throw notSentError(this.error);
-      // The TLS engine bypasses the wire's unsent bytes, so they must be sent first.
-      if (this.getWriteBufferSize() > 0) await this.waitFlushed();
-      if (this.isClosing() || wire.destroyed) throw notSentError(this.error);
-      const readAhead = upgrade.takeReadAhead();
+      if (request.protocol !== undefined) this.setProtocol(request.protocol);
+      // The TLS engine bypasses the wire's unsent bytes, so they must be sent first. Waits in any case, because `connectionMade()` may be
+      // the caller.
+      await (this.getWriteBufferSize() > 0 ? this.waitFlushed(operation.signal) : DONE);
+      if (this.isClosing() || this.wire.destroyed) throw notSentError(this.error);
+      const readAhead = request.takeReadAhead();
       this.uncount(readAhead.length);
-      const secured = await change.secure(wire, readAhead);
+      const secured = await operation.secure(() => this.#beneath(), readAhead);
       if (this.isClosing()) {
         secured.destroy();
         throw notSentError(this.error);
       }
-      const successor = this.#handOver(secured, upgrade);
-      publishSecured(successor, upgrade.role, begunAt);
+      const successor = this.#handOver(secured, request);
+      publishSecured(successor, request.role, begunAt);
       return successor;
     } catch (error) {
-      change.destroy(wire);
-      if (!change.givenUp) this.noteError(error as Error);
+      operation.destroy();
+      this.wire.destroy();
+      if (!operation.closed) this.noteError(asError(error, "startTls() was aborted with"));
       this.loseConnection();
-      throw change.givenUp ? new ConnectionLostError("cannot startTls(): the connection was closed meanwhile") : error;
+      throw operation.closed ? new ConnectionLostError("cannot startTls(): the connection was closed meanwhile", this.#cause) : error;
+    } finally {
+      operation.end();
     }
   }
 
-  #handOver(secured: TLSSocket, upgrade: StartTlsRequest): Transport {
-    const successor = new UpgradableTransport(new NodeWire(secured), {
+  get #cause(): ErrorOptions | undefined {
+    return this.error === null ? undefined : { cause: this.error };
+  }
+
+  /** Returns what TLS runs over. */
+  #beneath(): Beneath {
+    if (!this.isTls) return this.wire.release();
+    const carrier = new TransportCarrier();
+    this.#carrier = carrier;
+    const { info, tlsInfo, tlsShutdownTimeout } = this.#options;
+    const outer = new SocketTransport(this.wire, { protocol: carrier, info, tlsInfo, tlsShutdownTimeout });
+    mute(outer);
+    outer.start();
+    return carrier;
+  }
+
+  #handOver(secured: TLSSocket, request: StartTlsRequest): Transport {
+    const carrier = this.#carrier;
+    const successor = new UpgradableTransport(carrier === null ? new NodeWire(secured) : new CarriedWire(secured, carrier), {
       ...this.yieldConnection(),
-      host: this.#host,
-      tlsInfo: tlsExtraInfo(secured, upgrade.ssl),
-      tlsShutdownTimeout: upgrade.sslShutdownTimeout,
+      host: this.#options.host,
+      tlsInfo: { ...tlsExtraInfo(secured, request.ssl), ...(carrier === null ? {} : { outer_transport: this }) },
+      tlsShutdownTimeout: request.sslShutdownTimeout,
     });
     successor.attach();
     this.moveTo("replaced");
     this.detach();
-    upgrade.onSecured(successor);
+    request.onSecured(successor);
     if (this.writingPaused) this.call(() => this.resumeWriting());
     successor.beginReading();
     return successor;
   }
 
   protected override cut(): void {
-    if (this.#upgrade === null) super.cut();
-    else this.#upgrade.giveUp(this.wire);
+    if (this.#operation === null) super.cut();
+    else this.#operation.close();
   }
 
   protected override get lostDuring(): "connection" | "tls-upgrade" {
-    return this.#upgrade === null ? "connection" : "tls-upgrade";
+    return this.#operation === null ? "connection" : "tls-upgrade";
   }
 }
