@@ -3,7 +3,7 @@ import type net from "node:net";
 import type { TLSSocket } from "node:tls";
 import { ConnectionTimeoutError, InvalidStateError } from "../base/errors.js";
 import { clearTimeout, setTimeout } from "../base/scheduling.js";
-import { abortReason, forgetAborted, onceAborted } from "../base/waiting.js";
+import { abortReason, forgetAborted, onceAborted, throwIfAborted } from "../base/waiting.js";
 import type { StartTlsRequest } from "../contracts/connection.js";
 import type { SSLClient, SSLServer } from "../contracts/extra-info.js";
 import { ClientHandshake, ServerHandshakes } from "./tls-handshake.js";
@@ -87,6 +87,7 @@ export class StartTlsOperation {
       // pass for secured.
       throw new InvalidStateError(`cannot startTls(): ${readAhead.length} unread plaintext bytes are buffered`);
     }
+    throwIfAborted(this.#controller.signal); // during the wait before
     const beneath = takeBeneath();
     this.#beneath = beneath;
     // For a server, these bytes are the beginning of the client's handshake.

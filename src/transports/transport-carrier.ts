@@ -33,8 +33,10 @@ export class TransportCarrier extends Duplex implements Protocol {
   #isCut = false;
   /** Called when the transport is lost, once the stream is being destroyed. */
   #onLost: (() => void) | null = null;
+  /** Called when the system has accepted a chunk. */
+  onWritten: () => void = ignore;
   /** Called when nothing more can be sent. */
-  onWritingFailed: (error: Error) => void = () => {};
+  onWritingFailed: (error: Error) => void = ignore;
 
   constructor() {
     super({ allowHalfOpen: true });
@@ -115,7 +117,10 @@ export class TransportCarrier extends Duplex implements Protocol {
 
   #whenFlushed(done: Done): void {
     // A failed write has been reported already, and must not destroy the stream: reading continues.
-    this.#transport?.flushed(undefined).then(() => done(), ignore);
+    this.#transport?.flushed(undefined).then(() => {
+      done();
+      this.onWritten();
+    }, ignore);
   }
 
   /** Sends nothing: see "Ending". */
@@ -146,7 +151,13 @@ export class CarriedWire extends NodeWire {
   constructor(secured: TLSSocket, carrier: TransportCarrier) {
     super(secured);
     this.#carrier = carrier;
+    carrier.onWritten = () => this.setWritten();
     carrier.onWritingFailed = (error) => this.failWriting(error);
+  }
+
+  /** Bun: reports a write as done when it is encrypted, and the bytes wait in the carrier. */
+  protected override get pendingBytes(): number {
+    return Math.max(super.pendingBytes, this.#carrier.writableLength);
   }
 
   override destroy(): void {
