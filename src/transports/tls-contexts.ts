@@ -154,7 +154,7 @@ const serverContexts: OptionsCache<ServerContext> = new OptionsCache();
  *   invalid options, such as a key that does not match the certificate
  */
 export function serverContext(ssl: SSLServer): ServerContext {
-  return isSecureContext(ssl) ? makeServerContext(ssl) : serverContexts.of(ssl, () => makeServerContext(ssl));
+  return isSecureContext(ssl) ? makeServerContext(ssl) : serverContexts.of(ssl, () => makeServerContext({ ...ssl }));
 }
 
 function makeServerContext(ssl: SSLServer): ServerContext {
