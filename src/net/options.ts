@@ -92,6 +92,12 @@ function checkServerTls(options: (ServerTlsOptions & { readonly serverHostname?:
   return { ssl, ...tlsTimeouts(options), handshakes: new ServerHandshakes(ssl) };
 }
 
+/** Returns the TLS of a server whose certificate, or more of its `ssl`, is replaced. */
+export function renewServerTls(tls: ServerTls, given: SSLServer): ServerTls {
+  const ssl = checkServerSsl(given);
+  return { ...tls, ssl, handshakes: new ServerHandshakes(ssl, tls.handshakes) };
+}
+
 /** The checked options that TCP and Unix servers share, with defaults filled in. */
 export interface ServerConfig {
   readonly backlog: number;

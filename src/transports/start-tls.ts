@@ -1,16 +1,12 @@
 /** `StartTlsOperation`: changes a connection from plain to TLS, from the emptied wire to the secured socket. */
-import type net from "node:net";
 import type { TLSSocket } from "node:tls";
 import { ConnectionTimeoutError, InvalidStateError } from "../base/errors.js";
 import { clearTimeout, setTimeout } from "../base/scheduling.js";
 import { abortReason, forgetAborted, onceAborted, throwIfAborted } from "../base/waiting.js";
 import type { StartTlsRequest } from "../contracts/connection.js";
 import type { SSLClient, SSLServer } from "../contracts/extra-info.js";
+import type { Beneath } from "./tls-carrier.js";
 import { ClientHandshake, ServerHandshakes } from "./tls-handshake.js";
-import type { TransportCarrier } from "./transport-carrier.js";
-
-/** What TLS runs over: the socket of a plain connection, or the transport of a secured one. */
-export type Beneath = net.Socket | TransportCarrier;
 
 export class StartTlsOperation {
   readonly #request: StartTlsRequest;

@@ -15,8 +15,14 @@ import type { TransportCarrier } from "./transport-carrier.js";
 
 type Done = (error?: Error | null) => void;
 
+/** A connection to run TLS over: a socket, or the transport of a connection that uses TLS already. */
+export type Beneath = net.Socket | TransportCarrier;
+
+/** A stream that TLS can run over. */
+export type Carrier = net.Socket | TlsCarrier | TransportCarrier;
+
 /** Returns the stream that TLS runs over: the socket, or a carrier over it. */
-export function carry(socket: net.Socket | TransportCarrier): net.Socket | TlsCarrier | TransportCarrier {
+export function carry(socket: Beneath): Carrier {
   return process.versions["deno"] === undefined || "follow" in socket ? socket : new TlsCarrier(socket);
 }
 

@@ -20,7 +20,8 @@ import { mute, now, publishSecured } from "./diagnostics.js";
 import { NodeWire } from "./node-wire.js";
 import { SocketTransport, type SocketTransportOptions } from "./socket.js";
 import { tlsExtraInfo } from "./socket-info.js";
-import { type Beneath, StartTlsOperation } from "./start-tls.js";
+import { StartTlsOperation } from "./start-tls.js";
+import type { Beneath } from "./tls-carrier.js";
 import { CarriedWire, TransportCarrier } from "./transport-carrier.js";
 import type { Wire } from "./wire.js";
 
