@@ -82,7 +82,7 @@ export function checkClientTls(options: ClientTlsOptions | undefined, host: stri
 }
 
 /** Checks the TLS options of a server, including the certificate. */
-function checkServerTls(options: (ServerTlsOptions & { readonly serverHostname?: unknown }) | undefined): ServerTls | null {
+export function checkServerTls(options: (ServerTlsOptions & { readonly serverHostname?: unknown }) | undefined): ServerTls | null {
   if (options?.ssl === undefined) {
     refuseWithoutSsl(options);
     return null;

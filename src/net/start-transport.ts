@@ -19,6 +19,8 @@ export interface ConnectionContext {
   readonly begunAt: number;
   /** The server that accepted the connection. */
   readonly owner?: TransportOwner | undefined;
+  /** Whether the connection was accepted elsewhere. */
+  readonly isAccepted?: boolean | undefined;
   /** The host that the connection was opened to. */
   readonly host?: string | undefined;
 }
@@ -35,13 +37,13 @@ export async function openTransport<P extends Protocol>(
 }
 
 /** Runs the TLS handshake of an accepted client and starts its connection. On any failure the socket is closed. */
-export async function acceptSecured(
+export async function acceptSecured<P extends Protocol>(
   socket: net.Socket,
-  protocolFactory: ProtocolFactory,
-  { tls, signal, ...facts }: ConnectionContext & { readonly tls: ServerTls; readonly signal: AbortSignal },
-): Promise<void> {
+  protocolFactory: ProtocolFactory<P>,
+  { tls, signal, ...facts }: ConnectionContext & { readonly tls: ServerTls; readonly signal: AbortSignal | undefined },
+): Promise<[Transport, P]> {
   const secured = await tls.handshakes.secure(socket, tls.sslHandshakeTimeout, signal);
-  startSecured(socket, secured, protocolFactory, facts, tls);
+  return startSecured(socket, secured, protocolFactory, facts, tls);
 }
 
 /** Starts a connection without TLS. If the factory throws, the wire is closed. */
@@ -67,7 +69,7 @@ function startSecured<P extends Protocol>(
 function start<P extends Protocol>(
   wire: Wire,
   protocolFactory: ProtocolFactory<P>,
-  { owner, host, begunAt }: ConnectionContext,
+  { owner, isAccepted, host, begunAt }: ConnectionContext,
   info: ConnectedSocket,
   tls?: (ClientTls | ServerTls) & { readonly secured: TLSSocket },
 ): [Transport, P] {
@@ -76,7 +78,7 @@ function start<P extends Protocol>(
     checkProtocol("the result of protocolFactory", protocol);
     const tlsInfo = tls === undefined ? undefined : tlsExtraInfo(tls.secured, tls.ssl);
     const transport = new UpgradableTransport(wire, { protocol, info, tlsInfo, owner, host, tlsShutdownTimeout: tls?.sslShutdownTimeout });
-    publishStarted(transport, owner !== undefined, begunAt);
+    publishStarted(transport, isAccepted ?? owner !== undefined, begunAt);
     transport.start();
     return [transport, protocol];
   } catch (error) {

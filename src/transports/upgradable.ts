@@ -50,7 +50,7 @@ export class UpgradableTransport extends SocketTransport {
     this.flush(); // which may fail
     try {
       if (!this.moveTo("securing")) throw notSentError(this.error);
-      if (request.protocol !== undefined) this.setProtocol(request.protocol);
+      if (request.protocol !== undefined && request.protocol !== this.getProtocol()) this.setProtocol(request.protocol);
       // The TLS engine bypasses the wire's unsent bytes, so they must be sent first. Waits in any case, because `connectionMade()` may be
       // the caller.
       await (this.getWriteBufferSize() > 0 ? this.waitFlushed(operation.signal) : DONE);
