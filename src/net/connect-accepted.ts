@@ -27,10 +27,10 @@ export interface AcceptedSocketOptions extends ServerTlsOptions, SignalOptions {
  *
  * @example
  * ```ts
- * const server = net.createServer({ pauseOnConnect: true }, async (sock) => {
- *   const [transport] = await connectAcceptedSocket(() => new MyProtocol(), sock);
+ * const onConnection = async (socket: Socket): Promise<void> => {
+ *   const [transport] = await connectAcceptedSocket(() => new MyProtocol(), socket);
  *   transport.write("welcome\n");
- * });
+ * };
  * ```
  */
 export async function connectAcceptedSocket<P extends Protocol>(

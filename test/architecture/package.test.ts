@@ -62,6 +62,7 @@ describe("the public face", () => {
       "StreamReader",
       "StreamReaderProtocol",
       "StreamWriter",
+      "connectAcceptedSocket",
       "createConnection",
       "createServer",
       "createUnixConnection",
@@ -70,6 +71,7 @@ describe("the public face", () => {
       "openConnection",
       "openUnixConnection",
       "startServer",
+      "startTls",
       "startUnixServer",
       "toDuplex",
     ]);

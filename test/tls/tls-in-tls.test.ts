@@ -122,7 +122,7 @@ for (const kind of [unixTls, tcpTls]) {
     it("verifies the inner certificate", async () => {
       await using pair = await openPair(kind);
       void pair.peer.writer.startTls(identity("self-signed")).catch(() => {});
-      await assert.rejects(pair.client.writer.startTls(trust, HOST), { code: /SELF_SIGNED|UNKNOWN|ERR_SSL|DEPTH_ZERO/ });
+      await assert.rejects(pair.client.writer.startTls(trust, HOST), { code: /SELF_SIGNED|UNABLE_TO_VERIFY/ });
       await assert.rejects(pair.client.writer.waitClosed());
     });
 
