@@ -160,6 +160,11 @@ export class CarriedWire extends NodeWire {
     return Math.max(super.pendingBytes, this.#carrier.writableLength);
   }
 
+  /** A failed write is reported by the transport below, so the descriptor need not be asked. Bun: there is none. */
+  override isPeerGone(): boolean {
+    return this.destroyed || this.#carrier.destroyed;
+  }
+
   override destroy(): void {
     super.destroy();
     this.#carrier.cut();
