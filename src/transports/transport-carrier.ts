@@ -116,11 +116,12 @@ export class TransportCarrier extends Duplex implements Protocol {
   }
 
   #whenFlushed(done: Done): void {
-    // A failed write has been reported already, and must not destroy the stream: reading continues.
-    this.#transport?.flushed(undefined).then(() => {
+    const onFlushed = (): void => {
       done();
       this.onWritten();
-    }, ignore);
+    };
+    // A failed write has been reported already, and must not destroy the stream: reading continues.
+    this.#transport?.flushed(undefined).then(onFlushed, ignore);
   }
 
   /** Sends nothing: see "Ending". */
