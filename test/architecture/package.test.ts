@@ -62,6 +62,7 @@ describe("the public face", () => {
       "StreamReader",
       "StreamReaderProtocol",
       "StreamWriter",
+      "connectAcceptedSocket",
       "copy",
       "createConnection",
       "createServer",
@@ -72,6 +73,7 @@ describe("the public face", () => {
       "openUnixConnection",
       "relay",
       "startServer",
+      "startTls",
       "startUnixServer",
       "toDuplex",
     ]);
