@@ -158,7 +158,7 @@ export class Server implements AsyncDisposable {
    *
    * @example
    * ```ts
-   * process.on("SIGHUP", () => server.setSecureContext({ key: readFileSync("key.pem"), cert: readFileSync("cert.pem") }));
+   * process.on("SIGHUP", () => server.setSecureContext({ cert: "...", key: "..." }));
    * ```
    */
   setSecureContext(ssl: SSLServer): void {

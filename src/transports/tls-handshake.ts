@@ -51,8 +51,8 @@ function nameToVerify(host: string): string {
   if (zone >= 0 && isIP(host) === 6) return host.slice(0, zone);
   const isAscii = Buffer.byteLength(host) === host.length;
   const name = isAscii ? host : domainToASCII(host);
-  // CPython: refuses a leading dot and NUL, too.
-  if ((name === "" && host !== "") || name.startsWith(".") || name.includes("\0")) {
+  // CPython: refuses a leading dot and NUL, too. Deno: converts names with spaces.
+  if ((name === "" && host !== "") || name.startsWith(".") || /\s/.test(name) || name.includes("\0")) {
     throw invalidValue(`the host to verify is not a valid name: ${show(host)}`);
   }
   return name;
