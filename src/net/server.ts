@@ -141,8 +141,8 @@ export class Server implements AsyncDisposable {
   }
 
   /**
-   * Replaces the certificate, or more of the server's `ssl`, while the server runs. Handshakes from now on use it, also those of clients that
-   * wait for their turn. No client is lost: connections and handshakes in progress keep the old one. Not in asyncio; Node's
+   * Replaces the certificate, or more of the server's `ssl`, while the server runs. Handshakes from now on use it, also those of clients
+   * that wait for their turn. No client is lost: connections and handshakes in progress keep the old one. Not in asyncio; Node's
    * `server.setSecureContext()`.
    *
    * Give all options of `tls.createSecureContext()` again, such as `ca`. Options of the handshake (`requestCert`, `rejectUnauthorized`,
@@ -152,13 +152,13 @@ export class Server implements AsyncDisposable {
    * object that it always gets.
    *
    * @param ssl a `SecureContext` with certificate and key, or `tls.TlsOptions`
-   * @throws TypeError for a wrong argument, or one without a certificate; the error of `tls.createSecureContext()`, such as for a key that does
-   *   not match the certificate. The old certificate stays in use.
+   * @throws TypeError for a wrong argument, or one without a certificate; the error of `tls.createSecureContext()`, such as for a key that
+   *   does not match the certificate. The old certificate stays in use.
    * @throws InvalidStateError if the server was started without `ssl`
    *
    * @example
    * ```ts
-   * process.on("SIGHUP", () => server.setSecureContext({ key: readFileSync("key.pem"), cert: readFileSync("cert.pem") }));
+   * process.on("SIGHUP", () => server.setSecureContext({ cert: "...", key: "..." }));
    * ```
    */
   setSecureContext(ssl: SSLServer): void {

@@ -212,8 +212,8 @@ function hasCertificate({ context }: tls.SecureContext): boolean {
 }
 
 /**
- * Returns a server's context after its renewal. Options of the handshake that `ssl` does not have stay in force: renewing a certificate does
- * not let in clients without one.
+ * Returns a server's context after its renewal. Options of the handshake that `ssl` does not have stay in force: renewing a certificate
+ * does not let in clients without one.
  */
 export function renewedContext({ options }: ServerContext, ssl: SSLServer): ServerContext {
   const renewed = serverContext(ssl);

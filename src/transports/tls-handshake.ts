@@ -45,13 +45,13 @@ import { type GuardedHandshake, guardAlpn, guardClientPsk, guardIdentityCheck, g
  *
  * @throws TypeError if no certificate can have the name
  */
-export function nameToVerify(host: string): string {
+function nameToVerify(host: string): string {
   const zone = host.indexOf("%");
   if (zone >= 0 && isIP(host) === 6) return host.slice(0, zone);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
-  const name = /^[\x00-\x7f]*$/.test(host) ? host : domainToASCII(host);
-  // CPython: refuses a leading dot and NUL, too.
-  if ((name === "" && host !== "") || name.startsWith(".") || name.includes("\0")) {
+  const isAscii = Buffer.byteLength(host) === host.length;
+  const name = isAscii ? host : domainToASCII(host);
+  // CPython: refuses a leading dot and NUL, too. Deno: converts names with spaces.
+  if ((name === "" && host !== "") || name.startsWith(".") || /\s/.test(name) || name.includes("\0")) {
     throw invalidValue(`the host to verify is not a valid name: ${show(host)}`);
   }
   return name;

@@ -209,6 +209,13 @@ describe("the ssl of a client", () => {
     });
   }
 
+  it("that TLS refuses only in the handshake fails the call", async () => {
+    await using ours = await listen(tcp);
+    await assert.rejects(ours.connect({ ssl: { ...trust, session: 5 as never } }), /session|Session|argument/);
+    await until(() => ours.errors.length > 0); // that client is gone
+    await checkEcho(await ours.connect());
+  });
+
   it("may have an undefined checkServerIdentity, which is the default", async () => {
     await using ours = await listen(tcp);
     const ssl = { ...trust, checkServerIdentity: undefined };
