@@ -7,6 +7,7 @@
 import { Duplex } from "node:stream";
 import { type NodeStreamOptions, nodeStreamOptions, readChunk, writingMethods } from "./adapters/node-streams.js";
 import { checkBoolean, invalidType } from "./base/arguments.js";
+import { type KnownOptions, knownOptions } from "./base/known-options.js";
 import { StreamReader } from "./streams/reader.js";
 import { StreamWriter } from "./streams/writer.js";
 
@@ -15,6 +16,8 @@ export interface DuplexOptions extends NodeStreamOptions {
   /** Whether the writing side stays open after the peer's EOF. Default false, as with `net.Socket`. */
   readonly allowHalfOpen?: boolean | undefined;
 }
+
+const DUPLEX_OPTIONS: KnownOptions = knownOptions<DuplexOptions>({ highWaterMark: true, allowHalfOpen: true });
 
 /**
  * Returns a connection as a Duplex, so that clients and servers written for sockets can use it.
@@ -38,7 +41,7 @@ export interface DuplexOptions extends NodeStreamOptions {
 export function toDuplex(reader: StreamReader, writer: StreamWriter, options?: DuplexOptions): Duplex {
   if (!(reader instanceof StreamReader)) throw invalidType("reader", "a StreamReader", reader);
   if (!(writer instanceof StreamWriter)) throw invalidType("writer", "a StreamWriter", writer);
-  const nodeOptions = nodeStreamOptions(options);
+  const nodeOptions = nodeStreamOptions("toDuplex", options, DUPLEX_OPTIONS);
   const stop = new AbortController();
   return new Duplex({
     ...nodeOptions,

@@ -6,8 +6,9 @@
  * streams, and so must not import them.
  */
 import { Readable, Writable, type WritableOptions } from "node:stream";
-import { checkInteger, checkOptions, type Data, type SignalOptions } from "../base/arguments.js";
+import { checkInteger, type Data, type SignalOptions } from "../base/arguments.js";
 import { asError } from "../base/errors.js";
+import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
 
 /** The part of a `StreamReader` that the adapters use. */
 export interface ReadingEnd {
@@ -40,9 +41,15 @@ export interface NodeStreamOptions {
   readonly highWaterMark?: number | undefined;
 }
 
-/** Checks the options and returns them in Node's form. */
-export function nodeStreamOptions(options: NodeStreamOptions | undefined): { readonly highWaterMark?: number } {
-  checkOptions("options", options);
+const NODE_STREAM_OPTIONS: KnownOptions = knownOptions<NodeStreamOptions>({ highWaterMark: true });
+
+/** Checks the options of a call and returns them in Node's form. */
+export function nodeStreamOptions(
+  call: string,
+  options: NodeStreamOptions | undefined,
+  known: KnownOptions = NODE_STREAM_OPTIONS,
+): { readonly highWaterMark?: number } {
+  checkKnownOptions(call, options, known);
   return options?.highWaterMark === undefined ? {} : { highWaterMark: checkInteger("highWaterMark", options.highWaterMark, 0) };
 }
 
@@ -66,7 +73,7 @@ export function readChunk(reader: ReadingEnd, readable: Readable, stop: AbortSig
 export function readableOf(reader: ReadingEnd, options?: NodeStreamOptions): Readable {
   const stop = new AbortController();
   return new Readable({
-    ...nodeStreamOptions(options),
+    ...nodeStreamOptions("toReadable", options),
     read() {
       readChunk(reader, this, stop.signal);
     },
@@ -143,7 +150,7 @@ export function abortReason(reason: unknown): Error | undefined {
 /** Makes the Writable. */
 export function writableOf(writer: WritingEnd, options?: NodeStreamOptions): Writable {
   const writable = new Writable({
-    ...nodeStreamOptions(options),
+    ...nodeStreamOptions("toWritable", options),
     ...writingMethods(writer),
     destroy(error, done) {
       if (!this.writableFinished) writer.abort(error ?? undefined);

@@ -54,7 +54,7 @@ export function delimited(delimiter: Data, options?: FrameOptions): FrameCodec<B
   // a copy, because the caller's bytes may change while the codec is in use
   const ownDelimiter = Buffer.from(toBytes("delimiter", delimiter));
   if (ownDelimiter.length === 0) throw invalidValue("delimiter must be at least one byte, not empty");
-  const maximum = checkMaxFrameSize(options);
+  const maximum = checkMaxFrameSize("delimited", options);
   return {
     readFrame(reader: StreamReader, readOptions?: SignalOptions): Promise<Buffer | null> {
       return readInOneAttempt(reader, (engine) => delimitedAttempt(engine, ownDelimiter, maximum), readOptions);

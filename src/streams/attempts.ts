@@ -222,6 +222,8 @@ export function iterate<T>(
   options: SignalOptions,
   convert: (bytes: Buffer) => T,
 ): AsyncIterableIterator<T, undefined> {
+  const { signal, timeout } = options;
+  const wait = signal === undefined && timeout === undefined ? undefined : { signal, timeout };
   return {
     next: () => {
       const attempt = makeAttempt();
@@ -230,7 +232,7 @@ export function iterate<T>(
         if (bytes === undefined) return undefined;
         return bytes.length === 0 ? { done: true, value: undefined } : { done: false, value: convert(bytes) };
       };
-      return engine.perform("next", { run }, options);
+      return engine.perform("next", { run }, wait);
     },
     return: () => leave(engine),
     [Symbol.asyncIterator]() {

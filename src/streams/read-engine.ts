@@ -18,10 +18,11 @@
  * Two kinds of error end reading. `fail()` acts at once. After a lost connection (`failAfterData`), reads still succeed as long as the
  * data received before the loss is enough for them; a read that needs more gets the error, and the data stays in the queue.
  */
-import { asBuffer, checkOptions, type Data, invalidType, type SignalOptions } from "../base/arguments.js";
+import { asBuffer, type Data, invalidType, type SignalOptions } from "../base/arguments.js";
 import { rejectionNamingCallers } from "../base/async-stacks.js";
 import { ByteQueue } from "../base/byte-queue.js";
 import { ConcurrentReadError, InvalidStateError } from "../base/errors.js";
+import { checkKnownOptions, type KnownOptions, WAIT_OPTIONS } from "../base/known-options.js";
 import { toOwnBytes } from "../base/memory.js";
 import { CALL_BYTES, nextTurn, setImmediate, TURN_BYTES } from "../base/scheduling.js";
 import { type Cancellation, cancellationOf, DONE, forgetAborted, onceAborted, rejectEnded } from "../base/waiting.js";
@@ -271,12 +272,17 @@ export class ReadEngine {
     if (this.#paused) this.#regulate();
   }
 
-  /** Runs an attempt now, and again when more data arrives if it needs more. */
-  perform<T>(method: string, attempt: Attempt<T>, options?: SignalOptions): Promise<T> {
+  /**
+   * Runs an attempt now, and again when more data arrives if it needs more.
+   *
+   * @param method the name of the call, for errors
+   * @param known the names of its options
+   */
+  perform<T>(method: string, attempt: Attempt<T>, options?: SignalOptions, known: KnownOptions = WAIT_OPTIONS): Promise<T> {
     if (options === undefined && attempt.takesNothing !== true && this.#hasNothing()) return this.#park(attempt, undefined);
     const takenBefore = this.queue.taken;
     try {
-      checkOptions("options", options);
+      checkKnownOptions(method, options, known);
       const signal = cancellationOf(options);
       // A parked read whose data has arrived goes first, even if its microtask has not run yet.
       if (this.#retryScheduled) this.#retryParked();

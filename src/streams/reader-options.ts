@@ -1,5 +1,6 @@
 /** The options of `StreamReader` and its calls. */
 import type { SignalOptions } from "../base/arguments.js";
+import { type KnownOptions, knownOptions } from "../base/known-options.js";
 
 /** Options of a `StreamReader`. */
 export interface StreamReaderOptions {
@@ -26,3 +27,24 @@ export interface LinesOptions extends ReadlineOptions {
   /** Whether a line includes its newline. Default false: both `"\n"` and `"\r\n"` are removed. */
   readonly keepSeparator?: boolean | undefined;
 }
+
+/* The names of these options. */
+
+export const READER_OPTIONS: KnownOptions = knownOptions<StreamReaderOptions>({ limit: true });
+
+export const READLINE_OPTIONS: KnownOptions = knownOptions<ReadlineOptions>({ signal: true, timeout: true, limit: true });
+
+export const READUNTIL_OPTIONS: KnownOptions = knownOptions<ReaduntilOptions>({
+  signal: true,
+  timeout: true,
+  limit: true,
+  keepSeparator: true,
+});
+
+export const LINES_OPTIONS: KnownOptions = knownOptions<LinesOptions>({
+  signal: true,
+  timeout: true,
+  limit: true,
+  encoding: true,
+  keepSeparator: true,
+});

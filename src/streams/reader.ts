@@ -11,7 +11,6 @@ import {
   checkBoolean,
   checkError,
   checkInteger,
-  checkOptions,
   type Data,
   invalidType,
   invalidValue,
@@ -19,6 +18,7 @@ import {
   type SignalOptions,
 } from "../base/arguments.js";
 import { LimitOverrunError } from "../base/errors.js";
+import { checkKnownOptions, WAIT_OPTIONS } from "../base/known-options.js";
 import { checkLimit } from "../base/limits.js";
 import { bytesThere, toOwnBytes } from "../base/memory.js";
 import { parseSeparators } from "../base/separator-search.js";
@@ -42,7 +42,16 @@ import {
 } from "./attempts.js";
 import { inBoundedTime, pullFrom } from "./pulled-source.js";
 import { type Attempt, ReadEngine } from "./read-engine.js";
-import type { LinesOptions, ReadlineOptions, ReaduntilOptions, StreamReaderOptions } from "./reader-options.js";
+import {
+  LINES_OPTIONS,
+  type LinesOptions,
+  READER_OPTIONS,
+  READLINE_OPTIONS,
+  READUNTIL_OPTIONS,
+  type ReadlineOptions,
+  type ReaduntilOptions,
+  type StreamReaderOptions,
+} from "./reader-options.js";
 
 /** Encodings in which the byte 0x0a is not always a newline. */
 const TWO_BYTE_ENCODINGS: ReadonlySet<string> = new Set(["utf16le", "utf-16le", "ucs2", "ucs-2"]);
@@ -76,7 +85,7 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
    * @throws RangeError `ERR_OUT_OF_RANGE` if `limit` is not a positive integer
    */
   constructor(options?: StreamReaderOptions) {
-    checkOptions("options", options);
+    checkKnownOptions("new StreamReader", options, READER_OPTIONS);
     this.#limit = checkLimit(options?.limit);
     this.#engine = new ReadEngine(this.#limit);
     this.#lines = new LineAttempt(this.#engine, this.#limit);
@@ -104,6 +113,7 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
    * ```
    */
   static from(source: AsyncIterable<Data>, options?: StreamReaderOptions): StreamReader {
+    checkKnownOptions("StreamReader.from", options, READER_OPTIONS);
     const reader = new StreamReader(options);
     pullFrom(source, reader.#engine);
     return reader;
@@ -167,7 +177,7 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
       return this.#engine.perform("readline", this.#lines);
     }
     try {
-      return this.#engine.perform("readline", lineAttempt(this.#engine, this.#messageTraits(options)), options);
+      return this.#engine.perform("readline", lineAttempt(this.#engine, this.#messageTraits(options)), options, READLINE_OPTIONS);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -224,14 +234,13 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
   readuntil(separator: Data | readonly Data[] = "\n", options?: ReaduntilOptions): Promise<Buffer> {
     try {
       const attempt = messageAttempt(this.#engine, parseSeparators(separator), this.#messageTraits(options));
-      return this.#engine.perform("readuntil", attempt, options);
+      return this.#engine.perform("readuntil", attempt, options, READUNTIL_OPTIONS);
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
   #messageTraits(options: ReaduntilOptions | undefined): MessageTraits {
-    checkOptions("options", options);
     return {
       limit: options?.limit === undefined ? this.#limit : checkLimit(options.limit),
       keepSeparator: checkBoolean("keepSeparator", options?.keepSeparator) ?? true,
@@ -370,14 +379,14 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
   /** Iterates over the lines as buffers; otherwise the same as with `encoding`. */
   lines(options?: LinesOptions & { readonly encoding?: undefined }): AsyncIterableIterator<Buffer, undefined>;
   lines(options: LinesOptions = {}): AsyncIterableIterator<string | Buffer, undefined> {
-    checkOptions("options", options);
+    checkKnownOptions("lines", options, LINES_OPTIONS);
     const keepSeparator = checkBoolean("keepSeparator", options.keepSeparator) ?? false;
     const { encoding } = options;
     if (encoding !== undefined && !Buffer.isEncoding(encoding)) throw invalidType("encoding", "an encoding that Buffer supports", encoding);
     if (encoding !== undefined && TWO_BYTE_ENCODINGS.has(encoding.toLowerCase())) {
       throw invalidValue(`lines() cannot decode ${encoding}: a newline byte can be part of another character`);
     }
-    const traits = { ...this.#messageTraits({ ...options, keepSeparator: true }) };
+    const traits = { ...this.#messageTraits(options), keepSeparator: true };
     const attempt = (): Attempt<Buffer> => lineAttempt(this.#engine, traits);
     return iterate(this.#engine, attempt, options, (line) => {
       const wanted = keepSeparator ? line : withoutNewline(line);
@@ -401,7 +410,7 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
    */
   chunks(size: number = CHUNK_BYTES, options: SignalOptions = {}): AsyncIterableIterator<Buffer, undefined> {
     checkInteger("size", size, 1);
-    checkOptions("options", options);
+    checkKnownOptions("chunks", options, WAIT_OPTIONS);
     return iterate(
       this.#engine,
       () => someAttempt(this.#engine, size),

@@ -12,7 +12,6 @@ import { writableStreamOf } from "../adapters/web-streams.js";
 import {
   checkClientSsl,
   checkError,
-  checkOptions,
   checkServerHostname,
   checkServerSsl,
   type Data,
@@ -22,6 +21,7 @@ import {
   toPieces,
 } from "../base/arguments.js";
 import { InvalidStateError } from "../base/errors.js";
+import { checkKnownOptions, type KnownOptions, knownOptions, WAIT_OPTIONS } from "../base/known-options.js";
 import { nextTurn } from "../base/scheduling.js";
 import { type Cancellation, cancellationOf, DONE, throwIfAborted, withOneDeadline } from "../base/waiting.js";
 import type { Transport, WriteData } from "../contracts/connection.js";
@@ -41,6 +41,12 @@ export interface StartTlsOptions extends TlsTimeouts {
    */
   readonly serverHostname?: string | undefined;
 }
+
+const START_TLS_OPTIONS: KnownOptions = knownOptions<StartTlsOptions>({
+  serverHostname: true,
+  sslHandshakeTimeout: true,
+  sslShutdownTimeout: true,
+});
 
 /**
  * Writes bytes and text, and closes the connection.
@@ -146,7 +152,7 @@ export class StreamWriter implements AsyncDisposable {
     if (options === undefined && this.#protocol.isFlowing && !this.#transport.isClosing() && (this.#reader?.exception() ?? null) === null) {
       return this.#protocol.paced(DONE, this.#bytesWritten);
     }
-    return this.#wait(options, (signal) => {
+    return this.#wait("drain", options, (signal) => {
       const exception = this.#reader?.exception() ?? null;
       if (exception !== null && exception !== this.#protocol.lossError) throw exception;
       const isClosing = this.#transport.isClosing(); // must come first: this call may be what makes the transport notice its loss
@@ -159,10 +165,10 @@ export class StreamWriter implements AsyncDisposable {
    * Runs a call that may wait: checks its options, turns a thrown error into a rejection, and yields to the event loop when the turn's
    * budget is spent.
    */
-  #wait(options: SignalOptions | undefined, call: (signal: Cancellation | undefined) => Promise<void>): Promise<void> {
+  #wait(method: string, options: SignalOptions | undefined, call: (signal: Cancellation | undefined) => Promise<void>): Promise<void> {
     let wait: Promise<void>;
     try {
-      checkOptions("options", options);
+      checkKnownOptions(method, options, WAIT_OPTIONS);
       wait = call(cancellationOf(options));
     } catch (error) {
       wait = Promise.reject(error);
@@ -204,7 +210,7 @@ export class StreamWriter implements AsyncDisposable {
    * ```
    */
   flush(options?: SignalOptions): Promise<void> {
-    return this.#wait(options, (signal) => this.#transport.flushed?.(signal) ?? this.#protocol.drained(signal));
+    return this.#wait("flush", options, (signal) => this.#transport.flushed?.(signal) ?? this.#protocol.drained(signal));
   }
 
   /** The number of bytes passed to `write()` and `writelines()`; text counts as UTF-8. Not in asyncio. */
@@ -248,7 +254,7 @@ export class StreamWriter implements AsyncDisposable {
    * @throws the error that ended the connection, if one did
    */
   waitClosed(options?: SignalOptions): Promise<void> {
-    return this.#wait(options, (signal) => this.#protocol.closed(signal));
+    return this.#wait("waitClosed", options, (signal) => this.#protocol.closed(signal));
   }
 
   /**
@@ -288,7 +294,7 @@ export class StreamWriter implements AsyncDisposable {
    * ```
    */
   async startTls(ssl: SSLClient | SSLServer, options?: StartTlsOptions): Promise<void> {
-    checkOptions("options", options);
+    checkKnownOptions("startTls", options, START_TLS_OPTIONS);
     const role = this.#protocol.tlsRole;
     const upgrade = {
       role,
