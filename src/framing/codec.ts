@@ -6,6 +6,7 @@
  */
 import { checkInteger, type Data, invalidType, type SignalOptions, toBytes } from "../base/arguments.js";
 import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
+import { engineOf } from "../streams/base-reader.js";
 import type { Attempt, ReadEngine } from "../streams/read-engine.js";
 import { StreamReader } from "../streams/reader.js";
 import { StreamWriter } from "../streams/writer.js";
@@ -93,7 +94,8 @@ export function readInOneAttempt<T>(
 ): Promise<T | null> {
   try {
     checkReader(reader);
-    return reader.engine.perform("readFrame", makeAttempt(reader.engine), options);
+    const engine = engineOf(reader);
+    return engine.perform("readFrame", makeAttempt(engine), options);
   } catch (error) {
     return Promise.reject(error);
   }

@@ -2,6 +2,7 @@
 import { invalidType, type SignalOptions } from "../base/arguments.js";
 import { checkKnownOptions, WAIT_OPTIONS } from "../base/known-options.js";
 import { leave } from "../streams/attempts.js";
+import { engineOf } from "../streams/base-reader.js";
 import type { StreamReader } from "../streams/reader.js";
 import type { StreamWriter } from "../streams/writer.js";
 import { checkReader, checkWriter, type FrameCodec } from "./codec.js";
@@ -35,7 +36,7 @@ export function frames<Read>(
       const frame = await codec.readFrame(reader, options);
       return frame === null ? { done: true, value: undefined } : { done: false, value: frame };
     },
-    return: () => leave(reader.engine),
+    return: () => leave(engineOf(reader)),
     [Symbol.asyncIterator]() {
       return this;
     },

@@ -231,7 +231,7 @@ describe("the list of calls above", () => {
       "net/server.d.ts",
       "contracts/connection.d.ts",
     ];
-    files.push("streams/reader.d.ts", "streams/writer.d.ts", "streams/protocol.d.ts");
+    files.push("streams/base-reader.d.ts", "streams/reader.d.ts", "streams/writer.d.ts", "streams/protocol.d.ts");
     for (const folder of ["framing", "testing"]) {
       files.push(
         ...readdirSync(join(root, "dist", folder))
