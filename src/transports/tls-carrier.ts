@@ -18,6 +18,19 @@ export function carry(socket: net.Socket): net.Socket | TlsCarrier {
   return process.versions["deno"] === undefined ? socket : new TlsCarrier(socket);
 }
 
+/** The socket below each secured one. */
+const below = new WeakMap<object, net.Socket>();
+
+/** Remembers the socket that TLS runs over. */
+export function noteSocketBelow(secured: object, socket: net.Socket): void {
+  if (typeof socket.bytesRead === "number") below.set(secured, socket); // a Duplex has none
+}
+
+/** Returns the socket that TLS runs over, whose counts are those of the encrypted bytes; the secured socket itself if it is not known. */
+export function socketBelow(secured: net.Socket): net.Socket {
+  return below.get(secured) ?? secured;
+}
+
 /** A stream over a socket whose reading can be stopped. */
 export class TlsCarrier extends Duplex {
   readonly #socket: net.Socket;

@@ -22,7 +22,7 @@ import { ConnectionTimeoutError, ignore } from "../base/errors.js";
 import { clearTimeout, MAX_TIMER_MS, setImmediate, setTimeout } from "../base/scheduling.js";
 import { abortReason, forgetAborted, onceAborted } from "../base/waiting.js";
 import type { SSLClient, SSLServer } from "../contracts/extra-info.js";
-import { carry, TlsCarrier } from "./tls-carrier.js";
+import { carry, noteSocketBelow, TlsCarrier } from "./tls-carrier.js";
 
 /** Value for Node's own time-out, which cannot be switched off: the longest timer that Node supports. */
 const NEVER_MS = MAX_TIMER_MS;
@@ -197,6 +197,7 @@ class Handshake {
   #succeed(secured: tls.TLSSocket, carrier: net.Socket | TlsCarrier): void {
     if (!this.#end("secured")) return;
     if (carrier instanceof TlsCarrier) carrier.follow(secured);
+    noteSocketBelow(secured, this.#socket);
     secured.on("error", ignore); // until its transport listens
     this.#settle.resolve(secured);
   }
