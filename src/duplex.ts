@@ -8,7 +8,9 @@ import { Duplex } from "node:stream";
 import { type NodeStreamOptions, nodeStreamOptions, readChunk, writingMethods } from "./adapters/node-streams.js";
 import { checkBoolean, invalidType } from "./base/arguments.js";
 import { type KnownOptions, knownOptions } from "./base/known-options.js";
+import { engineOf } from "./streams/base-reader.js";
 import { StreamReader } from "./streams/reader.js";
+import { Taker } from "./streams/taker.js";
 import { StreamWriter } from "./streams/writer.js";
 
 /** Options of `toDuplex()`. */
@@ -42,16 +44,16 @@ export function toDuplex(reader: StreamReader, writer: StreamWriter, options?: D
   if (!(reader instanceof StreamReader)) throw invalidType("reader", "a StreamReader", reader);
   if (!(writer instanceof StreamWriter)) throw invalidType("writer", "a StreamWriter", writer);
   const nodeOptions = nodeStreamOptions("toDuplex", options, DUPLEX_OPTIONS);
-  const stop = new AbortController();
+  const taker = new Taker(engineOf(reader), "toDuplex");
   return new Duplex({
     ...nodeOptions,
     allowHalfOpen: checkBoolean("allowHalfOpen", options?.allowHalfOpen) ?? false,
     read() {
-      readChunk(reader, this, stop.signal);
+      readChunk(taker, this);
     },
     ...writingMethods(writer),
     destroy(error, done) {
-      stop.abort();
+      taker.release();
       if (error === null && this.readableEnded && this.writableFinished) writer.close();
       else writer.abort(error ?? undefined);
       // The error of the connection is `error`, or has already been reported.

@@ -215,26 +215,36 @@ function asStep(line: Buffer | undefined): IteratorResult<Buffer, undefined> | u
 
 const CARRIAGE_RETURN = 0x0d;
 
-/** Iterates over the results of attempts, each of them new. An empty result ends the iteration. */
+/**
+ * Iterates over the results of attempts, each of them new. An empty result ends the iteration.
+ *
+ * @param taker for pieces that end anywhere: is told when bytes leave the reader, and when the loop is left
+ */
 export function iterate<T>(
   engine: ReadEngine,
   makeAttempt: () => Attempt<Buffer>,
   options: SignalOptions,
   convert: (bytes: Buffer) => T,
+  taker?: { took(): void; left(): void },
 ): AsyncIterableIterator<T, undefined> {
   const { signal, timeout } = options;
   const wait = signal === undefined && timeout === undefined ? undefined : { signal, timeout };
+  const failed = (): void => taker?.left(); // a loop is left when a step rejects
   return {
     next: () => {
       const attempt = makeAttempt();
       const run = (): IteratorResult<T, undefined> | undefined => {
         const bytes = attempt.run();
         if (bytes === undefined) return undefined;
+        if (bytes.length > 0) taker?.took();
         return bytes.length === 0 ? { done: true, value: undefined } : { done: false, value: convert(bytes) };
       };
-      return engine.perform("next", { run }, wait);
+      return engine.perform("next", { run, failed }, wait);
     },
-    return: () => leave(engine),
+    return: () => {
+      failed();
+      return leave(engine);
+    },
     [Symbol.asyncIterator]() {
       return this;
     },

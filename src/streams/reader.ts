@@ -21,6 +21,7 @@ import {
 } from "./base-reader.js";
 import { inBoundedTime, pullFrom } from "./pulled-source.js";
 import type { Attempt } from "./read-engine.js";
+import { Taker } from "./taker.js";
 
 /** Encodings in which the byte 0x0a is not always a newline. */
 const TWO_BYTE_ENCODINGS: ReadonlySet<string> = new Set(["utf16le", "utf-16le", "ucs2", "ucs-2"]);
@@ -247,6 +248,7 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
       () => someAttempt(engine, size),
       options,
       (chunk) => chunk,
+      new Taker(engine, "chunks"),
     );
   }
 
@@ -296,7 +298,7 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
    * ```
    */
   toReadable(options?: NodeStreamOptions): Readable {
-    return readableOf(this, options);
+    return readableOf(new Taker(engineOf(this), "toReadable"), options);
   }
 
   /**
@@ -312,6 +314,6 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
    * ```
    */
   toWeb(): ReadableStream<Uint8Array> {
-    return readableStreamOf(this);
+    return readableStreamOf(new Taker(engineOf(this), "toWeb"));
   }
 }

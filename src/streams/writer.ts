@@ -296,22 +296,27 @@ export class StreamWriter implements AsyncDisposable {
    */
   async startTls(ssl: SSLClient | SSLServer, options?: StartTlsOptions): Promise<void> {
     checkKnownOptions("startTls", options, START_TLS_OPTIONS);
-    const reader = this.#reader;
+    const engine = this.#reader === null ? null : engineOf(this.#reader);
     const role = this.#protocol.tlsRole;
     const upgrade = {
       role,
       ssl: role === "client" ? checkClientSsl(ssl) : checkServerSsl(ssl),
       serverHostname: checkServerHostname(role, options?.serverHostname),
       ...tlsTimeouts(options),
-      takeReadAhead: () => (reader === null ? Buffer.alloc(0) : engineOf(reader).queue.takeAll()),
+      takeReadAhead: () => engine?.takeReadAhead() ?? Buffer.alloc(0),
       onSecured: (transport: Transport) => {
         this.#transport = transport;
         this.#protocol.replaceTransport(transport);
       },
     };
-    await this.drain();
-    if (this.#transport.startTls === undefined) throw new InvalidStateError("cannot startTls(): this transport does not support it");
-    await this.#transport.startTls(upgrade);
+    const hasBegun = engine?.beginSecuring() === true;
+    try {
+      await this.drain();
+      if (this.#transport.startTls === undefined) throw new InvalidStateError("cannot startTls(): this transport does not support it");
+      await this.#transport.startTls(upgrade);
+    } finally {
+      if (hasBegun) engine.endSecuring();
+    }
   }
 
   /**
