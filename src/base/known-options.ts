@@ -1,9 +1,9 @@
 /**
  * The names of the options of every public call, and the check that refuses other names.
  *
- * Promises: an option that a call does not have is a `TypeError` that names the call, the option, and what the call has instead. Otherwise a
- * misspelt `timeout` would be ignored, and the call would wait forever. An option whose value is `undefined` counts as absent, whatever its
- * name is.
+ * Promises: an option that a call does not have is a `TypeError` that names the call, the option, and what the call has instead.
+ * Otherwise a misspelt `timeout` would be ignored, and the call would wait forever. An option whose value is `undefined` counts as absent,
+ * whatever its name is.
  *
  * Only enumerable properties are seen, own and inherited ones: an object with defaults as its prototype is an options object, and so is an
  * instance of a class, whose methods are not enumerable. What a program adds to `Object.prototype` is not an option.

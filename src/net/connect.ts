@@ -109,7 +109,11 @@ export function createUnixConnection<P extends Protocol>(
   return connectToPath({ name: "createUnixConnection", known: UNIX_CONNECTION_OPTIONS }, protocolFactory, path, options);
 }
 
-/** Connects to a Unix socket for a public call. */
+/**
+ * Connects to a Unix socket for a public call.
+ *
+ * @internal
+ */
 export async function connectToPath<P extends Protocol>(
   call: ConnectCall,
   protocolFactory: ProtocolFactory<P>,
@@ -168,7 +172,11 @@ export function createConnection<P extends Protocol>(
   return connectToHost({ name: "createConnection", known: CONNECTION_OPTIONS }, protocolFactory, host, port, options);
 }
 
-/** Connects to a host for a public call. */
+/**
+ * Connects to a host for a public call.
+ *
+ * @internal
+ */
 export async function connectToHost<P extends Protocol>(
   call: ConnectCall,
   protocolFactory: ProtocolFactory<P>,

@@ -226,7 +226,8 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
   }
 
   /**
-   * Iterates over the bytes in chunks, as they arrive. Not in asyncio. Leaving the loop consumes nothing more.
+   * Iterates over the bytes in chunks, as they arrive. Not in asyncio. Leaving the loop consumes nothing more. `startTls()` is refused
+   * inside the loop, because a chunk may hold bytes behind the message that asked for TLS.
    *
    * **If aborted**, the iteration throws the signal's reason, and nothing is consumed.
    *
@@ -287,7 +288,8 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
    *
    * The Readable reads on demand, and ahead up to its high-water mark; backpressure reaches the peer as with the reader itself. An
    * error of the reader destroys the Readable, after the data received before it. Destroying the Readable ends only its own reading:
-   * the connection stays open, and unread data stays in the reader. Do not read from the reader while the Readable is in use.
+   * the connection stays open, and what the Readable has not delivered is put back, unless it decodes text. Do not read from the reader
+   * while the Readable is in use, and destroy it before `startTls()`, which is refused otherwise.
    *
    * @param options `highWaterMark`: bytes to read ahead, default Node's
    * @throws RangeError `ERR_OUT_OF_RANGE` if `highWaterMark` is negative or not an integer

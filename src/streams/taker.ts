@@ -1,9 +1,10 @@
 /**
- * `Taker`: takes bytes out of a reader for an adapter (`toReadable()`, `toWeb()`, `toDuplex()`) or for `chunks()`, whose pieces end anywhere.
+ * `Taker`: takes bytes out of a reader for an adapter (`toReadable()`, `toWeb()`, `toDuplex()`) or for `chunks()`, whose pieces end
+ * anywhere.
  *
- * Such a piece may hold more than the message that the program acts on. If the program then calls `startTls()`, the rest was received in the
- * clear, but would come out of the adapter, or of the program's parser behind it, as if it were secured. So the read engine knows who has
- * taken bytes, and `startTls()` is refused until the adapter is destroyed or cancelled, or the loop over the chunks is left.
+ * Such a piece may hold more than the message that the program acts on. If the program then calls `startTls()`, the rest was received in
+ * the clear, but would come out of the adapter, or of the program's parser behind it, as if it were secured. So the read engine knows who
+ * has taken bytes, and `startTls()` is refused until the adapter is destroyed or cancelled, or the loop over the chunks is left.
  */
 import type { ReadingEnd } from "../adapters/node-streams.js";
 import { CHUNK_BYTES } from "../base/limits.js";

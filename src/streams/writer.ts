@@ -284,7 +284,8 @@ export class StreamWriter implements AsyncDisposable {
    * @param options `serverHostname`: the name that a client expects in the certificate; default the host it is connected to, `""` for
    *   any name. `sslHandshakeTimeout`: ms, default 60,000. `sslShutdownTimeout`: ms that `close()` waits for the peer's close_notify,
    *   default 30,000.
-   * @throws TypeError for a wrong argument; InvalidStateError if the connection already uses TLS, or one side has ended
+   * @throws TypeError for a wrong argument; InvalidStateError if the connection already uses TLS, or one side has ended, or while an
+   *   adapter of the reader (`toReadable()`, `toWeb()`, `toDuplex()`) or a loop over `chunks()` may hold bytes received in the clear
    * @throws ConnectionTimeoutError if the handshake takes too long; the TLS error if it fails; ConnectionLostError if the connection is
    *   lost
    *

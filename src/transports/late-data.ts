@@ -1,8 +1,8 @@
 /**
  * `LateData`: watches what a peer sends after `close()` over TLS, and notices a peer that goes on sending, as in the middle of a download.
  *
- * Promises: `onTooMuch` is called soon after the peer has sent more than `LATE_BYTES` since close_notify was sent. Before that, while our own
- * data is still being sent, such a peer is only not read any more, so that our data reaches it.
+ * Promises: `onTooMuch` is called soon after the peer has sent more than `LATE_BYTES` since close_notify was sent. Before that, while our
+ * own data is still being sent, such a peer is only not read any more, so that our data reaches it.
  *
  * CPython: cuts the connection at the first data after close_notify, with APPLICATION_DATA_AFTER_CLOSE_NOTIFY.
  *
