@@ -77,6 +77,8 @@ const calls: Readonly<Record<string, (options: never) => unknown>> = {
   readinto: (options) => streams().reader.readinto(new Uint8Array(5), options),
   skip: (options) => streams().reader.skip(5, options),
   lines: (options) => streams().reader.lines(options),
+  readlines: (options) => streams().reader.readlines(options),
+  lineBatches: (options) => streams().reader.lineBatches(options),
   chunks: (options) => streams().reader.chunks(5, options),
   toReadable: (options) => streams().reader.toReadable(options),
   drain: (options) => streams().writer.drain(options),
@@ -190,6 +192,27 @@ describe("an option that a call does not have", () => {
   });
 });
 
+describe("an option that a read does not have", () => {
+  const reads: Readonly<Record<string, (reader: StreamReader, options: never) => Promise<unknown>>> = {
+    read: (reader, options) => reader.read(5, options),
+    readline: (reader, options) => reader.readline(options),
+    readexactly: (reader, options) => reader.readexactly(5, options),
+    readuntil: (reader, options) => reader.readuntil("\n", options),
+    readlines: (reader, options) => reader.readlines(options),
+    peek: (reader, options) => reader.peek(5, options),
+    readinto: (reader, options) => reader.readinto(new Uint8Array(5), options),
+    skip: (reader, options) => reader.skip(5, options),
+  };
+  for (const [name, read] of Object.entries(reads)) {
+    it(`is refused by ${name}() also if the data is there, and nothing is taken`, async () => {
+      const reader = new StreamReader();
+      reader.feedData("first\nsecond\n");
+      await assert.rejects(read(reader, { timeuot: 5 } as never), new RegExp(`^TypeError: ${name}\\(\\) has no option "timeuot"`));
+      assert.equal(reader.bufferedLength, 13);
+    });
+  }
+});
+
 describe("an options object", () => {
   it("may have its options from its prototype, and none is lost", async () => {
     const path = socketPath();
@@ -247,6 +270,7 @@ describe("the list of calls above", () => {
       "checkMaxFrameSize",
       "readInOneAttempt",
       "checkHostile",
+      "messageTraits",
     ];
     const names = new Set(files.flatMap(declared).filter((name) => !internal.includes(name)));
     assert.ok(names.size > 30, [...names].join(" "));

@@ -55,6 +55,11 @@ const takes: Readonly<Record<string, Take>> = {
     await chunks.next();
     return () => chunks.return?.();
   },
+  async lineBatches(reader) {
+    const batches = reader.lineBatches();
+    await batches.next();
+    return () => batches.return?.();
+  },
 };
 
 /** Both ends in each role: the end that takes, and the certificate that it shows or trusts. */
