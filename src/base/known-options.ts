@@ -89,10 +89,10 @@ function plain(name: string): string {
 /** Counts the letters to insert, remove or replace to get from one word to the other (Levenshtein). */
 function mistakes(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (const [index, letter] of [...from].entries()) {
+  for (let index = 0; index < from.length; index += 1) {
     const next = [index + 1];
-    for (const [at, other] of [...to].entries()) {
-      const replaced = (row[at] as number) + (letter === other ? 0 : 1);
+    for (let at = 0; at < to.length; at += 1) {
+      const replaced = (row[at] as number) + (from[index] === to[at] ? 0 : 1);
       next.push(Math.min(replaced, (row[at + 1] as number) + 1, (next[at] as number) + 1));
     }
     row = next;

@@ -11,6 +11,7 @@ import { tcp, unix } from "../support/pairs.js";
 import { Relay } from "../support/relay.js";
 import { socketPath } from "../support/temporary.js";
 import { HOST } from "../support/tls-kinds.js";
+import { until } from "../support/turns.js";
 
 /** Longer than any test takes. */
 const SHUTDOWN_MS = 120_000;
@@ -86,6 +87,17 @@ for (const kind of [unix, tcp]) {
           await ended;
           peer.end(Buffer.alloc(100_000));
           await writer.waitClosed();
+        });
+
+        it("does not read a peer that sends on while our own data waits for it, and cuts it after that", async () => {
+          await using connection = await download(kind === unix, begin, version);
+          const { writer, peer } = connection;
+          writer.write(Buffer.alloc(24_000_000)); // more than the system takes
+          writer.close();
+          flood(peer);
+          await until(() => peer.writableNeedDrain);
+          peer.resume();
+          await assert.rejects(writer.waitClosed(), CUT);
         });
 
         it("sends what was written before to a peer that sends first and reads later", async () => {
