@@ -11,12 +11,14 @@ import { Readable } from "node:stream";
 import { describe, it } from "node:test";
 import {
   BaseProtocol,
+  copy,
   createConnection,
   createServer,
   createUnixConnection,
   createUnixServer,
   openConnection,
   openUnixConnection,
+  relay,
   type Server,
   StreamReader,
   StreamReaderProtocol,
@@ -94,6 +96,11 @@ const calls: Readonly<Record<string, (options: never) => unknown>> = {
   toDuplex: (options) => {
     const { reader, writer } = streams();
     return toDuplex(reader, writer, options);
+  },
+  copy: (options) => copy(streams().reader, streams().writer, options),
+  relay: (options) => {
+    const [one, other] = [streams(), streams()];
+    return relay([one.reader, one.writer], [other.reader, other.writer], options);
   },
   delimited: (options) => delimited("\n", options),
   lengthPrefixed: (options) => lengthPrefixed(options),
@@ -249,6 +256,7 @@ describe("the list of calls above", () => {
       "open.d.ts",
       "serve.d.ts",
       "duplex.d.ts",
+      "copy.d.ts",
       "net/connect.d.ts",
       "net/listen.d.ts",
       "net/server.d.ts",
