@@ -3,7 +3,8 @@
  *
  * Each chunk is written as it was received, without a copy. `drain()` passes the backpressure of the receiver on to the sender.
  */
-import { checkFunction, checkOptions, invalidType, type SignalOptions } from "./base/arguments.js";
+import { checkFunction, invalidType, type SignalOptions } from "./base/arguments.js";
+import { checkKnownOptions, type KnownOptions, knownOptions } from "./base/known-options.js";
 import { CHUNK_BYTES } from "./base/limits.js";
 import { cancellationOf, withOneDeadline } from "./base/waiting.js";
 import { StreamReader } from "./streams/reader.js";
@@ -20,6 +21,9 @@ export interface RelayOptions extends SignalOptions {
   /** Called after each chunk with the numbers of bytes relayed so far, from the first pair to the second and back. */
   readonly onProgress?: ((forth: number, back: number) => void) | undefined;
 }
+
+const COPY_OPTIONS: KnownOptions = knownOptions<CopyOptions>({ signal: true, timeout: true, onProgress: true });
+const RELAY_OPTIONS: KnownOptions = knownOptions<RelayOptions>({ signal: true, timeout: true, onProgress: true });
 
 /** How long sending may take, in milliseconds, of what was received before a connection broke. */
 const GRACE_MS = 1_000;
@@ -48,7 +52,7 @@ const GRACE_MS = 1_000;
  */
 export async function copy(reader: StreamReader, writer: StreamWriter, options?: CopyOptions): Promise<number> {
   checkPair("reader", "writer", reader, writer);
-  checkOptions("options", options);
+  checkKnownOptions("copy", options, COPY_OPTIONS);
   const onProgress = options?.onProgress;
   if (onProgress !== undefined) checkFunction("onProgress", onProgress);
   let copied = 0;
@@ -112,7 +116,7 @@ export async function relay(
     if (!Array.isArray(pair)) throw invalidType(name, "a pair of a StreamReader and a StreamWriter", pair);
     checkPair(`${name}[0]`, `${name}[1]`, pair[0], pair[1]);
   }
-  checkOptions("options", options);
+  checkKnownOptions("relay", options, RELAY_OPTIONS);
   const onProgress = options?.onProgress;
   if (onProgress !== undefined) checkFunction("onProgress", onProgress);
   const relayed: [number, number] = [0, 0];

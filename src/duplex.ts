@@ -7,7 +7,10 @@
 import { Duplex } from "node:stream";
 import { type NodeStreamOptions, nodeStreamOptions, readChunk, writingMethods } from "./adapters/node-streams.js";
 import { checkBoolean, invalidType } from "./base/arguments.js";
+import { type KnownOptions, knownOptions } from "./base/known-options.js";
+import { engineOf } from "./streams/base-reader.js";
 import { StreamReader } from "./streams/reader.js";
+import { Taker } from "./streams/taker.js";
 import { StreamWriter } from "./streams/writer.js";
 
 /** Options of `toDuplex()`. */
@@ -15,6 +18,8 @@ export interface DuplexOptions extends NodeStreamOptions {
   /** Whether the writing side stays open after the peer's EOF. Default false, as with `net.Socket`. */
   readonly allowHalfOpen?: boolean | undefined;
 }
+
+const DUPLEX_OPTIONS: KnownOptions = knownOptions<DuplexOptions>({ highWaterMark: true, allowHalfOpen: true });
 
 /**
  * Returns a connection as a Duplex, so that clients and servers written for sockets can use it.
@@ -38,17 +43,17 @@ export interface DuplexOptions extends NodeStreamOptions {
 export function toDuplex(reader: StreamReader, writer: StreamWriter, options?: DuplexOptions): Duplex {
   if (!(reader instanceof StreamReader)) throw invalidType("reader", "a StreamReader", reader);
   if (!(writer instanceof StreamWriter)) throw invalidType("writer", "a StreamWriter", writer);
-  const nodeOptions = nodeStreamOptions(options);
-  const stop = new AbortController();
+  const nodeOptions = nodeStreamOptions("toDuplex", options, DUPLEX_OPTIONS);
+  const taker = new Taker(engineOf(reader), "toDuplex");
   return new Duplex({
     ...nodeOptions,
     allowHalfOpen: checkBoolean("allowHalfOpen", options?.allowHalfOpen) ?? false,
     read() {
-      readChunk(reader, this, stop.signal);
+      readChunk(taker, this);
     },
     ...writingMethods(writer),
     destroy(error, done) {
-      stop.abort();
+      taker.release();
       if (error === null && this.readableEnded && this.writableFinished) writer.close();
       else writer.abort(error ?? undefined);
       // The error of the connection is `error`, or has already been reported.

@@ -1,8 +1,9 @@
 /** `openConnection()` and `openUnixConnection()`: connect and return a stream pair. Python's functions of the same names. */
-import { checkOptions } from "./base/arguments.js";
+import { knownOptions } from "./base/known-options.js";
+import { checkWaitOptions } from "./base/waiting.js";
 import type { Protocol, ProtocolFactory, Transport } from "./contracts/connection.js";
 import { discardSock } from "./net/adopt.js";
-import { type ConnectionOptions, createConnection, createUnixConnection, type UnixConnectionOptions } from "./net/connect.js";
+import { type ConnectCall, type ConnectionOptions, connectToHost, connectToPath, type UnixConnectionOptions } from "./net/connect.js";
 import type { PathLike } from "./net/socket-file/unix-path.js";
 import type { StreamReaderOptions } from "./streams/base-reader.js";
 import { StreamReaderProtocol } from "./streams/protocol.js";
@@ -15,6 +16,39 @@ export interface OpenUnixConnectionOptions extends UnixConnectionOptions, Stream
 /** Options of `openConnection()`. */
 export interface OpenConnectionOptions extends ConnectionOptions, StreamReaderOptions {}
 
+const OPEN_UNIX_CONNECTION: ConnectCall = {
+  name: "openUnixConnection",
+  known: knownOptions<OpenUnixConnectionOptions>({
+    limit: true,
+    sock: true,
+    signal: true,
+    timeout: true,
+    ssl: true,
+    serverHostname: true,
+    sslHandshakeTimeout: true,
+    sslShutdownTimeout: true,
+  }),
+};
+
+const OPEN_CONNECTION: ConnectCall = {
+  name: "openConnection",
+  known: knownOptions<OpenConnectionOptions>({
+    limit: true,
+    family: true,
+    localAddr: true,
+    happyEyeballsDelay: true,
+    interleave: true,
+    allErrors: true,
+    sock: true,
+    signal: true,
+    timeout: true,
+    ssl: true,
+    serverHostname: true,
+    sslHandshakeTimeout: true,
+    sslShutdownTimeout: true,
+  }),
+};
+
 /**
  * Connects to a Unix socket. Python's `asyncio.open_unix_connection()`.
  *
@@ -22,7 +56,7 @@ export interface OpenConnectionOptions extends ConnectionOptions, StreamReaderOp
  * abort has no effect.
  *
  * @param path the socket's path (text, bytes or a `file:` URL; a leading `"\0"` for an abstract name on Linux), unless `sock` is given
- * @param options `limit` of the reader in bytes, default 65,536; `sock`; `signal`
+ * @param options `limit` of the reader in bytes, default 65,536; `sock`; `signal`; `timeout` of connecting in ms
  * @returns the reader and the writer
  * @throws TypeError or RangeError for a wrong argument; `ENAMETOOLONG` if the path exceeds the system's limit; the system's error
  *   (`ENOENT`, `ECONNREFUSED`, `EACCES`) if it cannot connect
@@ -40,7 +74,9 @@ export async function openUnixConnection(
   path?: PathLike | null,
   options?: OpenUnixConnectionOptions,
 ): Promise<[StreamReader, StreamWriter]> {
-  return openStreams(options, (protocolFactory) => createUnixConnection(protocolFactory, path, options));
+  return openStreams(OPEN_UNIX_CONNECTION, options, (protocolFactory) =>
+    connectToPath(OPEN_UNIX_CONNECTION, protocolFactory, path, options),
+  );
 }
 
 /**
@@ -52,13 +88,13 @@ export async function openUnixConnection(
  * @param host a host name or an address; `null` for this machine. All addresses of a name are tried.
  * @param port 0 to 65,535
  * @param options `limit` of the reader in bytes, default 65,536; `family`; `localAddr`; `happyEyeballsDelay` in ms; `interleave`;
- *   `allErrors`; `sock`; `signal`
+ *   `allErrors`; `sock`; `signal`; `timeout` of connecting in ms
  * @returns the reader and the writer
  * @throws TypeError or RangeError for a wrong argument; the system's error if it cannot connect
  *
  * @example
  * ```ts
- * const [reader, writer] = await openConnection("localhost", 8080, { signal: AbortSignal.timeout(3_000) });
+ * const [reader, writer] = await openConnection("localhost", 8080, { timeout: 3_000 });
  * ```
  */
 export async function openConnection(
@@ -66,16 +102,17 @@ export async function openConnection(
   port?: number | null,
   options?: OpenConnectionOptions,
 ): Promise<[StreamReader, StreamWriter]> {
-  return openStreams(options, (protocolFactory) => createConnection(protocolFactory, host, port, options));
+  return openStreams(OPEN_CONNECTION, options, (protocolFactory) => connectToHost(OPEN_CONNECTION, protocolFactory, host, port, options));
 }
 
 async function openStreams(
+  call: ConnectCall,
   options: OpenConnectionOptions | undefined,
   connect: <P extends Protocol>(protocolFactory: ProtocolFactory<P>) => Promise<[Transport, P]>,
 ): Promise<[StreamReader, StreamWriter]> {
   let reader: StreamReader;
   try {
-    checkOptions("options", options);
+    checkWaitOptions(call.name, options, call.known);
     reader = new StreamReader({ limit: options?.limit });
   } catch (error) {
     discardSock(options?.sock);

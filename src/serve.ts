@@ -1,9 +1,11 @@
 /** `startServer()` and `startUnixServer()`: call a function with a stream pair for each client. Python's functions of the same names. */
-import { checkFunction, checkOptions } from "./base/arguments.js";
+import { checkFunction } from "./base/arguments.js";
+import { type KnownOptions, knownOptions } from "./base/known-options.js";
 import { checkLimit } from "./base/limits.js";
-import type { ProtocolFactory } from "./contracts/connection.js";
+import { checkWaitOptions } from "./base/waiting.js";
 import { discardSock } from "./net/adopt.js";
-import { createServer, createUnixServer, type TcpServerOptions, type UnixServerOptions } from "./net/listen.js";
+import { listenOnHosts, listenOnPath, type TcpServerOptions, type UnixServerOptions } from "./net/listen.js";
+import type { ListenCall } from "./net/options.js";
 import type { Server } from "./net/server.js";
 import type { PathLike } from "./net/socket-file/unix-path.js";
 import type { StreamReaderOptions } from "./streams/base-reader.js";
@@ -25,6 +27,42 @@ export interface StartUnixServerOptions extends Omit<UnixServerOptions, "onError
 /** Options of `startServer()`. */
 export interface StartServerOptions extends Omit<TcpServerOptions, "onError">, StreamServerOptions {}
 
+const UNIX_OPTIONS: KnownOptions = knownOptions<StartUnixServerOptions>({
+  limit: true,
+  onClientError: true,
+  backlog: true,
+  startServing: true,
+  maxConnections: true,
+  signal: true,
+  timeout: true,
+  ssl: true,
+  sslHandshakeTimeout: true,
+  sslShutdownTimeout: true,
+  sock: true,
+  mode: true,
+  owner: true,
+  takeover: true,
+  cleanupSocket: true,
+});
+
+const TCP_OPTIONS: KnownOptions = knownOptions<StartServerOptions>({
+  limit: true,
+  onClientError: true,
+  backlog: true,
+  startServing: true,
+  maxConnections: true,
+  signal: true,
+  timeout: true,
+  ssl: true,
+  sslHandshakeTimeout: true,
+  sslShutdownTimeout: true,
+  sock: true,
+  family: true,
+  reuseAddress: true,
+  reusePort: true,
+  keepAlive: true,
+});
+
 /**
  * Serves clients on a Unix socket. Python's `asyncio.start_unix_server()`.
  *
@@ -36,7 +74,7 @@ export interface StartServerOptions extends Omit<TcpServerOptions, "onError">, S
  * @param clientConnectedCb called with reader, writer and `{ signal }`, which is aborted when the server shuts down
  * @param path where to listen (text, bytes or a `file:` URL; a leading `"\0"` for an abstract name on Linux), unless `sock` is given
  * @param options `limit` of the readers in bytes, default 65,536; `mode` of the socket file; `cleanupSocket`, default true; `backlog`,
- *   default 100; `startServing`, default true; `maxConnections`; `onClientError`; `sock`; `signal`
+ *   default 100; `startServing`, default true; `maxConnections`; `onClientError`; `sock`; `signal`; `timeout` of starting in ms
  * @throws TypeError or RangeError for a wrong argument; `ENAMETOOLONG` if the path exceeds the system's limit; `EADDRINUSE` if a server
  *   listens there; otherwise the system's error
  *
@@ -61,8 +99,7 @@ export async function startUnixServer(
   path?: PathLike | null,
   options?: StartUnixServerOptions,
 ): Promise<Server> {
-  const { protocolFactory, onError } = streamProtocols(clientConnectedCb, options);
-  return createUnixServer(protocolFactory, path, { ...options, onError });
+  return listenOnPath(streamServer("startUnixServer", UNIX_OPTIONS, clientConnectedCb, options), path, options);
 }
 
 /**
@@ -74,7 +111,7 @@ export async function startUnixServer(
  * @param host names or addresses to listen on, with one socket for each address; `null` or `""` for every interface
  * @param port 0 to 65,535; 0 for any free port, which may differ between the sockets
  * @param options `limit` of the readers in bytes, default 65,536; `family`; `reusePort`; `keepAlive`; `backlog`, default 100;
- *   `startServing`, default true; `maxConnections`; `onClientError`; `sock`; `signal`
+ *   `startServing`, default true; `maxConnections`; `onClientError`; `sock`; `signal`; `timeout` of starting in ms
  * @throws TypeError or RangeError for a wrong argument; the system's error if the call cannot listen
  *
  * @example
@@ -88,23 +125,26 @@ export async function startServer(
   port?: number | null,
   options?: StartServerOptions,
 ): Promise<Server> {
-  const { protocolFactory, onError } = streamProtocols(clientConnectedCb, options);
-  return createServer(protocolFactory, host, port, { ...options, onError });
+  return listenOnHosts(streamServer("startServer", TCP_OPTIONS, clientConnectedCb, options), host, port, options);
 }
 
-function streamProtocols(
+function streamServer(
+  name: string,
+  known: KnownOptions,
   clientConnectedCb: ClientConnectedCallback,
-  options: (StreamServerOptions & { readonly sock?: unknown }) | undefined,
-): { protocolFactory: ProtocolFactory; onError: (error: unknown) => void } {
+  options: StartServerOptions | StartUnixServerOptions | undefined,
+): ListenCall {
   try {
     checkFunction("clientConnectedCb", clientConnectedCb);
-    checkOptions("options", options);
+    checkWaitOptions(name, options, known);
     const limit = checkLimit(options?.limit);
     const onClientError = options?.onClientError;
     if (onClientError !== undefined) checkFunction("onClientError", onClientError);
     const readerOptions = { limit };
     const protocolOptions = { onClientError };
     return {
+      name,
+      known,
       protocolFactory: () => new StreamReaderProtocol(new StreamReader(readerOptions), clientConnectedCb, protocolOptions),
       onError: (error) => reportClientError(onClientError, error, null),
     };

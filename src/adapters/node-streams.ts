@@ -2,19 +2,24 @@
  * Adapts a reader to a Readable and a writer to a Writable of `node:stream`. Implements `StreamReader.toReadable()` and
  * `StreamWriter.toWritable()`.
  *
- * `ReadingEnd` and `WritingEnd` are the parts of a reader and a writer that the adapters use. The adapters implement methods of the
+ * `ReadingEnd` and `WritingEnd` are what the adapters use of a reader and a writer. The adapters implement methods of the
  * streams, and so must not import them.
  */
 import { Readable, Writable, type WritableOptions } from "node:stream";
-import { checkInteger, checkOptions, type Data, type SignalOptions } from "../base/arguments.js";
+import { checkInteger, type Data } from "../base/arguments.js";
 import { asError } from "../base/errors.js";
-import { CHUNK_BYTES } from "../base/limits.js";
+import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
 
-/** The part of a `StreamReader` that the adapters use. */
+/** Takes bytes out of a reader for one adapter. Its `Taker` implements it. */
 export interface ReadingEnd {
-  read(n: number, options?: SignalOptions): Promise<Buffer>;
-  readinto(view: Uint8Array, options?: SignalOptions): Promise<number>;
-  unread(data: Data): void;
+  /** Takes a chunk of up to 64 KiB, as soon as any bytes are available; an empty one at EOF. */
+  read(): Promise<Buffer>;
+  /** Takes bytes into the caller's memory; returns how many, 0 at EOF. */
+  readinto(view: Uint8Array): Promise<number>;
+  /** The adapter has the result of the last read. Returns false if `release()` has put it back, and then the adapter must drop it. */
+  received(): boolean;
+  /** Ends reading. Puts back the bytes that the program has not received: `rest`, and behind it the result of a read that is under way. */
+  release(rest?: readonly Uint8Array[]): void;
 }
 
 /** The part of a `StreamWriter` that the adapters use. */
@@ -38,38 +43,55 @@ export interface NodeStreamOptions {
   readonly highWaterMark?: number | undefined;
 }
 
-/** Checks the options and returns them in Node's form. */
-export function nodeStreamOptions(options: NodeStreamOptions | undefined): { readonly highWaterMark?: number } {
-  checkOptions("options", options);
+const NODE_STREAM_OPTIONS: KnownOptions = knownOptions<NodeStreamOptions>({ highWaterMark: true });
+
+/** Checks the options of a call and returns them in Node's form. */
+export function nodeStreamOptions(
+  call: string,
+  options: NodeStreamOptions | undefined,
+  known: KnownOptions = NODE_STREAM_OPTIONS,
+): { readonly highWaterMark?: number } {
+  checkKnownOptions(call, options, known);
   return options?.highWaterMark === undefined ? {} : { highWaterMark: checkInteger("highWaterMark", options.highWaterMark, 0) };
 }
 
-/**
- * Reads a chunk into a Readable. If the Readable is destroyed in the meantime, the chunk is put back into the reader.
- *
- * @param stop aborted when the Readable is destroyed
- */
-export function readChunk(reader: ReadingEnd, readable: Readable, stop: AbortSignal): void {
+/** Reads a chunk into a Readable. If the Readable is destroyed in the meantime, the chunk has been put back into the reader. */
+export function readChunk(reader: ReadingEnd, readable: Readable, onPush?: (chunk: Buffer) => void): void {
   const onChunk = (chunk: Buffer): void => {
-    if (stop.aborted) reader.unread(chunk);
-    else readable.push(chunk.length === 0 ? null : chunk);
+    if (!reader.received()) return;
+    onPush?.(chunk);
+    readable.push(chunk.length === 0 ? null : chunk);
   };
   const onError = (error: Error): void => {
-    if (!stop.aborted) readable.destroy(error);
+    if (reader.received()) readable.destroy(error);
   };
-  reader.read(CHUNK_BYTES, { signal: stop }).then(onChunk, onError);
+  reader.read().then(onChunk, onError);
 }
 
 /** Makes the Readable. */
 export function readableOf(reader: ReadingEnd, options?: NodeStreamOptions): Readable {
-  const stop = new AbortController();
+  /** The last chunks that were pushed: at least what the Readable still buffers. */
+  let pushed: Buffer[] = [];
+  const undelivered = (readable: Readable): Buffer[] => {
+    if (readable.readableEncoding !== null) return []; // its buffer is text, counted in characters
+    let left = readable.readableLength;
+    const chunks: Buffer[] = [];
+    for (let index = pushed.length - 1; index >= 0 && left > 0; index -= 1) {
+      const chunk = pushed[index] as Buffer;
+      chunks.unshift(chunk.subarray(Math.max(0, chunk.length - left)));
+      left -= chunk.length;
+    }
+    return chunks;
+  };
   return new Readable({
-    ...nodeStreamOptions(options),
+    ...nodeStreamOptions("toReadable", options),
     read() {
-      readChunk(reader, this, stop.signal);
+      readChunk(reader, this, (chunk) => {
+        pushed = [...undelivered(this), chunk];
+      });
     },
     destroy(error, done) {
-      stop.abort();
+      reader.release(undelivered(this));
       done(error);
     },
   });
@@ -141,7 +163,7 @@ export function abortReason(reason: unknown): Error | undefined {
 /** Makes the Writable. */
 export function writableOf(writer: WritingEnd, options?: NodeStreamOptions): Writable {
   const writable = new Writable({
-    ...nodeStreamOptions(options),
+    ...nodeStreamOptions("toWritable", options),
     ...writingMethods(writer),
     destroy(error, done) {
       if (!this.writableFinished) writer.abort(error ?? undefined);

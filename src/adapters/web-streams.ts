@@ -1,39 +1,39 @@
 /** Adapts a reader and a writer to web streams. Implements `StreamReader.toWeb()` and `StreamWriter.toWeb()`. */
 import type { Data } from "../base/arguments.js";
 import { ConnectionLostError } from "../base/errors.js";
-import { CHUNK_BYTES, HIGH_WATER_BYTES } from "../base/limits.js";
+import { HIGH_WATER_BYTES } from "../base/limits.js";
 import type { ReadingEnd, WritingEnd } from "./node-streams.js";
 import { abortReason, endWriting } from "./node-streams.js";
 
 /** Makes a `ReadableStream` of bytes. */
 export function readableStreamOf(reader: ReadingEnd): ReadableStream<Uint8Array> {
-  const stop = new AbortController();
-  const { signal } = stop;
   return new ReadableStream({
     type: "bytes",
-    async pull(controller) {
-      const request = controller.byobRequest;
-      const view = request?.view ?? null;
-      if (request === null || view === null) {
-        const chunk = await reader.read(CHUNK_BYTES, { signal });
-        if (signal.aborted) reader.unread(chunk);
-        else if (chunk.length === 0) controller.close();
-        else controller.enqueue(new Uint8Array(chunk)); // a copy: the stream transfers its memory, and a chunk shares memory with others
-        return;
-      }
-      const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-      const count = await reader.readinto(bytes, { signal });
-      if (signal.aborted) {
-        reader.unread(bytes.slice(0, count));
-        return;
-      }
-      if (count === 0) controller.close();
-      request.respond(count);
-    },
+    pull: (controller) =>
+      pull(reader, controller).catch((error: unknown) => {
+        reader.release(); // the stream has failed
+        throw error;
+      }),
     cancel() {
-      stop.abort();
+      reader.release();
     },
   });
+}
+
+async function pull(reader: ReadingEnd, controller: ReadableByteStreamController): Promise<void> {
+  const request = controller.byobRequest;
+  const view = request?.view ?? null;
+  if (request === null || view === null) {
+    const chunk = await reader.read();
+    if (!reader.received()) return;
+    if (chunk.length === 0) controller.close();
+    else controller.enqueue(new Uint8Array(chunk)); // a copy: the stream transfers its memory, and a chunk shares memory with others
+    return;
+  }
+  const count = await reader.readinto(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
+  if (!reader.received()) return;
+  if (count === 0) controller.close();
+  request.respond(count);
 }
 
 /** Makes the `WritableStream`. */

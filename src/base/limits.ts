@@ -1,5 +1,6 @@
 /** Flow control: its limits, each with unit and source, and `WriteWatermarks`, which decides when a protocol pauses writing. */
-import { checkInteger, checkOptions, outOfRange } from "./arguments.js";
+import { checkInteger, outOfRange } from "./arguments.js";
+import { checkKnownOptions, type KnownOptions, knownOptions } from "./known-options.js";
 
 /** Reader limit in bytes: the longest line or message, and half of what is buffered before reading is paused. CPython: `_DEFAULT_LIMIT`. */
 const DEFAULT_LIMIT_BYTES = 65_536;
@@ -14,6 +15,9 @@ export const TLS_HIGH_WATER_BYTES = 524_288;
 
 /** The low-water mark, at which `drain()` continues, is the high-water mark divided by this number. CPython: a quarter. */
 const LOW_WATER_DIVISOR = 4;
+
+/** The names of the water marks. */
+const WATER_MARKS: KnownOptions = knownOptions<{ high?: number; low?: number }>({ high: true, low: true });
 
 /** Maximum number of connections that the kernel has accepted and the program has not. CPython: `backlog=100`. */
 export const DEFAULT_BACKLOG = 100;
@@ -80,7 +84,7 @@ export class WriteWatermarks {
 
   /** Sets the water marks. */
   setLimits(limits: { readonly high?: number; readonly low?: number } | undefined): void {
-    checkOptions("limits", limits);
+    checkKnownOptions("setWriteBufferLimits", limits, WATER_MARKS, "limits");
     ({ high: this.#high, low: this.#low } = waterMarks(limits?.high, limits?.low, this.#defaultHigh));
   }
 

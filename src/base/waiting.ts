@@ -4,8 +4,9 @@
  * Promises: once a wait is over, for whatever reason, it leaves nothing on the signal or in the list. One long-lived signal may serve any
  * number of waits. Any number of waits may be aborted before the event happens.
  */
-import { checkInteger, checkOptions, checkSignal, type SignalOptions } from "./arguments.js";
+import { checkInteger, checkSignal, type SignalOptions } from "./arguments.js";
 import { nameCallers, rejectionNamingCallers } from "./async-stacks.js";
+import { checkKnownOptions, type KnownOptions, WAIT_OPTIONS } from "./known-options.js";
 import { MAX_TIMER_MS } from "./scheduling.js";
 import { startTimeout, stopTimeout, type Timeout } from "./timeouts.js";
 
@@ -21,11 +22,17 @@ export interface Settle<T> {
 /** A signal or a deadline that may end a wait. */
 export type Cancellation = AbortSignal | Deadline;
 
-/** Checks the options of a call that waits. Accepts a signal that is already aborted. */
-export function checkWaitOptions(options: SignalOptions | undefined): void {
-  checkOptions("options", options);
-  checkSignal(options?.signal);
-  if (options?.timeout !== undefined) checkInteger("timeout", options.timeout, 0, MAX_TIMER_MS);
+/**
+ * Checks the options of a call that waits. Accepts a signal that is already aborted.
+ *
+ * @param call the name of the call
+ * @param known the names of its options
+ */
+export function checkWaitOptions(call: string, options: SignalOptions | undefined, known: KnownOptions = WAIT_OPTIONS): void {
+  if (options === undefined) return;
+  checkKnownOptions(call, options, known);
+  checkSignal(options.signal);
+  if (options.timeout !== undefined) checkInteger("timeout", options.timeout, 0, MAX_TIMER_MS);
 }
 
 /** Checks the signal and the time-out of a call. Throws the signal's reason if it is already aborted. */
@@ -41,14 +48,17 @@ export function cancellationOf(options: SignalOptions | undefined): Cancellation
 /**
  * Whether a call with these options may return at once: they are correct, and the signal is not aborted. This check is quick, and creates
  * nothing. If it returns false, the regular check decides, and throws if an option is wrong.
+ *
+ * @param known the names of the options
  */
-export function mayReturnAtOnce(options: SignalOptions | undefined): boolean {
-  return options === undefined || isQuiet(options);
+export function mayReturnAtOnce(options: SignalOptions | undefined, known: KnownOptions = WAIT_OPTIONS): boolean {
+  return options === undefined || isQuiet(options, known);
 }
 
-function isQuiet(options: SignalOptions): boolean {
+function isQuiet(options: SignalOptions, known: KnownOptions): boolean {
   if (typeof options !== "object" || options === null) return false;
   try {
+    for (const name in options) if (!known.has(name)) return false;
     const { signal, timeout } = options;
     if (signal !== undefined && (checkSignal(signal) as AbortSignal).aborted) return false;
     return timeout === undefined || (timeout >= 0 && timeout <= MAX_TIMER_MS && Number.isInteger(timeout));
@@ -127,14 +137,8 @@ export class Deadline {
 }
 
 /** Runs a call that waits more than once. Its time-out counts from the beginning of the first wait to the end of the last. */
-export async function withOneDeadline(
-  end: Cancellation | undefined,
-  call: (signal: AbortSignal | undefined) => Promise<void>,
-): Promise<void> {
-  if (!(end instanceof Deadline)) {
-    await call(end);
-    return;
-  }
+export async function withOneDeadline<T>(end: Cancellation | undefined, call: (signal: AbortSignal | undefined) => Promise<T>): Promise<T> {
+  if (!(end instanceof Deadline)) return await call(end);
   const controller = new AbortController();
   let reason: unknown;
   const onEnd = (): void => {
@@ -143,7 +147,7 @@ export async function withOneDeadline(
   };
   end.begin(onEnd);
   try {
-    await call(controller.signal);
+    return await call(controller.signal);
   } catch (error) {
     if (!controller.signal.aborted) throw error;
     if (end.passed) nameCallers(reason);

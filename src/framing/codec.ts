@@ -4,7 +4,8 @@
  * A codec of this library reads a frame in one attempt on the reader's queue (see `streams/read-engine.ts`): it takes header and body
  * together or not at all. Therefore an aborted `readFrame()` consumes nothing, and no other read can come between header and body.
  */
-import { checkInteger, checkOptions, type Data, invalidType, type SignalOptions, toBytes } from "../base/arguments.js";
+import { checkInteger, type Data, invalidType, type SignalOptions, toBytes } from "../base/arguments.js";
+import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
 import { engineOf } from "../streams/base-reader.js";
 import type { Attempt, ReadEngine } from "../streams/read-engine.js";
 import { StreamReader } from "../streams/reader.js";
@@ -68,9 +69,11 @@ export interface FrameOptions {
  */
 const DEFAULT_MAX_FRAME_BYTES = 16 * 1024 * 1024;
 
-/** Checks a codec's options and returns the maximum. */
-export function checkMaxFrameSize(options: FrameOptions | undefined): number {
-  checkOptions("options", options);
+const FRAME_OPTIONS: KnownOptions = knownOptions<FrameOptions>({ maxFrameSize: true });
+
+/** Checks a codec's options and returns the maximum. `call` is the function that makes the codec, and `known` its options. */
+export function checkMaxFrameSize(call: string, options: FrameOptions | undefined, known: KnownOptions = FRAME_OPTIONS): number {
+  checkKnownOptions(call, options, known);
   return options?.maxFrameSize === undefined ? DEFAULT_MAX_FRAME_BYTES : checkInteger("maxFrameSize", options.maxFrameSize, 1);
 }
 

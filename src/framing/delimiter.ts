@@ -56,7 +56,7 @@ export function delimited(delimiter: Data, options?: FrameOptions): FrameCodec<B
   const ownDelimiter = Buffer.from(toBytes("delimiter", delimiter));
   if (ownDelimiter.length === 0) throw invalidValue("delimiter must be at least one byte, not empty");
   const separators = new Separators([ownDelimiter]);
-  const maximum = checkMaxFrameSize(options);
+  const maximum = checkMaxFrameSize("delimited", options);
   return {
     readFrame(reader: StreamReader, readOptions?: SignalOptions): Promise<Buffer | null> {
       return readInOneAttempt(reader, (engine) => delimitedAttempt(engine, separators, maximum), readOptions);

@@ -1,5 +1,6 @@
 /** `frames()` and `Framed`: combine a codec with streams. */
-import { checkOptions, invalidType, type SignalOptions } from "../base/arguments.js";
+import { invalidType, type SignalOptions } from "../base/arguments.js";
+import { checkKnownOptions, WAIT_OPTIONS } from "../base/known-options.js";
 import { leave } from "../streams/attempts.js";
 import { engineOf } from "../streams/base-reader.js";
 import type { StreamReader } from "../streams/reader.js";
@@ -29,7 +30,7 @@ export function frames<Read>(
 ): AsyncIterableIterator<Read, undefined> {
   checkReader(reader);
   checkCodec(codec, "readFrame");
-  checkOptions("options", options);
+  checkKnownOptions("frames", options, WAIT_OPTIONS);
   return {
     async next(): Promise<IteratorResult<Read, undefined>> {
       const frame = await codec.readFrame(reader, options);

@@ -1,6 +1,7 @@
 /** `lengthPrefixed()`: frames with a length prefix of 1, 2, 4 or 8 bytes or a varint. */
 import { type Data, invalidValue, type SignalOptions, show } from "../base/arguments.js";
 import type { ByteQueue } from "../base/byte-queue.js";
+import { type KnownOptions, knownOptions } from "../base/known-options.js";
 import type { StreamReader } from "../streams/reader.js";
 import type { StreamWriter } from "../streams/writer.js";
 import {
@@ -24,6 +25,8 @@ export interface LengthPrefixedOptions extends FrameOptions {
   /** The byte order of the length: most significant byte first (`"big"`) or last (`"little"`). Default `"big"`, as in most protocols. */
   readonly endian?: "big" | "little" | undefined;
 }
+
+const LENGTH_PREFIXED_OPTIONS: KnownOptions = knownOptions<LengthPrefixedOptions>({ maxFrameSize: true, prefix: true, endian: true });
 
 const TWO_TO_32 = 2 ** 32;
 const NOTHING = new Uint8Array(0);
@@ -55,7 +58,7 @@ const scratch = Buffer.alloc(MAX_VARINT_BYTES);
  * ```
  */
 export function lengthPrefixed(options?: LengthPrefixedOptions): FrameCodec<Buffer, Data> {
-  const maxFrameSize = checkMaxFrameSize(options);
+  const maxFrameSize = checkMaxFrameSize("lengthPrefixed", options, LENGTH_PREFIXED_OPTIONS);
   const { prefix = 4, endian } = options ?? {};
   if (![1, 2, 4, 8, "varint"].includes(prefix)) throw invalidValue(`prefix must be 1, 2, 4, 8 or "varint", not ${show(prefix)}`);
   if (endian !== undefined && endian !== "big" && endian !== "little") {

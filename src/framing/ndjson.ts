@@ -45,7 +45,7 @@ interface LineCount {
  * ```
  */
 export function ndjson<T = unknown>(options?: FrameOptions): FrameCodec<T> {
-  const maximum = checkMaxFrameSize(options);
+  const maximum = checkMaxFrameSize("ndjson", options);
   const counts = new WeakMap<StreamReader, LineCount>();
   const countOf = (reader: StreamReader): LineCount => {
     let count = counts.get(reader);

@@ -42,7 +42,7 @@ const scratch = Buffer.alloc(TOO_MANY_DIGITS);
  * ```
  */
 export function netstring(options?: FrameOptions): FrameCodec<Buffer, Data> {
-  const maximum = checkMaxFrameSize(options);
+  const maximum = checkMaxFrameSize("netstring", options);
   return {
     readFrame(reader: StreamReader, readOptions?: SignalOptions): Promise<Buffer | null> {
       return readInOneAttempt(reader, (engine) => countedAttempt(engine, parseLength, maximum, COMMA), readOptions);

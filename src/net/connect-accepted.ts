@@ -1,6 +1,7 @@
 /** `connectAcceptedSocket()`: a transport and a protocol on a connection that was accepted elsewhere. Python's loop method of this name. */
 import type net from "node:net";
-import { checkFunction, checkOptions, type SignalOptions } from "../base/arguments.js";
+import { checkFunction, type SignalOptions } from "../base/arguments.js";
+import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
 import { cancellationOf, withOneDeadline } from "../base/waiting.js";
 import type { Protocol, ProtocolFactory, Transport } from "../contracts/connection.js";
 import { now, publishError } from "../transports/diagnostics.js";
@@ -11,6 +12,14 @@ import { nodeWireOf } from "./wire-factory.js";
 
 /** Options of `connectAcceptedSocket()`. */
 export interface AcceptedSocketOptions extends ServerTlsOptions, SignalOptions {}
+
+const ACCEPTED_OPTIONS: KnownOptions = knownOptions<AcceptedSocketOptions>({
+  ssl: true,
+  sslHandshakeTimeout: true,
+  sslShutdownTimeout: true,
+  signal: true,
+  timeout: true,
+});
 
 /**
  * Puts a transport and a protocol on a connection that was accepted elsewhere, by a `net.Server` or by another process. Python's
@@ -43,7 +52,7 @@ export async function connectAcceptedSocket<P extends Protocol>(
   let begunAt: number | null = null;
   try {
     checkFunction("protocolFactory", protocolFactory);
-    checkOptions("options", options);
+    checkKnownOptions("connectAcceptedSocket", options, ACCEPTED_OPTIONS);
     const tls = checkServerTls(options);
     const end = cancellationOf(options);
     begunAt = now();

@@ -5,9 +5,10 @@
  * Arguments are checked before anything is opened. On any failure, the socket that was created or passed in is closed.
  */
 import type net from "node:net";
-import { checkBoolean, checkFunction, checkInteger, checkOptions, checkSignal, invalidType, invalidValue } from "../base/arguments.js";
+import { checkBoolean, checkFunction, checkInteger, invalidType, invalidValue, type SignalOptions } from "../base/arguments.js";
+import { type KnownOptions, knownOptions } from "../base/known-options.js";
 import { MAX_TIMER_MS } from "../base/scheduling.js";
-import { throwIfAborted } from "../base/waiting.js";
+import { cancellationOf, checkWaitOptions, withOneDeadline } from "../base/waiting.js";
 import type { Protocol, ProtocolFactory, Transport } from "../contracts/connection.js";
 import { now, publishError } from "../transports/diagnostics.js";
 import { adoptConnection, discardSock } from "./adopt.js";
@@ -17,12 +18,28 @@ import { type PathLike, parseUnixPath, type UnixPath } from "./socket-file/unix-
 import { openTransport } from "./start-transport.js";
 
 /** Options of `createUnixConnection()`. */
-export interface UnixConnectionOptions extends ClientTlsOptions {
+export interface UnixConnectionOptions extends ClientTlsOptions, SignalOptions {
   /** A connected socket or its file descriptor, instead of a path. The call takes ownership, even if it fails. */
   readonly sock?: net.Socket | number | undefined;
   /** Cancels connecting. Has no effect once the connection is made. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Limits connecting, in milliseconds: name lookup, all addresses and the TLS handshake together. The call then rejects with a
+   * `DOMException` named `TimeoutError`, and the socket is closed. Has no effect once the connection is made. Default: the system's limit.
+   */
+  readonly timeout?: number | undefined;
 }
+
+/** The names of the options of `createUnixConnection()`. */
+const UNIX_CONNECTION_OPTIONS: KnownOptions = knownOptions<UnixConnectionOptions>({
+  sock: true,
+  signal: true,
+  timeout: true,
+  ssl: true,
+  serverHostname: true,
+  sslHandshakeTimeout: true,
+  sslShutdownTimeout: true,
+});
 
 /** Options of `createConnection()`. */
 export interface ConnectionOptions extends UnixConnectionOptions {
@@ -44,6 +61,28 @@ export interface ConnectionOptions extends UnixConnectionOptions {
   readonly allErrors?: boolean | undefined;
 }
 
+/** The names of the options of `createConnection()`. */
+const CONNECTION_OPTIONS: KnownOptions = knownOptions<ConnectionOptions>({
+  family: true,
+  localAddr: true,
+  happyEyeballsDelay: true,
+  interleave: true,
+  allErrors: true,
+  sock: true,
+  signal: true,
+  timeout: true,
+  ssl: true,
+  serverHostname: true,
+  sslHandshakeTimeout: true,
+  sslShutdownTimeout: true,
+});
+
+/** The public call that connects: its name, and the names of its options. */
+export interface ConnectCall {
+  readonly name: string;
+  readonly known: KnownOptions;
+}
+
 /**
  * Connects to a Unix socket with a custom protocol. Python's `loop.create_unix_connection()`.
  *
@@ -62,27 +101,43 @@ export interface ConnectionOptions extends UnixConnectionOptions {
  * transport.write("hello\n");
  * ```
  */
-export async function createUnixConnection<P extends Protocol>(
+export function createUnixConnection<P extends Protocol>(
   protocolFactory: ProtocolFactory<P>,
   path?: PathLike | null,
   options?: UnixConnectionOptions,
+): Promise<[Transport, P]> {
+  return connectToPath({ name: "createUnixConnection", known: UNIX_CONNECTION_OPTIONS }, protocolFactory, path, options);
+}
+
+/**
+ * Connects to a Unix socket for a public call.
+ *
+ * @internal
+ */
+export async function connectToPath<P extends Protocol>(
+  call: ConnectCall,
+  protocolFactory: ProtocolFactory<P>,
+  path: PathLike | null | undefined,
+  options: UnixConnectionOptions | undefined,
 ): Promise<[Transport, P]> {
   // Closed if anything fails before the socket has another owner.
   let orphan: unknown = options?.sock;
   let begunAt: number | null = null;
   try {
-    const signal = checkCommon(protocolFactory, options);
+    checkCommon(call, protocolFactory, options);
     const sock = options?.sock;
     const parsed = path === undefined || path === null ? undefined : parseUnixPath("connect", path);
     if (parsed === undefined && sock === undefined) throw invalidValue("neither path nor sock was given");
     if (parsed !== undefined && sock !== undefined) throw invalidValue("path and sock cannot be given at the same time");
     const tls = checkClientTls(options, undefined);
-    throwIfAborted(signal);
-    begunAt = now();
-    const socket = sock === undefined ? await connectUnix(parsed as UnixPath, signal) : await adoptConnection(sock, "unix");
-    orphan = undefined;
-    const unixNames = { sockname: "", peername: parsed?.name ?? "" };
-    return await openTransport(socket, protocolFactory, { unixNames, begunAt, tls, signal });
+    const cancellation = cancellationOf(options);
+    const startedAt = (begunAt = now());
+    return await withOneDeadline(cancellation, async (signal) => {
+      const socket = sock === undefined ? await connectUnix(parsed as UnixPath, signal) : await adoptConnection(sock, "unix");
+      orphan = undefined;
+      const unixNames = { sockname: "", peername: parsed?.name ?? "" };
+      return await openTransport(socket, protocolFactory, { unixNames, begunAt: startedAt, tls, signal });
+    });
   } catch (error) {
     if (begunAt !== null) publishError(null, error, "connect");
     discardSock(orphan);
@@ -108,29 +163,46 @@ export async function createUnixConnection<P extends Protocol>(
  * const [transport, protocol] = await createConnection(() => new MyProtocol(), "localhost", 8080, { happyEyeballsDelay: 250 });
  * ```
  */
-export async function createConnection<P extends Protocol>(
+export function createConnection<P extends Protocol>(
   protocolFactory: ProtocolFactory<P>,
   host?: string | null,
   port?: number | null,
   options?: ConnectionOptions,
 ): Promise<[Transport, P]> {
+  return connectToHost({ name: "createConnection", known: CONNECTION_OPTIONS }, protocolFactory, host, port, options);
+}
+
+/**
+ * Connects to a host for a public call.
+ *
+ * @internal
+ */
+export async function connectToHost<P extends Protocol>(
+  call: ConnectCall,
+  protocolFactory: ProtocolFactory<P>,
+  host: string | null | undefined,
+  port: number | null | undefined,
+  options: ConnectionOptions | undefined,
+): Promise<[Transport, P]> {
   // Closed if anything fails before the socket has another owner.
   let orphan: unknown = options?.sock;
   let begunAt: number | null = null;
   try {
-    const signal = checkCommon(protocolFactory, options);
+    checkCommon(call, protocolFactory, options);
     const sock = options?.sock;
     const given = (host !== undefined && host !== null) || (port !== undefined && port !== null);
     if (!given && sock === undefined) throw invalidValue("neither host and port nor sock were given");
     if (given && sock !== undefined) throw invalidValue("host or port and sock cannot be given at the same time");
     const target = sock === undefined ? checkTarget(host, port, options) : undefined;
     const tls = checkClientTls(options, host ?? undefined);
-    throwIfAborted(signal);
-    begunAt = now();
-    const socket =
-      sock === undefined ? await connectTcp(target as TcpTarget, signal) : (await adoptConnection(sock, "tcp")).setNoDelay(true);
-    orphan = undefined;
-    return await openTransport(socket, protocolFactory, { unixNames: null, begunAt, tls, signal, host: target?.host });
+    const cancellation = cancellationOf(options);
+    const startedAt = (begunAt = now());
+    return await withOneDeadline(cancellation, async (signal) => {
+      const socket =
+        sock === undefined ? await connectTcp(target as TcpTarget, signal) : (await adoptConnection(sock, "tcp")).setNoDelay(true);
+      orphan = undefined;
+      return await openTransport(socket, protocolFactory, { unixNames: null, begunAt: startedAt, tls, signal, host: target?.host });
+    });
   } catch (error) {
     if (begunAt !== null) publishError(null, error, "connect");
     discardSock(orphan);
@@ -138,10 +210,9 @@ export async function createConnection<P extends Protocol>(
   }
 }
 
-function checkCommon(protocolFactory: unknown, options: UnixConnectionOptions | undefined): AbortSignal | undefined {
+function checkCommon({ name, known }: ConnectCall, protocolFactory: unknown, options: UnixConnectionOptions | undefined): void {
   checkFunction("protocolFactory", protocolFactory);
-  checkOptions("options", options);
-  return checkSignal(options?.signal);
+  checkWaitOptions(name, options, known);
 }
 
 function checkTarget(host: string | null | undefined, port: number | null | undefined, options: ConnectionOptions | undefined): TcpTarget {

@@ -5,20 +5,22 @@
  * left behind.
  */
 import type net from "node:net";
-import { checkBoolean, checkInteger, checkOptions, invalidType, invalidValue } from "../base/arguments.js";
+import { checkBoolean, checkInteger, invalidType, invalidValue } from "../base/arguments.js";
 import { callForeign, describe, emitWarning } from "../base/errors.js";
-import { abortReason, throwIfAborted } from "../base/waiting.js";
+import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
+import { abortReason, cancellationOf, forgetAborted, onceAborted, throwIfAborted, withOneDeadline } from "../base/waiting.js";
 import type { ProtocolFactory } from "../contracts/connection.js";
 import { adoptServer, discardSock } from "./adopt.js";
 import { AdoptedListener } from "./adopted-listener.js";
 import type { ClientsPolicy } from "./clients.js";
 import type { Listener } from "./listener.js";
-import { type IpAddress, resolve } from "./open-socket.js";
+import { type IpAddress, resolve, untilAborted } from "./open-socket.js";
 import {
   checkIpFamily,
   checkPort,
   checkServerOptions,
   type IpFamily,
+  type ListenCall,
   type ServerConfig,
   type ServerOptions,
   type ServerTlsOptions,
@@ -65,6 +67,25 @@ export interface UnixServerOptions extends ServerOptions, ServerTlsOptions {
   readonly cleanupSocket?: boolean | undefined;
 }
 
+const UNIX_SERVER_OPTIONS: KnownOptions = knownOptions<UnixServerOptions>({
+  backlog: true,
+  startServing: true,
+  maxConnections: true,
+  onError: true,
+  signal: true,
+  timeout: true,
+  ssl: true,
+  sslHandshakeTimeout: true,
+  sslShutdownTimeout: true,
+  sock: true,
+  mode: true,
+  owner: true,
+  takeover: true,
+  cleanupSocket: true,
+});
+
+const OWNER_IDS: KnownOptions = knownOptions<NonNullable<UnixServerOptions["owner"]>>({ uid: true, gid: true });
+
 /** Options of `createServer()`. */
 export interface TcpServerOptions extends ServerOptions, ServerTlsOptions {
   /**
@@ -81,6 +102,23 @@ export interface TcpServerOptions extends ServerOptions, ServerTlsOptions {
   /** Whether accepted connections are probed when idle (`SO_KEEPALIVE`). Default false. */
   readonly keepAlive?: boolean | undefined;
 }
+
+const TCP_SERVER_OPTIONS: KnownOptions = knownOptions<TcpServerOptions>({
+  backlog: true,
+  startServing: true,
+  maxConnections: true,
+  onError: true,
+  signal: true,
+  timeout: true,
+  ssl: true,
+  sslHandshakeTimeout: true,
+  sslShutdownTimeout: true,
+  sock: true,
+  family: true,
+  reuseAddress: true,
+  reusePort: true,
+  keepAlive: true,
+});
 
 /**
  * Listens on a Unix socket with a custom protocol. Python's `loop.create_unix_server()`.
@@ -106,32 +144,43 @@ export async function createUnixServer(
   path?: PathLike | null,
   options?: UnixServerOptions,
 ): Promise<Server> {
+  const call = { name: "createUnixServer", known: UNIX_SERVER_OPTIONS, protocolFactory, onError: options?.onError };
+  return listenOnPath(call, path, options);
+}
+
+/** Listens on a Unix socket for a public call. */
+export async function listenOnPath(
+  call: ListenCall,
+  path: PathLike | null | undefined,
+  options: Omit<UnixServerOptions, "onError"> | undefined,
+): Promise<Server> {
   // Closed if anything fails before the socket has another owner.
   let orphan: unknown = options?.sock;
   try {
     const sock = options?.sock;
-    const config = checkServerOptions(protocolFactory, options);
+    const config = checkServerOptions(call, options);
     const { backlog } = config;
     const parsed = path === undefined || path === null ? undefined : parseUnixPath("listen", path);
     if (parsed === undefined && sock === undefined) throw invalidValue("neither path nor sock was given");
     if (parsed !== undefined && sock !== undefined) throw invalidValue("path and sock cannot be given at the same time");
     const mode = options?.mode === undefined ? undefined : checkInteger("mode", options.mode, 0, MAX_MODE);
-    const owner = checkOwner(options?.owner);
+    const owner = checkOwner(call.name, options?.owner);
     const takeover = checkBoolean("takeover", options?.takeover) ?? false;
     const hasFile = parsed !== undefined && !parsed.abstract;
     for (const [name, given] of Object.entries({ mode, owner, takeover: takeover || undefined })) {
       if (given !== undefined && !hasFile) throw invalidValue(`${name} is only meaningful with a path in the file system`);
     }
     const cleanupSocket = checkBoolean("cleanupSocket", options?.cleanupSocket) ?? sock === undefined;
-    throwIfAborted(options?.signal);
-    if (parsed === undefined) {
-      const listener = new AdoptedListener(adoptServer(sock as net.Server | number, "unix"), backlog, cleanupSocket);
-      orphan = undefined;
-      return await openServer([listener], protocolFactory, options, config);
-    }
-    const listener = new UnixListener(parsed, { backlog, mode, owner, takeover, cleanupSocket });
-    await listener.bind();
-    return await openServer([listener], protocolFactory, options, config);
+    return await withOneDeadline(cancellationOf(options), async (starting) => {
+      if (parsed === undefined) {
+        const listener = new AdoptedListener(adoptServer(sock as net.Server | number, "unix"), backlog, cleanupSocket);
+        orphan = undefined;
+        return await openServer([listener], call, options, config, starting);
+      }
+      const listener = new UnixListener(parsed, { backlog, mode, owner, takeover, cleanupSocket });
+      await listener.bind();
+      return await openServer([listener], call, options, config, starting);
+    });
   } catch (error) {
     discardSock(orphan);
     throw error;
@@ -161,11 +210,22 @@ export async function createServer(
   port?: number | null,
   options?: TcpServerOptions,
 ): Promise<Server> {
+  const call = { name: "createServer", known: TCP_SERVER_OPTIONS, protocolFactory, onError: options?.onError };
+  return listenOnHosts(call, host, port, options);
+}
+
+/** Listens on TCP for a public call. */
+export async function listenOnHosts(
+  call: ListenCall,
+  host: string | readonly string[] | null | undefined,
+  port: number | null | undefined,
+  options: Omit<TcpServerOptions, "onError"> | undefined,
+): Promise<Server> {
   // Closed if anything fails before the socket has another owner.
   let orphan: unknown = options?.sock;
   try {
     const sock = options?.sock;
-    const config = checkServerOptions(protocolFactory, options);
+    const config = checkServerOptions(call, options);
     const { backlog } = config;
     const given = (host !== undefined && host !== null) || (port !== undefined && port !== null);
     if (!given && sock === undefined) throw invalidValue("neither host and port nor sock were given");
@@ -178,15 +238,16 @@ export async function createServer(
     const reusePort = checkBoolean("reusePort", options?.reusePort) ?? false;
     if (reusePort) checkReusePort();
     const keepAlive = checkBoolean("keepAlive", options?.keepAlive) ?? false;
-    throwIfAborted(options?.signal);
-    if (sock !== undefined) {
-      const listener = new AdoptedListener(adoptServer(sock, "tcp"), backlog, false);
-      orphan = undefined;
-      return await openServer([listener], protocolFactory, options, config);
-    }
-    const addresses = await resolveAll(hosts, family);
-    const listeners = addresses.map((address) => new TcpListener({ host: address, port: checkedPort, backlog, reusePort, keepAlive }));
-    return await openServer(listeners, protocolFactory, options, config);
+    return await withOneDeadline(cancellationOf(options), async (starting) => {
+      if (sock !== undefined) {
+        const listener = new AdoptedListener(adoptServer(sock, "tcp"), backlog, false);
+        orphan = undefined;
+        return await openServer([listener], call, options, config, starting);
+      }
+      const addresses = await untilAborted(resolveAll(hosts, family), starting);
+      const listeners = addresses.map((address) => new TcpListener({ host: address, port: checkedPort, backlog, reusePort, keepAlive }));
+      return await openServer(listeners, call, options, config, starting);
+    });
   } catch (error) {
     discardSock(orphan);
     throw error;
@@ -213,9 +274,9 @@ async function resolveAll(hosts: readonly string[], family: IpFamily): Promise<s
 }
 
 /** Checks `owner`. An omitted id becomes -1, which leaves the id that the system gave the new file. */
-function checkOwner(owner: UnixServerOptions["owner"]): { uid: number; gid: number } | undefined {
+function checkOwner(call: string, owner: UnixServerOptions["owner"]): { uid: number; gid: number } | undefined {
   if (owner === undefined) return undefined;
-  checkOptions("owner", owner);
+  checkKnownOptions(call, owner, OWNER_IDS, "owner");
   const { uid, gid } = owner;
   return {
     uid: uid === undefined ? -1 : checkInteger("owner.uid", uid, 0, MAX_ID),
@@ -229,24 +290,30 @@ function checkReusePort(): void {
   if (!hasIt) throw invalidValue(`reusePort needs Node.js 22.12, 23.1 or later: this is ${process.versions.node}`);
 }
 
+/** @param starting aborted by the program's signal, or when the time-out has passed. Then the server is closed, which ends the start. */
 async function openServer(
   listeners: readonly Listener[],
-  protocolFactory: ProtocolFactory,
-  options: ServerOptions | undefined,
+  { protocolFactory, onError: handler }: ListenCall,
+  options: Omit<ServerOptions, "onError"> | undefined,
   config: ServerConfig,
+  starting: AbortSignal | undefined,
 ): Promise<Server> {
   const { maxConnections = Infinity, signal } = options ?? {};
-  const onError = (error: unknown): void => reportServerError(options?.onError, error);
+  const onError = (error: unknown): void => reportServerError(handler, error);
   const policy = { protocolFactory, tls: config.tls, maxConnections, maxWaiting: config.backlog, onError };
   const server = makeServer(listeners, policy, signal);
+  const onAbort = (): void => server.close();
   try {
-    throwIfAborted(signal);
+    throwIfAborted(starting);
+    onceAborted(starting, onAbort);
     if (config.startServing) await server.startServing();
-    throwIfAborted(signal);
+    throwIfAborted(starting);
     return server;
   } catch (error) {
     server.close();
-    throw signal?.aborted === true ? abortReason(signal) : error;
+    throw starting?.aborted === true ? abortReason(starting) : error;
+  } finally {
+    forgetAborted(starting, onAbort);
   }
 }
 

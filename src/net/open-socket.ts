@@ -9,7 +9,7 @@ import net from "node:net";
 import { isError } from "../base/arguments.js";
 import { ignore } from "../base/errors.js";
 import { clearTimeout, setTimeout } from "../base/scheduling.js";
-import { abortReason, forgetAborted, onceAborted, type Settle } from "../base/waiting.js";
+import { abortReason, forgetAborted, onceAborted, type Settle, throwIfAborted } from "../base/waiting.js";
 import type { IpFamily } from "./options.js";
 import type { UnixPath } from "./socket-file/unix-path.js";
 import { systemErrorCodes } from "./system-error.js";
@@ -37,6 +37,7 @@ export async function connectTcp(target: TcpTarget, signal: AbortSignal | undefi
     ]),
     signal,
   );
+  throwIfAborted(signal); // aborted after the lookup, in the same turn
   const ordered = target.interleave === 0 ? addresses : interleaved(addresses, target.interleave);
   const attempts = ordered.map((address) => (whenDone: (result: net.Socket | Error) => void) => {
     const local = localAddresses?.find(({ family }) => family === address.family);
@@ -182,7 +183,8 @@ function interleaved(addresses: readonly IpAddress[], firstCount: number): IpAdd
   return ordered;
 }
 
-function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+/** Waits for a promise, at most until the signal is aborted. */
+export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((resolvePromise, reject) => {
     const onAbort = (): void => reject(abortReason(signal));

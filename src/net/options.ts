@@ -4,16 +4,17 @@ import {
   checkClientSsl,
   checkFunction,
   checkInteger,
-  checkOptions,
   checkServerHostname,
   checkServerSsl,
-  checkSignal,
   invalidType,
   invalidValue,
   refuseWithoutSsl,
   tlsTimeouts,
 } from "../base/arguments.js";
+import type { KnownOptions } from "../base/known-options.js";
 import { DEFAULT_BACKLOG } from "../base/limits.js";
+import { checkWaitOptions } from "../base/waiting.js";
+import type { ProtocolFactory } from "../contracts/connection.js";
 import type { SSLClient, SSLServer, TlsTimeouts } from "../contracts/extra-info.js";
 import { ClientHandshake, ServerHandshakes } from "../transports/tls-handshake.js";
 
@@ -62,6 +63,11 @@ export interface ServerOptions {
   readonly onError?: ((error: unknown) => void) | undefined;
   /** Closes the server, like `server.close()`. If aborted before the server is ready, the call rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Limits starting, in milliseconds: looking up names and taking the address. The call then rejects with a `DOMException` named
+   * `TimeoutError`, and nothing listens. Has no effect once the call has returned. Default: no limit.
+   */
+  readonly timeout?: number | undefined;
 }
 
 /**
@@ -98,6 +104,14 @@ export function renewServerTls(tls: ServerTls, given: SSLServer): ServerTls {
   return { ...tls, ssl, handshakes: new ServerHandshakes(ssl, tls.handshakes) };
 }
 
+/** The public call that listens: its name, the names of its options, and what it makes of clients and errors. */
+export interface ListenCall {
+  readonly name: string;
+  readonly known: KnownOptions;
+  readonly protocolFactory: ProtocolFactory;
+  readonly onError: ServerOptions["onError"];
+}
+
 /** The checked options that TCP and Unix servers share, with defaults filled in. */
 export interface ServerConfig {
   readonly backlog: number;
@@ -106,12 +120,14 @@ export interface ServerConfig {
 }
 
 /** Checks the options that TCP and Unix servers share. */
-export function checkServerOptions(protocolFactory: unknown, options: (ServerOptions & ServerTlsOptions) | undefined): ServerConfig {
+export function checkServerOptions(
+  { name, known, protocolFactory, onError }: ListenCall,
+  options: (Omit<ServerOptions, "onError"> & ServerTlsOptions) | undefined,
+): ServerConfig {
   checkFunction("protocolFactory", protocolFactory);
-  checkOptions("options", options);
+  checkWaitOptions(name, options, known);
   if (options?.maxConnections !== undefined) checkInteger("maxConnections", options.maxConnections, 1);
-  if (options?.onError !== undefined) checkFunction("onError", options.onError);
-  checkSignal(options?.signal);
+  if (onError !== undefined) checkFunction("onError", onError);
   return {
     backlog: options?.backlog === undefined ? DEFAULT_BACKLOG : checkInteger("backlog", options.backlog, 0, 2 ** 31 - 1),
     startServing: checkBoolean("startServing", options?.startServing) ?? true,

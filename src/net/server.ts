@@ -2,10 +2,20 @@
  * `Server`: starts listening and shuts down. Python's `asyncio.Server`, as of 3.13. See `listener.ts` for accepting connections and
  * `clients.ts` for client lifetimes.
  */
-import { checkInteger, checkOptions, checkSignal, type SignalOptions } from "../base/arguments.js";
+import { checkInteger, checkSignal, type SignalOptions } from "../base/arguments.js";
 import { InvalidStateError } from "../base/errors.js";
+import { checkKnownOptions, type KnownOptions, knownOptions, WAIT_OPTIONS } from "../base/known-options.js";
 import { clearTimeout, MAX_TIMER_MS, setTimeout } from "../base/scheduling.js";
-import { cancellationOf, checkWaitOptions, forgetAborted, onceAborted, throwIfAborted, Waiters, withOneDeadline } from "../base/waiting.js";
+import {
+  type Cancellation,
+  cancellationOf,
+  checkWaitOptions,
+  forgetAborted,
+  onceAborted,
+  throwIfAborted,
+  Waiters,
+  withOneDeadline,
+} from "../base/waiting.js";
 import type { SSLServer, TransportSocket } from "../contracts/extra-info.js";
 import { Clients, type ClientsPolicy, type ServerStats } from "./clients.js";
 import type { Listener } from "./listener.js";
@@ -17,6 +27,11 @@ const DEFAULT_GRACE_MS = 5_000;
 
 /** The errors of listening on an address that this machine does not have, or whose family is disabled. */
 const UNAVAILABLE: ReadonlySet<string> = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT"]);
+
+/** Options of `shutdown()`. */
+type ShutdownOptions = Pick<SignalOptions, "signal"> & { readonly graceMs?: number | undefined };
+
+const SHUTDOWN_OPTIONS: KnownOptions = knownOptions<ShutdownOptions>({ graceMs: true, signal: true });
 
 /** The result of a shutdown. */
 export interface ShutdownResult {
@@ -77,11 +92,24 @@ export class Server implements AsyncDisposable {
   /**
    * Starts accepting clients. Does nothing if the server already does.
    *
+   * **If aborted**, only the wait ends: the server starts nevertheless, unless it is closed.
+   *
+   * @param options `signal` and `timeout` end the wait
    * @throws InvalidStateError if the server is closed; the system's error if it cannot listen, which also closes the server
    */
-  startServing(): Promise<void> {
-    if (this.#closed) return Promise.reject(new InvalidStateError("cannot start serving: the server is closed"));
-    return (this.#starting ??= this.#listen());
+  async startServing(options?: SignalOptions): Promise<void> {
+    checkWaitOptions("startServing", options);
+    if (this.#closed) throw new InvalidStateError("cannot start serving: the server is closed");
+    await this.#started(cancellationOf(options));
+  }
+
+  async #started(signal: Cancellation | undefined): Promise<void> {
+    const started = new Waiters();
+    (this.#starting ??= this.#listen()).then(
+      () => started.wake(),
+      (error: unknown) => started.fail(() => error),
+    );
+    await started.wait(signal);
   }
 
   async #listen(): Promise<void> {
@@ -117,18 +145,13 @@ export class Server implements AsyncDisposable {
    * @throws InvalidStateError if the server is closed, or already serving forever
    */
   async serveForever(options?: SignalOptions): Promise<void> {
-    checkWaitOptions(options);
+    checkWaitOptions("serveForever", options);
     if (this.#servingForever) throw new InvalidStateError("cannot serve forever: another serveForever() is already waiting on this server");
     if (this.#closed) throw new InvalidStateError("cannot serve forever: the server is closed");
     this.#servingForever = true;
     try {
       await withOneDeadline(cancellationOf(options), async (signal) => {
-        const started = new Waiters();
-        this.startServing().then(
-          () => started.wake(),
-          (error: unknown) => started.fail(() => error),
-        );
-        await started.wait(signal);
+        await this.#started(signal);
         throwIfAborted(signal);
         if (!this.#closed) await this.#foreverWaiters.wait(signal);
       });
@@ -231,7 +254,7 @@ export class Server implements AsyncDisposable {
    * @param options `signal` ends the wait
    */
   async waitClosed(options?: SignalOptions): Promise<void> {
-    checkOptions("options", options);
+    checkKnownOptions("waitClosed", options, WAIT_OPTIONS);
     const signal = cancellationOf(options);
     if (!this.#ended) await this.#closeWaiters.wait(signal);
   }
@@ -256,7 +279,7 @@ export class Server implements AsyncDisposable {
    * ```
    */
   async shutdown(options?: Pick<SignalOptions, "signal"> & { readonly graceMs?: number | undefined }): Promise<ShutdownResult> {
-    checkOptions("options", options);
+    checkKnownOptions("shutdown", options, SHUTDOWN_OPTIONS);
     const graceMs = options?.graceMs === undefined ? DEFAULT_GRACE_MS : checkInteger("graceMs", options.graceMs, 0, MAX_TIMER_MS);
     const signal = checkSignal(options?.signal);
     const deadline = new AbortController();

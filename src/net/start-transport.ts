@@ -2,6 +2,7 @@
 import type net from "node:net";
 import type { TLSSocket } from "node:tls";
 import { checkProtocol } from "../base/arguments.js";
+import { abortReason } from "../base/waiting.js";
 import type { Protocol, ProtocolFactory, Transport, TransportOwner } from "../contracts/connection.js";
 import { publishStarted } from "../transports/diagnostics.js";
 import { NodeWire } from "../transports/node-wire.js";
@@ -32,6 +33,10 @@ export async function openTransport<P extends Protocol>(
   { tls, signal, ...facts }: ConnectionContext & { readonly tls: ClientTls | null; readonly signal: AbortSignal | undefined },
 ): Promise<[Transport, P]> {
   if (tls === null) return startTransport(wireOf(socket), protocolFactory, facts);
+  if (signal?.aborted === true) {
+    socket.destroy(); // aborted when it had just connected
+    throw abortReason(signal);
+  }
   const secured = await tls.handshake.secure(socket, tls.sslHandshakeTimeout, signal);
   return startSecured(socket, secured, protocolFactory, facts, tls);
 }

@@ -2,7 +2,6 @@
 import {
   checkBoolean,
   checkClientSsl,
-  checkOptions,
   checkProtocol,
   checkServerHostname,
   checkServerSsl,
@@ -11,6 +10,7 @@ import {
   isBytes,
   tlsTimeouts,
 } from "../base/arguments.js";
+import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
 import { ownCopy } from "../base/memory.js";
 import { cancellationOf, withOneDeadline } from "../base/waiting.js";
 import type { Protocol, Transport } from "../contracts/connection.js";
@@ -28,6 +28,16 @@ export interface TransportStartTlsOptions extends StartTlsOptions {
    */
   readonly readAhead?: Uint8Array | undefined;
 }
+
+const START_TLS_OPTIONS: KnownOptions = knownOptions<TransportStartTlsOptions>({
+  serverSide: true,
+  readAhead: true,
+  serverHostname: true,
+  sslHandshakeTimeout: true,
+  sslShutdownTimeout: true,
+  signal: true,
+  timeout: true,
+});
 
 /**
  * Upgrades the connection of a custom protocol to TLS. Python's `loop.start_tls()`. Streams use `StreamWriter.startTls()`.
@@ -75,11 +85,11 @@ export async function startTls(
   ssl: SSLClient | SSLServer,
   options?: TransportStartTlsOptions,
 ): Promise<Transport> {
+  checkKnownOptions("startTls", options, START_TLS_OPTIONS);
   if (typeof (transport as Transport | null | undefined)?.startTls !== "function") {
     throw invalidType("transport", "a transport that supports startTls()", transport);
   }
   checkProtocol("protocol", protocol);
-  checkOptions("options", options);
   const role = checkBoolean("serverSide", options?.serverSide) === true ? "server" : "client";
   const { readAhead } = options ?? {};
   if (readAhead !== undefined) {

@@ -231,16 +231,25 @@ export interface Step<T, Result extends { readonly length: number } = Buffer> {
   convert(result: Result): T;
 }
 
+/** Is told what an iterator has taken, if its pieces may hold more than one message. See `taker.ts`. */
+interface Notes {
+  took(): void;
+  left(): void;
+}
+
 /** Iterates over results, each of them read by a new attempt if it is not at hand. */
 export class ReadIterator<T, Result extends { readonly length: number } = Buffer> implements AsyncIterableIterator<T, undefined> {
   readonly #engine: ReadEngine;
   readonly #step: Step<T, Result>;
-  readonly #options: SignalOptions;
+  readonly #options: SignalOptions | undefined;
+  readonly #notes: Notes | null;
+  readonly #failed = (): void => this.#notes?.left(); // a loop is left when a step rejects
 
-  constructor(engine: ReadEngine, step: Step<T, Result>, options: SignalOptions) {
+  constructor(engine: ReadEngine, step: Step<T, Result>, { signal, timeout }: SignalOptions, notes: Notes | null = null) {
     this.#engine = engine;
     this.#step = step;
-    this.#options = options;
+    this.#options = signal === undefined && timeout === undefined ? undefined : { signal, timeout };
+    this.#notes = notes;
   }
 
   next(): Promise<IteratorResult<T, undefined>> {
@@ -250,6 +259,7 @@ export class ReadIterator<T, Result extends { readonly length: number } = Buffer
       const value = this.#step.atHand();
       if (value !== undefined) {
         engine.taken(engine.queue.taken - takenBefore);
+        this.#notes?.took();
         return Promise.resolve({ done: false, value });
       }
     }
@@ -257,12 +267,15 @@ export class ReadIterator<T, Result extends { readonly length: number } = Buffer
     const run = (): IteratorResult<T, undefined> | undefined => {
       const result = attempt.run();
       if (result === undefined) return undefined;
-      return result.length === 0 ? { done: true, value: undefined } : { done: false, value: this.#step.convert(result) };
+      if (result.length === 0) return { done: true, value: undefined };
+      this.#notes?.took();
+      return { done: false, value: this.#step.convert(result) };
     };
-    return engine.perform("next", { run }, this.#options);
+    return engine.perform("next", { run, failed: this.#failed }, this.#options);
   }
 
   return(): Promise<IteratorResult<T, undefined>> {
+    this.#failed();
     return leave(this.#engine);
   }
 

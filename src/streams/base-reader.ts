@@ -4,7 +4,8 @@
  * `StreamReaderProtocol` feeds the reader of a connection (`feedData`, `feedEof`, `setException`), and one caller at a time reads. See
  * `read-engine.ts` for how a read waits, what an abort leaves behind, and when the transport is paused.
  */
-import { checkBoolean, checkError, checkInteger, checkOptions, type Data, type SignalOptions } from "../base/arguments.js";
+import { checkBoolean, checkError, checkInteger, type Data, type SignalOptions } from "../base/arguments.js";
+import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
 import { checkLimit } from "../base/limits.js";
 import { parseSeparators, type Separators } from "../base/separators.js";
 import { mayReturnAtOnce } from "../base/waiting.js";
@@ -41,6 +42,11 @@ export interface ReaduntilOptions extends ReadlineOptions {
   readonly keepSeparator?: boolean | undefined;
 }
 
+/** The names of these options. */
+export const READER_OPTIONS: KnownOptions = knownOptions<StreamReaderOptions>({ limit: true });
+const READLINE_OPTIONS: KnownOptions = knownOptions<ReadlineOptions>({ signal: true, timeout: true, limit: true });
+const READUNTIL_OPTIONS: KnownOptions = knownOptions<ReaduntilOptions>({ signal: true, timeout: true, limit: true, keepSeparator: true });
+
 /** Returns the read engine of a reader, for the other files of this library. */
 export let engineOf: (reader: BaseReader) => ReadEngine;
 
@@ -61,7 +67,7 @@ export class BaseReader implements AsyncIterable<Buffer> {
    * @throws RangeError `ERR_OUT_OF_RANGE` if `limit` is not a positive integer
    */
   constructor(options?: StreamReaderOptions) {
-    checkOptions("options", options);
+    checkKnownOptions("new StreamReader", options, READER_OPTIONS);
     this.#limit = checkLimit(options?.limit);
     this.#engine = new ReadEngine(this.#limit);
     this.#lines = new LineAttempt(this.#engine, this.#limit);
@@ -129,9 +135,9 @@ export class BaseReader implements AsyncIterable<Buffer> {
       return this.#engine.perform("readline", this.#lines);
     }
     try {
-      const line = mayReturnAtOnce(options) ? lineAtHand(this.#engine, quickLimit(options, this.#limit)) : undefined;
+      const line = mayReturnAtOnce(options, READLINE_OPTIONS) ? lineAtHand(this.#engine, quickLimit(options, this.#limit)) : undefined;
       if (line !== undefined) return Promise.resolve(line);
-      return this.#engine.perform("readline", lineAttempt(this.#engine, messageTraits(this.#limit, options)), options);
+      return this.#engine.perform("readline", lineAttempt(this.#engine, messageTraits(this.#limit, options)), options, READLINE_OPTIONS);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -193,12 +199,12 @@ export class BaseReader implements AsyncIterable<Buffer> {
     try {
       const engine = this.#engine;
       const separators = parseSeparators(separator);
-      if (engine.isFree && mayReturnAtOnce(options)) {
+      if (engine.isFree && mayReturnAtOnce(options, READUNTIL_OPTIONS)) {
         const message = messageAtHand(engine, separators, options, this.#limit);
         if (message !== undefined) return Promise.resolve(message);
       }
       const attempt = messageAttempt(engine, separators, messageTraits(this.#limit, options));
-      return engine.perform("readuntil", attempt, options);
+      return engine.perform("readuntil", attempt, options, READUNTIL_OPTIONS);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -284,12 +290,11 @@ function messageAtHand(
 }
 
 /**
- * Checks the options of a call that reads messages.
+ * Checks the values of the options of a call that reads messages.
  *
  * @param readerLimit the limit in bytes if the options have none
  */
 export function messageTraits(readerLimit: number, options: ReaduntilOptions | undefined): MessageTraits {
-  checkOptions("options", options);
   return {
     limit: options?.limit === undefined ? readerLimit : checkLimit(options.limit),
     keepSeparator: checkBoolean("keepSeparator", options?.keepSeparator) ?? true,

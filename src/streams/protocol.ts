@@ -6,6 +6,7 @@
  */
 import { checkFunction, invalidType } from "../base/arguments.js";
 import { callForeign, describe, emitWarning } from "../base/errors.js";
+import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
 import type { Protocol, Transport } from "../contracts/connection.js";
 import { engineOf } from "./base-reader.js";
 import type { ReadEngine } from "./read-engine.js";
@@ -30,6 +31,8 @@ export interface StreamReaderProtocolOptions {
   /** Receives what the callback throws. Default: a process warning with the stack. */
   readonly onClientError?: ClientErrorHandler | undefined;
 }
+
+const PROTOCOL_OPTIONS: KnownOptions = knownOptions<StreamReaderProtocolOptions>({ onClientError: true });
 
 /** The default `onClientError`: emits a process warning, which Node prints with the stack. */
 function warnOfClientError(error: unknown): void {
@@ -80,6 +83,8 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
   constructor(reader: StreamReader | null, clientConnectedCb?: ClientConnectedCallback | null, options?: StreamReaderProtocolOptions) {
     if (clientConnectedCb !== undefined && clientConnectedCb !== null) checkFunction("clientConnectedCb", clientConnectedCb);
     if (reader !== null && !(reader instanceof StreamReader)) throw invalidType("reader", "a StreamReader or null", reader);
+    checkKnownOptions("new StreamReaderProtocol", options, PROTOCOL_OPTIONS);
+    if (options?.onClientError !== undefined) checkFunction("onClientError", options.onClientError);
     super();
     this.#reader = reader;
     this.#engine = reader === null ? null : engineOf(reader);

@@ -18,14 +18,16 @@
  * Two kinds of error end reading. `fail()` acts at once. After a lost connection (`failAfterData`), reads still succeed as long as the
  * data received before the loss is enough for them; a read that needs more gets the error, and the data stays in the queue.
  */
-import { asBuffer, checkOptions, type Data, invalidType, type SignalOptions } from "../base/arguments.js";
+import { asBuffer, type Data, invalidType, type SignalOptions } from "../base/arguments.js";
 import { rejectionNamingCallers } from "../base/async-stacks.js";
 import { ByteQueue } from "../base/byte-queue.js";
 import { ConcurrentReadError, InvalidStateError } from "../base/errors.js";
+import { checkKnownOptions, type KnownOptions, WAIT_OPTIONS } from "../base/known-options.js";
 import { toOwnBytes } from "../base/memory.js";
 import { CALL_BYTES, nextTurn, setImmediate, TURN_BYTES } from "../base/scheduling.js";
 import { type Cancellation, cancellationOf, DONE, forgetAborted, onceAborted, rejectEnded } from "../base/waiting.js";
 import type { Transport } from "../contracts/connection.js";
+import { Securing } from "./securing.js";
 
 /** One read, as the engine runs it: now, and again whenever data has arrived until it succeeds. */
 export interface Attempt<T> {
@@ -44,6 +46,8 @@ export interface Attempt<T> {
   readonly takesNothing?: boolean;
   /** The number of bytes it needs, if known. */
   readonly wanted?: number;
+  /** Called when it has failed or was aborted. */
+  failed?(): void;
 }
 
 /** The source of a reader made by `StreamReader.from()`. It takes the place of a connection's transport. */
@@ -89,6 +93,8 @@ export class ReadEngine {
   #parked: Parked | null = null;
   #retryScheduled = false;
   #endWhenIdle = false;
+  /** Whether `startTls()` is in progress, and what it must not overlook. */
+  readonly #securing: Securing = new Securing();
   /** The remaining budget of this turn of the event loop. See `scheduling.ts`. */
   #budget: number = TURN_BYTES;
   /** Created on first use: most lines are returned by the fast path. */
@@ -117,6 +123,7 @@ export class ReadEngine {
     }
     const bytes = asBuffer(toOwnBytes("data", data));
     if (bytes.length === 0) return;
+    this.#securing.refuseIfHandedOver("feedData");
     const wasEmpty = this.queue.length === 0;
     this.queue.push(bytes);
     if (!wasEmpty || !this.#answerEarly()) this.#changed();
@@ -125,7 +132,7 @@ export class ReadEngine {
   /** Resolves the waiting read without a microtask, if its fast path allows it. Returns whether it did. */
   #answerEarly(): boolean {
     const parked = this.#parked;
-    if (parked === null || parked.attempt.early === undefined || this.#retryScheduled) return false;
+    if (parked === null || parked.attempt.early === undefined || this.#retryScheduled || this.#securing.isInProgress) return false;
     const result = parked.attempt.early();
     if (result === undefined) return false;
     this.#unpark().resolve(result as never);
@@ -151,8 +158,14 @@ export class ReadEngine {
   /** Puts bytes back at the front. */
   unread(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
+    this.#securing.refuseIfHandedOver("unread");
     this.queue.unshift(bytes);
     this.#changed();
+  }
+
+  /** Puts back what an adapter has not delivered. Drops it if the handshake of `startTls()` has begun, as it was not secured. */
+  giveBack(bytes: Uint8Array): void {
+    if (!this.#securing.isHandedOver) this.unread(bytes);
   }
 
   /** Makes the waiting read and every later read throw `error`, even if there is data. */
@@ -199,7 +212,33 @@ export class ReadEngine {
     this.#transport = transport;
     this.#paused = false;
     this.#regulate();
+    this.endSecuring();
   }
+
+  // ---- changing over to TLS ------------------------------------------------------------------------------------------------------
+
+  /** Counts the adapters and loops that may hold bytes. See `taker.ts`. */
+  noteTaker(method: string, change: 1 | -1): void {
+    this.#securing.noteTaker(method, change);
+  }
+
+  /** Lets reads wait. Returns false if another `startTls()` is in progress. Throws if it would overlook bytes received in the clear. */
+  beginSecuring(): boolean {
+    return this.#securing.begin(this.#parked?.attempt.takesAsTheyCome === true);
+  }
+
+  /** Returns everything that is unread, for the handshake. */
+  takeReadAhead(): Buffer {
+    this.#securing.handOver();
+    return this.queue.takeAll();
+  }
+
+  /** Lets reads continue. */
+  endSecuring(): void {
+    if (this.#securing.end()) this.#changed();
+  }
+
+  // ---- the source ----------------------------------------------------------------------------------------------------------------
 
   /** Sets the source to read from. */
   setSource(source: Source): void {
@@ -233,7 +272,7 @@ export class ReadEngine {
   /** Pauses or resumes the transport, depending on the queue's size and whether a read waits. */
   #regulate(): void {
     if (this.#transport === null) return;
-    const isWanted = this.#parked !== null || this.#cancelled !== null;
+    const isWanted = (this.#parked !== null && !this.#securing.isInProgress) || this.#cancelled !== null;
     if (this.#paused) {
       if (!isWanted && (this.#resting || this.queue.length > this.limit)) return;
       this.#paused = this.#resting = false;
@@ -251,7 +290,7 @@ export class ReadEngine {
    * `taken()` afterwards.
    */
   get isFree(): boolean {
-    return this.#parked === null && this.#exception === null && this.#budget >= 0;
+    return this.#parked === null && this.#exception === null && this.#budget >= 0 && !this.#securing.isInProgress;
   }
 
   /** Renews the budget in a new turn of the event loop. */
@@ -279,12 +318,17 @@ export class ReadEngine {
     return bytes;
   }
 
-  /** Runs an attempt now, and again when more data arrives if it needs more. */
-  perform<T>(method: string, attempt: Attempt<T>, options?: SignalOptions): Promise<T> {
+  /**
+   * Runs an attempt now, and again when more data arrives if it needs more.
+   *
+   * @param method the name of the call, for errors
+   * @param known the names of its options
+   */
+  perform<T>(method: string, attempt: Attempt<T>, options?: SignalOptions, known: KnownOptions = WAIT_OPTIONS): Promise<T> {
     if (options === undefined && attempt.takesNothing !== true && this.#hasNothing()) return this.#park(attempt, undefined);
     const takenBefore = this.queue.taken;
     try {
-      checkOptions("options", options);
+      checkKnownOptions(method, options, known);
       const signal = cancellationOf(options);
       // A parked read whose data has arrived goes first, even if its microtask has not run yet.
       if (this.#retryScheduled) this.#retryParked();
@@ -296,6 +340,10 @@ export class ReadEngine {
         throw concurrentRead(method);
       }
       if (this.#budget < 0 && this.#parked === null) return this.#parkForTurn(attempt, signal);
+      if (this.#securing.isInProgress && attempt.takesNothing !== true) {
+        if (this.#parked !== null) throw concurrentRead(method);
+        return this.#park(attempt, signal);
+      }
       const result = attempt.run();
       if (result !== undefined) {
         this.taken(this.queue.taken - takenBefore);
@@ -305,6 +353,7 @@ export class ReadEngine {
       if (this.#parked !== null) throw concurrentRead(method);
       return this.#park(attempt, signal);
     } catch (error) {
+      attempt.failed?.();
       this.taken(this.queue.taken - takenBefore); // a failed attempt may have taken data, too
       return this.#budget < 0 ? this.#rejectInTurn(error) : Promise.reject(error);
     }
@@ -324,6 +373,7 @@ export class ReadEngine {
         onAbort = () => {
           if (this.#parked?.onAbort !== onAbort) return; // the signal called back more than once
           this.#unpark();
+          attempt.failed?.();
           this.#regulate();
           rejectEnded(signal, resolve, reject);
         };
@@ -353,12 +403,14 @@ export class ReadEngine {
   }
 
   #failParked(error: unknown): void {
-    this.#unpark().resolve(rejectionNamingCallers(error) as never);
+    const parked = this.#unpark();
+    parked.attempt.failed?.();
+    parked.resolve(rejectionNamingCallers(error) as never);
   }
 
   #retryParked(): void {
     this.#retryScheduled = false;
-    if (this.#parked === null) return;
+    if (this.#parked === null || this.#securing.isInProgress) return;
     try {
       const result = this.#parked.attempt.run();
       if (result !== undefined) this.#unpark().resolve(result as never);

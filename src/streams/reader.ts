@@ -4,25 +4,18 @@
 import type { Readable } from "node:stream";
 import { type NodeStreamOptions, readableOf } from "../adapters/node-streams.js";
 import { readableStreamOf } from "../adapters/web-streams.js";
-import {
-  checkBoolean,
-  checkInteger,
-  checkOptions,
-  type Data,
-  invalidType,
-  invalidValue,
-  isBytes,
-  type SignalOptions,
-} from "../base/arguments.js";
+import { checkBoolean, checkInteger, type Data, invalidType, invalidValue, isBytes, type SignalOptions } from "../base/arguments.js";
 import { LimitOverrunError } from "../base/errors.js";
+import { checkKnownOptions, type KnownOptions, knownOptions, WAIT_OPTIONS } from "../base/known-options.js";
 import { CHUNK_BYTES, checkLimit } from "../base/limits.js";
 import { allocate, bytesThere, toOwnBytes } from "../base/memory.js";
 import { mayReturnAtOnce } from "../base/waiting.js";
 import { chunkStep, intoAttempt, peekAttempt, ReadIterator, skipAttempt, takeNothing } from "./attempts.js";
-import { BaseReader, engineOf, type ReadlineOptions, refusal, type StreamReaderOptions } from "./base-reader.js";
+import { BaseReader, engineOf, READER_OPTIONS, type ReadlineOptions, refusal, type StreamReaderOptions } from "./base-reader.js";
 import { batchStep, LineBatch, type LineForm, lineStep } from "./lines.js";
 import { inBoundedTime, pullFrom } from "./pulled-source.js";
 import type { ReadEngine } from "./read-engine.js";
+import { Taker } from "./taker.js";
 
 /** Encodings in which the byte 0x0a is not always a newline. */
 const TWO_BYTE_ENCODINGS: ReadonlySet<string> = new Set(["utf16le", "utf-16le", "ucs2", "ucs-2"]);
@@ -34,6 +27,14 @@ export interface LinesOptions extends ReadlineOptions {
   /** Whether a line includes its newline. Default false: both `"\n"` and `"\r\n"` are removed. */
   readonly keepSeparator?: boolean | undefined;
 }
+
+const LINES_OPTIONS: KnownOptions = knownOptions<LinesOptions>({
+  signal: true,
+  timeout: true,
+  limit: true,
+  encoding: true,
+  keepSeparator: true,
+});
 
 /**
  * Reads lines, exact byte counts, data up to a separator, or whatever has arrived.
@@ -72,6 +73,7 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
    * ```
    */
   static from(source: AsyncIterable<Data>, options?: StreamReaderOptions): StreamReader {
+    checkKnownOptions("StreamReader.from", options, READER_OPTIONS);
     const reader = new StreamReader(options);
     pullFrom(source, engineOf(reader));
     return reader;
@@ -217,7 +219,7 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
   lines(options?: LinesOptions & { readonly encoding?: undefined }): AsyncIterableIterator<Buffer, undefined>;
   lines(options: LinesOptions = {}): AsyncIterableIterator<string | Buffer, undefined> {
     const engine = engineOf(this);
-    const form = lineForm(engine, options, false);
+    const form = lineForm("lines", engine, options, false);
     return new ReadIterator(engine, lineStep(engine, form), options);
   }
 
@@ -249,7 +251,7 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
   readlines(options: LinesOptions = {}): Promise<string[] | Buffer[]> {
     const engine = engineOf(this);
     try {
-      return engine.perform("readlines", new LineBatch(engine, lineForm(engine, options, true)), options);
+      return engine.perform("readlines", new LineBatch(engine, lineForm("readlines", engine, options, true)), options, LINES_OPTIONS);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -273,12 +275,13 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
   lineBatches(options?: LinesOptions & { readonly encoding?: undefined }): AsyncIterableIterator<Buffer[], undefined>;
   lineBatches(options: LinesOptions = {}): AsyncIterableIterator<string[] | Buffer[], undefined> {
     const engine = engineOf(this);
-    const form = lineForm(engine, options, false);
-    return new ReadIterator(engine, batchStep(engine, form), options);
+    const form = lineForm("lineBatches", engine, options, false);
+    return new ReadIterator(engine, batchStep(engine, form), options, new Taker(engine, "lineBatches"));
   }
 
   /**
-   * Iterates over the bytes in chunks, as they arrive. Not in asyncio. Leaving the loop consumes nothing more.
+   * Iterates over the bytes in chunks, as they arrive. Not in asyncio. Leaving the loop consumes nothing more. `startTls()` is refused
+   * inside the loop, because a chunk may hold bytes behind the message that asked for TLS.
    *
    * **If aborted**, the iteration throws the signal's reason, and nothing is consumed.
    *
@@ -293,9 +296,9 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
    */
   chunks(size: number = CHUNK_BYTES, options: SignalOptions = {}): AsyncIterableIterator<Buffer, undefined> {
     checkInteger("size", size, 1);
-    checkOptions("options", options);
+    checkKnownOptions("chunks", options, WAIT_OPTIONS);
     const engine = engineOf(this);
-    return new ReadIterator(engine, chunkStep(engine, size), options);
+    return new ReadIterator(engine, chunkStep(engine, size), options, new Taker(engine, "chunks"));
   }
 
   /**
@@ -333,7 +336,8 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
    *
    * The Readable reads on demand, and ahead up to its high-water mark; backpressure reaches the peer as with the reader itself. An
    * error of the reader destroys the Readable, after the data received before it. Destroying the Readable ends only its own reading:
-   * the connection stays open, and unread data stays in the reader. Do not read from the reader while the Readable is in use.
+   * the connection stays open, and what the Readable has not delivered is put back, unless it decodes text. Do not read from the reader
+   * while the Readable is in use, and destroy it before `startTls()`, which is refused otherwise.
    *
    * @param options `highWaterMark`: bytes to read ahead, default Node's
    * @throws RangeError `ERR_OUT_OF_RANGE` if `highWaterMark` is negative or not an integer
@@ -344,7 +348,7 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
    * ```
    */
   toReadable(options?: NodeStreamOptions): Readable {
-    return readableOf(this, options);
+    return readableOf(new Taker(engineOf(this), "toReadable"), options);
   }
 
   /**
@@ -360,13 +364,13 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
    * ```
    */
   toWeb(): ReadableStream<Uint8Array> {
-    return readableStreamOf(this);
+    return readableStreamOf(new Taker(engineOf(this), "toWeb"));
   }
 }
 
 /** Checks the options of a call that reads lines in a form of the program's choice. */
-function lineForm(engine: ReadEngine, options: LinesOptions, keepsByDefault: boolean): LineForm {
-  checkOptions("options", options);
+function lineForm(call: string, engine: ReadEngine, options: LinesOptions, keepsByDefault: boolean): LineForm {
+  checkKnownOptions(call, options, LINES_OPTIONS);
   const { encoding } = options;
   if (encoding !== undefined && !Buffer.isEncoding(encoding)) throw invalidType("encoding", "an encoding that Buffer supports", encoding);
   if (encoding !== undefined && TWO_BYTE_ENCODINGS.has(encoding.toLowerCase())) {

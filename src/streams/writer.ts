@@ -12,7 +12,6 @@ import { writableStreamOf } from "../adapters/web-streams.js";
 import {
   checkClientSsl,
   checkError,
-  checkOptions,
   checkServerHostname,
   checkServerSsl,
   type Data,
@@ -22,6 +21,7 @@ import {
   toPieces,
 } from "../base/arguments.js";
 import { InvalidStateError } from "../base/errors.js";
+import { checkKnownOptions, type KnownOptions, knownOptions, WAIT_OPTIONS } from "../base/known-options.js";
 import { nextTurn } from "../base/scheduling.js";
 import { type Cancellation, cancellationOf, DONE, throwIfAborted, withOneDeadline } from "../base/waiting.js";
 import type { Transport, WriteData } from "../contracts/connection.js";
@@ -42,6 +42,14 @@ export interface StartTlsOptions extends TlsTimeouts, SignalOptions {
    */
   readonly serverHostname?: string | undefined;
 }
+
+const START_TLS_OPTIONS: KnownOptions = knownOptions<StartTlsOptions>({
+  serverHostname: true,
+  sslHandshakeTimeout: true,
+  sslShutdownTimeout: true,
+  signal: true,
+  timeout: true,
+});
 
 /**
  * Writes bytes and text, and closes the connection.
@@ -147,7 +155,7 @@ export class StreamWriter implements AsyncDisposable {
     if (options === undefined && this.#protocol.isFlowing && !this.#transport.isClosing() && (this.#reader?.exception() ?? null) === null) {
       return this.#protocol.paced(DONE, this.#bytesWritten);
     }
-    return this.#wait(options, (signal) => {
+    return this.#wait("drain", options, (signal) => {
       const exception = this.#reader?.exception() ?? null;
       if (exception !== null && exception !== this.#protocol.lossError) throw exception;
       const isClosing = this.#transport.isClosing(); // must come first: this call may be what makes the transport notice its loss
@@ -160,10 +168,10 @@ export class StreamWriter implements AsyncDisposable {
    * Runs a call that may wait: checks its options, turns a thrown error into a rejection, and yields to the event loop when the turn's
    * budget is spent.
    */
-  #wait(options: SignalOptions | undefined, call: (signal: Cancellation | undefined) => Promise<void>): Promise<void> {
+  #wait(method: string, options: SignalOptions | undefined, call: (signal: Cancellation | undefined) => Promise<void>): Promise<void> {
     let wait: Promise<void>;
     try {
-      checkOptions("options", options);
+      checkKnownOptions(method, options, WAIT_OPTIONS);
       wait = call(cancellationOf(options));
     } catch (error) {
       wait = Promise.reject(error);
@@ -205,7 +213,7 @@ export class StreamWriter implements AsyncDisposable {
    * ```
    */
   flush(options?: SignalOptions): Promise<void> {
-    return this.#wait(options, (signal) => this.#transport.flushed?.(signal) ?? this.#protocol.drained(signal));
+    return this.#wait("flush", options, (signal) => this.#transport.flushed?.(signal) ?? this.#protocol.drained(signal));
   }
 
   /** The number of bytes passed to `write()` and `writelines()`; text counts as UTF-8. Not in asyncio. */
@@ -249,7 +257,7 @@ export class StreamWriter implements AsyncDisposable {
    * @throws the error that ended the connection, if one did
    */
   waitClosed(options?: SignalOptions): Promise<void> {
-    return this.#wait(options, (signal) => this.#protocol.closed(signal));
+    return this.#wait("waitClosed", options, (signal) => this.#protocol.closed(signal));
   }
 
   /**
@@ -284,7 +292,8 @@ export class StreamWriter implements AsyncDisposable {
    * @param options `serverHostname`: the name that a client expects in the certificate; default the host it is connected to, `""` for
    *   any name. `sslHandshakeTimeout`: ms for the whole call, default 60,000. `sslShutdownTimeout`: ms that `close()` waits for the
    *   peer's close_notify, default 30,000. `signal` and `timeout` end the call and the connection.
-   * @throws TypeError for a wrong argument; InvalidStateError if one side has ended, or another `startTls()` is in progress
+   * @throws TypeError for a wrong argument; InvalidStateError if one side has ended, another `startTls()` is in progress, or while an
+   *   adapter of the reader (`toReadable()`, `toWeb()`, `toDuplex()`) or a loop over `chunks()` may hold bytes received in the clear
    * @throws ConnectionTimeoutError if the call takes longer than `sslHandshakeTimeout`; the TLS error if the handshake fails;
    *   ConnectionLostError if the connection is lost
    *
@@ -295,27 +304,32 @@ export class StreamWriter implements AsyncDisposable {
    * ```
    */
   async startTls(ssl: SSLClient | SSLServer, options?: StartTlsOptions): Promise<void> {
-    checkOptions("options", options);
-    const reader = this.#reader;
+    checkKnownOptions("startTls", options, START_TLS_OPTIONS);
+    const engine = this.#reader === null ? null : engineOf(this.#reader);
     const role = this.#protocol.tlsRole;
     const request = {
       role,
       ssl: role === "client" ? checkClientSsl(ssl) : checkServerSsl(ssl),
       serverHostname: checkServerHostname(role, options?.serverHostname),
       ...tlsTimeouts(options),
-      takeReadAhead: () => (reader === null ? Buffer.alloc(0) : engineOf(reader).queue.takeAll()),
+      takeReadAhead: () => engine?.takeReadAhead() ?? Buffer.alloc(0),
       onSecured: (transport: Transport) => {
         this.#transport = transport;
         this.#protocol.replaceTransport(transport);
       },
     };
     const end = cancellationOf(options);
-    const exception = reader?.exception() ?? null;
+    const exception = engine?.exception ?? null;
     if (exception !== null && exception !== this.#protocol.lossError) throw exception;
     const transport = this.#transport;
     if (transport.startTls === undefined) throw new InvalidStateError("cannot startTls(): this transport does not support it");
-    // From this call on, writing is refused, so that nothing is sent in the clear behind it.
-    await withOneDeadline(end, async (signal) => void (await transport.startTls?.({ ...request, signal })));
+    const hasBegun = engine?.beginSecuring() === true;
+    try {
+      // From this call on, writing is refused, so that nothing is sent in the clear behind it.
+      await withOneDeadline(end, async (signal) => void (await transport.startTls?.({ ...request, signal })));
+    } finally {
+      if (hasBegun) engine.endSecuring();
+    }
   }
 
   /**

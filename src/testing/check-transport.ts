@@ -1,5 +1,6 @@
 /** `checkTransport()`: the `Transport` contract as a suite of checks, for the library's transports and for custom ones. */
-import { checkFunction, checkInteger, checkOptions, invalidType } from "../base/arguments.js";
+import { checkFunction, checkInteger, invalidType } from "../base/arguments.js";
+import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
 import { MAX_TIMER_MS } from "../base/scheduling.js";
 import { cloggingBy, type MakePair, type TransportCheck } from "./check-context.js";
 import { endingChecks } from "./checks-ending.js";
@@ -15,6 +16,8 @@ export interface CheckTransportOptions {
   /** The time limit of a check in milliseconds. Default 20,000. */
   readonly timeout?: number | undefined;
 }
+
+const CHECK_TRANSPORT_OPTIONS: KnownOptions = knownOptions<CheckTransportOptions>({ timeout: true });
 
 /**
  * Returns the conformance suite for transports: named checks, each with its own connections, to run under any test runner. The
@@ -45,7 +48,7 @@ export interface CheckTransportOptions {
 export function checkTransport(makePair: MakePair, makeCloggedPair?: MakePair, options?: CheckTransportOptions): TransportCheck[] {
   checkFunction("makePair", makePair);
   if (makeCloggedPair !== undefined) checkFunction("makeCloggedPair", makeCloggedPair);
-  checkOptions("options", options);
+  checkKnownOptions("checkTransport", options, CHECK_TRANSPORT_OPTIONS);
   const timeoutMs = options?.timeout === undefined ? CHECK_TIMEOUT_MS : checkInteger("timeout", options.timeout, 1, MAX_TIMER_MS);
   const makers = {
     makePair: { make: makePair, timeoutMs },

@@ -1,5 +1,6 @@
 /** Simulated network faults that a protocol has to tolerate. */
-import { checkInteger, checkOptions, invalidType, outOfRange } from "../base/arguments.js";
+import { checkInteger, invalidType, outOfRange } from "../base/arguments.js";
+import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
 
 /**
  * The network faults between the two ends of a `memoryPair()`. They can be combined:
@@ -104,9 +105,11 @@ export const hostile: {
   readonly resetAfter: (bytes: number) => Hostile;
 } = { oneByteAtATime, randomCuts, delayed, resetAfter };
 
-/** Checks a `Hostile`. */
-export function checkHostile(name: string, value: Hostile | undefined): Hostile {
-  checkOptions(name, value);
+const HOSTILE: KnownOptions = knownOptions<Hostile>({ cut: true, delay: true, resetAfter: true });
+
+/** Checks a `Hostile`, an option of `call`. */
+export function checkHostile(call: string, name: string, value: Hostile | undefined): Hostile {
+  checkKnownOptions(call, value, HOSTILE, name);
   for (const part of ["cut", "delay"] as const) {
     if (value?.[part] !== undefined && typeof value[part] !== "function") throw invalidType(`${name}.${part}`, "a function", value[part]);
   }

@@ -1,5 +1,6 @@
 /** `connectMemory()` and `memoryPair()`: connect two protocols, or two pairs of streams, in memory. */
-import { checkBoolean, checkFunction, checkInteger, checkOptions, invalidType } from "../base/arguments.js";
+import { checkBoolean, checkFunction, checkInteger, invalidType } from "../base/arguments.js";
+import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
 import type { Protocol } from "../contracts/connection.js";
 import type { ExtraInfo } from "../contracts/extra-info.js";
 import { type ClientConnectedCallback, type ClientErrorHandler, StreamReaderProtocol } from "../streams/protocol.js";
@@ -36,6 +37,18 @@ export interface MemoryPairOptions extends MemoryOptions {
   /** Receives what that callback throws. Default: a process warning with the stack. */
   readonly onClientError?: ClientErrorHandler | undefined;
 }
+
+const MEMORY_OPTIONS: KnownOptions = knownOptions<MemoryOptions>({ capacity: true, hostile: true, halfClose: true, extraInfo: true });
+
+const MEMORY_PAIR_OPTIONS: KnownOptions = knownOptions<MemoryPairOptions>({
+  capacity: true,
+  hostile: true,
+  halfClose: true,
+  extraInfo: true,
+  limit: true,
+  clientConnectedCb: true,
+  onClientError: true,
+});
 
 /** One end of a pair of streams in memory. */
 export interface MemoryEnd {
@@ -76,12 +89,21 @@ export function connectMemory(
   for (const [name, protocol] of Object.entries({ first, second })) {
     if (typeof protocol !== "object" || protocol === null) throw invalidType(name, "a Protocol", protocol);
   }
-  checkOptions("options", options);
+  checkKnownOptions("connectMemory", options, MEMORY_OPTIONS);
+  return connect("connectMemory", first, second, options);
+}
+
+function connect(
+  call: string,
+  first: Protocol,
+  second: Protocol,
+  options: MemoryOptions | undefined,
+): [first: MemoryTransport, second: MemoryTransport] {
   const capacity = options?.capacity === undefined ? DEFAULT_CAPACITY_BYTES : checkInteger("capacity", options.capacity, 1);
   const halfClose = checkBoolean("halfClose", options?.halfClose) ?? true;
   const [fromFirst, fromSecond] = bothDirections(options?.hostile);
-  const there = new MemoryLine(capacity, checkHostile("hostile", fromFirst));
-  const back = new MemoryLine(capacity, checkHostile("hostile", fromSecond));
+  const there = new MemoryLine(capacity, checkHostile(call, "hostile", fromFirst));
+  const back = new MemoryLine(capacity, checkHostile(call, "hostile", fromSecond));
   const extraInfo = options?.extraInfo ?? [{}, {}];
   if (!Array.isArray(extraInfo)) throw invalidType("extraInfo", "an array of two objects", extraInfo);
   const [ofFirst, ofSecond] = extraInfo;
@@ -131,7 +153,7 @@ function bothDirections(hostile: MemoryOptions["hostile"]): readonly [Hostile | 
  * ```
  */
 export function memoryPair(options?: MemoryPairOptions): [client: MemoryEnd, server: MemoryEnd] {
-  checkOptions("options", options);
+  checkKnownOptions("memoryPair", options, MEMORY_PAIR_OPTIONS);
   const { limit, clientConnectedCb, onClientError } = options ?? {};
   if (clientConnectedCb !== undefined) checkFunction("clientConnectedCb", clientConnectedCb);
   if (onClientError !== undefined) checkFunction("onClientError", onClientError);
@@ -144,7 +166,7 @@ export function memoryPair(options?: MemoryPairOptions): [client: MemoryEnd, ser
       return clientConnectedCb(reader, writer, context);
     });
   const protocols = [new StreamReaderProtocol(readers[0]), new StreamReaderProtocol(readers[1], serve, { onClientError })] as const;
-  const [first, second] = connectMemory(...protocols, options);
+  const [first, second] = connect("memoryPair", ...protocols, options);
   return [
     { reader: readers[0], writer: new StreamWriter(first, protocols[0], readers[0]), transport: first, protocol: protocols[0] },
     { reader: readers[1], writer: served ?? new StreamWriter(second, protocols[1], readers[1]), transport: second, protocol: protocols[1] },

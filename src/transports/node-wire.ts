@@ -18,13 +18,14 @@
  * has ended its side, the wire watches pending writes until the peer is known to be gone.
  *
  * Ending. `close()` closes a plain socket after its last byte. Over TLS it ends our side, which sends close_notify, and continues to read
- * until the peer's EOF.
+ * until the peer's EOF. A peer that goes on sending is cut off (`late-data.ts`).
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import type net from "node:net";
 import { ignore } from "../base/errors.js";
 import { unpooled } from "../base/memory.js";
 import { clearTimeout, nextTick, setTimeout } from "../base/scheduling.js";
+import { LateData } from "./late-data.js";
 import { hiddenReset, isPeerGone } from "./socket-probes.js";
 import type { SocketInfo, Wire, WireEvents } from "./wire.js";
 import { isList } from "./write-batch.js";
@@ -76,6 +77,8 @@ export class NodeWire implements Wire {
   #readEnded = false;
   /** Whether `close()` was called. */
   #closing = false;
+  /** Over TLS, after `close()`. */
+  #late: LateData | null = null;
   #watch: NodeJS.Timeout | undefined;
   #failed = false;
   #dropped = false;
@@ -160,6 +163,10 @@ export class NodeWire implements Wire {
 
   /** @internal */
   handleData(received: Buffer): void {
+    if (this.#closing) {
+      this.#late?.check();
+      return;
+    }
     const chunk = unpooled(received); // a paused stream joins its buffered chunks in the pool
     if (isBunOrDeno) this.handle((events) => events.handleData(chunk));
     else this.#events?.handleData(chunk);
@@ -280,6 +287,7 @@ export class NodeWire implements Wire {
     if (this.#failed) socket.destroy();
     else if (this.#isTls) {
       this.resume(); // until the peer's EOF
+      this.#late = new LateData(socket, (error) => this.handle((events) => events.handleError(error)));
       socket.end();
     } else {
       socket.pause();
@@ -304,6 +312,7 @@ export class NodeWire implements Wire {
   /** @internal */
   handleClose(): void {
     clearTimeout(this.#watch);
+    this.#late?.stop();
     if (this.#held === null) this.handle((events) => events.handleClose());
     else this.#held.isClosed = true;
   }

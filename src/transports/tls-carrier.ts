@@ -26,6 +26,24 @@ export function carry(socket: Beneath): Carrier {
   return process.versions["deno"] === undefined || "follow" in socket ? socket : new TlsCarrier(socket);
 }
 
+/** What counts the bytes that it has received. */
+interface Counted {
+  readonly bytesRead: number;
+}
+
+/** The socket below each secured one. */
+const below = new WeakMap<object, Counted>();
+
+/** Remembers the socket that TLS runs over. */
+export function noteSocketBelow(secured: object, socket: Partial<Counted>): void {
+  if (typeof socket.bytesRead === "number") below.set(secured, socket as Counted); // a Duplex has none
+}
+
+/** Returns the socket that TLS runs over, whose counts are those of the encrypted bytes; the secured socket itself if it is not known. */
+export function socketBelow(secured: net.Socket): Counted {
+  return below.get(secured) ?? secured;
+}
+
 /** A stream over a socket whose reading can be stopped. */
 export class TlsCarrier extends Duplex {
   readonly #socket: net.Socket;

@@ -27,7 +27,7 @@ import { ConnectionTimeoutError, ignore } from "../base/errors.js";
 import { clearTimeout, setImmediate, setTimeout } from "../base/scheduling.js";
 import { abortReason, forgetAborted, onceAborted, type Settle } from "../base/waiting.js";
 import type { SSLClient, SSLServer } from "../contracts/extra-info.js";
-import { type Beneath, type Carrier, carry } from "./tls-carrier.js";
+import { type Beneath, type Carrier, carry, noteSocketBelow } from "./tls-carrier.js";
 import {
   checkProtocols,
   clientContext,
@@ -250,6 +250,7 @@ class Handshake implements GuardedHandshake {
     if (this.#state !== "running") return;
     this.#end("secured");
     if (this.#carrier !== null && "follow" in this.#carrier) this.#carrier.follow(secured);
+    noteSocketBelow(secured, this.#socket);
     secured.on("error", ignore); // until its transport listens
     this.#settle.resolve(secured);
   }

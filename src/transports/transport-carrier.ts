@@ -31,6 +31,8 @@ export class TransportCarrier extends Duplex implements Protocol {
   #held = false;
   #lost = false;
   #isCut = false;
+  /** Number of bytes received, as a socket counts them. */
+  bytesRead = 0;
   /** Called when the transport is lost, once the stream is being destroyed. */
   #onLost: (() => void) | null = null;
   /** Called when the system has accepted a chunk. */
@@ -68,6 +70,7 @@ export class TransportCarrier extends Duplex implements Protocol {
   }
 
   dataReceived(data: Buffer): void {
+    this.bytesRead += data.length;
     this.#wanted = this.push(data);
     this.#regulate();
   }

@@ -14,3 +14,16 @@ export async function withAddresses<T>(addresses: readonly string[], body: () =>
     syncBuiltinESMExports();
   }
 }
+
+/** Lets every name be looked up by `found` while `body` runs. */
+export async function withLookup<T>(found: () => Promise<never>, body: () => Promise<T>): Promise<T> {
+  const { lookup } = dns;
+  dns.lookup = found as unknown as typeof lookup;
+  syncBuiltinESMExports();
+  try {
+    return await body();
+  } finally {
+    dns.lookup = lookup;
+    syncBuiltinESMExports();
+  }
+}

@@ -145,8 +145,18 @@ def never_answers(peer):
     peer.linger()
 
 
+def sends_on(peer):
+    peer.greet()
+    try:
+        while True:
+            peer.tls.write(b"x" * 16384)
+            peer.flush()
+    except OSError:
+        pass
+
+
 PEER_LEAVES = [close_notify_then_end, close_notify_only, end_without_close_notify, end_inside_a_record, reset]
-WE_LEAVE = [answers_close_notify, ends_instead_of_answering, never_answers]
+WE_LEAVE = [answers_close_notify, ends_instead_of_answering, never_answers, sends_on]
 
 
 async def outcome(awaitable):

@@ -39,10 +39,11 @@ const expected: Readonly<Record<string, Transcript>> = {
   answers_close_notify: { readline: "hello\n", wait_closed: "done" },
   ends_instead_of_answering: { readline: "hello\n", wait_closed: "done" },
   never_answers: { readline: "hello\n", wait_closed: "TimeoutError" },
+  sends_on: { readline: "hello\n", wait_closed: "SSLError" },
 };
 
-/** How our peer leaves; `lane` is the relay's, from it to us. */
-const leave: Readonly<Record<keyof typeof expected, (peer: tls.TLSSocket, lane: Lane) => unknown>> = {
+/** How our peer leaves; `lane` is the relay's, from it to us, and `back` the other. */
+const leave: Readonly<Record<keyof typeof expected, (peer: tls.TLSSocket, lane: Lane, back: Lane) => unknown>> = {
   close_notify_then_end: (peer) => peer.end(),
   close_notify_only(peer, lane) {
     lane.keepOpen();
@@ -57,7 +58,18 @@ const leave: Readonly<Record<keyof typeof expected, (peer: tls.TLSSocket, lane: 
   answers_close_notify: (peer) => peer.once("end", () => peer.end()),
   ends_instead_of_answering: (peer, lane) => peer.once("end", () => lane.stop("end")),
   never_answers: (_peer, lane) => lane.stop("silence"),
+  sends_on(peer, _lane, back) {
+    back.stop("silence"); // it does not hear our close_notify
+    sendOn(peer);
+  },
 };
+
+/** Sends as long as the connection takes it. */
+function sendOn(peer: tls.TLSSocket): void {
+  if (peer.destroyed) return;
+  if (peer.write(Buffer.alloc(16_384))) setImmediate(() => sendOn(peer));
+  else peer.once("drain", () => sendOn(peer));
+}
 
 /** Short where the peer never answers, and else far longer than a busy machine takes. */
 function shutdownTimeout(name: string): number {
@@ -73,7 +85,9 @@ async function outcome(promise: Promise<Buffer | void>): Promise<string> {
     return result === undefined ? "done" : result.toString();
   } catch (error) {
     if (error instanceof ConnectionTimeoutError) return "TimeoutError";
-    return (error as { code?: string }).code === "ECONNRESET" ? "ConnectionResetError" : String(error);
+    const { code = "" } = error as { code?: string };
+    if (code === "ERR_SSL_APPLICATION_DATA_AFTER_CLOSE_NOTIFY") return "SSLError";
+    return code === "ECONNRESET" ? "ConnectionResetError" : String(error);
   }
 }
 
@@ -86,10 +100,10 @@ async function transcript([reader, writer]: readonly [StreamReader, StreamWriter
 }
 
 /** The peer's part: greets, waits for the answer, leaves. */
-function play(peer: tls.TLSSocket, lane: () => Lane, name: string): void {
+function play(peer: tls.TLSSocket, lanes: () => readonly [lane: Lane, back: Lane], name: string): void {
   peer.on("error", () => {});
   peer.write("hello\n");
-  peer.once("data", () => leave[name]?.(peer, lane()));
+  peer.once("data", () => leave[name]?.(peer, ...lanes()));
 }
 
 async function asServer(name: string, peerLeaves: boolean): Promise<Transcript> {
@@ -101,7 +115,7 @@ async function asServer(name: string, peerLeaves: boolean): Promise<Transcript> 
   const options = { ...dial(relay.address), ...trust, servername: "localhost", allowHalfOpen: true };
   const peer = tls.connect(options as tls.ConnectionOptions);
   await once(peer, "secureConnect");
-  play(peer, () => relay.link.toServer, name);
+  play(peer, () => [relay.link.toServer, relay.link.toClient], name);
   while (told === undefined) await once(peer, "data");
   const result = await told;
   peer.destroy();
@@ -117,7 +131,7 @@ async function asClient(name: string, peerLeaves: boolean): Promise<Transcript> 
   const peers: tls.TLSSocket[] = [];
   server.on("secureConnection", (peer) => {
     peers.push(peer);
-    play(peer, () => relay.link.toClient, name);
+    play(peer, () => [relay.link.toClient, relay.link.toServer], name);
   });
   const told = await transcript(await connectTo(relay.address, { sslShutdownTimeout: shutdownTimeout(name) }), peerLeaves);
   for (const peer of peers) peer.destroy();

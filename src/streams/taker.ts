@@ -1,0 +1,73 @@
+/**
+ * `Taker`: takes bytes out of a reader for an adapter (`toReadable()`, `toWeb()`, `toDuplex()`) or for `chunks()`, whose pieces end
+ * anywhere.
+ *
+ * Such a piece may hold more than the message that the program acts on. If the program then calls `startTls()`, the rest was received in
+ * the clear, but would come out of the adapter, or of the program's parser behind it, as if it were secured. So the read engine knows who
+ * has taken bytes, and `startTls()` is refused until the adapter is destroyed or cancelled, or the loop over the chunks is left.
+ */
+import type { ReadingEnd } from "../adapters/node-streams.js";
+import { CHUNK_BYTES } from "../base/limits.js";
+import { ownCopy } from "../base/memory.js";
+import { intoAttempt, someAttempt } from "./attempts.js";
+import type { Attempt, ReadEngine } from "./read-engine.js";
+
+export class Taker implements ReadingEnd {
+  readonly #engine: ReadEngine;
+  readonly #method: string;
+  readonly #stop: AbortController = new AbortController();
+  #hasTaken = false;
+  /** The result of the last read, until the adapter has received it. */
+  #underWay: Uint8Array | null = null;
+
+  /** @param method the public call that takes the bytes, for the error of `startTls()` */
+  constructor(engine: ReadEngine, method: string) {
+    this.#engine = engine;
+    this.#method = method;
+  }
+
+  read(): Promise<Buffer> {
+    return this.#perform("read", someAttempt(this.#engine, CHUNK_BYTES), (chunk) => chunk);
+  }
+
+  readinto(view: Uint8Array): Promise<number> {
+    return this.#perform("readinto", intoAttempt(this.#engine, view), (count) => view.subarray(0, count));
+  }
+
+  #perform<T>(method: string, attempt: Attempt<T>, bytesOf: (result: T) => Uint8Array): Promise<T> {
+    const run = (): T | undefined => {
+      const result = attempt.run();
+      if (result === undefined) return undefined;
+      this.#underWay = bytesOf(result);
+      if (this.#underWay.length > 0) this.took();
+      return result;
+    };
+    return this.#engine.perform(method, { run }, { signal: this.#stop.signal });
+  }
+
+  received(): boolean {
+    this.#underWay = null;
+    return !this.#stop.signal.aborted;
+  }
+
+  release(rest: readonly Uint8Array[] = []): void {
+    if (this.#stop.signal.aborted) return;
+    this.#stop.abort(); // a read that waits takes nothing
+    this.#engine.giveBack(ownCopy(Buffer.concat(this.#underWay === null ? rest : [...rest, this.#underWay])));
+    this.left();
+  }
+
+  /** Bytes have left the reader. */
+  took(): void {
+    if (this.#hasTaken) return;
+    this.#hasTaken = true;
+    this.#engine.noteTaker(this.#method, 1);
+  }
+
+  /** The program has left the adapter or the loop. */
+  left(): void {
+    if (!this.#hasTaken) return;
+    this.#hasTaken = false;
+    this.#engine.noteTaker(this.#method, -1);
+  }
+}

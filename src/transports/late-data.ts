@@ -1,0 +1,88 @@
+/**
+ * `LateData`: watches what a peer sends after `close()` over TLS, and notices a peer that goes on sending, as in the middle of a download.
+ *
+ * Promises: `onTooMuch` is called soon after the peer has sent more than `LATE_BYTES` since close_notify was sent. Before that, while our
+ * own data is still being sent, such a peer is only not read any more, so that our data reaches it.
+ *
+ * CPython: cuts the connection at the first data after close_notify, with APPLICATION_DATA_AFTER_CLOSE_NOTIFY.
+ *
+ * Node: the TLS engine often stops to deliver data after it has sent close_notify, but goes on reading it. So the bytes are counted at the
+ * socket below TLS, which reports no events: a timer looks at it. To see it: `tls.connect()`, `end()` in the middle of a download, and
+ * compare `bytesRead` of both sockets.
+ */
+import type { Socket } from "node:net";
+import { clearTimeout, setTimeout } from "../base/scheduling.js";
+import { socketBelow } from "./tls-carrier.js";
+
+/**
+ * How much a peer may send after our close_notify, in bytes: what is on its way when close_notify reaches it, for 10 Mbit/s and 200 ms or
+ * 100 Mbit/s and 20 ms.
+ */
+const LATE_BYTES = 262_144;
+
+/** The time between two looks in milliseconds: the shorter one while data arrives, up to the longer one while none does. */
+const FIRST_LOOK_MS = 5;
+const LAST_LOOK_MS = 80;
+
+export class LateData {
+  readonly #socket: Socket;
+  /** The socket whose bytes are counted. */
+  readonly #counted: { readonly bytesRead: number };
+  readonly #onTooMuch: (error: Error) => void;
+  /** The count at `close()`, later when close_notify was sent. */
+  #from: number;
+  #seen: number;
+  #notified = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  /**
+   * Begins to watch a secured socket that is about to end.
+   *
+   * @param onTooMuch called at most once, with the error that ends the connection
+   */
+  constructor(socket: Socket, onTooMuch: (error: Error) => void) {
+    this.#socket = socket;
+    this.#counted = socketBelow(socket);
+    this.#onTooMuch = onTooMuch;
+    this.#from = this.#seen = this.#counted.bytesRead;
+    socket.once("finish", () => this.#onNotified());
+    this.#look(FIRST_LOOK_MS);
+  }
+
+  /** close_notify was sent, behind all our data. */
+  #onNotified(): void {
+    this.#notified = true;
+    this.#from = this.#counted.bytesRead;
+    if (this.#timer !== undefined) this.#socket.resume();
+  }
+
+  #look(afterMs: number): void {
+    this.#timer = setTimeout(() => {
+      const { bytesRead } = this.#counted;
+      const isIdle = bytesRead === this.#seen;
+      this.#seen = bytesRead;
+      if (this.check()) this.#look(isIdle ? Math.min(2 * afterMs, LAST_LOOK_MS) : FIRST_LOOK_MS);
+    }, afterMs);
+  }
+
+  /** Checks the count. Returns whether the connection goes on. */
+  check(): boolean {
+    if (this.#timer === undefined) return false;
+    const late = this.#counted.bytesRead - this.#from;
+    if (late <= LATE_BYTES) return true;
+    if (!this.#notified) {
+      this.#socket.pause();
+      return true;
+    }
+    this.stop();
+    const error = new Error(`the peer went on sending after close_notify: the connection was cut after ${late} bytes`);
+    this.#onTooMuch(Object.assign(error, { code: "ERR_SSL_APPLICATION_DATA_AFTER_CLOSE_NOTIFY" as const }));
+    return false;
+  }
+
+  /** Stops watching. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}
