@@ -11,8 +11,9 @@ import { throwIfAborted } from "../base/waiting.js";
 import type { Protocol, ProtocolFactory, Transport } from "../contracts/connection.js";
 import { now, publishError } from "../transports/diagnostics.js";
 import { adoptConnection, discardSock } from "./adopt.js";
-import { connectTcp, connectUnix, type TcpTarget } from "./open-socket.js";
+import { connectTcp, type TcpTarget } from "./open-socket.js";
 import { type ClientTlsOptions, checkClientTls, checkIpFamily, checkPort, type IpFamily } from "./options.js";
+import { connectToPath } from "./socket-file/unix-connect.js";
 import { type PathLike, parseUnixPath, type UnixPath } from "./socket-file/unix-path.js";
 import { openTransport } from "./start-transport.js";
 
@@ -79,7 +80,7 @@ export async function createUnixConnection<P extends Protocol>(
     const tls = checkClientTls(options, undefined);
     throwIfAborted(signal);
     begunAt = now();
-    const socket = sock === undefined ? await connectUnix(parsed as UnixPath, signal) : await adoptConnection(sock, "unix");
+    const socket = sock === undefined ? await connectToPath(parsed as UnixPath, signal) : await adoptConnection(sock, "unix");
     orphan = undefined;
     const unixNames = { sockname: "", peername: parsed?.name ?? "" };
     return await openTransport(socket, protocolFactory, { unixNames, begunAt, tls, signal });
