@@ -128,7 +128,7 @@ export async function withConnectPath<T>(file: FileName, use: (path: string) => 
 /** Cuts a path into the directory and the name in it. */
 export function splitPath(path: FileName): { readonly directory: FileName; readonly base: FileName } {
   const slash = path.lastIndexOf("/");
-  if (slash === -1) return { directory: ".", base: path };
+  if (slash === -1) return { directory: ".", base: cut(path, 0) };
   const [directory, base] = [cut(path, 0, Math.max(slash, 1)), cut(path, slash + 1)];
   return { directory, base };
 }

@@ -85,17 +85,15 @@ export class StagingDirectory {
   }
 
   /**
-   * Returns the socket's path for `bind()`, short enough for it. The runtime unlinks this path when it closes the socket, so call
-   * `release()` only after that.
+   * Returns the socket's path for `bind()`, short enough for it.
    *
-   * Other programs see this path, so it is the real one if nobody else can change where that leads.
+   * The runtime unlinks this path when it closes the socket, so call `release()` only after that. A path through the descriptor is safe
+   * then, too: it never leads to a file of another directory.
    */
   bindPath(): string {
-    const { isPinned, given } = this.#parent;
-    const parent = isPinned ? this.#parent.protectedPath() : given.toString();
-    const direct = parent === null ? "" : `${parent}/${this.#name}/s`;
-    if (parent !== null && fitsSunPath(direct)) return direct;
-    if (isPinned) return this.path.toString();
+    if (this.#parent.isPinned) return this.path.toString();
+    const direct = `${this.#parent.given.toString()}/${this.#name}/s`;
+    if (fitsSunPath(direct)) return direct;
     const text = `the staging path of the socket has ${Buffer.byteLength(direct)} bytes, too many for sun_path`;
     throw systemError("ENAMETOOLONG", "listen", text, this.#publicPath);
   }

@@ -29,7 +29,7 @@
  */
 import type { Stats } from "node:fs";
 import net from "node:net";
-import { InvalidStateError } from "../../base/errors.js";
+import { InvalidStateError, ignore } from "../../base/errors.js";
 import { delay, nextTurn } from "../../base/scheduling.js";
 import type { TransportSocket } from "../../contracts/extra-info.js";
 import type { AcceptHandler, Listener } from "../listener.js";
@@ -108,6 +108,7 @@ export class UnixListener implements Listener {
       await removeLeftovers(directory);
       const hidden = new StagingDirectory(directory, name.name);
       this.#hidden = hidden;
+      this.#server.on("connection", hangUp);
       await listenOn(this.#server, { path: hidden.bindPath(), backlog: this.#options.backlog, exclusive: true });
       hidden.setAccess(this.#options.mode, this.#options.owner);
     });
@@ -124,6 +125,7 @@ export class UnixListener implements Listener {
       acceptConnections(this.#server, onConnection);
     } else {
       // Before publishing, because clients can connect from then on.
+      this.#server.off("connection", hangUp);
       acceptConnections(this.#server, onConnection);
       await this.#onBehalfOfPath(async () => {
         this.#published = await publish(this.#hidden as StagingDirectory, this.#public as PublicName, this.#options.takeover);
@@ -193,6 +195,11 @@ export class UnixListener implements Listener {
     this.#hidden?.release();
     this.#public?.directory.close();
   }
+}
+
+/** Ends a connection to a server that is not published yet: another start has probed whether its process is alive. See `leftovers.ts`. */
+function hangUp(socket: net.Socket): void {
+  socket.on("error", ignore).destroy();
 }
 
 /** The meaning of the system's errors when a socket is created. */
