@@ -60,7 +60,11 @@ async function raceAgainstAttacker(root) {
   const outcomes = {};
   try {
     for (let start = 1; start <= STARTS; start += 1) {
-      const outcome = await startAndEnd(join(directory, "app.sock"), { mode: 0o666, owner: { uid: Number(NOBODY) }, takeover: start % 2 === 0 });
+      const outcome = await startAndEnd(join(directory, "app.sock"), {
+        mode: 0o666,
+        owner: { uid: Number(NOBODY) },
+        takeover: start % 2 === 0,
+      });
       outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
       const after = stateOf(vault);
       if (after !== before) throw new Error(`root's files changed in start ${start}:\n${before}\n${after}`);

@@ -4,6 +4,7 @@
  */
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import fs, {
   chmodSync,
   chownSync,
@@ -20,7 +21,10 @@ import fs, {
 import { syncBuiltinESMExports } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { needs, needsLinux, needsRoot } from "../support/needs.js";
+import { Directory } from "#src/net/socket-file/directory.js";
+import { Child, scriptCommand } from "../support/child.js";
+import { type Need, needs, needsLinux, needsRoot } from "../support/needs.js";
+import type { Outcome } from "../support/outcome.js";
 import { cannot } from "../support/runtime.js";
 import { socketPath, temporaryDirectory } from "../support/temporary.js";
 import { ask, end, filesBeside, serve } from "./answering.js";
@@ -46,6 +50,12 @@ afterEach(() => {
   fs.mkdirSync = original;
   syncBuiltinESMExports();
 });
+
+/** The command that runs another with nothing in `/proc`. */
+const WITHOUT_PROC = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /proc && exec "$@"', "sh"];
+const hasMounts =
+  process.platform === "linux" && spawnSync("unshare", [...WITHOUT_PROC.slice(1), "true"], { stdio: "ignore" }).status === 0;
+const needsMounts: Need = { skip: !hasMounts && "needs the right to mount a file system" };
 
 /** What must not change: a directory with files whose names are those in a hidden directory. */
 function vault(): { readonly path: string; readonly state: () => unknown } {
@@ -151,6 +161,81 @@ describe("a hidden directory that is exchanged later", needs(needsLinux, patched
       assert.deepEqual(filesBeside(path).toSorted(), [basename(hidden), "moved"].toSorted());
       assert.deepEqual(readdirSync(join(dirname(path), "moved")), []);
       rmSync(hidden);
+    });
+  }
+});
+
+describe("a directory that belongs to another user", needs(needsLinux, needsRoot), () => {
+  /** Runs a script of the shell as that user, in the directory. */
+  function asNobody(directory: string, script: string): void {
+    const user = ["--reuid", `${NOBODY}`, "--regid", `${NOBODY}`, "--clear-groups"];
+    const { status, stderr } = spawnSync("setpriv", [...user, "sh", "-ec", script], { cwd: directory, encoding: "utf8" });
+    assert.equal(status, 0, stderr);
+  }
+
+  for (const takeover of [false, true]) {
+    it(`is safe for the files of root, who starts a server there${takeover ? ", by takeover" : ""}`, async () => {
+      const { path: target, state } = vault();
+      const path = socketPath();
+      chownSync(dirname(path), NOBODY, NOBODY);
+      const before = state();
+      const server = await serve("root's", path, { mode: 0o660, owner: { uid: NOBODY }, startServing: false, takeover });
+      // The mode is in force, and nobody else can reach the socket.
+      asNobody(dirname(path), `! ls .as-*/ 2>/dev/null; h=$(ls -d .as-*); mv $h moved; ln -s ${target} $h`);
+      await server.startServing();
+      const { uid, mode } = lstatSync(path);
+      assert.deepEqual([uid, mode & 0o777], [NOBODY, 0o660]);
+      assert.equal(await ask(path), "root's who");
+      await end(server);
+      assert.deepEqual(state(), before);
+      asNobody(dirname(path), "rm .as-*; rmdir moved");
+      assert.deepEqual(filesBeside(path), []);
+    });
+  }
+
+  it("is safe for them when what a killed process has left there is removed", async () => {
+    const { path: target, state } = vault();
+    const path = socketPath();
+    chownSync(dirname(path), NOBODY, NOBODY);
+    const before = state();
+    {
+      await using doomed = new Child(scriptCommand("unix/server-child"));
+      assert.equal(await doomed.ask("start", path, { startServing: false }), null);
+    }
+    asNobody(dirname(path), `h=$(ls -d .as-*); mv $h moved; ln -s ${target} $h`);
+    await end(await serve("root's", path));
+    assert.deepEqual(state(), before);
+    asNobody(dirname(path), "h=$(ls -d .as-*); rm $h; mv moved $h");
+    await end(await serve("root's", path));
+    assert.deepEqual(filesBeside(path), []);
+  });
+
+  it("is not taken for a place where paths stay what they are", async () => {
+    const path = socketPath();
+    chownSync(dirname(path), NOBODY, NOBODY);
+    const directory = Directory.open(dirname(path), false);
+    assert.equal(directory.protectedPath(), null);
+  });
+});
+
+describe("a system without /proc", needs(needsMounts, cannot("without-proc", "bun", "deno")), () => {
+  for (const [mode, options, code] of [
+    [0o755, { mode: 0o660 }, null],
+    [0o1777, { mode: 0o660 }, null],
+    [0o777, {}, null],
+    [0o777, { mode: 0o660 }, "EPERM"],
+    [0o770, { owner: { uid: 0 } }, "EPERM"],
+  ] as const) {
+    it(`${code === null ? "starts" : "refuses"} a server with ${JSON.stringify(options)} in a directory of mode 0${mode.toString(8)}`, async () => {
+      const path = socketPath();
+      chmodSync(dirname(path), mode);
+      await using child = new Child([...WITHOUT_PROC, ...scriptCommand("unix/server-child")]);
+      const error = await child.ask<Outcome | null>("start", path, options);
+      assert.equal(error?.code ?? null, code, error?.message);
+      if (code === null) assert.equal(await ask(path), `${child.process.pid} who`);
+      assert.equal(await child.ask("close"), "closed");
+      await child.end();
+      assert.deepEqual(filesBeside(path), []);
     });
   }
 });

@@ -91,12 +91,21 @@ export class Directory {
 }
 
 function isProtected({ uid, mode }: Stats): boolean {
-  return (uid === 0 || isOwnUid(uid)) && ((mode & 0o022) === 0 || (mode & 0o1000) !== 0);
+  return (uid === 0 || uid === ownUid()) && ((mode & 0o022) === 0 || (mode & 0o1000) !== 0);
 }
 
-/** Returns whether a user id is this process's. On a system without user ids, all files are its own. */
+/** Returns whether a user id is this process's, or that cannot be told. */
 export function isOwnUid(uid: number): boolean {
-  return (process.geteuid?.() ?? uid) === uid;
+  return (ownUid() ?? uid) === uid;
+}
+
+function ownUid(): number | null {
+  try {
+    return process.geteuid?.() ?? null;
+    /* c8 ignore next 3 -- Deno: without --allow-sys */
+  } catch {
+    return null;
+  }
 }
 
 /** Returns whether paths can go through descriptors: on Linux, unless `/proc` is missing or the runtime's permissions exclude it. */
