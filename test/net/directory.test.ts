@@ -62,9 +62,9 @@ describe("Directory", needsLinux, () => {
       writeFileSync(join(root, "file"), "");
       withDirectory(root, pinned, (directory) => {
         const inner = directory.openChild("inner");
-        assert.equal(inner.stats.ino, statSync(join(root, "inner")).ino);
-        inner.close();
-        for (const name of ["link", "file"]) assert.throws(() => directory.openChild(name), { code: "ENOTDIR" });
+        assert.equal(inner?.stats.ino, statSync(join(root, "inner")).ino);
+        inner?.close();
+        for (const name of ["link", "file"]) assert.equal(directory.openChild(name), null);
         assert.throws(() => directory.openChild("none"), { code: "ENOENT" });
       });
     });

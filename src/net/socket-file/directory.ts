@@ -9,6 +9,7 @@
  */
 import { closeSync, constants, fstatSync, lstatSync, openSync, realpathSync, type Stats, statSync } from "node:fs";
 import { dirname, isAbsolute } from "node:path";
+import { codeOf } from "../system-error.js";
 
 /** A path or a name for `node:fs`: text, or bytes that are not UTF-8. */
 export type FileName = string | Buffer;
@@ -51,12 +52,16 @@ export class Directory {
     return new Directory(path, pinned ? openSync(path, O_PATH | constants.O_DIRECTORY) : null);
   }
 
-  /** Opens a directory in this one. Throws `ENOTDIR` if it is a symbolic link or another file. */
-  openChild(name: string): Directory {
+  /** Opens a directory in this one; `null` if it is a symbolic link or another file. */
+  openChild(name: string): Directory | null {
     const path = this.at(name);
-    if (this.isPinned) return new Directory(path, openSync(path, O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW));
-    if (!lstatSync(path).isDirectory()) throw Object.assign(new Error("ENOTDIR: not a directory"), { code: "ENOTDIR" });
-    return new Directory(path, null);
+    if (!this.isPinned) return lstatSync(path).isDirectory() ? new Directory(path, null) : null;
+    try {
+      return new Directory(path, openSync(path, O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW));
+    } catch (error) {
+      if (codeOf(error) === "ENOTDIR") return null;
+      throw error;
+    }
   }
 
   /** Whether names go through the descriptor, so that no link can come into their way. */
@@ -79,7 +84,7 @@ export class Directory {
       if (!isSameFile(statSync(real), this.stats)) return null;
       for (let path = real; isProtected(lstatSync(path)); path = dirname(path)) if (path === dirname(path)) return real;
     } catch {
-      // A directory that cannot be inspected may be anybody's.
+      // A directory that cannot be inspected may belong to any user.
     }
     return null;
   }

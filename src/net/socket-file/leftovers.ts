@@ -7,7 +7,7 @@
 import { lstatSync, readdirSync } from "node:fs";
 import { wallClockMs } from "../../base/scheduling.js";
 import { codeOf } from "../system-error.js";
-import { Directory, isOwnUid } from "./directory.js";
+import { type Directory, isOwnUid } from "./directory.js";
 import { stateOfOwner } from "./owner-tag.js";
 import { probe } from "./probe.js";
 import { emptyStaging, rmdirIfEmpty } from "./staging-directory.js";
@@ -39,12 +39,13 @@ function namesIn(directory: Directory): readonly string[] {
 }
 
 async function removeIfLeft(parent: Directory, name: string, tag: string): Promise<void> {
-  let directory: Directory;
+  let directory: Directory | null;
   try {
     directory = parent.openChild(name);
   } catch {
-    return; // a link, which another user may have planted to make this process delete its target; or already removed
+    return; // already removed
   }
+  if (directory === null) return; // a link, which another user may have planted to make this process delete its target
   try {
     if (isOwnUid(directory.stats.uid) && (await isLeft(directory, tag))) {
       emptyStaging(directory);

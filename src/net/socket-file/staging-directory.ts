@@ -46,12 +46,8 @@ export class StagingDirectory {
   }
 
   #open(): Directory {
-    let directory: Directory;
-    try {
-      directory = this.#parent.openChild(this.#name);
-    } catch (error) {
-      throw codeOf(error) === "ENOTDIR" ? this.#exchanged() : error;
-    }
+    const directory = this.#parent.openChild(this.#name);
+    if (directory === null) throw this.#exchanged();
     try {
       const { uid, mode } = directory.stats;
       if (!isOwnUid(uid) || (mode & 0o077) !== 0) throw this.#exchanged();

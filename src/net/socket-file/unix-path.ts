@@ -13,7 +13,10 @@ import { asBuffer, invalidType, invalidValue, isBytes, toBytes } from "../../bas
 import { systemError } from "../system-error.js";
 import { type FileName, hasDescriptorPaths, textIfUtf8 } from "./directory.js";
 
-/** The path of a Unix socket: text, bytes, or a `file:` URL. A leading `"\0"` is a name in Linux's abstract namespace. */
+/**
+ * The path of a Unix socket: text, bytes, or a `file:` URL. A leading `"\0"` is a name in Linux's abstract namespace. Bytes that are not
+ * UTF-8 work on Linux, except in Deno.
+ */
 export type PathLike = string | Uint8Array | URL;
 
 /** The maximum length of a path in the system's `sun_path`, without the NUL at its end: 108 - 1 on Linux, 104 - 1 on macOS and the BSDs. */
