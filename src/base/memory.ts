@@ -79,10 +79,46 @@ export function copyInto(target: Buffer, bytes: Uint8Array, at: number): void {
   }
 }
 
+/** Up to this many bytes, `copyShort()` is faster than the runtime: 64 bytes take 70 ns instead of 110 to 200 ns on Node 20. */
+export const MAX_LOOPED_BYTES = 128;
+
+/** Copies a few bytes. Both memories must be intact. V8 checks for interrupts in each round of a loop, hence four bytes a round. */
+export function copyShort(target: Uint8Array, source: Uint8Array, start: number, count: number): void {
+  let index = 0;
+  for (; index + 4 <= count; index += 4) {
+    const at = start + index;
+    target[index] = source[at] as number;
+    target[index + 1] = source[at + 1] as number;
+    target[index + 2] = source[at + 2] as number;
+    target[index + 3] = source[at + 3] as number;
+  }
+  for (; index < count; index += 1) target[index] = source[start + index] as number;
+}
+
 /** Converts bytes or text to bytes that may be kept and handed on. Text gets its own memory. */
 export function toOwnBytes(name: string, data: Data): Uint8Array {
   const bytes = toBytes(name, data);
   return typeof data === "string" ? ownCopy(bytes) : bytes;
+}
+
+/* Which received chunks are kept, and which are copied so that little memory is kept alive. */
+
+/** Shorter chunks are copied: up to 1 KiB, a copy costs less than the object for a separate chunk. */
+const SMALL_CHUNK_BYTES = 1024;
+/** Chunks of at least this length are kept. It is a quarter of the 64 KiB that sockets read into. */
+const LARGE_CHUNK_BYTES = 16_384;
+/** Maximum memory that a chunk may keep alive, as a multiple of its length. */
+export const MAX_KEPT_ALIVE_FACTOR = 4;
+
+/** Whether a copy of a chunk costs less than keeping the chunk and the memory that it lies in. */
+export function isWorthCopying(bytes: Uint8Array): boolean {
+  if (bytes.length < SMALL_CHUNK_BYTES) return true;
+  return bytes.length < LARGE_CHUNK_BYTES && isSmallPart(bytes.length, bytes);
+}
+
+/** Whether `length` bytes are too few to keep the memory of `bytes` alive for them. */
+export function isSmallPart(length: number, bytes: Uint8Array): boolean {
+  return length * MAX_KEPT_ALIVE_FACTOR < bytes.buffer.byteLength;
 }
 
 /** Shorter pieces may lie in the runtime's pool. Node: half of `Buffer.poolSize`, which is 64 KiB since version 26. */

@@ -72,7 +72,8 @@ interface Parked {
 export class ReadEngine {
   /** Bytes received but not yet read. */
   readonly queue: ByteQueue = new ByteQueue();
-  readonly #limit: number;
+  /** Half of the queue size that pauses the transport, and the default limit of a message, in bytes. */
+  readonly limit: number;
   #eof = false;
   /** Set by `fail()`: reads throw it at once. */
   #exception: Error | null = null;
@@ -93,9 +94,8 @@ export class ReadEngine {
   /** Created on first use: most lines are returned by the fast path. */
   #retry: (() => void) | null = null;
 
-  /** @param limit half of the queue size that pauses the transport, in bytes */
   constructor(limit: number) {
-    this.#limit = limit;
+    this.limit = limit;
   }
 
   /** Whether the stream has ended. */
@@ -235,10 +235,10 @@ export class ReadEngine {
     if (this.#transport === null) return;
     const isWanted = this.#parked !== null || this.#cancelled !== null;
     if (this.#paused) {
-      if (!isWanted && (this.#resting || this.queue.length > this.#limit)) return;
+      if (!isWanted && (this.#resting || this.queue.length > this.limit)) return;
       this.#paused = this.#resting = false;
       this.#transport.resumeReading();
-    } else if (!isWanted && this.queue.length > 2 * this.#limit && typeof this.#transport.pauseReading === "function") {
+    } else if (!isWanted && this.queue.length > 2 * this.limit && typeof this.#transport.pauseReading === "function") {
       this.#paused = true;
       this.#transport.pauseReading();
     }
@@ -247,8 +247,8 @@ export class ReadEngine {
   // ---- reading -----------------------------------------------------------------------------------------------------------------
 
   /**
-   * Whether a read without options may take data now: no other read waits, nothing has failed, and the turn's budget is not spent. The
-   * read must call `taken()` afterwards.
+   * Whether a read may take data at once: no other read waits, nothing has failed, and the turn's budget is not spent. The read must call
+   * `taken()` afterwards.
    */
   get isFree(): boolean {
     return this.#parked === null && this.#exception === null && this.#budget >= 0;
@@ -269,6 +269,14 @@ export class ReadEngine {
     const cost = count >>> READ_DISCOUNT_BITS;
     this.#budget -= cost > CALL_BYTES ? cost : CALL_BYTES;
     if (this.#paused) this.#regulate();
+  }
+
+  /** Takes `count` bytes at once, at least one. Returns `undefined` if they are not there, or a regular attempt has to decide. */
+  takeAtHand(count: number): Buffer | undefined {
+    if (count > this.queue.length || !this.isFree) return undefined;
+    const bytes = this.queue.tryTake(count);
+    if (bytes !== undefined) this.taken(count);
+    return bytes;
   }
 
   /** Runs an attempt now, and again when more data arrives if it needs more. */
