@@ -16,7 +16,9 @@ import { type AdoptedServer, discardSock, disown, type Family, own } from "./ado
 import { socketIdentity } from "./descriptor.js";
 import type { AcceptHandler, Listener } from "./listener.js";
 import { closeServer, ListeningSocket, listenOn } from "./listener.js";
-import { isSameFile, StagingDirectory, unlinkIfThere } from "./socket-file/staging-directory.js";
+import { Directory, type FileName, isSameFile, splitPath } from "./socket-file/directory.js";
+import { StagingDirectory, unlinkIfThere } from "./socket-file/staging-directory.js";
+import { fileNameOf } from "./socket-file/unix-path.js";
 import { lstatOrNull } from "./socket-file/unix-publish.js";
 import { nodeWireOf } from "./wire-factory.js";
 
@@ -30,7 +32,7 @@ export class AdoptedListener implements Listener {
   readonly #family: Family;
   readonly #unixNames: UnixNames | null;
   /** The socket file; `null` if there is none. */
-  readonly #file: { readonly path: string; readonly stats: Stats } | null;
+  readonly #file: { readonly path: FileName; readonly stats: Stats } | null;
   /** Whether Node bound the path, and so unlinks it on close. */
   readonly #boundByNode: boolean;
   #address: SocketAddress;
@@ -49,8 +51,9 @@ export class AdoptedListener implements Listener {
     this.#lookUpAddress();
     this.socket = new ListeningSocket(() => this.#address);
     this.#unixNames = family === "unix" ? { sockname: name, peername: "" } : null;
-    const stats = family === "unix" && name !== "" && !name.startsWith("\0") ? lstatOrNull(name) : null;
-    this.#file = stats?.isSocket() === true ? { path: name, stats } : null;
+    const path = fileNameOf(name);
+    const stats = family === "unix" && name !== "" && !name.startsWith("\0") ? lstatOrNull(path) : null;
+    this.#file = stats?.isSocket() === true ? { path, stats } : null;
     own(sock); // last: until here, the caller closes the socket on failure
   }
 
@@ -116,10 +119,12 @@ export class AdoptedListener implements Listener {
    * Node: unlinks the path that a server was bound to, whatever file is there. A second link preserves the file, and is renamed back
    * afterwards.
    */
-  #closeBesideFile(path: string): void {
+  #closeBesideFile(path: FileName): void {
+    let directory: Directory | null = null;
     let hidden: StagingDirectory | null = null;
     try {
-      hidden = new StagingDirectory(path);
+      directory = Directory.open(splitPath(path).directory);
+      hidden = new StagingDirectory(directory, path.toString());
       linkSync(path, hidden.path);
       /* c8 ignore next 3 -- root, which runs the tests, may write everywhere */
     } catch {
@@ -133,6 +138,8 @@ export class AdoptedListener implements Listener {
       // The directory has been removed.
     } finally {
       hidden?.remove();
+      hidden?.release();
+      directory?.close();
     }
   }
 }

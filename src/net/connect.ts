@@ -12,8 +12,9 @@ import { cancellationOf, checkWaitOptions, withOneDeadline } from "../base/waiti
 import type { Protocol, ProtocolFactory, Transport } from "../contracts/connection.js";
 import { now, publishError } from "../transports/diagnostics.js";
 import { adoptConnection, discardSock } from "./adopt.js";
-import { connectTcp, connectUnix, type TcpTarget } from "./open-socket.js";
+import { connectTcp, type TcpTarget } from "./open-socket.js";
 import { type ClientTlsOptions, checkClientTls, checkIpFamily, checkPort, type IpFamily } from "./options.js";
+import { connectToSocketFile } from "./socket-file/unix-connect.js";
 import { type PathLike, parseUnixPath, type UnixPath } from "./socket-file/unix-path.js";
 import { openTransport } from "./start-transport.js";
 
@@ -133,7 +134,7 @@ export async function connectToPath<P extends Protocol>(
     const cancellation = cancellationOf(options);
     const startedAt = (begunAt = now());
     return await withOneDeadline(cancellation, async (signal) => {
-      const socket = sock === undefined ? await connectUnix(parsed as UnixPath, signal) : await adoptConnection(sock, "unix");
+      const socket = sock === undefined ? await connectToSocketFile(parsed as UnixPath, signal) : await adoptConnection(sock, "unix");
       orphan = undefined;
       const unixNames = { sockname: "", peername: parsed?.name ?? "" };
       return await openTransport(socket, protocolFactory, { unixNames, begunAt: startedAt, tls, signal });

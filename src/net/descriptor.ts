@@ -7,6 +7,7 @@
  */
 import { fstatSync, readFileSync, readlinkSync } from "node:fs";
 import { invalidType, invalidValue } from "../base/arguments.js";
+import { escaped } from "./socket-file/unix-path.js";
 import { codeOf, systemError } from "./system-error.js";
 
 /** The description of a socket. */
@@ -43,7 +44,7 @@ export function describeDescriptor(fd: number): DescribedSocket | null {
 function describeUnix(fd: number, [, flags = "", type, state, , path = ""]: readonly string[]): DescribedSocket {
   if (type !== "0001") throw invalidValue(`sock must be a stream socket: file descriptor ${fd} is a Unix socket of another type`);
   // The kernel shows the NUL of an abstract name as "@".
-  const name = Buffer.from(path, "latin1").toString().replace(/^@/, "\0");
+  const name = escaped(Buffer.from(path, "latin1")).replace(/^@/, "\0");
   if ((Number.parseInt(flags, 16) & LISTENS) !== 0) return { family: "unix", state: "listening", name };
   return { family: "unix", state: state === "03" ? "connected" : "other", name };
 }

@@ -40,11 +40,14 @@ const MAX_ID = 2 ** 32 - 2;
 export interface UnixServerOptions extends ServerOptions, ServerTlsOptions {
   /** A listening `net.Server` or the descriptor of a listening socket, instead of a path. The call takes ownership, even if it fails. */
   readonly sock?: net.Server | number | undefined;
-  /** File mode of the socket file, set before the first client can connect. Default: 0o777 minus the process's umask. */
+  /**
+   * File mode of the socket file, set before the first client can connect, whatever the umask. Default: 0o777 minus the process's umask.
+   * Without `/proc`, refused with `EPERM` in a directory in which other users may rename files.
+   */
   readonly mode?: number | undefined;
   /**
    * Owner of the socket file, set before the first client can connect. Usually only root may set an owner other than its own. An
-   * omitted id stays that of the process.
+   * omitted id stays that of the process. Without `/proc`, refused like `mode`.
    */
   readonly owner?:
     | {

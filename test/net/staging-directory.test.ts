@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { lstatSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { Directory } from "#src/net/socket-file/directory.js";
 import { StagingDirectory } from "#src/net/socket-file/staging-directory.js";
 import { temporaryDirectory } from "../support/temporary.js";
 
@@ -10,7 +11,7 @@ import { temporaryDirectory } from "../support/temporary.js";
 function hiddenBeside(): { readonly hidden: StagingDirectory; readonly directory: string; readonly path: string } {
   const directory = temporaryDirectory();
   const path = join(directory, "public");
-  return { hidden: new StagingDirectory(path), directory, path };
+  return { hidden: new StagingDirectory(Directory.open(directory), path), directory, path };
 }
 
 describe("StagingDirectory.removeIfStill", () => {

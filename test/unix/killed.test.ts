@@ -1,16 +1,25 @@
 /** Servers that are killed: what they leave is cleaned up by the next start on the path. */
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, rmdirSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
-import type { StartUnixServerOptions } from "asyncio-streams";
+import { type StartUnixServerOptions, startUnixServer } from "asyncio-streams";
 import { ownerTag } from "#src/net/socket-file/owner-tag.js";
+import { bareServer } from "../support/bare-sockets.js";
 import { Child, scriptCommand } from "../support/child.js";
+import type { Need } from "../support/needs.js";
 import { cannot } from "../support/runtime.js";
 import { staleSocket } from "../support/stale-socket.js";
 import { socketPath } from "../support/temporary.js";
-import { ask, end, filesBeside, serve } from "./answering.js";
+import { answerAs, ask, end, filesBeside, serve } from "./answering.js";
+
+/** The command that runs another in a new PID namespace. */
+const NAMESPACE = ["unshare", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"];
+const hasNamespaces =
+  process.platform === "linux" && spawnSync("unshare", [...NAMESPACE.slice(1), "true"], { stdio: "ignore" }).status === 0;
+const needsNamespaces: Need = { skip: !hasNamespaces && "needs the right to make a PID namespace" };
 
 /** The next start on the path works, and cleans up. */
 async function assertStarts(path: string, context: string): Promise<void> {
@@ -110,6 +119,63 @@ describe("hidden directories in the socket's directory", () => {
       if (kept) rmdirSync(directory);
     });
   }
+
+  for (const [what, mark, kept] of [
+    ["of another container in which a server listens", `${gone}-${namespace === "zzz" ? "yyy" : "zzz"}000`, true],
+    ["of a process that is gone by its name, but in which a server listens,", `${gone}-${namespace}000`, true],
+    ["of another container, with a socket on which no server listens,", `${gone}-${namespace === "zzz" ? "yyy" : "zzz"}000`, false],
+  ] as const) {
+    it(`${what} are ${kept ? "left alone" : "removed"}, if they are old`, async () => {
+      const path = socketPath();
+      const directory = join(dirname(path), `.as-${mark}-0123`);
+      mkdirSync(directory, { mode: 0o700 });
+      if (!kept) await staleSocket(join(directory, "s"));
+      const live = kept ? await bareServer(join(directory, "s")) : null;
+      live?.server.on("connection", (socket) => socket.destroy());
+      utimesSync(directory, 1e9, 1e9);
+      await end(await serve("next", path));
+      assert.deepEqual(filesBeside(path), kept ? [`.as-${mark}-0123`] : []);
+      if (!kept) return;
+      assert.deepEqual(readdirSync(directory), ["s"]);
+      // It has seen one connection, which closed at once.
+      await live?.[Symbol.asyncDispose]();
+      rmdirSync(directory);
+    });
+  }
+
+  it(
+    "are left alone by a start in another PID namespace while their server is alive, and removed when it is not",
+    needsNamespaces,
+    async () => {
+      const path = socketPath("first.sock");
+      let clients = 0;
+      const answer = answerAs("first");
+      const count: typeof answer = (...client) => {
+        clients += 1;
+        return answer(...client);
+      };
+      const first = await startUnixServer(count, path, { startServing: false });
+      const [hidden] = filesBeside(path) as [string];
+      utimesSync(join(dirname(path), hidden), 1e9, 1e9);
+      const other = join(dirname(path), "other.sock");
+      {
+        await using child = new Child([...NAMESPACE, ...scriptCommand("unix/server-child")]);
+        assert.equal(await child.ask("start", other, { startServing: false }), null);
+        assert.equal(filesBeside(path).length, 2);
+      }
+      await first.startServing();
+      assert.equal(await ask(path), "first who");
+      assert.equal(clients, 1, "the other start is not a client");
+      const left = filesBeside(path).filter((name) => name.startsWith(".as-"));
+      assert.equal(left.length, 1);
+      // As if it were some minutes later.
+      utimesSync(join(dirname(path), left[0] as string), 1e9, 1e9);
+      await end(await serve("other", other));
+      assert.deepEqual(filesBeside(path), ["first.sock"]);
+      await end(first);
+      assert.deepEqual(filesBeside(path), []);
+    },
+  );
 
   it("are not looked for behind a symbolic link", async () => {
     const path = socketPath();

@@ -105,9 +105,11 @@ describe("a file that is not a socket", () => {
     ["a plain file", (path) => writeFileSync(path, "content")],
     ["a directory", (path) => mkdirSync(path)],
     ["a FIFO", (path) => execFileSync("mkfifo", [path])],
-    ["a dangling link", (path) => symlinkSync("nowhere", path)],
+    ["a link to nothing", (path) => symlinkSync("nowhere", path)],
+    ["a link into a directory that does not exist", (path) => symlinkSync("no/where", path)],
     ["a link to itself", (path) => symlinkSync(path, path)],
-    ["a link to a stale socket", async (path) => symlinkSync(await staleSocket(`${path}.target`), path)],
+    ["a link to a plain file", (path) => symlinkSync("/etc/hosts", path)],
+    ["a link to a directory", (path) => symlinkSync("/", path)],
   ];
   for (const [what, make] of kinds) {
     for (const takeover of [false, true]) {
@@ -118,7 +120,7 @@ describe("a file that is not a socket", () => {
         await assert.rejects(serve("second", path, { takeover }), {
           code: "EADDRINUSE",
           path,
-          message: /the path is a file that is not a socket/,
+          message: what.startsWith("a link") ? /a symbolic link that does not lead to a socket/ : /the path is a file that is not a socket/,
         });
         assert.equal(identity(path), before);
         assert.deepEqual(filesBeside(path), files);
@@ -127,19 +129,61 @@ describe("a file that is not a socket", () => {
       });
     }
   }
+});
+
+describe("a symbolic link as the path of a server", () => {
+  /** A path with a link to `target.sock` beside it. */
+  function linkToTarget(): { readonly path: string; readonly target: string } {
+    const target = socketPath("target.sock");
+    const path = join(dirname(target), "link.sock");
+    symlinkSync("target.sock", path);
+    return { path, target };
+  }
 
   for (const takeover of [false, true]) {
-    it(`a link to a live socket is not touched, nor is the socket${takeover ? ", by takeover" : ""}`, async () => {
-      const target = socketPath("target.sock");
-      const live = await serve("live", target);
-      const path = join(dirname(target), "link.sock");
-      symlinkSync("target.sock", path);
-      await assert.rejects(serve("second", path, { takeover }), { code: "EADDRINUSE", path });
-      assert.equal(readlinkSync(path), "target.sock");
-      assert.equal(await ask(path), "live who");
-      assert.deepEqual(filesBeside(path), ["link.sock", "target.sock"]);
-      await end(live);
-      unlinkSync(path);
+    it(`that leads to a stale socket is replaced, as in asyncio, and its target is left${takeover ? ", by takeover" : ""}`, async () => {
+      const { path, target } = linkToTarget();
+      await staleSocket(target);
+      const before = identity(target);
+      const server = await serve("new", path, { takeover, mode: 0o640 });
+      assert.ok(lstatSync(path).isSocket());
+      assert.equal(lstatSync(path).mode & 0o777, 0o640);
+      assert.equal(await ask(path), "new who");
+      assert.equal(identity(target), before);
+      await end(server);
+      assert.deepEqual(filesBeside(path), ["target.sock"]);
+      unlinkSync(target);
     });
   }
+
+  it("that leads to a live server gives EADDRINUSE, and both are left alone", async () => {
+    const { path, target } = linkToTarget();
+    const live = await serve("live", target);
+    await assert.rejects(serve("second", path), { code: "EADDRINUSE", path, message: /a live server listens on this path/ });
+    assert.equal(readlinkSync(path), "target.sock");
+    assert.equal(await ask(path), "live who");
+    assert.deepEqual(filesBeside(path), ["link.sock", "target.sock"]);
+    await end(live);
+    unlinkSync(path);
+  });
+
+  it("that leads to a live server is replaced by a takeover, as in asyncio, and the server keeps its own name", async () => {
+    const { path, target } = linkToTarget();
+    const live = await serve("live", target);
+    const server = await serve("new", path, { takeover: true });
+    assert.deepEqual([await ask(path), await ask(target)], ["new who", "live who"]);
+    await end(live);
+    assert.deepEqual(filesBeside(path), ["link.sock"]);
+    await end(server);
+    assert.deepEqual(filesBeside(path), []);
+  });
+
+  it("is used by clients, whatever it leads to", async () => {
+    const { path, target } = linkToTarget();
+    const live = await serve("live", target);
+    assert.equal(await ask(path), "live who");
+    await end(live);
+    await assert.rejects(ask(path), { code: "ENOENT" });
+    unlinkSync(path);
+  });
 });

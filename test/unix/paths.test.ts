@@ -1,14 +1,18 @@
 /** Which paths a server can have, and what a path that it cannot have gives. */
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readlinkSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { lstatSync, mkdirSync, readdirSync, readlinkSync, rmdirSync, unlinkSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { describe, it } from "node:test";
-import { openUnixConnection } from "asyncio-streams";
-import { needsLinux } from "../support/needs.js";
+import { openUnixConnection, startUnixServer } from "asyncio-streams";
+import { escaped, fileNameOf } from "#src/net/socket-file/unix-path.js";
+import { needs, needsLinux } from "../support/needs.js";
+import { cannot } from "../support/runtime.js";
 import { staleSocket } from "../support/stale-socket.js";
 import { temporaryDirectory } from "../support/temporary.js";
 import { ask, end, filesBeside, serve } from "./answering.js";
+import { python } from "./python.js";
 
 const MAX_PATH_BYTES = process.platform === "linux" ? 107 : 103;
 
@@ -121,14 +125,114 @@ describe("a path that is too long", () => {
   });
 });
 
-describe("bytes that are not UTF-8", () => {
-  for (const bytes of [Buffer.from([0x2f, 0x74, 0x6d, 0x70, 0x2f, 0xff]), Buffer.from([0xc3]), Buffer.from([0, 0xff])]) {
-    it(`${bytes.toString("hex")} are refused clearly`, async () => {
-      const refusal = { name: "TypeError", code: "ERR_INVALID_ARG_VALUE", message: /^path must be UTF-8/ };
-      await assert.rejects(serve("bytes", bytes), refusal);
-      await assert.rejects(openUnixConnection(bytes), refusal);
-    });
+describe("a path that is not UTF-8", () => {
+  const apart = cannot("paths-that-are-not-utf-8", "deno");
+
+  /** Such a path in a new directory: in its last part, in its directory, or in both. */
+  function bytesPath(directory: readonly number[], base: readonly number[]): Buffer {
+    const parent = Buffer.concat([Buffer.from(`${temporaryDirectory()}/`), Buffer.from(directory)]);
+    if (directory.length > 0) mkdirSync(parent);
+    return Buffer.concat([parent, Buffer.from("/"), Buffer.from(base)]);
   }
+
+  /** What is in the directory of such a path. */
+  const bytesBeside = (path: Buffer): string[] =>
+    readdirSync(path.subarray(0, path.lastIndexOf("/")), { encoding: "buffer" }).map((name) => name.toString("latin1"));
+
+  for (const [what, directory, base] of [
+    ["in its name", [], [0x61, 0xff, 0xc3]],
+    ["in its directory", [0xfe, 0x62], [0x73]],
+    ["in both", [0xc3, 0x28], [0xed, 0xa0, 0x80]],
+  ] as const) {
+    it(
+      `${what} works for servers and clients: free, stale, live, taken over, and gone after close()`,
+      needs(needsLinux, apart),
+      async () => {
+        const path = bytesPath(directory, base);
+        const name = Buffer.from(base).toString("latin1");
+        await end(await serve("stale", path, { cleanupSocket: false }));
+        assert.deepEqual(bytesBeside(path), [name]);
+        const first = await serve("first", path, { mode: 0o640 });
+        assert.equal(lstatSync(path).mode & 0o777, 0o640);
+        assert.equal(await ask(path), "first who");
+        await assert.rejects(serve("second", path), { code: "EADDRINUSE", message: /a live server listens/ });
+        const second = await serve("second", path, { takeover: true });
+        await end(first);
+        assert.equal(await ask(path), "second who");
+        assert.deepEqual(bytesBeside(path), [name]);
+        await end(second);
+        assert.deepEqual(bytesBeside(path), []);
+        assert.deepEqual(openDirectories(path.toString()), []);
+        // The leak guard looks only into directories whose names are text.
+        if (directory.length > 0) rmdirSync(path.subarray(0, path.lastIndexOf("/")));
+      },
+    );
+  }
+
+  it("may be a file: URL", needs(needsLinux, apart), async () => {
+    const directory = temporaryDirectory();
+    const server = await serve("url", new URL(`file://${directory}/%ff%20x`));
+    assert.equal(await ask(Buffer.from(`${directory}/\xff x`, "latin1")), "url who");
+    await end(server);
+  });
+
+  it(
+    "is reported as in Python: each byte that is not UTF-8 is a surrogate, and the name is a path again",
+    needs(needsLinux, apart),
+    async () => {
+      const path = bytesPath([], [0xc3, 0xbc, 0xff, 0xf0, 0x9f, 0xa7, 0xaa, 0xc3]);
+      const names: unknown[] = [];
+      const server = await startUnixServer((_reader, writer) => {
+        names.push(writer.getExtraInfo("sockname"));
+        writer.close();
+      }, path);
+      const [reader, writer] = await openUnixConnection(path);
+      await reader.read();
+      writer.close();
+      await writer.waitClosed();
+      names.push(writer.getExtraInfo("peername"), server.sockets[0]!.getsockname());
+      const expected = `${path.subarray(0, path.lastIndexOf("/")).toString()}/ü\udcff\u{1f9ea}\udcc3`;
+      assert.deepEqual(names, [expected, expected, expected]);
+      const [again, writerAgain] = await openUnixConnection(expected);
+      await again.read();
+      writerAgain.close();
+      await end(server);
+    },
+  );
+
+  it("is the same in CPython", needs(needsLinux, python), () => {
+    const script = "import os; print(ascii(os.fsdecode(b'\\xc3\\xbc\\xff\\xf0\\x9f\\xa7\\xaa\\xc3\\xed\\xa0\\x80\\xe2\\x82')))";
+    const told = execFileSync(python.binary, ["-X", "utf8", "-c", script], { encoding: "utf8" });
+    assert.equal(told.trim(), "'\\xfc\\udcff\\U0001f9ea\\udcc3\\udced\\udca0\\udc80\\udce2\\udc82'");
+    const bytes = Buffer.from("c3bcfff09fa7aac3eda080e282", "hex");
+    assert.equal(escaped(bytes), "\xfc\udcff\u{1f9ea}\udcc3\udced\udca0\udc80\udce2\udc82");
+    assert.deepEqual(fileNameOf(escaped(bytes)), bytes);
+  });
+
+  it(
+    "on which no server listens gives ECONNREFUSED, and one that does not exist ENOENT, with the path",
+    needs(needsLinux, apart),
+    async () => {
+      const path = bytesPath([], [0xff]);
+      const text = `${path.subarray(0, -1).toString()}\udcff`;
+      await end(await serve("stale", path, { cleanupSocket: false }));
+      await assert.rejects(openUnixConnection(path), { code: "ECONNREFUSED", syscall: "connect", path: text });
+      unlinkSync(path);
+      await assert.rejects(openUnixConnection(path), { code: "ENOENT", syscall: "connect", path: text });
+      await assert.rejects(openUnixConnection(path, { signal: AbortSignal.abort() }), { name: "AbortError" });
+    },
+  );
+
+  it("with one byte more than the limit is refused with ENAMETOOLONG", needs(needsLinux, apart), async () => {
+    const path = Buffer.from(`/tmp/${"\xff".repeat(MAX_PATH_BYTES - 4)}`, "latin1");
+    await assert.rejects(openUnixConnection(path), { code: "ENAMETOOLONG", message: new RegExp(`has ${MAX_PATH_BYTES + 1} bytes`) });
+  });
+
+  it("is refused if it is an abstract name", needsLinux, async () => {
+    const refusal = { name: "TypeError", code: "ERR_INVALID_ARG_VALUE", message: /^path must be UTF-8 if it is an abstract name/ };
+    await assert.rejects(serve("bytes", Buffer.from([0, 0xff])), refusal);
+    await assert.rejects(openUnixConnection(Buffer.from([0, 0xff])), refusal);
+  });
 });
 
 describe("names that are unusual", () => {

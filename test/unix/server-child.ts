@@ -1,4 +1,4 @@
-/** A process with servers in it, that is told to start one and to close the oldest. They answer with its process id.
+/** A process with servers in it, that is told to start one, to close the oldest, and to set its umask. They answer with its process id.
  * With the argument "nobody", as somebody without rights. */
 import { existsSync } from "node:fs";
 import type { Server, StartUnixServerOptions } from "asyncio-streams";
@@ -31,7 +31,8 @@ for await (const [command, ...args] of commands()) {
         servers.push(await serve(`${process.pid}`, path, options));
       }),
     );
-  } else {
+  } else if (command === "umask") tell(process.umask(args[0] as number));
+  else {
     // The oldest, which has clients until they have gone.
     const server = servers.shift();
     server?.close();

@@ -7,14 +7,7 @@
  * which do not report these, the six characters are constant and only the process id counts.
  */
 import { readFileSync, readlinkSync } from "node:fs";
-import { wallClockMs } from "../../base/scheduling.js";
 import { codeOf } from "../system-error.js";
-
-/**
- * The age from which a directory of another PID namespace counts as left behind, well above the duration of any start. Its process
- * cannot be checked.
- */
-const FOREIGN_AGE_MS = 60_000;
 
 let own: string | undefined;
 
@@ -23,15 +16,18 @@ export function ownerTag(): string {
   return (own ??= `${process.pid.toString(36)}-${namespace()}${startTime(process.pid) ?? UNKNOWN}`);
 }
 
-/** Returns whether a tag belongs to a process that has ended. `madeMs` is when the file was made. */
-export function isOfDeadProcess(tag: string, madeMs: number): boolean {
+/**
+ * Returns what is known of the process that has a tag. `"unknown"`: it lives or lived in another PID namespace, so its id says nothing
+ * here.
+ */
+export function stateOfOwner(tag: string): "alive" | "dead" | "unknown" {
   const [pid = "", rest = ""] = tag.split("-");
-  if (rest.slice(0, 3) !== namespace()) return wallClockMs() - madeMs > FOREIGN_AGE_MS;
+  if (rest.slice(0, 3) !== namespace()) return "unknown";
   const id = Number.parseInt(pid, 36);
-  if (!isAlive(id)) return true;
+  if (!isAlive(id)) return "dead";
   const started = rest.slice(3);
   const now = startTime(id);
-  return started !== UNKNOWN && now !== null && now !== started;
+  return started !== UNKNOWN && now !== null && now !== started ? "dead" : "alive";
 }
 
 function isAlive(pid: number): boolean {

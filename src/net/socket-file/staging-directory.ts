@@ -3,71 +3,109 @@
  * only this user can enter it. It holds the socket (`s`) and a stale socket that is moved out of the way (`stale`).
  *
  * The directory's name identifies the process (see `owner-tag.ts`). A process that is killed while starting leaves its directory
- * behind. The next start in the same parent directory sees from the name that the process is gone, and removes the directory.
+ * behind, and the next start in the same parent directory removes it (see `leftovers.ts`).
  *
- * Paths are concatenated without `join()` or `resolve()`: those let `..` remove the preceding name, which is wrong after a symbolic
- * link.
+ * Another user who may write to the parent directory can exchange the staging directory at any time, for a directory of their own or for a
+ * symbolic link. So it is opened once and checked: it belongs to this user, others cannot enter it, and it is empty. Everything else goes
+ * through the descriptor (see `directory.ts`).
  */
 import { randomBytes } from "node:crypto";
-import {
-  closeSync,
-  constants,
-  linkSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmdirSync,
-  type Stats,
-  unlinkSync,
-} from "node:fs";
-import { dirname } from "node:path";
+import { chmodSync, lchownSync, linkSync, lstatSync, mkdirSync, readdirSync, renameSync, rmdirSync, type Stats, unlinkSync } from "node:fs";
 import { codeOf, systemError } from "../system-error.js";
-import { isOfDeadProcess, ownerTag } from "./owner-tag.js";
-import { absolutePath, fitsSunPath } from "./unix-path.js";
+import { Directory, type FileName, isOwnUid, isSameFile } from "./directory.js";
+import { ownerTag } from "./owner-tag.js";
+import { fitsSunPath } from "./unix-path.js";
 
-const LEFTOVER = /^\.as-([0-9a-z]+-[0-9a-z]+)-[0-9a-f]{4}$/;
 const MAX_NAME_ATTEMPTS = 20;
 
+/** The owner of a socket file. An id of -1 stays as it is. */
+export interface FileOwner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 export class StagingDirectory {
+  readonly #parent: Directory;
+  /** The caller's path of the socket, for errors. */
   readonly #publicPath: string;
-  /** The directory, relative if the public path is. */
-  readonly #given: string;
-  /** The directory as an absolute path, unaffected by a later `process.chdir()`. */
-  readonly #directory: string;
-  /** The open directory, while a path goes through its descriptor. */
-  #descriptor: number | null = null;
-  /** The socket's path for file system calls. */
-  readonly path: string;
+  readonly #name: string;
+  readonly #directory: Directory;
+  #isRemoved = false;
 
-  /** @throws the system's error if the directory cannot be created */
-  constructor(publicPath: string) {
+  /** @throws the system's error if the directory cannot be created, `EACCES` if another user has exchanged it */
+  constructor(parent: Directory, publicPath: string) {
+    this.#parent = parent;
     this.#publicPath = publicPath;
-    const parent = dirname(publicPath);
-    removeLeftovers(parent);
-    this.#given = `${parent}/${makeDirectory(parent)}`;
-    this.#directory = absolutePath(this.#given);
-    this.path = `${this.#directory}/s`;
-  }
-
-  /** Returns the socket's path for `bind()`, short enough for it. Use it at once, and call `release()` when the socket is closed. */
-  bindPath(): string {
-    const direct = `${this.#given}/s`;
-    if (fitsSunPath(direct)) return direct;
-    /* c8 ignore next 4 -- macOS */
-    if (process.platform !== "linux") {
-      const text = `the staging path of the socket has ${Buffer.byteLength(direct)} bytes, too many for sun_path`;
-      throw systemError("ENAMETOOLONG", "listen", text, this.#publicPath);
+    this.#name = makeDirectory(parent);
+    try {
+      this.#directory = this.#open();
+    } catch (error) {
+      rmdirIfEmpty(parent.at(this.#name));
+      throw error;
     }
-    // Linux: a path through the directory's descriptor is short, however long the real path is.
-    this.#descriptor = openSync(this.#directory, constants.O_RDONLY | constants.O_DIRECTORY);
-    return `/proc/self/fd/${this.#descriptor}/s`;
   }
 
-  /** Removes the socket file at `path` if it is still `stale`. A file that has replaced it in the meantime gets its name back. */
-  removeIfStill(path: string, stale: Stats): void {
-    const aside = `${this.#directory}/stale`;
+  #open(): Directory {
+    const directory = this.#parent.openChild(this.#name);
+    if (directory === null) throw this.#exchanged();
+    try {
+      const { uid, mode } = directory.stats;
+      if (!isOwnUid(uid) || (mode & 0o077) !== 0) throw this.#exchanged();
+      if ((mode & 0o700) !== 0o700) {
+        // The process's umask has taken away permissions of its own user.
+        this.#checkFollowsNoLink("make the directory of the socket under this umask");
+        chmodSync(directory.path, (mode & 0o7777) | 0o700);
+      }
+      if (readdirSync(directory.path).length > 0) throw this.#exchanged();
+      return directory;
+    } catch (error) {
+      directory.close();
+      throw error;
+    }
+  }
+
+  #exchanged(): Error {
+    return systemError("EACCES", "listen", "another user has exchanged the directory of the socket", this.#publicPath);
+  }
+
+  /** Throws unless a change of a file's mode or owner cannot follow a link that another user has put in its way. */
+  #checkFollowsNoLink(what: string): void {
+    if (this.#parent.isPinned || this.#parent.protectedPath() !== null) return;
+    const reason = `cannot ${what} without /proc/self/fd, because other users may be able to rename files in this directory`;
+    throw systemError("EPERM", "listen", reason, this.#publicPath);
+  }
+
+  /** The socket's path for file system calls. */
+  get path(): FileName {
+    return this.#directory.at("s");
+  }
+
+  /**
+   * Returns the socket's path for `bind()`, short enough for it.
+   *
+   * The runtime unlinks this path when it closes the socket, so call `release()` only after that. A path through the descriptor is safe
+   * then, too: it never leads to a file of another directory.
+   */
+  bindPath(): string {
+    if (this.#parent.isPinned) return this.path.toString();
+    const direct = `${this.#parent.given.toString()}/${this.#name}/s`;
+    if (fitsSunPath(direct)) return direct;
+    const text = `the staging path of the socket has ${Buffer.byteLength(direct)} bytes, too many for sun_path`;
+    throw systemError("ENAMETOOLONG", "listen", text, this.#publicPath);
+  }
+
+  /** Sets the mode and the owner of the socket. Never changes another file. */
+  setAccess(mode: number | undefined, owner: FileOwner | undefined): void {
+    if (mode === undefined && owner === undefined) return;
+    this.#checkFollowsNoLink("set mode or owner of the socket");
+    // The mode first: a process may be allowed to change a file's owner but not the mode of a file that it no longer owns.
+    if (mode !== undefined) chmodSync(this.path, mode);
+    if (owner !== undefined) lchownSync(this.path, owner.uid, owner.gid);
+  }
+
+  /** Removes the file at `path` if it is still `stale`. A file that has replaced it in the meantime gets its name back. */
+  removeIfStill(path: FileName, stale: Stats): void {
+    const aside = this.#directory.at("stale");
     try {
       renameSync(path, aside);
     } catch (error) {
@@ -85,21 +123,23 @@ export class StagingDirectory {
 
   /** Removes the directory and its files. */
   remove(): void {
-    removeDirectory(this.#directory);
+    if (this.#isRemoved) return;
+    this.#isRemoved = true;
+    emptyStaging(this.#directory);
+    rmdirIfEmpty(this.#parent.at(this.#name));
   }
 
-  /** Closes the descriptor. Call it only when the socket is closed, because Node then unlinks the path that it was bound to. */
+  /** Closes the descriptor. */
   release(): void {
-    if (this.#descriptor !== null) closeSync(this.#descriptor);
-    this.#descriptor = null;
+    this.#directory.close();
   }
 }
 
-function makeDirectory(parent: string): string {
+function makeDirectory(parent: Directory): string {
   for (let attempt = 1; ; attempt += 1) {
     const name = `.as-${ownerTag()}-${randomBytes(2).toString("hex")}`;
     try {
-      mkdirSync(`${parent}/${name}`, { mode: 0o700 });
+      mkdirSync(parent.at(name), { mode: 0o700 });
       return name;
     } catch (error) {
       if (codeOf(error) !== "EEXIST" || attempt === MAX_NAME_ATTEMPTS) throw error;
@@ -108,26 +148,8 @@ function makeDirectory(parent: string): string {
   /* c8 ignore next -- V8 counts the end of a function that a loop never reaches */
 }
 
-/** Removes the directories of processes that are gone. What cannot be removed is left, since it does no harm. */
-function removeLeftovers(parent: string): void {
-  let names: string[];
-  try {
-    names = readdirSync(parent);
-  } catch {
-    return; // a process may be allowed to create files in a directory but not to list it
-  }
-  for (const name of names) {
-    const tag = LEFTOVER.exec(name)?.[1];
-    const directory = `${parent}/${name}`;
-    const stats = tag === undefined ? undefined : lstatSync(directory, { throwIfNoEntry: false });
-    // Only a real directory of this user: another user may have planted a symbolic link to make this process delete its target.
-    if (tag === undefined || stats?.isDirectory() !== true || stats.uid !== (process.geteuid?.() ?? stats.uid)) continue;
-    if (isOfDeadProcess(tag, stats.mtimeMs)) removeDirectory(directory);
-  }
-}
-
 /** Gives a file its name back, unless another file has that name by now. */
-function giveBack(from: string, to: string): void {
+function giveBack(from: FileName, to: FileName): void {
   try {
     linkSync(from, to);
   } catch (error) {
@@ -136,23 +158,23 @@ function giveBack(from: string, to: string): void {
   }
 }
 
-function removeDirectory(directory: string): void {
-  unlinkIfThere(`${directory}/s`);
-  unlinkIfThere(`${directory}/stale`);
+/** Removes the files that a staging directory may hold. */
+export function emptyStaging(directory: Directory): void {
+  unlinkIfThere(directory.at("s"));
+  unlinkIfThere(directory.at("stale"));
+}
+
+/** Removes a directory, if possible. */
+export function rmdirIfEmpty(path: FileName): void {
   try {
-    rmdirSync(directory);
+    rmdirSync(path);
   } catch {
-    // already removed, or no permission to remove it
+    // already removed, or no permission to remove it, or exchanged for another
   }
 }
 
-/** Returns whether two `Stats` are of the same file, by device and inode. */
-export function isSameFile(a: Stats, b: Stats): boolean {
-  return a.dev === b.dev && a.ino === b.ino;
-}
-
 /** Removes a file, if possible. */
-export function unlinkIfThere(path: string): void {
+export function unlinkIfThere(path: FileName): void {
   try {
     unlinkSync(path);
   } catch {

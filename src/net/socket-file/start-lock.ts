@@ -9,12 +9,11 @@
  * name for longer than LOCK_PATIENCE_MS. The critical section then still prevents all but the narrowest races.
  */
 import { createHash } from "node:crypto";
-import { statSync } from "node:fs";
 import net from "node:net";
-import { basename, dirname } from "node:path";
 import { delay } from "../../base/scheduling.js";
 import { closeServer, listenOn } from "../listener.js";
 import { codeOf } from "../system-error.js";
+import type { Directory, FileName } from "./directory.js";
 
 /**
  * How long to wait for the lock. The critical section takes a few milliseconds, so a well-behaved process never holds the lock for this
@@ -26,10 +25,10 @@ const LOCK_RETRY_MS = 5;
 /** The number of characters after the leading NUL that fill Linux's `sun_path`. Bun: refuses the last one (EINVAL). */
 const NAME_LENGTH: number = process.versions["bun"] === undefined ? 107 : 106;
 
-/** Runs `critical` while no other process that starts on this path runs its own. */
-export async function withStartLock<T>(path: string, critical: () => Promise<T>): Promise<T> {
+/** Runs `critical` while no other process that starts on this name in the directory runs its own. */
+export async function withStartLock<T>(directory: Directory, base: FileName, critical: () => Promise<T>): Promise<T> {
   if (process.platform !== "linux") return critical();
-  const lock = await acquire(lockName(path));
+  const lock = await acquire(lockName(directory, base));
   try {
     return await critical();
   } finally {
@@ -37,11 +36,8 @@ export async function withStartLock<T>(path: string, critical: () => Promise<T>)
   }
 }
 
-function lockName(path: string): string {
-  const { dev, ino } = statSync(dirname(path));
-  const hash = createHash("sha256")
-    .update(`${dev}:${ino}:${basename(path)}`)
-    .digest("hex");
+function lockName({ stats: { dev, ino } }: Directory, base: FileName): string {
+  const hash = createHash("sha256").update(`${dev}:${ino}:`).update(base).digest("hex");
   return `\0asyncio-streams-start-${hash}`.padEnd(NAME_LENGTH + 1, "-");
 }
 

@@ -7,7 +7,7 @@
  * exists before its mode is right, a stale file blocks the bind, and Node's `server.close()` removes whatever file has the name by
  * then. A server is therefore bound under a hidden name, and *published* when it is ready:
  *
- * 1. Create a directory `.as-...` beside the public name, which only this user can enter. Bind and listen in it.
+ * 1. Create a directory `.as-...` beside the public name, which only this user can enter. Open it and check it. Bind and listen in it.
  * 2. Set the file's owner and mode. No client can have connected yet.
  * 3. `link()` the file to the public name, which fails if the name is taken. Remove the hidden name and its directory.
  *
@@ -27,17 +27,19 @@
  * and the stale file and the unlink by path stay unsolved. The cost of the hidden name: tools such as `ss` show it, and so does
  * `getpeername()` of a peer that does not use this library. This library reports the public name.
  */
-import { chmodSync, chownSync, type Stats } from "node:fs";
+import type { Stats } from "node:fs";
 import net from "node:net";
-import { InvalidStateError } from "../../base/errors.js";
+import { InvalidStateError, ignore } from "../../base/errors.js";
 import { delay, turns } from "../../base/scheduling.js";
 import type { TransportSocket } from "../../contracts/extra-info.js";
 import type { AcceptHandler, Listener } from "../listener.js";
 import { closeServer, ListeningSocket, listenOn } from "../listener.js";
 import { codeOf, isSystemCode, systemError } from "../system-error.js";
 import { acceptConnections, type MakeWire } from "../wire-factory.js";
-import { isSameFile, StagingDirectory, unlinkIfThere } from "./staging-directory.js";
-import { absolutePath, type UnixPath } from "./unix-path.js";
+import { Directory, isSameFile, splitPath } from "./directory.js";
+import { removeLeftovers } from "./leftovers.js";
+import { type FileOwner, StagingDirectory, unlinkIfThere } from "./staging-directory.js";
+import type { UnixPath } from "./unix-path.js";
 import { checkStale, lstatOrNull, type PublicName, publish } from "./unix-publish.js";
 
 /**
@@ -62,28 +64,30 @@ export interface UnixListenOptions {
   /** File mode; `undefined`: 0o777 minus the process's umask, as set by `bind()`. */
   readonly mode: number | undefined;
   /** File owner; `undefined`: the process's. */
-  readonly owner: { readonly uid: number; readonly gid: number } | undefined;
+  readonly owner: FileOwner | undefined;
   /** Whether to replace a live server. */
   readonly takeover: boolean;
   /** Whether `close()` removes the file. */
   readonly cleanupSocket: boolean;
 }
 
-/** Listens on a path, or on an abstract name. */
+/** Listens on a path, or on an abstract name. Holds two descriptors of directories until it is closed. */
 export class UnixListener implements Listener {
   readonly #server: net.Server = net.createServer({ allowHalfOpen: true });
   readonly #path: UnixPath;
-  readonly #public: PublicName;
   readonly #options: UnixListenOptions;
   readonly socket: TransportSocket;
+  /** The file, from `bind()` on. */
+  #public: PublicName | null = null;
   #hidden: StagingDirectory | null = null;
   #published: Stats | null = null;
   #closed = false;
+  /** Whether a step of binding or publishing is under way. */
+  #working = false;
   #accepted = 0;
 
   constructor(path: UnixPath, options: UnixListenOptions) {
     this.#path = path;
-    this.#public = { name: path.name, file: path.abstract ? "" : absolutePath(path.name) };
     this.#options = options;
     this.socket = new ListeningSocket(() => path.name);
   }
@@ -95,15 +99,18 @@ export class UnixListener implements Listener {
   async bind(): Promise<void> {
     if (this.#path.abstract) return;
     await this.#onBehalfOfPath(async () => {
-      const taken = lstatOrNull(this.#public.file);
-      if (taken !== null && !this.#options.takeover) await checkStale(this.#public, taken);
-      const hidden = new StagingDirectory(this.#path.name);
+      const { directory: parent, base } = splitPath(this.#path.file);
+      const directory = Directory.open(parent);
+      const name = { name: this.#path.name, directory, base, file: directory.at(base) };
+      this.#public = name;
+      const taken = lstatOrNull(name.file);
+      if (taken !== null && !this.#options.takeover) await checkStale(name, taken);
+      await removeLeftovers(directory);
+      const hidden = new StagingDirectory(directory, name.name);
       this.#hidden = hidden;
+      this.#server.on("connection", hangUp);
       await listenOn(this.#server, { path: hidden.bindPath(), backlog: this.#options.backlog, exclusive: true });
-      const { owner, mode } = this.#options;
-      // The mode first: a process may be allowed to change a file's owner but not the mode of a file that it no longer owns.
-      if (mode !== undefined) chmodSync(hidden.path, mode);
-      if (owner !== undefined) chownSync(hidden.path, owner.uid, owner.gid);
+      hidden.setAccess(this.#options.mode, this.#options.owner);
     });
   }
 
@@ -118,12 +125,13 @@ export class UnixListener implements Listener {
       acceptConnections(this.#server, onConnection);
     } else {
       // Before publishing, because clients can connect from then on.
+      this.#server.off("connection", hangUp);
       acceptConnections(this.#server, onConnection);
       await this.#onBehalfOfPath(async () => {
-        this.#published = await publish(this.#hidden as StagingDirectory, this.#public, this.#options.takeover);
+        this.#published = await publish(this.#hidden as StagingDirectory, this.#public as PublicName, this.#options.takeover);
+        // Closed during publishing, when close() did not know about the file yet.
+        if (this.#closed) this.#unpublish();
       });
-      // Closed during publishing, when close() did not know about the file yet.
-      if (this.#closed) this.#unpublish();
     }
     this.#server.on("error", onError);
   }
@@ -133,6 +141,7 @@ export class UnixListener implements Listener {
    * is replaced by one about listening on the caller's path.
    */
   async #onBehalfOfPath(action: () => Promise<void>): Promise<void> {
+    this.#working = true;
     try {
       await action();
     } catch (error) {
@@ -142,6 +151,9 @@ export class UnixListener implements Listener {
       const { syscall, path } = error as { readonly syscall?: unknown; readonly path?: unknown };
       if (code === undefined || !isSystemCode(code) || (syscall === "listen" && path === this.#path.name)) throw error;
       throw systemError(code, "listen", REASONS[code] ?? "cannot create the socket", this.#path.name, error);
+    } finally {
+      this.#working = false;
+      if (this.#closed) this.#releaseDirectories();
     }
   }
 
@@ -155,11 +167,12 @@ export class UnixListener implements Listener {
 
   /** Removes the public name if it is this server's and `cleanupSocket` is set. Returns whether the name no longer leads to this server. */
   #unpublish(): boolean {
-    const now = lstatOrNull(this.#public.file);
+    const { file } = this.#public as PublicName;
+    const now = lstatOrNull(file);
     const isOurs = now !== null && this.#published !== null && isSameFile(now, this.#published);
     if (!isOurs) return true;
     if (!this.#options.cleanupSocket) return false;
-    unlinkIfThere(this.#public.file);
+    unlinkIfThere(file);
     return true;
   }
 
@@ -174,8 +187,19 @@ export class UnixListener implements Listener {
 
   #closeServer(): void {
     closeServer(this.#server);
-    this.#hidden?.release();
+    // A step that is under way goes on for a moment. It must not find another directory behind a descriptor that is used again.
+    if (!this.#working) this.#releaseDirectories();
   }
+
+  #releaseDirectories(): void {
+    this.#hidden?.release();
+    this.#public?.directory.close();
+  }
+}
+
+/** Ends a connection to a server that is not published yet: another start has probed whether its process is alive. See `leftovers.ts`. */
+function hangUp(socket: net.Socket): void {
+  socket.on("error", ignore).destroy();
 }
 
 /** The meaning of the system's errors when a socket is created. */

@@ -3,21 +3,25 @@
  *
  * `link()` decides: it fails if the name is taken. See the header of `unix-listener.ts` for what happens then.
  *
- * This module uses absolute paths for files; `name` is the caller's path, for errors.
+ * A symbolic link that has the name is treated as asyncio does: it is replaced, like a stale socket, if it leads to a stale socket. Its
+ * target is left alone. One that leads to nothing, or to a file that is not a socket, stays in the way.
  */
-import { linkSync, lstatSync, renameSync, type Stats } from "node:fs";
-import net from "node:net";
-import { codeOf, isSystemCode, type SystemError, systemError } from "../system-error.js";
-import { isSameFile, type StagingDirectory } from "./staging-directory.js";
+import { linkSync, lstatSync, renameSync, type Stats, statSync } from "node:fs";
+import { codeOf, type SystemError, systemError } from "../system-error.js";
+import { type Directory, type FileName, isSameFile } from "./directory.js";
+import { probe } from "./probe.js";
+import type { StagingDirectory } from "./staging-directory.js";
 import { withStartLock } from "./start-lock.js";
-import { fitsSunPath } from "./unix-path.js";
 
 /** The public name of a server. */
 export interface PublicName {
   /** The path as the caller passed it. */
   readonly name: string;
-  /** The absolute path, unaffected by `process.chdir()`. */
-  readonly file: string;
+  readonly directory: Directory;
+  /** The name in the directory. */
+  readonly base: FileName;
+  /** The path of the file for `node:fs`, unaffected by `process.chdir()`. */
+  readonly file: FileName;
 }
 
 /** How often to retry a name that was taken and then became free. More than a few attempts mean that other processes compete for it. */
@@ -30,8 +34,8 @@ const NO_LINKS: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP",
 export async function publish(hidden: StagingDirectory, to: PublicName, takeover: boolean): Promise<Stats> {
   const ours = lstatSync(hidden.path);
   // A takeover needs the lock, too: it must not replace the file while another process moves a stale one aside.
-  if (takeover) await withStartLock(to.file, async () => takeOver(hidden, to));
-  else if (!link(hidden, to.file)) await withStartLock(to.file, () => publishOverStale(hidden, to));
+  if (takeover) await withStartLock(to.directory, to.base, async () => takeOver(hidden, to));
+  else if (!link(hidden, to.file)) await withStartLock(to.directory, to.base, () => publishOverStale(hidden, to));
   hidden.remove();
   return ours;
 }
@@ -39,7 +43,7 @@ export async function publish(hidden: StagingDirectory, to: PublicName, takeover
 /** Replaces the socket that has the name, in one step. */
 function takeOver(hidden: StagingDirectory, to: PublicName): void {
   const taken = lstatOrNull(to.file);
-  if (taken !== null && !taken.isSocket()) throw notASocket(to);
+  if (taken !== null) checkSocket(to, taken);
   renameSync(hidden.path, to.file);
 }
 
@@ -57,7 +61,7 @@ async function publishOverStale(hidden: StagingDirectory, to: PublicName): Promi
 }
 
 /** Links the hidden name to the public one. Returns false if the name is taken. */
-function link(hidden: StagingDirectory, path: string): boolean {
+function link(hidden: StagingDirectory, path: FileName): boolean {
   try {
     linkSync(hidden.path, path);
     return true;
@@ -72,71 +76,33 @@ function link(hidden: StagingDirectory, path: string): boolean {
   }
 }
 
-/** Throws EADDRINUSE unless the file is a socket on which no server listens, or has changed since. */
+/** Throws EADDRINUSE unless the file is a socket on which no server listens, or a link to one, or has changed since. */
 export async function checkStale(at: PublicName, taken: Stats): Promise<void> {
-  if (!taken.isSocket()) throw notASocket(at);
-  const failure = await probe(fitsSunPath(at.file) ? at.file : at.name);
+  checkSocket(at, taken);
+  const failure = await probe(at.file).catch((error: unknown) => error as Error);
   if (failure === null) throw addressInUse(at, "a live server listens on this path");
   const code = codeOf(failure);
   if (code === "ECONNREFUSED" || code === "ENOENT") return;
   const now = lstatOrNull(at.file);
   if (now === null || !isSameFile(now, taken)) return; // the file has changed; the next attempt checks it
-  throw addressInUse(at, `the path is a socket, and the probe for a live server failed (${failure.message})`, failure);
+  throw addressInUse(at, `the path is a socket, and the probe for a live server failed (${code}: cannot connect)`, failure);
 }
 
-/**
- * Connects and closes at once. Returns the error if connecting failed.
- *
- * Bun: a socket reports every failure as ECONNREFUSED, even if a live server's queue is full (EAGAIN) or the socket is a datagram
- * socket (EPROTOTYPE). Its `fetch()` reports the real error, or none if it connected or timed out on a loaded machine; then connecting
- * is tried again.
- */
-async function probe(path: string): Promise<Error | null> {
-  for (let attempt = 1; ; attempt += 1) {
-    const failure = await connectOnce(path);
-    if (process.versions["bun"] === undefined || codeOf(failure) !== "ECONNREFUSED") return failure;
-    /* c8 ignore next 3 -- Bun */
-    const reason = await refusalInBun(path);
-    if (reason !== null || attempt === BUN_PROBES) return reason;
-  }
-  /* c8 ignore next -- V8 counts the end of a function that a loop never reaches */
-}
-
-/* c8 ignore start -- Bun */
-/** How long to wait for `fetch()` to be refused. */
-const BUN_FETCH_MS = 100;
-/** The number of attempts: two seconds in all. */
-const BUN_PROBES = 20;
-
-async function refusalInBun(path: string): Promise<Error | null> {
+/** Throws EADDRINUSE unless the file is a socket, or a symbolic link that leads to one. */
+function checkSocket(at: PublicName, taken: Stats): void {
+  if (taken.isSocket()) return;
+  if (!taken.isSymbolicLink()) throw addressInUse(at, "the path is a file that is not a socket");
   try {
-    await fetch("http://localhost/", { unix: path, signal: AbortSignal.timeout(BUN_FETCH_MS) } as RequestInit);
-    return null;
-  } catch (error) {
-    const code = codeOf(error);
-    return code !== undefined && isSystemCode(code) ? systemError(code, "connect", "cannot connect", path, error) : null;
+    if (statSync(at.file).isSocket()) return;
+  } catch {
+    // It leads to nothing, or to itself, or where this process may not look.
   }
-}
-/* c8 ignore stop */
-
-function connectOnce(path: string): Promise<Error | null> {
-  return new Promise((resolve) => {
-    const socket = net.connect({ path });
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(null);
-    });
-    socket.on("error", resolve);
-  });
+  throw addressInUse(at, "the path is a symbolic link that does not lead to a socket");
 }
 
 /** Returns the `Stats` of a path; `null` if nothing has the name. Does not follow a symbolic link. */
-export function lstatOrNull(path: string): Stats | null {
+export function lstatOrNull(path: FileName): Stats | null {
   return lstatSync(path, { throwIfNoEntry: false }) ?? null;
-}
-
-function notASocket(at: PublicName): SystemError {
-  return addressInUse(at, "the path is a file that is not a socket");
 }
 
 function addressInUse(at: PublicName, text: string, cause?: unknown): SystemError {
