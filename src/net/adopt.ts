@@ -101,8 +101,11 @@ function familyOf(sock: net.Socket | net.Server): Family | null {
     return sock instanceof net.Socket && sock.remoteAddress === undefined && sock.localAddress === undefined ? "unix" : "tcp";
   if (typeof handle.getpeername === "function" || typeof handle.localFamily === "string" || typeof handle.hostname === "string")
     return "tcp";
-  const isPipe = typeof handle.fchmod === "function" || process.versions["bun"] !== undefined;
-  return isPipe && typeof handle.fd === "number" && isSocket(handle.fd) ? "unix" : null;
+  if (typeof handle.fd !== "number" || !isSocket(handle.fd)) return null;
+  if (typeof handle.fchmod === "function") return "unix";
+  /* c8 ignore next 2 -- Bun: a handle on a descriptor tells nothing */
+  const family = process.versions["bun"] === undefined ? "unknown" : (describeDescriptor(handle.fd)?.family ?? "unknown");
+  return family === "unknown" ? null : family;
 }
 
 /**
@@ -140,7 +143,8 @@ function adoptConnectedDescriptor(fd: number, family: Family): net.Socket {
   checkNotOwned(fd);
   const what = `file descriptor ${fd}`;
   const described = describeDescriptor(fd);
-  if (described?.family === "unknown" && isBunOrDeno) throw invalidValue(`sock must be a connected Unix or TCP socket: ${what} is neither`);
+  if (described?.family === "unknown" && isBunOrDeno)
+    throw invalidValue(`sock must be a connected Unix or TCP socket: the system does not list ${what} as one`);
   checkDescribed(described, family, "connected", what);
   const socket = socketOn(fd, true);
   try {
@@ -204,7 +208,9 @@ function adoptServerDescriptor(fd: number, family: Family): AdoptedServer {
   if (described?.family === "unix" && described.state === "other" && described.name === "")
     throw invalidValue(`sock must be a listening or a bound socket: file descriptor ${fd} is neither`);
   // The system does not list TCP sockets that are only bound, and UDP sockets that are not. Node tells them apart when it opens them.
-  if (described === null || described.family === "unix" || isBunOrDeno) return { sock: fd, family, name: described?.name ?? null };
+  if (described === null || described.family === "unix" || isBunOrDeno) {
+    return { sock: fd, family, name: family === "unix" ? (described?.name ?? null) : null };
+  }
   const socket = socketOn(fd, false);
   try {
     checkFamily(familyOf(socket), family, `file descriptor ${fd}`);

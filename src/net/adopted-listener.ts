@@ -18,6 +18,7 @@ import type { AcceptHandler, Listener } from "./listener.js";
 import { closeServer, ListeningSocket, listenOn } from "./listener.js";
 import { isSameFile, StagingDirectory, unlinkIfThere } from "./socket-file/staging-directory.js";
 import { lstatOrNull } from "./socket-file/unix-publish.js";
+import { codeOf } from "./system-error.js";
 import { nodeWireOf } from "./wire-factory.js";
 
 /** The options of an adopted listener. */
@@ -101,7 +102,10 @@ export class AdoptedListener implements Listener {
       if (typeof bound !== "number") discardBound(bound);
       // Node: has already closed the descriptor in some cases.
       else if (identity !== null && socketIdentity(bound) === identity) discardSock(bound);
-      throw error;
+      if (codeOf(error) !== "EINVAL") throw error;
+      throw Object.assign(invalidValue("sock must be a listening or a bound stream socket: the system cannot listen on it"), {
+        cause: error,
+      });
     }
     this.#checkFamily(bound);
   }
