@@ -4,6 +4,8 @@ import net from "node:net";
 import { tell } from "../support/parent.js";
 
 const [, , host = "", port] = process.argv;
-const server = net.createServer().listen({ ...(port === undefined ? { path: host } : { host, port: Number(port) }), backlog: 1 });
+const server = net
+  .createServer((socket) => socket.on("error", () => {}).resume())
+  .listen({ ...(port === undefined ? { path: host } : { host, port: Number(port) }), backlog: 1 });
 await once(server, "listening");
 tell("listening");

@@ -14,13 +14,13 @@ async function withFullQueue(body: (path: string, resume: () => void) => Promise
   const path = socketPath();
   await using frozen = new Child(scriptCommand("net/frozen-child", path));
   assert.equal(await frozen.next(), "listening");
-  frozen.process.kill("SIGSTOP");
+  process.kill(frozen.process.pid as number, "SIGSTOP");
   const filling = new AbortController();
   const queue = Array.from({ length: 8 }, () => openUnixConnection(path, { signal: filling.signal }).catch(() => null));
   try {
-    await body(path, () => frozen.process.kill("SIGCONT"));
+    await body(path, () => process.kill(frozen.process.pid as number, "SIGCONT"));
   } finally {
-    frozen.process.kill("SIGCONT");
+    process.kill(frozen.process.pid as number, "SIGCONT");
     filling.abort();
     for (const one of await Promise.all(queue)) one?.[1].transport.abort();
     rmSync(path, { force: true });
