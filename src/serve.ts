@@ -76,7 +76,7 @@ export async function startUnixServer(
  * @param clientConnectedCb called with reader, writer and `{ signal }`, which is aborted when the server shuts down; may be async
  * @param host names or addresses to listen on, with one socket for each address; `null` or `""` for every interface
  * @param port 0 to 65,535; 0 for any free port, which may differ between the sockets
- * @param options `limit` of the readers in bytes, default 65,536; `family`; `reusePort`; `keepAlive`; `backlog`, default 100;
+ * @param options `limit` of the readers in bytes, default 65,536; `family`; `reusePort`; `keepAlive`; `backlog`, default 511;
  *   `startServing`, default true; `maxConnections`; `onClientError`; `sock`; `signal`
  * @throws TypeError or RangeError for a wrong argument; the system's error if the call cannot listen
  *

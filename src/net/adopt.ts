@@ -46,6 +46,7 @@ export function disown(sock: Sock | undefined): void {
 /** Returns the descriptor of a `sock`, if it has one. */
 export function descriptorOf(sock: Sock): number | undefined {
   if (typeof sock === "number") return sock;
+  /* c8 ignore next -- Node 26 */
   if (isBoundSocket(sock)) return sock.fd();
   // Undocumented, but the only way in Node from a socket to its descriptor.
   const { _handle: handle } = sock as { _handle?: AdoptedHandle | null };
@@ -221,6 +222,7 @@ function adoptServerDescriptor(fd: number, family: Family): AdoptedServer {
   return { sock: socket, family, name: null };
 }
 
+/* c8 ignore start -- Node 26 */
 /** Adopts a `BoundSocket`, to listen on it or to connect from it. It belongs to the caller only once it is used or marked. */
 export function adoptBound(sock: BoundSocket, family: Family): AdoptedServer & { readonly sock: BoundSocket } {
   checkNotOwned(sock);
@@ -238,6 +240,7 @@ function boundName(sock: BoundSocket): string | null {
     throw invalidValue("sock must be a bound socket: it is closed, or belongs to another call");
   }
 }
+/* c8 ignore stop */
 
 /** Returns the name of a Unix server; `null` if neither the runtime nor the system knows it. */
 function nameOf(server: net.Server): string | null {
@@ -279,6 +282,7 @@ export function discardSock(sock: unknown): void {
     if (!isOwned(sock)) sock.on("error", ignore).destroy();
   } else if (sock instanceof net.Server) {
     if (sock.listening && !isOwned(sock)) sock.close(ignore);
+    /* c8 ignore next 2 -- Node 26 */
   } else if (isBoundSocket(sock)) {
     if (!isOwned(sock)) closeBound(sock);
   } else if (typeof sock === "number" && sock > LAST_STANDARD_STREAM && isSocket(sock) && !isOwned(sock)) {
@@ -288,6 +292,7 @@ export function discardSock(sock: unknown): void {
   }
 }
 
+/* c8 ignore start -- Node 26 */
 /** Closes a `BoundSocket` that was not used. */
 function closeBound(sock: BoundSocket): void {
   try {
@@ -296,6 +301,7 @@ function closeBound(sock: BoundSocket): void {
     // It is closed, or has become part of another socket.
   }
 }
+/* c8 ignore stop */
 
 /* c8 ignore start -- Deno: only a socket closes a socket */
 function closeInDeno(fd: number): void {
@@ -316,7 +322,6 @@ function checkDescribed(described: DescribedSocket | null, family: Family, state
 
 function checkFamily(found: Family | null, wanted: Family, what: string): void {
   if (found === wanted) return;
-  throw invalidValue(
-    `sock must be ${FAMILY_NAME[wanted]} stream socket: ${what} is ${found === null ? "neither a Unix nor a TCP" : FAMILY_NAME[found]} socket`,
-  );
+  const kind = found === null ? "neither a Unix nor a TCP" : FAMILY_NAME[found];
+  throw invalidValue(`sock must be ${FAMILY_NAME[wanted]} stream socket: ${what} is ${kind} socket`);
 }

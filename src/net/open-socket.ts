@@ -209,11 +209,13 @@ function noLocalAddress(local: string, remote: string): Error {
 /** Returns the addresses to try, in order. */
 function addressesFor({ host, interleave, bound }: TcpTarget, addresses: readonly IpAddress[]): readonly IpAddress[] {
   if (bound === undefined) return interleave === 0 ? addresses : interleaved(addresses, interleave);
+  /* c8 ignore start -- Node 26 */
   const { address } = bound.address() as { readonly address: string };
   const family = address.includes(":") ? 6 : 4;
   const usable = addresses.find((one) => one.family === family);
   if (usable === undefined) throw noLocalAddress(`sock (${address})`, host);
   return [usable];
+  /* c8 ignore stop */
 }
 
 /** Orders addresses so that the families alternate, after `firstCount` addresses of the first family. */

@@ -24,7 +24,7 @@ export async function resolve(host: string, family: IpFamily): Promise<IpAddress
     if (family === 0 || family === literal) return [{ address: withNamedZone(host), family: literal }];
     // Node: would accept the address nevertheless.
     // CPython: `getaddrinfo()` fails with this code.
-    throw resolverError("EAI_ADDRFAMILY", `not an IPv${family} address`, host);
+    throw resolverError(`not an IPv${family} address`, host, { code: "EAI_ADDRFAMILY" });
   }
   const answer = await ask(host, family);
   const found = (Array.isArray(answer) ? answer : [answer]).flatMap(addressIn);
@@ -32,7 +32,7 @@ export async function resolve(host: string, family: IpFamily): Promise<IpAddress
   if (wanted.length > 0) return wanted;
   // CPython: "getaddrinfo() returned empty list"
   const what = Array.isArray(answer) && answer.length === 0 ? "an empty list of addresses" : `no usable address but ${show(answer)}`;
-  throw resolverError("ENOTFOUND", `the resolver returned ${what}`, host);
+  throw resolverError(`the resolver returned ${what}`, host, { code: "ENOTFOUND" });
 }
 
 /** Asks the resolver. A replaced one may return any value, throw, or return a promise of another realm. */
@@ -52,7 +52,7 @@ function addressIn(entry: unknown): IpAddress[] {
   return family === 4 || family === 6 ? [{ address: withNamedZone(address), family }] : [];
 }
 
-function resolverError(code: string, text: string, host: string): Error {
+function resolverError(text: string, host: string, { code }: { readonly code: string }): Error {
   return Object.assign(new Error(`${code}: ${text}, getaddrinfo '${host}'`), { code, syscall: "getaddrinfo", hostname: host });
 }
 
