@@ -111,12 +111,12 @@ export class AdoptedListener implements Listener {
   }
 
   /** Checks the family of a descriptor that could not be described before. */
-  #checkFamily(bound: unknown): void {
+  #checkFamily(bound: net.Socket | BoundSocket | number): void {
     const { port } = addressOf(this.#server);
     /* c8 ignore next 5 -- Bun, Deno and systems without /proc: otherwise, the family is known before */
     if ((port !== undefined) !== (this.#family === "tcp")) {
       throw invalidValue(
-        `sock must be a ${this.#family === "tcp" ? "TCP" : "Unix"} stream socket: file descriptor ${bound} is of another family`,
+        `sock must be a ${this.#family === "tcp" ? "TCP" : "Unix"} stream socket: file descriptor ${String(descriptorOf(bound))} is of another family`,
       );
     }
   }
