@@ -113,11 +113,10 @@ export class AdoptedListener implements Listener {
   /** Checks the family of a descriptor that could not be described before. */
   #checkFamily(bound: net.Socket | BoundSocket | number): void {
     const { port } = addressOf(this.#server);
-    /* c8 ignore next 5 -- Bun, Deno and systems without /proc: otherwise, the family is known before */
+    /* c8 ignore next 4 -- Bun, Deno and systems without /proc: otherwise, the family is known before */
     if ((port !== undefined) !== (this.#family === "tcp")) {
-      throw invalidValue(
-        `sock must be a ${this.#family === "tcp" ? "TCP" : "Unix"} stream socket: file descriptor ${String(descriptorOf(bound))} is of another family`,
-      );
+      const wanted = this.#family === "tcp" ? "TCP" : "Unix";
+      throw invalidValue(`sock must be a ${wanted} stream socket: file descriptor ${String(descriptorOf(bound))} is of another family`);
     }
   }
 
