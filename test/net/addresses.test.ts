@@ -173,6 +173,7 @@ describe("a resolver", () => {
       ["addresses that are none", () => [{ address: "not an address", family: 4 }, { address: 5 }, null], /usable address/],
       [
         "a thenable",
+        // oxlint-disable-next-line unicorn/no-thenable -- the resolver of a program may return one
         () => ({ then: (done: (value: unknown) => void) => (done([]), done([{ address: "127.0.0.1", family: 4 }])) }),
         /an empty list/,
       ],
