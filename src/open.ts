@@ -2,7 +2,7 @@
 import { knownOptions } from "./base/known-options.js";
 import { checkWaitOptions } from "./base/waiting.js";
 import type { Protocol, ProtocolFactory, Transport } from "./contracts/connection.js";
-import { discardSock } from "./net/adopt.js";
+import { takingSock } from "./net/adopt.js";
 import { type ConnectCall, type ConnectionOptions, connectToHost, connectToPath, type UnixConnectionOptions } from "./net/connect.js";
 import type { PathLike } from "./net/socket-file/unix-path.js";
 import type { StreamReaderOptions } from "./streams/base-reader.js";
@@ -110,14 +110,11 @@ async function openStreams(
   options: OpenConnectionOptions | undefined,
   connect: <P extends Protocol>(protocolFactory: ProtocolFactory<P>) => Promise<[Transport, P]>,
 ): Promise<[StreamReader, StreamWriter]> {
-  let reader: StreamReader;
-  try {
+  return await takingSock(options?.sock, async (handOver) => {
     checkWaitOptions(call.name, options, call.known);
-    reader = new StreamReader({ limit: options?.limit });
-  } catch (error) {
-    discardSock(options?.sock);
-    throw error;
-  }
-  const [transport, protocol] = await connect(() => new StreamReaderProtocol(reader));
-  return [reader, new StreamWriter(transport, protocol, reader)];
+    const reader = new StreamReader({ limit: options?.limit });
+    handOver();
+    const [transport, protocol] = await connect(() => new StreamReaderProtocol(reader));
+    return [reader, new StreamWriter(transport, protocol, reader)];
+  });
 }

@@ -3,7 +3,7 @@ import { checkFunction } from "./base/arguments.js";
 import { type KnownOptions, knownOptions } from "./base/known-options.js";
 import { checkLimit } from "./base/limits.js";
 import { checkWaitOptions } from "./base/waiting.js";
-import { discardSock } from "./net/adopt.js";
+import { takingSock } from "./net/adopt.js";
 import { listenOnHosts, listenOnPath, type TcpServerOptions, type UnixServerOptions } from "./net/listen.js";
 import type { ListenCall } from "./net/options.js";
 import type { Server } from "./net/server.js";
@@ -99,7 +99,11 @@ export async function startUnixServer(
   path?: PathLike | null,
   options?: StartUnixServerOptions,
 ): Promise<Server> {
-  return listenOnPath(streamServer("startUnixServer", UNIX_OPTIONS, clientConnectedCb, options), path, options);
+  return await takingSock(options?.sock, async (handOver) => {
+    const call = streamServer("startUnixServer", UNIX_OPTIONS, clientConnectedCb, options);
+    handOver();
+    return await listenOnPath(call, path, options);
+  });
 }
 
 /**
@@ -110,7 +114,7 @@ export async function startUnixServer(
  * @param clientConnectedCb called with reader, writer and `{ signal }`, which is aborted when the server shuts down; may be async
  * @param host names or addresses to listen on, with one socket for each address; `null` or `""` for every interface
  * @param port 0 to 65,535; 0 for any free port, which may differ between the sockets
- * @param options `limit` of the readers in bytes, default 65,536; `family`; `reusePort`; `keepAlive`; `backlog`, default 100;
+ * @param options `limit` of the readers in bytes, default 65,536; `family`; `reusePort`; `keepAlive`; `backlog`, default 511;
  *   `startServing`, default true; `maxConnections`; `onClientError`; `sock`; `signal`; `timeout` of starting in ms
  * @throws TypeError or RangeError for a wrong argument; the system's error if the call cannot listen
  *
@@ -125,7 +129,11 @@ export async function startServer(
   port?: number | null,
   options?: StartServerOptions,
 ): Promise<Server> {
-  return listenOnHosts(streamServer("startServer", TCP_OPTIONS, clientConnectedCb, options), host, port, options);
+  return await takingSock(options?.sock, async (handOver) => {
+    const call = streamServer("startServer", TCP_OPTIONS, clientConnectedCb, options);
+    handOver();
+    return await listenOnHosts(call, host, port, options);
+  });
 }
 
 function streamServer(
@@ -134,22 +142,17 @@ function streamServer(
   clientConnectedCb: ClientConnectedCallback,
   options: StartServerOptions | StartUnixServerOptions | undefined,
 ): ListenCall {
-  try {
-    checkFunction("clientConnectedCb", clientConnectedCb);
-    checkWaitOptions(name, options, known);
-    const limit = checkLimit(options?.limit);
-    const onClientError = options?.onClientError;
-    if (onClientError !== undefined) checkFunction("onClientError", onClientError);
-    const readerOptions = { limit };
-    const protocolOptions = { onClientError };
-    return {
-      name,
-      known,
-      protocolFactory: () => new StreamReaderProtocol(new StreamReader(readerOptions), clientConnectedCb, protocolOptions),
-      onError: (error) => reportClientError(onClientError, error, null),
-    };
-  } catch (error) {
-    discardSock(options?.sock);
-    throw error;
-  }
+  checkFunction("clientConnectedCb", clientConnectedCb);
+  checkWaitOptions(name, options, known);
+  const limit = checkLimit(options?.limit);
+  const onClientError = options?.onClientError;
+  if (onClientError !== undefined) checkFunction("onClientError", onClientError);
+  const readerOptions = { limit };
+  const protocolOptions = { onClientError };
+  return {
+    name,
+    known,
+    protocolFactory: () => new StreamReaderProtocol(new StreamReader(readerOptions), clientConnectedCb, protocolOptions),
+    onError: (error) => reportClientError(onClientError, error, null),
+  };
 }

@@ -19,8 +19,12 @@ const LOW_WATER_DIVISOR = 4;
 /** The names of the water marks. */
 const WATER_MARKS: KnownOptions = knownOptions<{ high?: number; low?: number }>({ high: true, low: true });
 
-/** Maximum number of connections that the kernel has accepted and the program has not. CPython: `backlog=100`. */
-export const DEFAULT_BACKLOG = 100;
+/**
+ * Maximum number of connections that the kernel has accepted and the program has not. As in `node:net`.
+ *
+ * CPython: `backlog=100`, which a burst of some hundred clients exceeds: on a Unix socket, most of them fail at once (`EAGAIN`).
+ */
+export const DEFAULT_BACKLOG = 511;
 
 /** The size of a read in bytes: the most that a socket delivers at once. libuv: the size that it suggests in `uv_read_start()`. */
 export const CHUNK_BYTES = 65_536;

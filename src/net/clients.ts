@@ -20,7 +20,7 @@ import { asError, callForeign } from "../base/errors.js";
 import { queueMicrotask } from "../base/scheduling.js";
 import type { ByteCounts, ProtocolFactory, Transport, TransportOwner } from "../contracts/connection.js";
 import { now, publishError } from "../transports/diagnostics.js";
-import type { UnixNames } from "../transports/socket-info.js";
+import { ConnectedSocket, type UnixNames } from "../transports/socket-info.js";
 import type { Wire } from "../transports/wire.js";
 import { hasContext } from "./async-context.js";
 import type { AcceptHandler } from "./listener.js";
@@ -61,7 +61,7 @@ export interface ServerStats extends ByteCounts {
 /** An accepted client. */
 interface Accepted {
   readonly wire: Wire;
-  readonly unixNames: UnixNames | null;
+  readonly info: ConnectedSocket;
   readonly begunAt: number;
 }
 
@@ -119,7 +119,7 @@ export class Clients {
   #accept(makeWire: MakeWire, unixNames: UnixNames | null): void {
     this.#accepted += 1;
     const wire = makeWire(this.#hasContext);
-    const client = { wire, unixNames, begunAt: now() };
+    const client = { wire, info: new ConnectedSocket(wire, unixNames), begunAt: now() };
     if (this.#taken < this.#policy.maxConnections) {
       this.#serve(client);
       return;
@@ -153,10 +153,10 @@ export class Clients {
     return this.#taken + this.#waiting.length;
   }
 
-  #serve({ wire, unixNames, begunAt }: Accepted): void {
+  #serve({ wire, info, begunAt }: Accepted): void {
     const { protocolFactory } = this.#policy;
     const tls = this.#tls;
-    const facts = { unixNames, begunAt, owner: this.#owner };
+    const facts = { info, begunAt, owner: this.#owner };
     if (tls !== null) {
       void this.#serveSecured(wire.release(), { ...facts, tls });
       return;

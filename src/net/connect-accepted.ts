@@ -5,7 +5,8 @@ import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/know
 import { cancellationOf, withOneDeadline } from "../base/waiting.js";
 import type { Protocol, ProtocolFactory, Transport } from "../contracts/connection.js";
 import { now, publishError } from "../transports/diagnostics.js";
-import { adoptConnection, discardSock } from "./adopt.js";
+import { ConnectedSocket } from "../transports/socket-info.js";
+import { adoptConnection, familyOf, takingSock } from "./adopt.js";
 import { checkServerTls, type ServerTlsOptions } from "./options.js";
 import { acceptSecured, startTransport } from "./start-transport.js";
 import { nodeWireOf } from "./wire-factory.js";
@@ -47,30 +48,25 @@ export async function connectAcceptedSocket<P extends Protocol>(
   sock: net.Socket | number,
   options?: AcceptedSocketOptions,
 ): Promise<[Transport, P]> {
-  // Closed if anything fails before the socket has another owner.
-  let orphan: unknown = sock;
-  let begunAt: number | null = null;
-  try {
+  return await takingSock(sock, async (handOver) => {
     checkFunction("protocolFactory", protocolFactory);
     checkKnownOptions("connectAcceptedSocket", options, ACCEPTED_OPTIONS);
     const tls = checkServerTls(options);
     const end = cancellationOf(options);
-    begunAt = now();
-    const socket = await adoptConnection(sock, null);
-    orphan = undefined;
-    const isUnix = socket.remoteAddress === undefined;
-    if (!isUnix) socket.setNoDelay(true);
-    const unixNames = isUnix ? { sockname: "", peername: "" } : null;
-    const facts = { unixNames, begunAt, isAccepted: true };
-    if (tls === null) return startTransport(nodeWireOf(socket), protocolFactory, facts);
-    let made: [Transport, P] | null = null;
-    await withOneDeadline(end, async (signal) => {
-      made = await acceptSecured(socket, protocolFactory, { ...facts, tls, signal });
-    });
-    return made as unknown as [Transport, P];
-  } catch (error) {
-    if (begunAt !== null) publishError(null, error, "accept");
-    discardSock(orphan);
-    throw error;
-  }
+    const begunAt = now();
+    try {
+      const socket = adoptConnection(sock, null);
+      handOver();
+      const isUnix = familyOf(socket) === "unix";
+      if (!isUnix) socket.setNoDelay(true);
+      const unixNames = isUnix ? { sockname: "", peername: "" } : null;
+      const info = new ConnectedSocket({ facts: socket }, unixNames);
+      const facts = { info, begunAt, isAccepted: true };
+      if (tls === null) return startTransport(nodeWireOf(socket), protocolFactory, facts);
+      return await withOneDeadline(end, (signal) => acceptSecured(socket, protocolFactory, { ...facts, tls, signal }));
+    } catch (error) {
+      publishError(null, error, "accept");
+      throw error;
+    }
+  });
 }

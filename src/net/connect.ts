@@ -11,17 +11,20 @@ import { MAX_TIMER_MS } from "../base/scheduling.js";
 import { cancellationOf, checkWaitOptions, withOneDeadline } from "../base/waiting.js";
 import type { Protocol, ProtocolFactory, Transport } from "../contracts/connection.js";
 import { now, publishError } from "../transports/diagnostics.js";
-import { adoptConnection, discardSock } from "./adopt.js";
+import { adoptBound, adoptConnection, type BoundSocket, isBoundSocket, takingSock } from "./adopt.js";
 import { connectTcp, type TcpTarget } from "./open-socket.js";
 import { type ClientTlsOptions, checkClientTls, checkIpFamily, checkPort, type IpFamily } from "./options.js";
 import { connectToSocketFile } from "./socket-file/unix-connect.js";
-import { type PathLike, parseUnixPath, type UnixPath } from "./socket-file/unix-path.js";
+import { type PathLike, parseUnixPath } from "./socket-file/unix-path.js";
 import { openTransport } from "./start-transport.js";
 
 /** Options of `createUnixConnection()`. */
 export interface UnixConnectionOptions extends ClientTlsOptions, SignalOptions {
-  /** A connected socket or its file descriptor, instead of a path. The call takes ownership, even if it fails. */
-  readonly sock?: net.Socket | number | undefined;
+  /**
+   * A connected socket or its file descriptor, instead of an address; or, beside an address, Node 26's `net.BoundSocket` to connect from.
+   * The call takes ownership, even if it fails.
+   */
+  readonly sock?: net.Socket | BoundSocket | number | undefined;
   /** Cancels connecting. Has no effect once the connection is made. */
   readonly signal?: AbortSignal | undefined;
   /**
@@ -121,29 +124,22 @@ export async function connectToPath<P extends Protocol>(
   path: PathLike | null | undefined,
   options: UnixConnectionOptions | undefined,
 ): Promise<[Transport, P]> {
-  // Closed if anything fails before the socket has another owner.
-  let orphan: unknown = options?.sock;
-  let begunAt: number | null = null;
-  try {
+  const sock = options?.sock;
+  return await takingSock(sock, async (handOver) => {
     checkCommon(call, protocolFactory, options);
-    const sock = options?.sock;
     const parsed = path === undefined || path === null ? undefined : parseUnixPath("connect", path);
     if (parsed === undefined && sock === undefined) throw invalidValue("neither path nor sock was given");
-    if (parsed !== undefined && sock !== undefined) throw invalidValue("path and sock cannot be given at the same time");
+    const bound = isBoundSocket(sock) ? adoptBound(sock, "unix") : undefined;
+    if (parsed !== undefined && sock !== undefined && bound === undefined)
+      throw invalidValue("path and sock cannot be given at the same time");
     const tls = checkClientTls(options, undefined);
-    const cancellation = cancellationOf(options);
-    const startedAt = (begunAt = now());
-    return await withOneDeadline(cancellation, async (signal) => {
-      const socket = sock === undefined ? await connectToSocketFile(parsed as UnixPath, signal) : await adoptConnection(sock, "unix");
-      orphan = undefined;
-      const unixNames = { sockname: "", peername: parsed?.name ?? "" };
-      return await openTransport(socket, protocolFactory, { unixNames, begunAt: startedAt, tls, signal });
+    return await opening(options, async (signal, begunAt) => {
+      const socket = parsed === undefined ? adoptConnection(sock, "unix") : await connectToSocketFile(parsed, signal, bound?.sock);
+      handOver();
+      const unixNames = { sockname: bound?.name ?? "", peername: parsed?.name ?? "" };
+      return await openTransport(socket, protocolFactory, { unixNames, begunAt, tls, signal });
     });
-  } catch (error) {
-    if (begunAt !== null) publishError(null, error, "connect");
-    discardSock(orphan);
-    throw error;
-  }
+  });
 }
 
 /**
@@ -185,30 +181,45 @@ export async function connectToHost<P extends Protocol>(
   port: number | null | undefined,
   options: ConnectionOptions | undefined,
 ): Promise<[Transport, P]> {
-  // Closed if anything fails before the socket has another owner.
-  let orphan: unknown = options?.sock;
-  let begunAt: number | null = null;
-  try {
+  const sock = options?.sock;
+  return await takingSock(sock, async (handOver) => {
     checkCommon(call, protocolFactory, options);
-    const sock = options?.sock;
     const given = (host !== undefined && host !== null) || (port !== undefined && port !== null);
     if (!given && sock === undefined) throw invalidValue("neither host and port nor sock were given");
-    if (given && sock !== undefined) throw invalidValue("host or port and sock cannot be given at the same time");
-    const target = sock === undefined ? checkTarget(host, port, options) : undefined;
+    const bound = isBoundSocket(sock) ? adoptBound(sock, "tcp") : undefined;
+    if (given && sock !== undefined && bound === undefined) throw invalidValue("host or port and sock cannot be given at the same time");
+    if (sock !== undefined) refuseWithSock(options, bound === undefined ? OPTIONS_OF_AN_ADDRESS : ["localAddr"]);
+    const target = given ? { ...checkTarget(host, port, options), bound: bound?.sock } : undefined;
     const tls = checkClientTls(options, host ?? undefined);
-    const cancellation = cancellationOf(options);
-    const startedAt = (begunAt = now());
-    return await withOneDeadline(cancellation, async (signal) => {
-      const socket =
-        sock === undefined ? await connectTcp(target as TcpTarget, signal) : (await adoptConnection(sock, "tcp")).setNoDelay(true);
-      orphan = undefined;
-      return await openTransport(socket, protocolFactory, { unixNames: null, begunAt: startedAt, tls, signal, host: target?.host });
+    return await opening(options, async (signal, begunAt) => {
+      const socket = target === undefined ? adoptConnection(sock, "tcp").setNoDelay(true) : await connectTcp(target, signal);
+      handOver();
+      return await openTransport(socket, protocolFactory, { unixNames: null, begunAt, tls, signal, host: target?.host });
     });
+  });
+}
+
+/** Runs the part of a call that opens the connection, within its limits. Publishes a failure for diagnostics. */
+async function opening<T>(
+  options: SignalOptions | undefined,
+  call: (signal: AbortSignal | undefined, begunAt: number) => Promise<T>,
+): Promise<T> {
+  const cancellation = cancellationOf(options);
+  const begunAt = now();
+  try {
+    return await withOneDeadline(cancellation, (signal) => call(signal, begunAt));
   } catch (error) {
-    if (begunAt !== null) publishError(null, error, "connect");
-    discardSock(orphan);
+    publishError(null, error, "connect");
     throw error;
   }
+}
+
+/** The options that choose addresses. */
+const OPTIONS_OF_AN_ADDRESS = ["family", "localAddr", "happyEyeballsDelay", "interleave", "allErrors"] as const;
+
+/** Refuses options that have no effect on a socket that was made elsewhere. */
+function refuseWithSock(options: ConnectionOptions | undefined, names: readonly (keyof ConnectionOptions)[]): void {
+  for (const name of names) if (options?.[name] !== undefined) throw invalidValue(`${name} has no effect on a sock`);
 }
 
 function checkCommon({ name, known }: ConnectCall, protocolFactory: unknown, options: UnixConnectionOptions | undefined): void {
@@ -216,7 +227,11 @@ function checkCommon({ name, known }: ConnectCall, protocolFactory: unknown, opt
   checkWaitOptions(name, options, known);
 }
 
-function checkTarget(host: string | null | undefined, port: number | null | undefined, options: ConnectionOptions | undefined): TcpTarget {
+function checkTarget(
+  host: string | null | undefined,
+  port: number | null | undefined,
+  options: ConnectionOptions | undefined,
+): Omit<TcpTarget, "bound"> {
   if (host !== undefined && host !== null && typeof host !== "string") throw invalidType("host", "a string", host);
   if (host === "") throw invalidValue("host must not be empty");
   const localAddr: unknown = options?.localAddr;

@@ -50,7 +50,7 @@ export interface ServerTls {
 
 /** Options of every server. */
 export interface ServerOptions {
-  /** The number of connections that the system queues until they are accepted. Default 100. */
+  /** The number of connections that the system queues until they are accepted. Default 511, as in `node:net`. */
   readonly backlog?: number | undefined;
   /** Whether clients can connect at once (default), or only after `server.startServing()`. */
   readonly startServing?: boolean | undefined;

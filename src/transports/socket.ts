@@ -383,7 +383,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   getExtraInfo(name: string, defaultValue: unknown = null): unknown {
     if (name === "socket") return this.#info;
     if (name === "peername") return this.#info.getpeername();
-    if (name === "sockname") return this.#info.getsockname();
+    if (name === "sockname") return this.#info.sockname;
     const tlsInfo = this.#tlsInfo;
     return tlsInfo !== undefined && Object.hasOwn(tlsInfo, name) ? tlsInfo[name] : defaultValue;
   }

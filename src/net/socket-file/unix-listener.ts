@@ -89,7 +89,7 @@ export class UnixListener implements Listener {
   constructor(path: UnixPath, options: UnixListenOptions) {
     this.#path = path;
     this.#options = options;
-    this.socket = new ListeningSocket(() => path.name);
+    this.socket = new ListeningSocket(true, () => path.name);
   }
 
   /**
