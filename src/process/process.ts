@@ -16,7 +16,7 @@
 import { constants } from "node:os";
 import type { Readable } from "node:stream";
 import { checkInteger, type Data, invalidType, invalidValue, type SignalOptions, toBytes } from "../base/arguments.js";
-import { ignore } from "../base/errors.js";
+import { callForeign, ignore } from "../base/errors.js";
 import { cancellationOf, forgetAborted, onceAborted, Waiters, withOneDeadline } from "../base/waiting.js";
 import { StreamReader } from "../streams/reader.js";
 import { StreamWriter } from "../streams/writer.js";
@@ -85,11 +85,9 @@ export class Process<
   readonly stderr: Err;
   /** The process ID. */
   readonly pid: number;
-  readonly #child: RunningChild;
   readonly #graceMs: number;
   readonly #exited: Waiters = new Waiters();
   #returncode: number | null = null;
-  #killError: unknown = null;
 
   /**
    * Takes over a child that has just been started.
@@ -97,7 +95,6 @@ export class Process<
    * @internal
    */
   constructor(child: RunningChild, { limit, graceMs, signal }: SubprocessConfig) {
-    this.#child = child;
     this.#graceMs = graceMs;
     this.pid = child.pid;
     this.stdin = (child.stdin === null ? null : StreamWriter.from(child.stdin)) as In;
@@ -112,9 +109,6 @@ export class Process<
     });
     // CPython: closes it when the process and its outputs have ended.
     child.once("close", () => this.stdin?.close());
-    child.on("error", (error) => {
-      this.#killError = error;
-    });
     onceAborted(signal, onAbort);
   }
 
@@ -201,15 +195,9 @@ export class Process<
   sendSignal(signal: NodeJS.Signals | number): void {
     if (typeof signal === "number") checkInteger("signal", signal, 0, MAX_SIGNAL);
     else if (typeof signal !== "string") throw invalidType("signal", "the name or number of a signal", signal);
-    if (this.#returncode !== null || !this.#send(signal)) throw new ProcessLookupError(`the process ${this.pid} has ended`);
-  }
-
-  /** Sends a signal. Returns whether the process was there. */
-  #send(signal: NodeJS.Signals | number): boolean {
-    this.#killError = null;
-    const isSent = this.#child.kill(signal);
-    if (this.#killError !== null) throw this.#killError; // Node: emits it
-    return isSent;
+    if (this.#returncode !== null) throw new ProcessLookupError(`the process ${this.pid} has ended`);
+    // Deno: `child.kill()` sends one signal at most, and makes up the `signalCode` of the end.
+    process.kill(this.pid, signal);
   }
 
   /**
@@ -230,11 +218,11 @@ export class Process<
     this.sendSignal("SIGKILL");
   }
 
-  /** Ends the process: asks it to, and kills it if it does not follow in time. */
+  /** Ends the process: asks it to, and kills it if it does not follow in time. A signal that cannot be sent is as one that is ignored. */
   async #end(): Promise<void> {
-    if (this.#returncode === null) this.#send("SIGTERM");
+    callForeign(() => this.terminate(), ignore);
     await this.wait({ timeout: this.#graceMs }).catch(() => {
-      this.#send("SIGKILL");
+      callForeign(() => this.kill(), ignore);
       return this.wait({ timeout: KILL_PATIENCE_MS });
     });
   }

@@ -35,7 +35,7 @@ type NodeStdio = "pipe" | "ignore" | "inherit" | number;
 /** The standard streams for `spawn()`. */
 export interface ChildStdio {
   readonly stdio: [stdin: NodeStdio, stdout: NodeStdio, stderr: NodeStdio];
-  /** Whether standard error must go into the pipe of standard output, which `spawn()` cannot express. */
+  /** Whether standard error must go where standard output goes, and `spawn()` cannot express that. */
   readonly mergesErrors: boolean;
 }
 
@@ -44,8 +44,9 @@ export function childStdio({ stdin, stdout, stderr }: Redirections): ChildStdio 
   const input = nodeStdio("stdin", stdin);
   const output = nodeStdio("stdout", stdout);
   if (stderr !== STDOUT) return { stdio: [input, output, nodeStdio("stderr", stderr)], mergesErrors: false };
-  if (output === "pipe") return { stdio: [input, output, "ignore"], mergesErrors: true };
-  return { stdio: [input, output, output === "inherit" ? 1 : output], mergesErrors: false };
+  // A file or /dev/null can be named twice, anything else cannot.
+  if (typeof output === "number" || output === "ignore") return { stdio: [input, output, output], mergesErrors: false };
+  return { stdio: [input, output, "ignore"], mergesErrors: true };
 }
 
 function nodeStdio(name: string, value: unknown): NodeStdio {

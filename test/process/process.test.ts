@@ -1,11 +1,14 @@
 /** A process that runs: its pipes, its end, and what its grandchildren do to both. */
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { createSubprocessExec, createSubprocessShell, DEVNULL, PIPE, type Process } from "asyncio-streams/process";
 import { needs } from "../support/needs.js";
 import { findPython } from "../support/python.js";
 import { cannot } from "../support/runtime.js";
+import { temporaryDirectory } from "../support/temporary.js";
 import { isSettled, until } from "../support/turns.js";
 
 const LARGE = Buffer.alloc(4 * 1024 * 1024, "x");
@@ -93,12 +96,14 @@ describe("wait()", () => {
   });
 
   it("returns when the process has ended, though a grandchild keeps its output open", async () => {
-    await using child = await createSubprocessShell("exec 3<&0; (read line <&3; echo late) & echo early", { stdin: PIPE, stdout: PIPE });
+    const cwd = temporaryDirectory();
+    const script = "(while [ ! -e go ]; do sleep 0.05; done; echo late) & echo early";
+    await using child = await createSubprocessShell(script, { stdout: PIPE, cwd });
     assert.equal(String(await child.stdout.readline()), "early\n");
     assert.equal(await child.wait(), 0);
     const late = child.stdout.read();
     assert.equal(await isSettled(late), false);
-    child.stdin.write("\n");
+    writeFileSync(join(cwd, "go"), "");
     assert.equal(String(await late), "late\n");
   });
 });
@@ -233,7 +238,7 @@ describe("await using", () => {
   });
 
   it("leaves one alone that has ended", async () => {
-    const child = await leave(() => createSubprocessShell("echo on; exit 9", { stdin: PIPE, stdout: PIPE, stderr: PIPE }));
+    await using child = await createSubprocessShell("echo on; exit 9", { stdin: PIPE, stdout: PIPE, stderr: PIPE });
     assert.equal(await child.wait(), 9);
   });
 });
