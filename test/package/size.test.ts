@@ -94,14 +94,14 @@ describe("the package", () => {
 });
 
 describe("a bundle of openUnixConnection()", () => {
-  it("has no server, no Duplex, no framing and no test kit in it", () => {
+  it("has no server, no Duplex, no framing, no subprocesses and no test kit in it", () => {
     const inside = taken(minimal.metafile);
     for (const file of NOT_NEEDED) {
       assert.ok(files.includes(`dist/${file}`), `there is no ${file} any more`);
       assert.ok(!inside.includes(file), `${file} is in it`);
     }
     assert.deepEqual(
-      inside.filter((file) => /^(framing|testing)\//.test(file)),
+      inside.filter((file) => /^(framing|process|testing)\//.test(file)),
       [],
     );
   });

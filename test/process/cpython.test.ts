@@ -43,6 +43,27 @@ describe("as CPython's tests of subprocesses have it", () => {
     assert.equal(child.returncode, 0);
   });
 
+  it("test_communicate_none_input: without input, it is empty", async () => {
+    const child = await createSubprocessExec("cat", [], { stdin: PIPE, stdout: PIPE });
+    assert.deepEqual(await child.communicate(), [Buffer.alloc(0), null]);
+    assert.equal(child.returncode, 0);
+  });
+
+  it("test_create_subprocess_env_shell: the environment is what was asked for", async () => {
+    const child = await createSubprocessShell("echo $FOO", { stdout: PIPE, env: { FOO: "bar" } });
+    assert.equal(String((await child.communicate())[0]), "bar\n");
+  });
+
+  it("test_create_subprocess_env_exec: the environment is what was asked for", async () => {
+    const child = await createSubprocessExec("/bin/sh", ["-c", "echo $FOO"], { stdout: PIPE, env: { FOO: "baz" } });
+    assert.equal(String((await child.communicate())[0]), "baz\n");
+  });
+
+  it("test_subprocess_concurrent_wait: all who wait get the same", async () => {
+    const child = await createSubprocessShell("exit 12");
+    assert.deepEqual(await Promise.all([child.wait(), child.wait(), child.wait(), child.wait()]), [12, 12, 12, 12]);
+  });
+
   it("test_shell: the status of the shell", async () => {
     assert.equal(await (await createSubprocessShell("exit 7")).wait(), 7);
   });
