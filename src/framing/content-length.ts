@@ -93,7 +93,14 @@ const bodies: Readonly<Record<"json" | "bytes" | "base64", Body<unknown, never>>
  * ```
  */
 export function contentLength(options: ContentLengthOptions & { readonly body: "bytes" | "base64" }): FrameCodec<Buffer, Data>;
-/** Makes a codec of JSON values. */
+/**
+ * Makes a codec of JSON values.
+ *
+ * @example
+ * ```ts
+ * contentLength<{ id: number }>().writeFrame(writer, { id: 1 });
+ * ```
+ */
 export function contentLength<T = unknown>(options?: ContentLengthOptions & { readonly body?: "json" | undefined }): FrameCodec<T>;
 export function contentLength(options?: ContentLengthOptions): FrameCodec<unknown, never> {
   const maximum = checkMaxFrameSize(options);

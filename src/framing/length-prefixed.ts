@@ -36,7 +36,7 @@ export interface LengthPrefixedOptions extends FrameOptions {
    * What to add to the length to get the number of bytes behind the header. PostgreSQL counts the four bytes of the length: -4. Default 0.
    */
   readonly lengthAdjustment?: number | undefined;
-  /** Where the header has a byte with a number of bytes that follow beyond the length, as the padding of FastCGI. Default: there is none. */
+  /** Where the header has a byte that announces more bytes, beyond the length, such as the padding of FastCGI. Default: there is none. */
   readonly paddingOffset?: number | undefined;
 }
 

@@ -5,7 +5,7 @@ import type { StreamReader } from "../streams/reader.js";
 import type { StreamWriter } from "../streams/writer.js";
 import { checkPath, checkSubprocessOptions, type SubprocessOptions } from "./options.js";
 import { Process } from "./process.js";
-import type { ErrorRedirection, PipeOf, Redirection } from "./redirection.js";
+import type { PipeOf, Redirection } from "./redirection.js";
 import { startChild } from "./start-child.js";
 
 /** A `Process` with the streams that its options ask for. */
@@ -37,7 +37,7 @@ export type ProcessOf<In, Out, Err> = Process<PipeOf<In, StreamWriter>, PipeOf<O
 export async function createSubprocessExec<
   In extends Redirection | undefined = undefined,
   Out extends Redirection | undefined = undefined,
-  Err extends ErrorRedirection | undefined = undefined,
+  Err extends Redirection | undefined = undefined,
 >(program: string | URL, args: readonly string[] = [], options?: SubprocessOptions<In, Out, Err>): Promise<ProcessOf<In, Out, Err>> {
   if (!Array.isArray(args)) throw invalidType("args", "an array of strings", args);
   for (const [index, arg] of args.entries()) if (typeof arg !== "string") throw invalidType(`args[${index}]`, "a string", arg);
@@ -68,7 +68,7 @@ export async function createSubprocessExec<
 export async function createSubprocessShell<
   In extends Redirection | undefined = undefined,
   Out extends Redirection | undefined = undefined,
-  Err extends ErrorRedirection | undefined = undefined,
+  Err extends Redirection | undefined = undefined,
 >(command: string, options?: SubprocessOptions<In, Out, Err>): Promise<ProcessOf<In, Out, Err>> {
   if (typeof command !== "string") throw invalidType("command", "a string", command);
   return start("/bin/sh", ["-c", command], options);

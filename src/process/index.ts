@@ -7,5 +7,5 @@
 export { createSubprocessExec, createSubprocessShell, type ProcessOf } from "./create-subprocess.js";
 export type { SubprocessOptions } from "./options.js";
 export { type OutputOf, type Process, ProcessLookupError } from "./process.js";
-export { DEVNULL, type ErrorRedirection, PIPE, type PipeOf, type Redirection, STDOUT } from "./redirection.js";
+export { DEVNULL, PIPE, type PipeOf, type Redirection, STDOUT } from "./redirection.js";
 export { connectReadPipe, connectWritePipe, stdio } from "./stdio.js";

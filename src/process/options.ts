@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { checkBoolean, checkInteger, checkOptions, checkSignal, invalidType, invalidValue } from "../base/arguments.js";
 import { checkLimit } from "../base/limits.js";
 import { MAX_TIMER_MS } from "../base/scheduling.js";
-import { type ChildStdio, childStdio, type ErrorRedirection, type Redirection } from "./redirection.js";
+import { type ChildStdio, childStdio, type Redirection } from "./redirection.js";
 
 /** How long a child may take to end after SIGTERM, in milliseconds. */
 const DEFAULT_GRACE_MS = 2000;
@@ -22,7 +22,7 @@ const MAX_ID = 2 ** 32 - 2;
 export interface SubprocessOptions<
   In extends Redirection | undefined = Redirection | undefined,
   Out extends Redirection | undefined = Redirection | undefined,
-  Err extends ErrorRedirection | undefined = ErrorRedirection | undefined,
+  Err extends Redirection | undefined = Redirection | undefined,
 > {
   /** The child's standard input. Default: that of this process. */
   readonly stdin?: In | undefined;

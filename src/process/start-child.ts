@@ -6,8 +6,8 @@
  * `spawn()` reports a failure in three ways: it throws, it emits an `'error'`, or, when the working directory is missing, it blames the
  * program. Here all of them are a rejection with the system's error, and a bad working directory is named.
  *
- * `spawn()` cannot give the child one pipe for both outputs, and on Deno no inherited output twice. Two pipes that are joined here would lose the order of what the child
- * writes. So `stderr: STDOUT` starts a shell that does `exec program 2>&1`. The shell becomes the program, and its process ID stays. A
+ * `spawn()` cannot give the child one pipe for both outputs, and on Deno no inherited output twice. Two pipes that are joined here would
+ * lose the order of what the child writes. So `stderr: STDOUT` starts a shell that does `exec program 2>&1`. The shell becomes the program, and its process ID stays. A
  * shell that cannot run the program reports that to the child's output, so the program is looked for before.
  */
 import { type ChildProcess, spawn } from "node:child_process";
@@ -56,15 +56,15 @@ function mergingScript(env: NodeJS.ProcessEnv): string {
 /** Throws the error that `spawn()` reports for a program that does not exist or cannot be executed. */
 function refuseMissing(program: string, { cwd = ".", env }: SubprocessConfig): void {
   const directories = program.includes("/") ? [""] : (env["PATH"] ?? DEFAULT_PATH).split(delimiter);
-  let code: "ENOENT" | "EACCES" = "ENOENT";
+  let reason: "ENOENT" | "EACCES" = "ENOENT";
   for (const directory of directories) {
     const path = resolve(cwd, join(directory, program));
     const stats = statSync(path, { throwIfNoEntry: false });
     if (stats === undefined) continue;
     if (stats.isFile() && isExecutable(path)) return;
-    code = "EACCES";
+    reason = "EACCES";
   }
-  throw systemError(code, `spawn ${program}`, program, `spawn ${program} ${code}`);
+  throw systemError(reason, `spawn ${program}`, program, `spawn ${program} ${reason}`);
 }
 
 function isExecutable(path: string): boolean {

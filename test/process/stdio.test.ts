@@ -92,7 +92,12 @@ describe("connectWritePipe()", () => {
     assert.equal(process.stdout.writable, true);
     assert.equal(process.stdout.listenerCount("error"), before);
     const pieces: Buffer[] = [];
-    const writable = new Writable({ write: (chunk: Buffer, _encoding, done) => void (pieces.push(chunk), done()) });
+    const writable = new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        pieces.push(chunk);
+        done();
+      },
+    });
     const other = connectWritePipe(writable);
     other.write("text");
     other.close();
