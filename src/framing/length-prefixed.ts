@@ -22,7 +22,7 @@ export interface LengthPrefixedOptions extends FrameOptions {
    * The number of bytes of the length. `"varint"` uses as many as necessary, with 7 bits in each, lowest first, as in Protocol Buffers.
    * Default 4.
    */
-  readonly prefix?: FixedPrefix | "varint" | undefined;
+  readonly prefix?: 1 | 2 | 3 | 4 | 8 | "varint" | undefined;
   /** The byte order of the length: most significant byte first (`"big"`) or last (`"little"`). Default `"big"`, as in most protocols. */
   readonly endian?: "big" | "little" | undefined;
   /**

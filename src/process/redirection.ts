@@ -14,7 +14,12 @@ export const DEVNULL: -3 = -3;
  * What a standard stream of the child is connected to: `PIPE`, `DEVNULL`, `STDOUT` for `stderr`, a file descriptor, or an object that has
  * one, such as a `FileHandle` of `node:fs/promises`.
  */
-export type Redirection = number | { readonly fd: number };
+export type Redirection =
+  | number
+  | {
+      /** The file descriptor. */
+      readonly fd: number;
+    };
 
 /** A `Stream` if the option is `PIPE`, `null` if it is anything else. Both if the type of the option does not tell. */
 export type PipeOf<Option, Stream> = Option extends typeof PIPE ? Stream : typeof PIPE extends Option ? Stream | null : null;

@@ -7,8 +7,9 @@
  * program. Here all of them are a rejection with the system's error, and a bad working directory is named.
  *
  * `spawn()` cannot give the child one pipe for both outputs, and on Deno no inherited output twice. Two pipes that are joined here would
- * lose the order of what the child writes. So `stderr: STDOUT` starts a shell that does `exec program 2>&1`. The shell becomes the program, and its process ID stays. A
- * shell that cannot run the program reports that to the child's output, so the program is looked for before.
+ * lose the order of what the child writes. So `stderr: STDOUT` starts a shell that does `exec program 2>&1`. The shell becomes the
+ * program, and its process ID stays. A shell that cannot run the program reports that to the child's output, so the program is looked for
+ * before.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { accessSync, constants, statSync } from "node:fs";
