@@ -6,9 +6,16 @@
  */
 import type { SignalOptions } from "../base/arguments.js";
 import { IncompleteReadError, LimitOverrunError, LineTooLongError } from "../base/errors.js";
-import { NEWLINE, NEWLINE_BYTE } from "../base/memory.js";
+import { constant, NEWLINE, NEWLINE_BYTE } from "../base/memory.js";
 import { SeparatorSearch } from "../base/separator-search.js";
+import { Separators } from "../base/separators.js";
+import { mayReturnAtOnce } from "../base/waiting.js";
 import type { Attempt, ReadEngine } from "./read-engine.js";
+
+/** The separator of lines. */
+export const LINE_END: Separators = new Separators([NEWLINE]);
+/** The separators that are removed from lines. */
+export const LINE_ENDS: Separators = new Separators([NEWLINE, constant("\r\n")]);
 
 /** The limit of a message and the form of the result. */
 export interface MessageTraits {
@@ -23,7 +30,7 @@ export interface MessageTraits {
 /** Takes a message up to and including its separator. The order of the checks is CPython's and determines the numbers in the errors. */
 export function messageAttempt(
   engine: ReadEngine,
-  separators: readonly Uint8Array[],
+  separators: Separators,
   { limit, keepSeparator, partialAtEof }: MessageTraits,
 ): Attempt<Buffer> {
   const search = new SeparatorSearch(separators);
@@ -36,7 +43,7 @@ export function messageAttempt(
       }
       if (keepSeparator) return queue.take(match.end);
       // Of the separators that end here, the longest is removed: "\r\n" is one separator, not a "\n" after a "\r".
-      const cut = separators.findLast((one) => one.length <= match.end && queue.matches(one, match.end - one.length)) as Uint8Array;
+      const cut = separators.list.findLast((one) => one.length <= match.end && queue.matches(one, match.end - one.length)) as Uint8Array;
       const message = queue.take(match.end - cut.length);
       queue.skip(cut.length);
       return message;
@@ -54,7 +61,7 @@ export function messageAttempt(
 
 /** Takes a line including its newline; at EOF the rest of the data. A line over the limit is dropped. */
 export function lineAttempt(engine: ReadEngine, traits: MessageTraits): Attempt<Buffer> {
-  const message = messageAttempt(engine, [NEWLINE], { ...traits, partialAtEof: true });
+  const message = messageAttempt(engine, LINE_END, { ...traits, partialAtEof: true });
   const run = (): Buffer | undefined => {
     try {
       return message.run();
@@ -65,7 +72,8 @@ export function lineAttempt(engine: ReadEngine, traits: MessageTraits): Attempt<
   return { run };
 }
 
-function dropLine({ queue }: ReadEngine, overrun: LimitOverrunError, limit: number): LineTooLongError {
+/** Drops a line over the limit, and returns the error that reports it. */
+export function dropLine({ queue }: ReadEngine, overrun: LimitOverrunError, limit: number): LineTooLongError {
   const whole = queue.matches(NEWLINE, overrun.consumed);
   const dropped = whole ? overrun.consumed + 1 : queue.length;
   queue.skip(dropped);
@@ -211,31 +219,65 @@ function asStep(line: Buffer | undefined): IteratorResult<Buffer, undefined> | u
   return line.length === 0 ? { done: true, value: undefined } : { done: false, value: line };
 }
 
-/* `iterate()`: the iterators of `lines()` and `chunks()`. The reader's own iterator, `LineIterator`, has no options. */
+/* The iterators of `lines()` and `chunks()`. The reader's own iterator, `LineIterator`, has no options. */
 
-const CARRIAGE_RETURN = 0x0d;
+/** How an iterator reads one result. */
+export interface Step<T, Result extends { readonly length: number } = Buffer> {
+  /** Takes the next result if it is there and no regular attempt has to decide; otherwise returns `undefined`. */
+  atHand(): T | undefined;
+  /** Makes the attempt that reads the next result. An empty result ends the iteration. */
+  attempt(): Attempt<Result>;
+  /** Converts the result of an attempt. */
+  convert(result: Result): T;
+}
 
-/** Iterates over the results of attempts, each of them new. An empty result ends the iteration. */
-export function iterate<T>(
-  engine: ReadEngine,
-  makeAttempt: () => Attempt<Buffer>,
-  options: SignalOptions,
-  convert: (bytes: Buffer) => T,
-): AsyncIterableIterator<T, undefined> {
+/** Iterates over results, each of them read by a new attempt if it is not at hand. */
+export class ReadIterator<T, Result extends { readonly length: number } = Buffer> implements AsyncIterableIterator<T, undefined> {
+  readonly #engine: ReadEngine;
+  readonly #step: Step<T, Result>;
+  readonly #options: SignalOptions;
+
+  constructor(engine: ReadEngine, step: Step<T, Result>, options: SignalOptions) {
+    this.#engine = engine;
+    this.#step = step;
+    this.#options = options;
+  }
+
+  next(): Promise<IteratorResult<T, undefined>> {
+    const engine = this.#engine;
+    if (engine.isFree && mayReturnAtOnce(this.#options)) {
+      const takenBefore = engine.queue.taken;
+      const value = this.#step.atHand();
+      if (value !== undefined) {
+        engine.taken(engine.queue.taken - takenBefore);
+        return Promise.resolve({ done: false, value });
+      }
+    }
+    const attempt = this.#step.attempt();
+    const run = (): IteratorResult<T, undefined> | undefined => {
+      const result = attempt.run();
+      if (result === undefined) return undefined;
+      return result.length === 0 ? { done: true, value: undefined } : { done: false, value: this.#step.convert(result) };
+    };
+    return engine.perform("next", { run }, this.#options);
+  }
+
+  return(): Promise<IteratorResult<T, undefined>> {
+    return leave(this.#engine);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}
+
+/** Reads whatever has arrived, up to `size` bytes, for `chunks()`. */
+export function chunkStep(engine: ReadEngine, size: number): Step<Buffer> {
+  const { queue } = engine;
   return {
-    next: () => {
-      const attempt = makeAttempt();
-      const run = (): IteratorResult<T, undefined> | undefined => {
-        const bytes = attempt.run();
-        if (bytes === undefined) return undefined;
-        return bytes.length === 0 ? { done: true, value: undefined } : { done: false, value: convert(bytes) };
-      };
-      return engine.perform("next", { run }, options);
-    },
-    return: () => leave(engine),
-    [Symbol.asyncIterator]() {
-      return this;
-    },
+    atHand: () => (queue.length > 0 ? queue.tryTake(Math.min(size, queue.length)) : undefined),
+    attempt: () => someAttempt(engine, size),
+    convert: (chunk) => chunk,
   };
 }
 
@@ -244,6 +286,8 @@ export function leave(engine: ReadEngine): Promise<IteratorResult<never, undefin
   engine.rest();
   return Promise.resolve({ done: true, value: undefined });
 }
+
+const CARRIAGE_RETURN = 0x0d;
 
 /** Removes `"\n"` or `"\r\n"` from the end of a line. */
 export function withoutNewline(line: Buffer): Buffer {

@@ -48,7 +48,7 @@ const PLATFORM: Readonly<Record<string, readonly string[]>> = {
   core: [],
   contracts: ["node:tls"],
   adapters: ["node:stream"],
-  base: ["node:timers", "node:util"],
+  base: ["node:async_hooks", "node:timers", "node:util"],
 };
 
 /** The only files that may drive a socket, or make one. */
