@@ -15,6 +15,7 @@ import {
 } from "asyncio-streams/process";
 
 /** Compiles only for this type. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters
 function is<T>(value: T): void {
   assert.notEqual(value, undefined);
 }
