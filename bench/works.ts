@@ -19,6 +19,8 @@ export interface Work {
   readonly lines: number;
   readonly lineBytes: number;
   readonly tls: boolean;
+  /** For works that compare handshakes: when TLS begins, and whether clients resume a session. */
+  readonly handshake?: { readonly begin: "ssl" | "startTls"; readonly resumed: boolean };
   /** What is compared: its name, and how many of its unit one of ours (second per line, second per byte, byte per connection ...) is. */
   readonly cost: { readonly name: string; readonly factor: number };
   /** Throughput, likewise from units per second. */
@@ -52,13 +54,34 @@ const LINE_CONTESTANTS = [
   "C epoll",
 ];
 
+const START_TLS = "ours: startTls()";
+const NODE_START_TLS = "node:tls, STARTTLS";
+
+const plain = { lines: 1, lineBytes: 64, tls: false, connections: 1 };
+
+/** One handshake for each connection, and a line each way. */
+const handshakes = (begin: "ssl" | "startTls", resumed: boolean): Work => {
+  const [ours, peer] = begin === "ssl" ? [READLINE, "node:tls"] : [START_TLS, NODE_START_TLS];
+  return {
+    ...plain,
+    id: `W8c-${begin === "ssl" ? "tls" : "starttls"}-${resumed ? "resumed" : "new"}`,
+    title: `handshakes of ${begin === "ssl" ? "TLS" : "STARTTLS"}, ${resumed ? "resumed" : "new"} sessions, one context`,
+    kind: "churn",
+    connections: 8,
+    tls: true,
+    handshake: { begin, resumed },
+    cost: { name: "CPU µs/handshake", factor: 1e6 },
+    rate: { name: "handshakes/s", factor: 1 },
+    contestants: [ours, peer],
+    targets: [{ ours, peer, atMost: 1.05 }],
+  };
+};
+
 /** Both ways of reading lines have to reach the same. */
 const bothForms = (peer: string, atMost: number): Target[] => [
   { ours: ITERATE, peer, atMost },
   { ours: READLINE, peer, atMost },
 ];
-
-const plain = { lines: 1, lineBytes: 64, tls: false, connections: 1 };
 
 export const WORKS: readonly Work[] = [
   {
@@ -179,4 +202,8 @@ export const WORKS: readonly Work[] = [
       { ours: READEXACTLY, peer: "node:tls, data", atMost: 1.05 },
     ],
   },
+  handshakes("ssl", false),
+  handshakes("ssl", true),
+  handshakes("startTls", false),
+  handshakes("startTls", true),
 ];

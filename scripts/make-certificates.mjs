@@ -37,6 +37,14 @@ const CERTIFICATES = [
   { name: "server-rsa", by: "ca", names: LOCAL, algorithm: RSA },
   { name: "sni", by: "ca", names: [{ type: "dns", value: "sni.example" }] },
   { name: "wrong-host", by: "ca", names: [{ type: "dns", value: "elsewhere.example" }] },
+  {
+    name: "international",
+    by: "ca",
+    names: [
+      { type: "dns", value: "xn--bcher-kva.test" },
+      { type: "ip", value: "fe80::1" },
+    ],
+  },
   { name: "expired", by: "ca", names: LOCAL, from: -730, to: -365 },
   { name: "self-signed", names: LOCAL },
   { name: "client", by: "ca" },

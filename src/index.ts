@@ -19,16 +19,27 @@ export {
 } from "./base/errors.js";
 export type { ByteCounts, Protocol, ProtocolFactory, Transport, WriteBufferLimits, WriteData } from "./contracts/connection.js";
 export { BaseProtocol } from "./contracts/connection.js";
-export type { CipherInfo, ExtraInfo, SocketAddress, SSLClient, SSLServer, TlsTimeouts, TransportSocket } from "./contracts/extra-info.js";
+export type {
+  CipherInfo,
+  ExtraInfo,
+  ExtraInfoSource,
+  SocketAddress,
+  SSLClient,
+  SSLServer,
+  TlsTimeouts,
+  TransportSocket,
+} from "./contracts/extra-info.js";
 export { type CopyOptions, copy, type RelayOptions, relay } from "./copy.js";
 export { type DuplexOptions, toDuplex } from "./duplex.js";
 export type { ServerStats } from "./net/clients.js";
 export { type ConnectionOptions, createConnection, createUnixConnection, type UnixConnectionOptions } from "./net/connect.js";
+export { type AcceptedSocketOptions, connectAcceptedSocket } from "./net/connect-accepted.js";
 export { createServer, createUnixServer, type TcpServerOptions, type UnixServerOptions } from "./net/listen.js";
 export { type ListenFd, listenFds } from "./net/listen-fds.js";
 export type { ClientTlsOptions, IpFamily, ServerOptions, ServerTlsOptions } from "./net/options.js";
 export type { Server, ShutdownResult } from "./net/server.js";
 export type { PathLike } from "./net/socket-file/unix-path.js";
+export { startTls, type TransportStartTlsOptions } from "./net/upgrade.js";
 export { type OpenConnectionOptions, type OpenUnixConnectionOptions, openConnection, openUnixConnection } from "./open.js";
 export { type StartServerOptions, type StartUnixServerOptions, type StreamServerOptions, startServer, startUnixServer } from "./serve.js";
 export type { ReadlineOptions, ReaduntilOptions, StreamReaderOptions } from "./streams/base-reader.js";

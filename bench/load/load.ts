@@ -1,7 +1,8 @@
 /**
  * The load generator for where load.c cannot be used: no gcc, or TLS. The same in TypeScript, on bare node:net and node:tls:
  *
- *   load.js <socket path> echo|churn|swallow <connections> <lines> <line bytes> [<file of the authority to trust, for TLS>]
+ *   load.js <socket path> echo|churn|swallow <connections> <lines> <line bytes> [<file of the authority to trust, for TLS>
+ *     [ssl|startTls new|resumed]]
  */
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -10,7 +11,7 @@ import { setImmediate } from "node:timers/promises";
 import tls from "node:tls";
 import { obeyRuns } from "./runs.js";
 
-const [, , path = "", kind, connections, lines, lineBytes, authorityFile] = process.argv;
+const [, , path = "", kind, connections, lines, lineBytes, authorityFile, begin, sessions] = process.argv;
 const BLOCK_BYTES = 1_048_576;
 
 /** What a connection sends at once, and has to get back. */
@@ -33,12 +34,28 @@ async function openConnection(): Promise<net.Socket> {
   }
 }
 
+const secureContext = authorityFile === undefined ? undefined : tls.createSecureContext({ ca: readFileSync(authorityFile) });
+/** The session that further connections resume. */
+let session: Buffer | undefined;
+
 async function tryToConnect(): Promise<net.Socket> {
-  const secured = authorityFile !== undefined;
-  const socket = secured
-    ? tls.connect({ path, ca: readFileSync(authorityFile), servername: "localhost" })
-    : net.connect({ path, allowHalfOpen: true });
-  await once(socket, secured ? "secureConnect" : "connect");
+  if (secureContext !== undefined && begin !== "startTls") return secure({ path });
+  const socket = net.connect({ path, allowHalfOpen: secureContext === undefined });
+  await once(socket, "connect");
+  if (secureContext === undefined) return socket;
+  socket.write("STARTTLS\n");
+  await once(socket, "data"); // its answer
+  return secure({ socket });
+}
+
+async function secure(over: tls.ConnectionOptions): Promise<tls.TLSSocket> {
+  const resumed = sessions === "resumed" && session !== undefined;
+  const socket = tls.connect({ ...over, secureContext, servername: "localhost", ...(resumed ? { session } : {}) });
+  socket.on("session", (latest) => {
+    session = latest;
+  });
+  await once(socket, "secureConnect");
+  if (socket.isSessionReused() !== resumed) throw new Error(`a session was ${resumed ? "not " : ""}resumed`);
   return socket;
 }
 

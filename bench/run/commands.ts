@@ -39,7 +39,9 @@ export function loadCommand(work: Work, path: string, { tools, certificate }: Su
   const kind = work.kind === "swallow" || work.kind === "churn" ? work.kind : "echo";
   const args = [path, kind, work.connections, work.lines, work.lineBytes].map(String);
   if (tools.load !== null && !work.tls) return { program: tools.load, arguments: args };
-  return javascript(process.execPath, "load/load", work.tls ? [...args, certificate.authorityFile] : args);
+  if (work.tls) args.push(certificate.authorityFile);
+  if (work.handshake !== undefined) args.push(work.handshake.begin, work.handshake.resumed ? "resumed" : "new");
+  return javascript(process.execPath, "load/load", args);
 }
 
 /** The client of a contestant, for works that have the same library at both ends. */

@@ -48,6 +48,18 @@ function swallow(socket: net.Socket): void {
   socket.on("error", onSocketError);
 }
 
-const onConnection = chooseForm({ lines, chunks, swallow });
-const server = tls === undefined ? net.createServer(onConnection) : createServer(tls, onConnection);
+/** A server that does not listen: it secures the connections of another one with its context. */
+const securing = createServer({ ...tls }, lines);
+
+/** A command in the clear, its answer, and then lines over TLS. */
+function startTls(socket: net.Socket): void {
+  socket.on("error", onSocketError);
+  socket.once("data", () => {
+    socket.write("go ahead\n");
+    securing.emit("connection", socket);
+  });
+}
+
+const onConnection = chooseForm({ lines, chunks, swallow, startTls });
+const server = tls === undefined || onConnection === startTls ? net.createServer(onConnection) : createServer(tls, onConnection);
 server.listen({ path, backlog: BACKLOG }, sayReady);

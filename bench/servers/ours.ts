@@ -34,5 +34,14 @@ async function readexactly(reader: StreamReader, writer: StreamWriter): Promise<
   }
 }
 
-await startUnixServer(chooseForm({ iterate, readline, read, readexactly }), path, { backlog: BACKLOG, ...(tls && { ssl: tls }) });
+/** A command in the clear, its answer, and then lines over TLS. */
+async function startTls(reader: StreamReader, writer: StreamWriter): Promise<void> {
+  await reader.readline();
+  writer.write("go ahead\n");
+  await writer.startTls(tls as object);
+  return readline(reader, writer);
+}
+
+const callback = chooseForm({ iterate, readline, read, readexactly, startTls });
+await startUnixServer(callback, path, { backlog: BACKLOG, ...(tls && callback !== startTls && { ssl: tls }) });
 sayReady();

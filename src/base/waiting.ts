@@ -12,6 +12,12 @@ import { startTimeout, stopTimeout, type Timeout } from "./timeouts.js";
 /** A shared, fulfilled promise. Calls that need not wait return it instead of creating a promise. */
 export const DONE: Promise<void> = Promise.resolve();
 
+/** Settles a promise. */
+export interface Settle<T> {
+  resolve(value: T): void;
+  reject(reason: unknown): void;
+}
+
 /** A signal or a deadline that may end a wait. */
 export type Cancellation = AbortSignal | Deadline;
 

@@ -100,6 +100,10 @@ export interface StartTlsRequest {
   readonly takeReadAhead: () => Buffer;
   /** Called with the new transport before it receives anything. */
   readonly onSecured: (transport: Transport) => void;
+  /** Receives the events of the connection from now on. Default: the protocol that it has. */
+  readonly protocol?: Protocol | undefined;
+  /** Ends the operation, and the connection, when it is aborted. */
+  readonly signal: AbortSignal | undefined;
 }
 
 /**

@@ -56,6 +56,17 @@ export interface ExtraInfo {
   compression: string;
   /** TLS only: the protocol negotiated by ALPN. */
   alpn_protocol: string;
+  /**
+   * TLS in TLS only: the transport of the layer that carries this one, such as the TLS to a proxy. Its extra info describes that layer.
+   * It is for inspection only: nothing can be done with it.
+   */
+  outer_transport: ExtraInfoSource;
+}
+
+/** An object with extra info. */
+export interface ExtraInfoSource {
+  /** Returns a fact about the connection; `null` if it is not known. */
+  getExtraInfo<Key extends keyof ExtraInfo>(name: Key): ExtraInfo[Key] | null;
 }
 
 /* The TLS arguments of the public calls. */
@@ -68,7 +79,7 @@ export type SSLServer = tls.SecureContext | tls.TlsOptions;
 
 /** Time limits of the TLS handshake and shutdown, in milliseconds. */
 export interface TlsTimeouts {
-  /** The limit of the handshake, after which the connection is aborted. Default 60,000 ms. */
+  /** The limit of the handshake, after which the connection is aborted. `startTls()` counts it from the call. Default 60,000 ms. */
   readonly sslHandshakeTimeout?: number | undefined;
   /**
    * The limit of `close()`, including sending the buffered data and the exchange of close_notify, after which the connection is

@@ -49,8 +49,8 @@ function checkNotOwned(sock: net.Socket | net.Server | number): void {
   if (isOwned(sock)) throw invalidValue("sock cannot be given twice: it belongs to an earlier call");
 }
 
-/** Adopts a connected socket. */
-export async function adoptConnection(sock: net.Socket | number, family: Family): Promise<net.Socket> {
+/** Adopts a connected socket; `family`: `null` for either. */
+export async function adoptConnection(sock: net.Socket | number, family: Family | null): Promise<net.Socket> {
   if (typeof sock === "number") {
     checkNotOwned(sock);
     const described = describeDescriptor(sock);
@@ -140,13 +140,14 @@ function closeInDeno(fd: number): void {
 }
 /* c8 ignore stop */
 
-function checkDescribed(described: DescribedSocket | null, family: Family, state: DescribedSocket["state"], what: string): void {
+function checkDescribed(described: DescribedSocket | null, family: Family | null, state: DescribedSocket["state"], what: string): void {
   if (described === null) return;
   checkFamily(described.family as Family, family, what);
   if (described.state !== state && described.state !== "unknown")
     throw invalidValue(`sock must be a ${state} socket: ${what} is not ${state}`);
 }
 
-function checkFamily(found: Family, wanted: Family, what: string): void {
-  if (found !== wanted) throw invalidValue(`sock must be ${FAMILY_NAME[wanted]} stream socket: ${what} is ${FAMILY_NAME[found]} socket`);
+function checkFamily(found: Family, wanted: Family | null, what: string): void {
+  if (wanted !== null && found !== wanted)
+    throw invalidValue(`sock must be ${FAMILY_NAME[wanted]} stream socket: ${what} is ${FAMILY_NAME[found]} socket`);
 }

@@ -38,7 +38,7 @@ export interface ClientsPolicy {
   /** The maximum number of accepted clients that wait. */
   readonly maxWaiting: number;
   readonly onError: (error: unknown) => void;
-  /** TLS for every client; `null` for none. */
+  /** TLS for every client at the start; `null` for none. */
   readonly tls: ServerTls | null;
 }
 
@@ -68,6 +68,7 @@ interface Accepted {
 export class Clients {
   readonly #policy: ClientsPolicy;
   readonly #onGone: () => void;
+  #tls: ServerTls | null;
   readonly #served: Set<Transport & ByteCounts> = new Set();
   /** Clients in their TLS handshake, without a protocol yet. Aborting a controller ends its handshake. */
   readonly #handshakes: Set<AbortController> = new Set();
@@ -90,7 +91,17 @@ export class Clients {
   /** @param onGone called when clients have disconnected */
   constructor(policy: ClientsPolicy, onGone: () => void) {
     this.#policy = policy;
+    this.#tls = policy.tls;
     this.#onGone = onGone;
+  }
+
+  /** The TLS of clients whose handshake has not begun. */
+  get tls(): ServerTls | null {
+    return this.#tls;
+  }
+
+  set tls(tls: ServerTls | null) {
+    this.#tls = tls;
   }
 
   /** Makes later callbacks run in the current `AsyncLocalStorage` context. */
@@ -143,7 +154,8 @@ export class Clients {
   }
 
   #serve({ wire, unixNames, begunAt }: Accepted): void {
-    const { protocolFactory, tls } = this.#policy;
+    const { protocolFactory } = this.#policy;
+    const tls = this.#tls;
     const facts = { unixNames, begunAt, owner: this.#owner };
     if (tls !== null) {
       void this.#serveSecured(wire.release(), { ...facts, tls });

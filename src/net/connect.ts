@@ -124,7 +124,7 @@ export async function createConnection<P extends Protocol>(
     if (!given && sock === undefined) throw invalidValue("neither host and port nor sock were given");
     if (given && sock !== undefined) throw invalidValue("host or port and sock cannot be given at the same time");
     const target = sock === undefined ? checkTarget(host, port, options) : undefined;
-    const tls = checkClientTls(options, target?.host);
+    const tls = checkClientTls(options, host ?? undefined);
     throwIfAborted(signal);
     begunAt = now();
     const socket =

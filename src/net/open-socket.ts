@@ -9,7 +9,7 @@ import net from "node:net";
 import { isError } from "../base/arguments.js";
 import { ignore } from "../base/errors.js";
 import { clearTimeout, setTimeout } from "../base/scheduling.js";
-import { abortReason, forgetAborted, onceAborted } from "../base/waiting.js";
+import { abortReason, forgetAborted, onceAborted, type Settle } from "../base/waiting.js";
 import type { IpFamily } from "./options.js";
 import type { UnixPath } from "./socket-file/unix-path.js";
 import { systemErrorCodes } from "./system-error.js";
@@ -77,12 +77,6 @@ function staggered(attempts: readonly ConnectAttempt[], target: TcpTarget, signa
   return new Promise((resolveSocket, reject) => new Race(attempts, target, signal, { resolve: resolveSocket, reject }).run());
 }
 
-/** What settles the promise of a race. */
-interface Settle {
-  resolve(socket: net.Socket): void;
-  reject(reason: unknown): void;
-}
-
 /**
  * Attempts at several addresses. Each starts when the one before has failed, or after the delay. The first attempt that connects wins,
  * and ends the others.
@@ -91,14 +85,14 @@ class Race {
   readonly #attempts: readonly ConnectAttempt[];
   readonly #target: TcpTarget;
   readonly #signal: AbortSignal | undefined;
-  readonly #settle: Settle;
+  readonly #settle: Settle<net.Socket>;
   readonly #trying: Set<net.Socket> = new Set();
   readonly #errors: Error[] = [];
   #state: "running" | "over" = "running";
   #next = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(attempts: readonly ConnectAttempt[], target: TcpTarget, signal: AbortSignal | undefined, settle: Settle) {
+  constructor(attempts: readonly ConnectAttempt[], target: TcpTarget, signal: AbortSignal | undefined, settle: Settle<net.Socket>) {
     this.#attempts = attempts;
     this.#target = target;
     this.#signal = signal;

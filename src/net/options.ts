@@ -82,7 +82,7 @@ export function checkClientTls(options: ClientTlsOptions | undefined, host: stri
 }
 
 /** Checks the TLS options of a server, including the certificate. */
-function checkServerTls(options: (ServerTlsOptions & { readonly serverHostname?: unknown }) | undefined): ServerTls | null {
+export function checkServerTls(options: (ServerTlsOptions & { readonly serverHostname?: unknown }) | undefined): ServerTls | null {
   if (options?.ssl === undefined) {
     refuseWithoutSsl(options);
     return null;
@@ -90,6 +90,12 @@ function checkServerTls(options: (ServerTlsOptions & { readonly serverHostname?:
   checkServerHostname("server", options.serverHostname as string | undefined);
   const ssl = checkServerSsl(options.ssl);
   return { ssl, ...tlsTimeouts(options), handshakes: new ServerHandshakes(ssl) };
+}
+
+/** Returns the TLS of a server whose certificate, or more of its `ssl`, is replaced. */
+export function renewServerTls(tls: ServerTls, given: SSLServer): ServerTls {
+  const ssl = checkServerSsl(given);
+  return { ...tls, ssl, handshakes: new ServerHandshakes(ssl, tls.handshakes) };
 }
 
 /** The checked options that TCP and Unix servers share, with defaults filled in. */

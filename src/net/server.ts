@@ -6,9 +6,10 @@ import { checkInteger, checkOptions, checkSignal, type SignalOptions } from "../
 import { InvalidStateError } from "../base/errors.js";
 import { clearTimeout, MAX_TIMER_MS, setTimeout } from "../base/scheduling.js";
 import { cancellationOf, checkWaitOptions, forgetAborted, onceAborted, throwIfAborted, Waiters, withOneDeadline } from "../base/waiting.js";
-import type { TransportSocket } from "../contracts/extra-info.js";
+import type { SSLServer, TransportSocket } from "../contracts/extra-info.js";
 import { Clients, type ClientsPolicy, type ServerStats } from "./clients.js";
 import type { Listener } from "./listener.js";
+import { renewServerTls } from "./options.js";
 import { codeOf } from "./system-error.js";
 
 /** How long `shutdown()` lets clients finish, in milliseconds: less than the 10 s after which service managers commonly kill a process. */
@@ -137,6 +138,33 @@ export class Server implements AsyncDisposable {
     } finally {
       this.#servingForever = false;
     }
+  }
+
+  /**
+   * Replaces the certificate, or more of the server's `ssl`, while the server runs. Handshakes from now on use it, also those of clients
+   * that wait for their turn. No client is lost: connections and handshakes in progress keep the old one. Not in asyncio; Node's
+   * `server.setSecureContext()`.
+   *
+   * Give all options of `tls.createSecureContext()` again, such as `ca`. Options of the handshake (`requestCert`, `rejectUnauthorized`,
+   * `ALPNProtocols`, `SNICallback` and so on) stay in force unless `ssl` has them.
+   *
+   * A server whose callbacks call `startTls()` needs no such call: pass it the new options, or assign the new certificate to the options
+   * object that it always gets.
+   *
+   * @param ssl a `SecureContext` with certificate and key, or `tls.TlsOptions`
+   * @throws TypeError for a wrong argument, or one without a certificate; the error of `tls.createSecureContext()`, such as for a key that
+   *   does not match the certificate. The old certificate stays in use.
+   * @throws InvalidStateError if the server was started without `ssl`
+   *
+   * @example
+   * ```ts
+   * process.on("SIGHUP", () => server.setSecureContext({ cert: "...", key: "..." }));
+   * ```
+   */
+  setSecureContext(ssl: SSLServer): void {
+    const tls = this.#clients.tls;
+    if (tls === null) throw new InvalidStateError("cannot setSecureContext(): the server was started without ssl");
+    this.#clients.tls = renewServerTls(tls, ssl);
   }
 
   // ---- clients -----------------------------------------------------------------------------------------------------------------

@@ -5,8 +5,8 @@ import { checkProtocol } from "../base/arguments.js";
 import type { Protocol, ProtocolFactory, Transport, TransportOwner } from "../contracts/connection.js";
 import { publishStarted } from "../transports/diagnostics.js";
 import { NodeWire } from "../transports/node-wire.js";
-import { SocketTransport } from "../transports/socket.js";
 import { ConnectedSocket, tlsExtraInfo, type UnixNames } from "../transports/socket-info.js";
+import { UpgradableTransport } from "../transports/upgradable.js";
 import type { Wire } from "../transports/wire.js";
 import type { ClientTls, ServerTls } from "./options.js";
 import { wireOf } from "./wire-factory.js";
@@ -19,6 +19,8 @@ export interface ConnectionContext {
   readonly begunAt: number;
   /** The server that accepted the connection. */
   readonly owner?: TransportOwner | undefined;
+  /** Whether the connection was accepted elsewhere. */
+  readonly isAccepted?: boolean | undefined;
   /** The host that the connection was opened to. */
   readonly host?: string | undefined;
 }
@@ -35,13 +37,13 @@ export async function openTransport<P extends Protocol>(
 }
 
 /** Runs the TLS handshake of an accepted client and starts its connection. On any failure the socket is closed. */
-export async function acceptSecured(
+export async function acceptSecured<P extends Protocol>(
   socket: net.Socket,
-  protocolFactory: ProtocolFactory,
-  { tls, signal, ...facts }: ConnectionContext & { readonly tls: ServerTls; readonly signal: AbortSignal },
-): Promise<void> {
+  protocolFactory: ProtocolFactory<P>,
+  { tls, signal, ...facts }: ConnectionContext & { readonly tls: ServerTls; readonly signal: AbortSignal | undefined },
+): Promise<[Transport, P]> {
   const secured = await tls.handshakes.secure(socket, tls.sslHandshakeTimeout, signal);
-  startSecured(socket, secured, protocolFactory, facts, tls);
+  return startSecured(socket, secured, protocolFactory, facts, tls);
 }
 
 /** Starts a connection without TLS. If the factory throws, the wire is closed. */
@@ -67,7 +69,7 @@ function startSecured<P extends Protocol>(
 function start<P extends Protocol>(
   wire: Wire,
   protocolFactory: ProtocolFactory<P>,
-  { owner, host, begunAt }: ConnectionContext,
+  { owner, isAccepted, host, begunAt }: ConnectionContext,
   info: ConnectedSocket,
   tls?: (ClientTls | ServerTls) & { readonly secured: TLSSocket },
 ): [Transport, P] {
@@ -75,8 +77,8 @@ function start<P extends Protocol>(
     const protocol = protocolFactory();
     checkProtocol("the result of protocolFactory", protocol);
     const tlsInfo = tls === undefined ? undefined : tlsExtraInfo(tls.secured, tls.ssl);
-    const transport = new SocketTransport(wire, { protocol, info, tlsInfo, owner, host, tlsShutdownTimeout: tls?.sslShutdownTimeout });
-    publishStarted(transport, owner !== undefined, begunAt);
+    const transport = new UpgradableTransport(wire, { protocol, info, tlsInfo, owner, host, tlsShutdownTimeout: tls?.sslShutdownTimeout });
+    publishStarted(transport, isAccepted ?? owner !== undefined, begunAt);
     transport.start();
     return [transport, protocol];
   } catch (error) {

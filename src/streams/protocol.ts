@@ -96,16 +96,16 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
 
   #callClientConnected(clientConnected: ClientConnectedCallback, transport: Transport): void {
     const writer = new StreamWriter(transport, this, this.#reader);
-    // Closes through the writer, because startTls() replaces the transport.
+    // startTls() may have replaced the transport.
     const onDone = (): void => {
       this.#callbackDone = true;
-      if (this.#shutdownRequested) writer.close();
+      if (this.#shutdownRequested) this.#transport?.close();
     };
     const onFailure = (error: unknown): void => {
       try {
         reportClientError(this.#options?.onClientError, error, writer);
       } finally {
-        writer.close();
+        this.#transport?.close();
       }
     };
     callForeign(() => clientConnected(this.#reader as StreamReader, writer, new CallbackContext(this)), onFailure, onDone);
@@ -158,6 +158,15 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
   override replaceTransport(transport: Transport): void {
     this.#transport = transport;
     this.#engine?.replaceTransport(transport);
+  }
+
+  /**
+   * Removes and returns the bytes that were received and not read.
+   *
+   * @internal
+   */
+  takeReadAhead(): Buffer {
+    return this.#engine?.queue.takeAll() ?? Buffer.alloc(0);
   }
 
   /** Feeds the data to the reader. */

@@ -35,7 +35,7 @@ import type { WriterFlow } from "./writer-flow.js";
 const CLOSING_TURNS = 10;
 
 /** Options of `startTls()`. */
-export interface StartTlsOptions extends TlsTimeouts {
+export interface StartTlsOptions extends TlsTimeouts, SignalOptions {
   /**
    * The name that a client expects in the server's certificate. Default: the host it is connected to, `"localhost"` for a Unix socket.
    * `""` accepts any name.
@@ -271,16 +271,22 @@ export class StreamWriter implements AsyncDisposable {
    * the server's role, any other the client's.
    *
    * Data written before is sent first. Unread data in the reader is taken as the beginning of the peer's handshake. Do not write until
-   * the call has ended. A failed handshake closes the connection. A wrong argument, or a state that does not allow TLS, leaves the
-   * connection unchanged and open.
+   * the call has ended: `write()` throws `InvalidStateError`. A failed handshake closes the connection. A wrong argument, or a state that
+   * does not allow TLS, leaves the connection unchanged and open.
+   *
+   * On a connection that already uses TLS, the new layer runs inside the old one (TLS in TLS). `getExtraInfo("outer_transport")` has the
+   * extra info of the old one.
+   *
+   * **If aborted**, or at a time-out, the connection is closed, and the call rejects with the signal's reason or a `TimeoutError`. A signal
+   * that is already aborted leaves the connection unchanged.
    *
    * @param ssl for a client `true`, a `SecureContext` or `tls.ConnectionOptions`; for a server a `SecureContext` or `tls.TlsOptions`
    * @param options `serverHostname`: the name that a client expects in the certificate; default the host it is connected to, `""` for
-   *   any name. `sslHandshakeTimeout`: ms, default 60,000. `sslShutdownTimeout`: ms that `close()` waits for the peer's close_notify,
-   *   default 30,000.
-   * @throws TypeError for a wrong argument; InvalidStateError if the connection already uses TLS, or one side has ended
-   * @throws ConnectionTimeoutError if the handshake takes too long; the TLS error if it fails; ConnectionLostError if the connection is
-   *   lost
+   *   any name. `sslHandshakeTimeout`: ms for the whole call, default 60,000. `sslShutdownTimeout`: ms that `close()` waits for the
+   *   peer's close_notify, default 30,000. `signal` and `timeout` end the call and the connection.
+   * @throws TypeError for a wrong argument; InvalidStateError if one side has ended, or another `startTls()` is in progress
+   * @throws ConnectionTimeoutError if the call takes longer than `sslHandshakeTimeout`; the TLS error if the handshake fails;
+   *   ConnectionLostError if the connection is lost
    *
    * @example
    * ```ts
@@ -292,7 +298,7 @@ export class StreamWriter implements AsyncDisposable {
     checkOptions("options", options);
     const reader = this.#reader;
     const role = this.#protocol.tlsRole;
-    const upgrade = {
+    const request = {
       role,
       ssl: role === "client" ? checkClientSsl(ssl) : checkServerSsl(ssl),
       serverHostname: checkServerHostname(role, options?.serverHostname),
@@ -303,9 +309,13 @@ export class StreamWriter implements AsyncDisposable {
         this.#protocol.replaceTransport(transport);
       },
     };
-    await this.drain();
-    if (this.#transport.startTls === undefined) throw new InvalidStateError("cannot startTls(): this transport does not support it");
-    await this.#transport.startTls(upgrade);
+    const end = cancellationOf(options);
+    const exception = reader?.exception() ?? null;
+    if (exception !== null && exception !== this.#protocol.lossError) throw exception;
+    const transport = this.#transport;
+    if (transport.startTls === undefined) throw new InvalidStateError("cannot startTls(): this transport does not support it");
+    // From this call on, writing is refused, so that nothing is sent in the clear behind it.
+    await withOneDeadline(end, async (signal) => void (await transport.startTls?.({ ...request, signal })));
   }
 
   /**

@@ -132,6 +132,14 @@ export function publishStarted(transport: Transport, accepted: boolean, begunAt:
   if (started.hasSubscribers) started.publish({ transport, durationMs: now() - begunAt } satisfies ConnectMessage & AcceptMessage);
 }
 
+/** Transports that are a part of another connection, which publishes its own events. */
+const muted = new WeakSet<Transport>();
+
+/** Publishes nothing about a transport from now on. */
+export function mute(transport: Transport): void {
+  muted.add(transport);
+}
+
 /** Publishes that a connection has ended. */
 export function publishClosed(
   transport: Transport & ByteCounts,
@@ -140,26 +148,27 @@ export function publishClosed(
   begunAt: number,
 ): void {
   if (reason !== null) publishError(transport, reason, during);
-  if (!close.hasSubscribers) return;
+  if (!close.hasSubscribers || muted.has(transport)) return;
   const { bytesRead, bytesWritten } = transport;
   close.publish({ transport, error: reason, bytesRead, bytesWritten, durationMs: now() - begunAt } satisfies CloseMessage);
 }
 
 /** Publishes a failure. */
 export function publishError(transport: Transport | null, reason: unknown, during: ErrorMessage["during"]): void {
-  if (error.hasSubscribers) error.publish({ transport, error: reason, during } satisfies ErrorMessage);
+  if (error.hasSubscribers && (transport === null || !muted.has(transport)))
+    error.publish({ transport, error: reason, during } satisfies ErrorMessage);
 }
 
 /** Publishes that a direction is paused. */
 export function publishPaused(transport: Transport, direction: Direction): void {
-  if (!pause.hasSubscribers && !resume.hasSubscribers) return;
+  if ((!pause.hasSubscribers && !resume.hasSubscribers) || muted.has(transport)) return;
   pausedAt.set(transport, { ...pausedAt.get(transport), [direction]: now() });
   pause.publish({ transport, direction, writeBufferSize: transport.getWriteBufferSize() } satisfies PauseMessage);
 }
 
 /** Publishes that a direction has resumed. */
 export function publishResumed(transport: Transport, direction: Direction): void {
-  if (!resume.hasSubscribers) return;
+  if (!resume.hasSubscribers || muted.has(transport)) return;
   const since = pausedAt.get(transport)?.[direction];
   const durationMs = since === undefined ? null : now() - since;
   resume.publish({ transport, direction, writeBufferSize: transport.getWriteBufferSize(), durationMs } satisfies ResumeMessage);

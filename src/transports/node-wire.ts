@@ -82,7 +82,7 @@ export class NodeWire implements Wire {
   readonly #onWritten = (error?: Error | null): void => {
     // Deno: reports the error before it destroys the socket. A destroyed socket also reports its writes as done, although they were
     // dropped.
-    if (!error && !this.#socket.destroyed) this.#setWritten();
+    if (!error && !this.#socket.destroyed) this.setWritten();
   };
 
   /** @param socket a connected socket, which the wire owns from now on */
@@ -90,11 +90,16 @@ export class NodeWire implements Wire {
     this.#socket = socket;
     this.#isTls = (socket as { readonly encrypted?: boolean }).encrypted === true;
     socket.on("error", ignore);
-    wrapWriting(socket, (error) => this.#failWriting(error));
+    wrapWriting(socket, (error) => this.failWriting(error));
   }
 
   get unsent(): number {
-    return this.#hasUnsent && !this.#failed ? this.#socket.writableLength : 0;
+    return this.#hasUnsent && !this.#failed ? this.pendingBytes : 0;
+  }
+
+  /** Number of bytes that wait in the socket. */
+  protected get pendingBytes(): number {
+    return this.#socket.writableLength;
   }
 
   get dropped(): boolean {
@@ -118,7 +123,9 @@ export class NodeWire implements Wire {
   }
 
   listen(events: WireEvents): void {
+    const isFirst = this.#events === null;
     this.#events = events;
+    if (!isFirst) return; // another transport takes the wire over
     this.#socket[WIRE] = this;
     this.#socket.off("error", ignore).on("error", onSocketError).on("close", onSocketClose);
   }
@@ -210,7 +217,7 @@ export class NodeWire implements Wire {
       return false;
     }
     // Bytes that the system accepts immediately are no longer in `writableLength`. Over TLS that never happens.
-    this.#hasUnsent ||= socket.writableLength > 0;
+    this.#hasUnsent ||= this.pendingBytes > 0;
     this.#watchWrites();
     return false; // Node does not document when it releases the memory
   }
@@ -235,9 +242,10 @@ export class NodeWire implements Wire {
     socket.uncork();
   }
 
-  #setWritten(): void {
+  /** The system has accepted some bytes. */
+  protected setWritten(): void {
     if (!this.#hasUnsent) return;
-    this.#hasUnsent = this.#socket.writableLength > 0;
+    this.#hasUnsent = this.pendingBytes > 0;
     this.handle((events) => events.handleWritten());
   }
 
@@ -247,13 +255,13 @@ export class NodeWire implements Wire {
     const look = (): void => {
       this.#watch = undefined;
       if (this.#failed || !this.#hasUnsent || this.#socket.destroyed) return;
-      if (this.isPeerGone()) this.#failWriting(Object.assign(new Error("write EPIPE"), { code: "EPIPE", syscall: "write" }));
+      if (this.isPeerGone()) this.failWriting(Object.assign(new Error("write EPIPE"), { code: "EPIPE", syscall: "write" }));
       else this.#watchWrites();
     };
     this.#watch = setTimeout(look, WATCH_MS);
   }
 
-  #failWriting(error: Error): void {
+  protected failWriting(error: Error): void {
     if (this.#failed) return;
     this.#failed = this.#dropped = true;
     // A write that fails after `destroy()` was dropped by it.
@@ -282,7 +290,7 @@ export class NodeWire implements Wire {
   destroy(): void {
     const socket = this.#socket;
     // Bun, Deno: report a write some turns after the system has accepted it.
-    if (!socket.destroyed && socket.writableLength === 0) this.#hasUnsent = false;
+    if (!socket.destroyed && this.pendingBytes === 0) this.#hasUnsent = false;
     socket.destroy();
     this.#dropHeld();
   }

@@ -22,27 +22,21 @@
  *
  * Over TLS, `close()` sends close_notify and waits for the peer's, at most for the shutdown time-out. Half-close is not supported.
  *
- * Changing over to TLS. `startTls()` waits until the wire is empty, turns it into a `net.Socket`, puts the bytes that were read ahead back
- * into it, and performs the handshake (`start-tls.ts`). A new transport then drives the secured socket for the same protocol; this
- * transport is `replaced`.
+ * Changing over to TLS. `UpgradableTransport` (`upgradable.ts`) adds `startTls()`.
  *
  * Node: destroys a socket by itself once both sides have ended. asyncio keeps the connection until it is closed, and programs rely on that
  * (they `drain()` after `writeEof()`). So such a connection is `released`, but not lost before `close()` or `abort()`.
  */
-import type { TLSSocket } from "node:tls";
 import { checkError, toBytes, toPieces } from "../base/arguments.js";
-import { ConnectionLostError, ConnectionTimeoutError, InvalidStateError, notSentError } from "../base/errors.js";
+import { ConnectionTimeoutError, InvalidStateError } from "../base/errors.js";
 import { HIGH_WATER_BYTES, TLS_HIGH_WATER_BYTES } from "../base/limits.js";
 import { ownCopy } from "../base/memory.js";
 import { clearTimeout, nextTick, setTimeout } from "../base/scheduling.js";
-import type { ByteCounts, Protocol, StartTlsRequest, Transport, TransportOwner, WriteData } from "../contracts/connection.js";
+import type { ByteCounts, Protocol, Transport, TransportOwner, WriteData } from "../contracts/connection.js";
 import type { ExtraInfo } from "../contracts/extra-info.js";
 import { TransportCore } from "../core/transport-core.js";
-import { now, publishClosed, publishPaused, publishResumed, publishSecured } from "./diagnostics.js";
-import { NodeWire } from "./node-wire.js";
+import { now, publishClosed, publishPaused, publishResumed } from "./diagnostics.js";
 import type { ConnectedSocket } from "./socket-info.js";
-import { tlsExtraInfo } from "./socket-info.js";
-import { StartTlsOperation } from "./start-tls.js";
 import type { Wire, WireEvents } from "./wire.js";
 import { WriteScheduler } from "./write-scheduler.js";
 
@@ -54,10 +48,18 @@ export interface SocketTransportOptions {
   readonly tlsInfo?: Partial<ExtraInfo> | undefined;
   /** The server that accepted the connection. */
   readonly owner?: TransportOwner | undefined;
+  /** The lifetime and the byte counts that the transport continues; default: they begin now. */
+  readonly history?: History | undefined;
   /** The host that the connection was opened to. `startTls()` expects the certificate of this host. */
   readonly host?: string | undefined;
   /** TLS shutdown time-out in milliseconds; set if and only if the wire is over a `tls.TLSSocket`. */
   readonly tlsShutdownTimeout?: number | undefined;
+}
+
+/** What a connection has behind it when another transport takes it over. */
+export interface History extends ByteCounts {
+  /** When it began, by `now()`. */
+  readonly begunAt: number;
 }
 
 export class SocketTransport extends TransportCore implements Transport, ByteCounts, WireEvents {
@@ -66,22 +68,17 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   readonly #info: ConnectedSocket;
   readonly #tlsInfo: Readonly<Record<string, unknown>> | undefined;
   #owner: TransportOwner | undefined;
-  readonly #host: string | undefined;
   readonly #tlsShutdownTimeout: number | undefined;
   readonly #isTls: boolean;
   #eofReceived = false;
   #eofWritten = false;
   /** Ends our side once the wire has received all written data. */
   #ending: (() => void) | null = null;
-  /** Set while `startTls()` is in progress. */
-  #upgrade: StartTlsOperation | null = null;
   #shutdownTimer: NodeJS.Timeout | undefined;
-  #begunAt = now();
-  #bytesRead = 0;
+  readonly #begunAt: number;
+  #bytesRead: number;
   /** The protocol whose memory the wire reads into, if any. */
   #memoryOwner: Protocol | null = null;
-  /** The phase that a loss is reported for. */
-  #lostDuring: "connection" | "tls-upgrade" = "connection";
 
   /** @param wire a connected wire, which the transport owns from now on. Nothing happens before `start()`. */
   constructor(wire: Wire, options: SocketTransportOptions) {
@@ -92,24 +89,27 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     this.#info = options.info;
     this.#tlsInfo = options.tlsInfo;
     this.#owner = options.owner;
-    this.#host = options.host;
     this.#tlsShutdownTimeout = options.tlsShutdownTimeout;
     this.#isTls = isTls;
+    const { history } = options;
+    this.#begunAt = history?.begunAt ?? now();
+    this.#bytesRead = history?.bytesRead ?? 0;
+    this.#sending.sentBytes = history?.bytesWritten ?? 0;
   }
 
   /** Calls the protocol's `connectionMade()`, then starts reading. */
   start(): void {
-    this.#attach();
+    this.attach();
     this.call((protocol) => protocol.connectionMade?.(this));
-    this.#beginReading();
+    this.beginReading();
   }
 
-  #attach(): void {
+  protected attach(): void {
     this.#wire.listen(this);
     this.#owner?.attach(this);
   }
 
-  #beginReading(): void {
+  protected beginReading(): void {
     const wire = this.#wire;
     if (wire.destroyed) {
       // The wire ended before the transport received it, and its events may be lost.
@@ -172,9 +172,9 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   write(data: WriteData): void {
     const bytes = toBytes("data", data);
     if (this.#eofWritten) throw new InvalidStateError("cannot write() after writeEof()");
-    if (this.#upgrade !== null) throw new InvalidStateError("cannot write() during startTls()");
     if (bytes.length === 0) return;
     if (this.state !== "open") {
+      if (this.state === "securing") throw new InvalidStateError("cannot write() during startTls()");
       this.#sending.refuse();
       return;
     }
@@ -288,8 +288,12 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     this.#sending.drop();
     this.moveTo("closing");
     if (state === "released") this.loseSoon();
-    else if (this.#upgrade !== null) this.#upgrade.giveUp(this.#wire);
-    else this.#wire.destroy();
+    else this.cut();
+  }
+
+  /** Closes the socket. */
+  protected cut(): void {
+    this.#wire.destroy();
   }
 
   /** @internal */
@@ -303,12 +307,12 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   handleClose(): void {
     if (this.state === "open" && this.#eofReceived && this.#eofWritten) {
       this.moveTo("released");
-      this.#detach();
+      this.detach();
     } else if (this.state !== "released") this.loseConnection();
   }
 
   /** Removes the transport from its server. */
-  #detach(): void {
+  protected detach(): void {
     const owner = this.#owner;
     this.#owner = undefined;
     owner?.detach(this);
@@ -321,71 +325,42 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   protected override onLost(): void {
     this.#sending.drop();
     clearTimeout(this.#shutdownTimer);
-    this.#detach();
-    publishClosed(this, this.error, this.#lostDuring, this.#begunAt);
+    this.detach();
+    publishClosed(this, this.error, this.lostDuring, this.#begunAt);
   }
 
-  // ---- changing over to TLS ----------------------------------------------------------------------------------------------------
-
-  /** @internal */
-  async startTls(upgrade: StartTlsRequest): Promise<Transport> {
-    if (this.#isTls) throw new InvalidStateError("cannot startTls(): the connection already uses TLS");
-    if (this.#upgrade !== null) throw new InvalidStateError("cannot startTls(): another startTls() is in progress");
-    if (this.#eofReceived || this.#eofWritten) throw new InvalidStateError("cannot startTls(): the connection is half-closed");
-    if (this.state !== "open") throw new ConnectionLostError("cannot startTls(): the connection is closed");
-    const change = new StartTlsOperation(upgrade, this.#host);
-    const begunAt = now();
-    const wire = this.#wire;
-    wire.pause();
-    this.flush(); // which may fail
-    this.#upgrade = change;
-    this.#lostDuring = "tls-upgrade";
-    try {
-      if (!this.moveTo("securing")) throw notSentError(this.error);
-      // The TLS engine bypasses the wire's unsent bytes, so they must be sent first.
-      if (this.#sending.unsent > 0) await this.waitFlushed();
-      if (this.isClosing() || wire.destroyed) throw notSentError(this.error);
-      const readAhead = upgrade.takeReadAhead();
-      this.#bytesRead -= readAhead.length;
-      const secured = await change.secure(wire, readAhead);
-      if (this.isClosing()) {
-        secured.destroy();
-        throw notSentError(this.error);
-      }
-      const successor = this.#handOver(secured, upgrade);
-      publishSecured(successor, upgrade.role, begunAt);
-      return successor;
-    } catch (error) {
-      this.#upgrade = null;
-      change.destroy(wire);
-      if (!change.givenUp) this.noteError(error as Error);
-      this.loseConnection();
-      throw change.givenUp ? new ConnectionLostError("cannot startTls(): the connection was closed meanwhile") : error;
-    }
+  /** The phase that a loss is reported for. */
+  protected get lostDuring(): "connection" | "tls-upgrade" {
+    return "connection";
   }
 
-  #handOver(secured: TLSSocket, upgrade: StartTlsRequest): Transport {
-    const successor = new SocketTransport(new NodeWire(secured), {
-      protocol: this.getProtocol(),
-      info: this.#info,
-      tlsInfo: tlsExtraInfo(secured, upgrade.ssl),
-      owner: this.#owner,
-      host: this.#host,
-      tlsShutdownTimeout: upgrade.sslShutdownTimeout,
-    });
-    // The successor continues the counts.
-    successor.#begunAt = this.#begunAt;
-    successor.#bytesRead = this.#bytesRead;
-    successor.#sending.sentBytes = this.#sending.sentBytes;
-    this.#bytesRead = this.#sending.sentBytes = 0;
-    successor.#attach();
-    this.#upgrade = null;
-    this.moveTo("replaced");
-    this.#detach();
-    upgrade.onSecured(successor);
-    if (this.writingPaused) this.call(() => this.resumeWriting());
-    successor.#beginReading();
-    return successor;
+  // ---- being replaced ----------------------------------------------------------------------------------------------------------
+
+  protected get wire(): Wire {
+    return this.#wire;
+  }
+
+  protected get isTls(): boolean {
+    return this.#isTls;
+  }
+
+  /** Whether one of the two sides has ended. */
+  protected get isHalfClosed(): boolean {
+    return this.#eofReceived || this.#eofWritten;
+  }
+
+  /** Stops counting bytes that were received and are taken back. */
+  protected uncount(bytes: number): void {
+    this.#bytesRead -= bytes;
+  }
+
+  /** Gives up the connection: returns what the transport that takes it over needs to know. */
+  protected yieldConnection(): SocketTransportOptions {
+    const { bytesRead, bytesWritten } = this;
+    const history = { begunAt: this.#begunAt, bytesRead, bytesWritten };
+    const owner = this.#owner;
+    this.#bytesRead = this.#sending.sentBytes = 0; // they count for the successor
+    return { protocol: this.getProtocol(), info: this.#info, owner, history };
   }
 
   // ---- byte counts -------------------------------------------------------------------------------------------------------------

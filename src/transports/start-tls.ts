@@ -1,64 +1,93 @@
 /** `StartTlsOperation`: changes a connection from plain to TLS, from the emptied wire to the secured socket. */
-import type net from "node:net";
 import type { TLSSocket } from "node:tls";
-import { InvalidStateError } from "../base/errors.js";
+import { ConnectionTimeoutError, InvalidStateError } from "../base/errors.js";
+import { clearTimeout, setTimeout } from "../base/scheduling.js";
+import { abortReason, forgetAborted, onceAborted, throwIfAborted } from "../base/waiting.js";
 import type { StartTlsRequest } from "../contracts/connection.js";
 import type { SSLClient, SSLServer } from "../contracts/extra-info.js";
+import type { Beneath } from "./tls-carrier.js";
 import { ClientHandshake, ServerHandshakes } from "./tls-handshake.js";
-import type { Wire } from "./wire.js";
 
 export class StartTlsOperation {
-  readonly #upgrade: StartTlsRequest;
+  readonly #request: StartTlsRequest;
   readonly #handshake: ClientHandshake | ServerHandshakes;
   readonly #controller: AbortController = new AbortController();
-  /** The socket that the wire has released. */
-  #socket: net.Socket | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #beneath: Beneath | null = null;
+  #closed = false;
 
   /**
    * @param host the host that the connection was opened to; `undefined` if unknown
    * @throws if the TLS options are invalid, before anything is changed
    */
-  constructor(upgrade: StartTlsRequest, host: string | undefined) {
-    this.#upgrade = upgrade;
+  constructor(request: StartTlsRequest, host: string | undefined) {
+    this.#request = request;
     this.#handshake =
-      upgrade.role === "server"
-        ? new ServerHandshakes(upgrade.ssl as SSLServer)
+      request.role === "server"
+        ? new ServerHandshakes(request.ssl as SSLServer)
         : // If no name is known (a Unix socket), this is Node's own default.
-          new ClientHandshake(upgrade.ssl as SSLClient, upgrade.serverHostname ?? host ?? "localhost");
+          new ClientHandshake(request.ssl as SSLClient, request.serverHostname ?? host ?? "localhost");
   }
 
-  /** Whether `giveUp()` was called. */
-  get givenUp(): boolean {
-    return this.#controller.signal.aborted;
+  /**
+   * Begins the time limit, and lets the program's signal end the operation.
+   *
+   * @param unsent returns the number of bytes that wait to be sent before the handshake
+   */
+  begin(unsent: () => number): void {
+    const { signal, sslHandshakeTimeout: limitMs } = this.#request;
+    onceAborted(signal, this.#onAbort); // first, because it throws if the signal does
+    this.#timer = setTimeout(() => {
+      const what = this.#beneath === null ? `the peer has not taken the ${unsent()} bytes written before, and ` : "";
+      this.#controller.abort(new ConnectionTimeoutError(`the TLS handshake took longer than ${limitMs} ms: ${what}the connection was cut`));
+    }, limitMs);
   }
 
-  /** Aborts the handshake and closes the connection. */
-  giveUp(wire: Wire): void {
-    this.#controller.abort(); // destroys the socket if the handshake has started
-    wire.destroy();
+  readonly #onAbort = (): void => this.#controller.abort(abortReason(this.#request.signal));
+
+  /** Ends the time limit, and forgets the program's signal. */
+  end(): void {
+    clearTimeout(this.#timer);
+    forgetAborted(this.#request.signal, this.#onAbort);
   }
 
-  /** Closes the connection. */
-  destroy(wire: Wire): void {
-    (this.#socket ?? wire).destroy();
+  /** Aborted when the operation must end. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Whether the program has closed the connection meanwhile. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** The program closes the connection: ends the operation. */
+  close(): void {
+    this.#closed = true;
+    this.#controller.abort();
+  }
+
+  /** Closes what TLS runs over; does nothing before `secure()`. */
+  destroy(): void {
+    this.#beneath?.destroy();
   }
 
   /**
    * Performs the handshake.
    *
-   * @param wire a wire without unsent bytes
-   * @param readAhead bytes that were read from the wire and not passed to the program
+   * @param readAhead bytes that were received and not passed to the program
    */
-  async secure(wire: Wire, readAhead: Buffer): Promise<TLSSocket> {
-    if (readAhead.length > 0 && this.#upgrade.role === "client") {
+  async secure(takeBeneath: () => Beneath, readAhead: Buffer): Promise<TLSSocket> {
+    if (readAhead.length > 0 && this.#request.role === "client") {
       // In TLS, a server never sends first. These bytes arrived in plain text, possibly from an attacker in the middle who wants them to
       // pass for secured.
       throw new InvalidStateError(`cannot startTls(): ${readAhead.length} unread plaintext bytes are buffered`);
     }
-    const socket = wire.release();
-    this.#socket = socket;
+    throwIfAborted(this.#controller.signal); // during the wait before
+    const beneath = takeBeneath();
+    this.#beneath = beneath;
     // For a server, these bytes are the beginning of the client's handshake.
-    if (readAhead.length > 0) socket.unshift(readAhead);
-    return await this.#handshake.secure(socket, this.#upgrade.sslHandshakeTimeout, this.#controller.signal);
+    if (readAhead.length > 0) beneath.unshift(readAhead);
+    return await this.#handshake.secure(beneath, null, this.#controller.signal);
   }
 }

@@ -11,11 +11,19 @@
 import type net from "node:net";
 import { Duplex, type Readable } from "node:stream";
 
+import type { TransportCarrier } from "./transport-carrier.js";
+
 type Done = (error?: Error | null) => void;
 
+/** A connection to run TLS over: a socket, or the transport of a connection that uses TLS already. */
+export type Beneath = net.Socket | TransportCarrier;
+
+/** A stream that TLS can run over. */
+export type Carrier = net.Socket | TlsCarrier | TransportCarrier;
+
 /** Returns the stream that TLS runs over: the socket, or a carrier over it. */
-export function carry(socket: net.Socket): net.Socket | TlsCarrier {
-  return process.versions["deno"] === undefined ? socket : new TlsCarrier(socket);
+export function carry(socket: Beneath): Carrier {
+  return process.versions["deno"] === undefined || "follow" in socket ? socket : new TlsCarrier(socket);
 }
 
 /** A stream over a socket whose reading can be stopped. */

@@ -5,37 +5,56 @@
  *
  * The input is a connected, paused socket; bytes that were read ahead have been put back into it. The result is a secured and verified
  * `tls.TLSSocket`. If the handshake fails, the promise rejects with the reason and the socket is destroyed. The time-out is implemented
- * here for both roles, because Node has none for clients.
+ * here for both roles, because Node has none for clients; `null` leaves it to the signal.
  *
  * Client: `tls.connect()` over the socket. The name to verify is always set here, because Node would fall back to "localhost".
  *
- * Server: a `tls.Server` that does not listen. It receives the socket as a 'connection' event, which Node documents for that purpose. So
- * all options of `tls.createServer()` work (client certificates, SNI, ALPN, PSK). The events of a server do not say which socket they are
- * about, so each handshake has a server to itself. Servers are kept and reused, because creating one includes parsing certificates. A bare
- * `SecureContext` needs no such server.
+ * Server: a `tls.TLSSocket` over the socket, with the context and the options of the handshake. It differs from the one that a `tls.Server`
+ * creates in three points, which are handled here with undocumented parts (`ServerSocketInternals`): it emits 'secure', does not check the
+ * client's certificate, and ignores errors after the handshake until `_releaseControl()` is called. A `tls.Server` does not accept a
+ * `SecureContext`, so each of several servers for handshakes at the same time would parse the certificates again.
+ *
+ * Names: a name with other letters than those of ASCII is verified in its ASCII form (`xn--...`), and an address without its zone.
+ *
+ * Hooks of the program: see `tls-hooks.ts`.
  */
-import { randomBytes, X509Certificate } from "node:crypto";
-import type net from "node:net";
+import { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import tls from "node:tls";
+import { domainToASCII } from "node:url";
+import { checkFunction, invalidValue, show } from "../base/arguments.js";
 import { ConnectionTimeoutError, ignore } from "../base/errors.js";
-import { clearTimeout, MAX_TIMER_MS, setImmediate, setTimeout } from "../base/scheduling.js";
-import { abortReason, forgetAborted, onceAborted } from "../base/waiting.js";
+import { clearTimeout, setImmediate, setTimeout } from "../base/scheduling.js";
+import { abortReason, forgetAborted, onceAborted, type Settle } from "../base/waiting.js";
 import type { SSLClient, SSLServer } from "../contracts/extra-info.js";
-import { carry, TlsCarrier } from "./tls-carrier.js";
+import { type Beneath, type Carrier, carry } from "./tls-carrier.js";
+import {
+  checkProtocols,
+  clientContext,
+  type HandshakeOptions,
+  isSecureContext,
+  renewedContext,
+  type ServerContext,
+  serverContext,
+} from "./tls-contexts.js";
+import { type GuardedHandshake, guardAlpn, guardClientPsk, guardIdentityCheck, guardServerPsk, guardSni } from "./tls-hooks.js";
 
-/** Value for Node's own time-out, which cannot be switched off: the longest timer that Node supports. */
-const NEVER_MS = MAX_TIMER_MS;
-
-/** Maximum number of servers kept for later handshakes. More are created while more handshakes run at once. */
-const MAX_IDLE_SERVERS = 8;
-
-/** Length of the session ticket keys in bytes, fixed by Node. */
-const TICKET_KEYS_BYTES = 48;
-
-/** Whether `ssl` is a `SecureContext`, and not options for creating one. */
-function isSecureContext(ssl: object): ssl is tls.SecureContext {
-  return "context" in ssl;
+/**
+ * Returns a host name in the form that certificates and SNI have, and an address without its zone. The empty name is kept: it accepts any
+ * certificate.
+ *
+ * @throws TypeError if no certificate can have the name
+ */
+function nameToVerify(host: string): string {
+  const zone = host.indexOf("%");
+  if (zone >= 0 && isIP(host) === 6) return host.slice(0, zone);
+  const isAscii = Buffer.byteLength(host) === host.length;
+  const name = isAscii ? host : domainToASCII(host);
+  // CPython: refuses a leading dot and NUL, too. Deno: converts names with spaces.
+  if ((name === "" && host !== "") || name.startsWith(".") || /\s/.test(name) || name.includes("\0")) {
+    throw invalidValue(`the host to verify is not a valid name: ${show(host)}`);
+  }
+  return name;
 }
 
 /**
@@ -46,32 +65,53 @@ function isSecureContext(ssl: object): ssl is tls.SecureContext {
  */
 function checkAddress(address: string, shown: tls.PeerCertificate): Error | undefined {
   const error = tls.checkServerIdentity(address, shown);
-  return error === undefined || new X509Certificate(shown.raw).checkIP(address) === undefined ? error : undefined;
+  if (error === undefined || shown.raw === undefined) return error; // no certificate, but a pre-shared key
+  return new X509Certificate(shown.raw).checkIP(address) === undefined ? error : undefined;
+}
+
+/** Undocumented parts of a `tls.TLSSocket` in a server's role, which are the same on Node, Bun and Deno. */
+interface ServerSocketInternals {
+  /** Returns what is wrong with the client's certificate: an error, its code, or nothing. */
+  readonly ssl?: { verifyError?(): Error | string | null | undefined } | null;
+  /** From now on, errors are emitted and end the connection. */
+  _releaseControl?(): void;
 }
 
 /** The handshake of a client. */
 export class ClientHandshake {
   readonly #options: tls.ConnectionOptions;
+  readonly #checkIdentity: NonNullable<tls.ConnectionOptions["checkServerIdentity"]>;
+  readonly #pskCallback: tls.ConnectionOptions["pskCallback"];
 
-  /** @throws the error of `tls.createSecureContext()` for invalid options, such as a malformed certificate */
+  /**
+   * @throws TypeError for an invalid name or hook; the error of `tls.createSecureContext()` for invalid options, such as a malformed
+   *   certificate
+   */
   constructor(ssl: SSLClient, serverHostname: string) {
-    const given: tls.ConnectionOptions = ssl === true ? {} : isSecureContext(ssl) ? { secureContext: ssl } : ssl;
-    this.#options = {
-      checkServerIdentity: isIP(serverHostname) === 6 ? checkAddress : tls.checkServerIdentity,
-      ...given,
-      secureContext: given.secureContext ?? tls.createSecureContext(given),
-      host: serverHostname,
-      // An address is verified, but is not valid as an SNI name (Node: DEP0123).
-      servername: isIP(serverHostname) === 0 ? serverHostname : "",
-      ...(serverHostname === "" ? { checkServerIdentity: () => undefined } : {}),
-    };
+    const given: tls.ConnectionOptions = ssl === true || isSecureContext(ssl) ? {} : ssl;
+    const { checkServerIdentity, pskCallback, ALPNProtocols } = given;
+    if (checkServerIdentity !== undefined) checkFunction("ssl.checkServerIdentity", checkServerIdentity);
+    if (pskCallback !== undefined) checkFunction("ssl.pskCallback", pskCallback);
+    if (ALPNProtocols !== undefined) checkProtocols(ALPNProtocols);
+    const name = nameToVerify(serverHostname);
+    const isAddress = isIP(name) !== 0;
+    this.#checkIdentity =
+      name === "" ? () => undefined : (checkServerIdentity ?? (isIP(name) === 6 ? checkAddress : tls.checkServerIdentity));
+    this.#pskCallback = pskCallback;
+    // An address is verified, but is not valid as an SNI name (Node: DEP0123).
+    this.#options = { ...given, secureContext: clientContext(ssl), host: name, servername: isAddress ? "" : name };
   }
 
-  secure(socket: net.Socket, timeoutMs: number, signal?: AbortSignal): Promise<tls.TLSSocket> {
-    return handshake(socket, timeoutMs, signal, (carrier, onSecured, onFailed) => {
-      const secured = tls.connect({ ...this.#options, socket: carrier });
-      secured.once("secureConnect", () => onSecured(secured));
-      secured.on("error", onFailed);
+  secure(socket: Beneath, timeoutMs: number | null, signal?: AbortSignal): Promise<tls.TLSSocket> {
+    return handshake(socket, timeoutMs, signal, (carrier, running) => {
+      const secured = tls.connect({
+        ...this.#options,
+        checkServerIdentity: guardIdentityCheck(this.#checkIdentity, running),
+        ...(this.#pskCallback && { pskCallback: guardClientPsk(this.#pskCallback, running) }),
+        socket: carrier,
+      });
+      secured.once("secureConnect", () => running.succeed(secured));
+      secured.on("error", (error) => running.failTls(error));
       return secured;
     });
   }
@@ -79,86 +119,98 @@ export class ClientHandshake {
 
 /** The handshakes of a server, all with the same configuration. */
 export class ServerHandshakes {
-  readonly #context: tls.SecureContext | null;
-  readonly #options: tls.TlsOptions;
-  readonly #idle: tls.Server[] = [];
+  readonly #server: ServerContext;
 
-  /** @throws the error of `tls.createServer()` for invalid options, such as a key that does not match the certificate */
-  constructor(ssl: SSLServer) {
-    this.#context = isSecureContext(ssl) ? ssl : null;
-    // All servers share the ticket keys, so that a session can be resumed with any of them.
-    this.#options = isSecureContext(ssl) ? {} : { ticketKeys: randomBytes(TICKET_KEYS_BYTES), ...ssl, handshakeTimeout: NEVER_MS };
-    if (this.#context === null) this.#idle.push(tls.createServer(this.#options));
+  /**
+   * @param renewed the handshakes that these replace, from which the options of the handshake are taken that `ssl` does not have
+   * @throws TypeError if there is neither a certificate nor a pre-shared key; the error of `tls.createSecureContext()` for invalid
+   *   options, such as a key that does not match the certificate
+   */
+  constructor(ssl: SSLServer, renewed?: ServerHandshakes) {
+    this.#server = renewed === undefined ? serverContext(ssl) : renewedContext(renewed.#server, ssl);
   }
 
-  secure(socket: net.Socket, timeoutMs: number, signal?: AbortSignal): Promise<tls.TLSSocket> {
-    const context = this.#context;
-    if (context !== null) {
-      return handshake(socket, timeoutMs, signal, (carrier, onSecured, onFailed) => {
-        const secured = new tls.TLSSocket(carrier, { isServer: true, secureContext: context });
-        secured.once("secure", () => onSecured(secured));
-        secured.on("error", onFailed);
-        return secured;
+  secure(socket: Beneath, timeoutMs: number | null, signal?: AbortSignal): Promise<tls.TLSSocket> {
+    const { context, options } = this.#server;
+    const { SNICallback, ALPNCallback, pskCallback } = options;
+    return handshake(socket, timeoutMs, signal, (carrier, running) => {
+      const secured = new tls.TLSSocket(carrier, {
+        ...options,
+        ...(SNICallback && { SNICallback: guardSni(SNICallback, running) }),
+        ...(ALPNCallback && { ALPNCallback: guardAlpn(ALPNCallback, running) }),
+        ...(pskCallback && { pskCallback: guardServerPsk(pskCallback, running) }),
+        rejectUnauthorized: options.rejectUnauthorized !== false,
+        isServer: true,
+        secureContext: context,
       });
-    }
-    const server = this.#idle.pop() ?? tls.createServer(this.#options);
-    const result = handshake(socket, timeoutMs, signal, (carrier, onSecured, onFailed) => {
-      server.once("secureConnection", onSecured);
-      server.once("tlsClientError", (error, failed) =>
-        onFailed(failed.authorizationError ? unauthorized(failed.authorizationError, error) : error),
-      );
-      server.emit("connection", carrier);
-      return null;
+      secured.once("secure", () => {
+        const refusal = options.requestCert === true ? verify(secured, options) : null;
+        (secured as ServerSocketInternals)._releaseControl?.();
+        if (refusal === null) running.succeed(secured);
+        else running.failTls(refusal);
+      });
+      secured.on("error", (error) => {
+        running.failTls(secured.authorizationError ? unauthorized(secured.authorizationError, error) : error);
+      });
+      return secured;
     });
-    const release = (): void => {
-      server.removeAllListeners("secureConnection").removeAllListeners("tlsClientError");
-      if (this.#idle.length < MAX_IDLE_SERVERS) this.#idle.push(server);
-    };
-    // After a failure, the server may still emit events of the old socket, which a new handshake would mistake for its own. So it is not
-    // reused.
-    result.then(release, () => server.removeAllListeners("secureConnection").removeAllListeners("tlsClientError"));
-    return result;
   }
 }
 
-function unauthorized(reason: Error | string, cause: Error): Error {
-  const code = typeof reason === "string" ? reason : reason.message;
+/** Verifies a client's certificate, and notes the result on the socket as a `tls.Server` does. Returns the error if it is refused. */
+function verify(secured: tls.TLSSocket, options: HandshakeOptions): Error | null {
+  const { ssl } = secured as ServerSocketInternals;
+  const found = typeof ssl?.verifyError === "function" ? ssl.verifyError() || null : "ERR_TLS_CERT_NOT_VERIFIED";
+  // Node: a session that was resumed with TLS 1.3 counts as verified, even if it began with another server of the context, which had not
+  // requested a certificate. With pskCallback, a client need not have one.
+  const certificate = secured.getPeerCertificate() as Partial<tls.PeerCertificate> | null;
+  const isMissing = certificate?.raw === undefined;
+  const reason = found ?? (isMissing ? "UNABLE_TO_GET_ISSUER_CERT" : null);
+  secured.authorized = reason === null;
+  if (reason === null) return null;
+  const error = unauthorized(reason, typeof reason === "string" ? undefined : reason);
+  secured.authorizationError = error.code as never; // as Node does, whatever its types say
+  if (options.rejectUnauthorized === false || (found === null && options.pskCallback !== undefined)) return null;
+  return error;
+}
+
+function unauthorized(reason: Error | string, cause: Error | undefined): Error & { readonly code: string } {
+  const code = typeof reason === "string" ? reason : ((reason as NodeJS.ErrnoException).code ?? reason.message);
   return Object.assign(new Error(`the client's certificate was rejected: ${code}`, { cause }), { code });
 }
 
-/** Starts a handshake: creates the `TLSSocket`, or returns `null` if a server creates it. */
-type Begin = (
-  carrier: net.Socket | TlsCarrier,
-  onSecured: (secured: tls.TLSSocket) => void,
-  onFailed: (error: unknown) => void,
-) => tls.TLSSocket | null;
+/** Starts a handshake: creates the `TLSSocket`, and reports its events to `running`. */
+type Begin = (carrier: Carrier, running: Handshake) => tls.TLSSocket;
 
-function handshake(socket: net.Socket, timeoutMs: number, signal: AbortSignal | undefined, begin: Begin): Promise<tls.TLSSocket> {
+function handshake(socket: Beneath, timeoutMs: number | null, signal: AbortSignal | undefined, begin: Begin): Promise<tls.TLSSocket> {
   return new Promise((resolve, reject) => new Handshake(socket, timeoutMs, signal, { resolve, reject }).run(begin));
-}
-
-/** Settles the promise of a handshake. */
-interface Settle {
-  resolve(secured: tls.TLSSocket): void;
-  reject(reason: unknown): void;
 }
 
 /**
  * One handshake: limits its time, lets a signal abort it, and notices the end of the socket beneath it. A handshake that fails destroys
  * both sockets.
+ *
+ * Failures that TLS or a hook reports take effect in a later turn. Node: they are reported from inside the TLS engine, and destroying the
+ * socket there is a segmentation fault.
  */
-class Handshake {
-  readonly #socket: net.Socket;
+class Handshake implements GuardedHandshake {
+  readonly #socket: Beneath;
   readonly #signal: AbortSignal | undefined;
-  readonly #settle: Settle;
-  readonly #timer: NodeJS.Timeout;
-  #state: "running" | "secured" | "failed" = "running";
+  readonly #settle: Settle<tls.TLSSocket>;
+  readonly #timer: NodeJS.Timeout | undefined;
+  #state: "running" | "failing" | "secured" | "failed" = "running";
+  /** The reason of a failing handshake. */
+  #reason: unknown;
+  /** Whether a hook may still report a better reason. */
+  #provisional = false;
+  #carrier: Carrier | null = null;
   #begun: tls.TLSSocket | null = null;
 
-  constructor(socket: net.Socket, timeoutMs: number, signal: AbortSignal | undefined, settle: Settle) {
+  constructor(socket: Beneath, timeoutMs: number | null, signal: AbortSignal | undefined, settle: Settle<tls.TLSSocket>) {
     this.#socket = socket;
     this.#signal = signal;
     this.#settle = settle;
+    if (timeoutMs === null) return;
     this.#timer = setTimeout(() => {
       this.#fail(new ConnectionTimeoutError(`the TLS handshake took longer than ${timeoutMs} ms: the connection was cut`));
     }, timeoutMs);
@@ -172,12 +224,8 @@ class Handshake {
     socket.on("error", ignore).on("close", this.#onClose);
     try {
       onceAborted(this.#signal, this.#onAbort);
-      const carrier = carry(socket);
-      this.#begun = begin(
-        carrier,
-        (secured) => this.#succeed(secured, carrier),
-        (error) => this.#fail(error),
-      );
+      this.#carrier = carry(socket);
+      this.#begun = begin(this.#carrier, this);
     } catch (error) {
       this.#fail(error);
     }
@@ -190,31 +238,50 @@ class Handshake {
     setImmediate(() => {
       const cause = this.#socket.errored;
       const error = new Error("the connection ended before the TLS handshake completed");
-      this.#fail(Object.assign(error, { code: "ECONNRESET", ...(cause ? { cause } : {}) }));
+      this.failTls(Object.assign(error, { code: "ECONNRESET", ...(cause ? { cause } : {}) }));
     });
   };
 
-  #succeed(secured: tls.TLSSocket, carrier: net.Socket | TlsCarrier): void {
-    if (!this.#end("secured")) return;
-    if (carrier instanceof TlsCarrier) carrier.follow(secured);
+  isOver(): boolean {
+    return this.#state !== "running";
+  }
+
+  succeed(secured: tls.TLSSocket): void {
+    if (this.#state !== "running") return;
+    this.#end("secured");
+    if (this.#carrier !== null && "follow" in this.#carrier) this.#carrier.follow(secured);
     secured.on("error", ignore); // until its transport listens
     this.#settle.resolve(secured);
   }
 
-  #fail(reason: unknown): void {
-    if (!this.#end("failed")) return;
-    this.#begun?.destroy();
-    this.#socket.destroy();
-    this.#settle.reject(reason);
+  /** Fails with an error that TLS has reported. */
+  failTls(reason: unknown): void {
+    if (this.#state !== "running") return;
+    this.#state = "failing";
+    this.#reason = reason;
+    setImmediate(() => this.#fail(this.#reason));
   }
 
-  /** @returns false if the handshake has already ended */
-  #end(state: "secured" | "failed"): boolean {
-    if (this.#state !== "running") return false;
+  failHook(error: Error, provisional: boolean = false): void {
+    if (this.#state === "running") this.failTls(error);
+    else if (this.#state === "failing" && this.#provisional) this.#reason = error;
+    else return;
+    this.#provisional = provisional;
+  }
+
+  #fail(reason: unknown): void {
+    if (this.#state !== "running" && this.#state !== "failing") return;
+    const known = this.#state === "failing" ? this.#reason : reason;
+    this.#end("failed");
+    this.#begun?.destroy();
+    this.#socket.destroy();
+    this.#settle.reject(known);
+  }
+
+  #end(state: "secured" | "failed"): void {
     this.#state = state;
     clearTimeout(this.#timer);
     forgetAborted(this.#signal, this.#onAbort);
     this.#socket.off("close", this.#onClose);
-    return true;
   }
 }

@@ -44,6 +44,7 @@ const PLATFORM: Readonly<Record<string, readonly string[]>> = {
     "node:net",
     "node:stream",
     "node:tls",
+    "node:url",
     "node:util",
   ],
   streams: ["node:stream"],

@@ -63,6 +63,7 @@ describe("the public face", () => {
       "StreamReader",
       "StreamReaderProtocol",
       "StreamWriter",
+      "connectAcceptedSocket",
       "copy",
       "createConnection",
       "createServer",
@@ -73,6 +74,7 @@ describe("the public face", () => {
       "openUnixConnection",
       "relay",
       "startServer",
+      "startTls",
       "startUnixServer",
       "toDuplex",
     ]);

@@ -31,6 +31,7 @@ import { spawn } from "node:child_process";
 import { subscribe } from "node:diagnostics_channel";
 import { createReadStream, createWriteStream } from "node:fs";
 import http from "node:http";
+import type { Socket } from "node:net";
 import { pipeline } from "node:stream/promises";
 import { describe, it } from "node:test";
 import { createGunzip, createGzip } from "node:zlib";

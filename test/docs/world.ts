@@ -55,6 +55,14 @@ const answerStartTls: ClientConnectedCallback = async (reader, writer) => {
   for await (const line of reader) void line;
 };
 
+/** A proxy and the site behind it in one: answers `CONNECT`, and speaks TLS within TLS. */
+const proxy: ClientConnectedCallback = async (reader, writer) => {
+  await reader.readuntil("\r\n\r\n");
+  writer.write("HTTP/1.1 200 OK\r\n\r\n");
+  await writer.startTls(identity());
+  for await (const line of reader) void line;
+};
+
 const identity = () => ({ cert: readRealFile("server.pem"), key: readRealFile("server.key.pem"), ca: readRealFile("ca.pem") });
 const trust = () => ({ ca: readRealFile("ca.pem"), cert: readRealFile("client.pem"), key: readRealFile("client.key.pem") });
 
@@ -91,16 +99,17 @@ export async function makeWorld(startsTls: boolean): Promise<World> {
   };
   const opening = async (connecting: Promise<[StreamReader, StreamWriter]>): Promise<[StreamReader, StreamWriter]> => {
     const pair = await connecting;
-    writers.push(pair[1]);
+    const [, opened] = pair;
+    const startTls = opened.startTls.bind(opened);
+    opened.startTls = () => startTls(trust(), { serverHostname: "localhost" });
+    writers.push(opened);
     return pair;
   };
 
   await serving(startUnixServer(startsTls ? answerStartTls : speak, PEER, quiet));
   const secure = await serving(startServer(speakSecurely, "127.0.0.1", 0, { ...quiet, ssl: identity() }));
-  const [host, port] = secure.sockets[0]?.getsockname() as [string, number];
+  const tunnel = await serving(startServer(proxy, "127.0.0.1", 0, { ...quiet, ssl: identity() }));
   const [reader, writer] = await opening(openUnixConnection(PEER));
-  const startTls = writer.startTls.bind(writer);
-  writer.startTls = () => startTls(trust(), { serverHostname: "localhost" });
 
   return {
     reader,
@@ -110,8 +119,10 @@ export async function makeWorld(startsTls: boolean): Promise<World> {
     signal: new AbortController().signal,
     serveClient: speak,
     readFileSync: (name) => (existsSync(name) ? readRealFile(name) : name.endsWith(".pem") ? pem(name) : Buffer.alloc(100_000)),
-    openConnection: (_host, _port, options) =>
-      opening(openConnection(host, port, { ...options, ssl: trust(), serverHostname: "localhost" })),
+    openConnection(name, _port, options) {
+      const [host, port] = (name?.startsWith("proxy.") ? tunnel : secure).sockets[0]?.getsockname() as [string, number];
+      return opening(openConnection(host, port, { ...options, ssl: trust(), serverHostname: "localhost" }));
+    },
     openUnixConnection: (_path, options) => opening(openUnixConnection(PEER, options)),
     startServer: (callback, _host, _port, options) => serving(startServer(callback, "127.0.0.1", 0, { ...options, ssl: identity() })),
     startUnixServer: (callback, _path, options) =>

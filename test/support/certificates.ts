@@ -6,7 +6,7 @@ import { root } from "./repository.js";
 import { runtime } from "./runtime.js";
 
 const folder = join(root, "build", "certificates");
-if (!existsSync(folder)) {
+if (!existsSync(join(folder, "international.pem"))) {
   const script = join(root, "scripts", "make-certificates.mjs");
   const { status, error } = spawnSync(runtime === "node" ? process.execPath : "node", [script], { stdio: "inherit" });
   if (status !== 0) throw new Error("could not make the certificates", { cause: error });
@@ -20,6 +20,7 @@ export type CertificateName =
   | "server-rsa"
   | "sni"
   | "wrong-host"
+  | "international"
   | "expired"
   | "self-signed"
   | "client"

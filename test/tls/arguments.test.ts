@@ -52,6 +52,13 @@ const client: readonly Case[] = [
   ]),
   ...[1, "true", "", Symbol("ssl"), () => {}].map((ssl): Case => [`ssl ${String(ssl)}`, { ssl, serverHostname: "localhost" }, TYPE]),
   ...[1, null, {}, true].map((name): Case => [`serverHostname ${String(name)}`, { ssl: trust, serverHostname: name }, TYPE]),
+  ...[".localhost", "local\0host", "b\u00fc cher.test", "\u00ad"].map(
+    (name): Case => [
+      `serverHostname ${JSON.stringify(name)}`,
+      { ssl: trust, serverHostname: name },
+      { ...VALUE, message: /not a valid name/ },
+    ],
+  ),
   ...timeouts.map(([what, options, error]): Case => [what, { ssl: trust, serverHostname: "localhost", ...options }, error]),
 ];
 
@@ -116,6 +123,13 @@ describe("the TLS options of a client", () => {
       ...VALUE,
       message: "serverHostname is required with ssl when no host is given",
     });
+    await turns(5);
+    assert.equal(far.sockets.length, 0);
+  });
+
+  it("refuses ssl with host null without serverHostname", async () => {
+    await using far = await bareServer();
+    for (const host of [null, undefined]) await assert.rejects(openConnection(host, far.port, { ssl: trust }), VALUE);
     await turns(5);
     assert.equal(far.sockets.length, 0);
   });

@@ -3,8 +3,8 @@
     peer.py CERTIFICATES VERSION BEGIN serve unix PATH        peer.py CERTIFICATES VERSION BEGIN connect unix PATH CONVERSATION
     peer.py CERTIFICATES VERSION BEGIN serve tcp              peer.py CERTIFICATES VERSION BEGIN connect tcp PORT CONVERSATION
 
-VERSION is TLSv1.2 or TLSv1.3, BEGIN ssl or startTls. A server prints "ready" (over TCP with its port), and ends with its standard input. A client
-prints "ok" when its conversation went well, with the cipher that it saw.
+VERSION is TLSv1.2 or TLSv1.3, BEGIN ssl, startTls, or nested: startTls within ssl. A server prints "ready" (over TCP with its port), and ends
+with its standard input. A client prints "ok" when its conversation went well, with the cipher that it saw.
 """
 
 import asyncio
@@ -102,7 +102,7 @@ ANSWER = {"lines": answer_lines, "bulk": answer_bulk, "last-words": answer_last_
 
 
 async def answer(reader, writer):
-    if BEGIN == "startTls":
+    if BEGIN != "ssl":
         assert await reader.readline() == b"STARTTLS\n"
         writer.write(b"go\n")
         await writer.drain()
@@ -113,9 +113,9 @@ async def answer(reader, writer):
 
 
 async def ask(kind, address, conversation):
-    tls = {"ssl": context(False), "server_hostname": "localhost"} if BEGIN == "ssl" else {}
+    tls = {"ssl": context(False), "server_hostname": "localhost"} if BEGIN != "startTls" else {}
     reader, writer = await ends.connect(kind, address, **tls)
-    if BEGIN == "startTls":
+    if BEGIN != "ssl":
         writer.write(b"STARTTLS\n")
         assert await reader.readline() == b"go\n"
         await writer.start_tls(context(False), server_hostname="localhost")
@@ -128,5 +128,5 @@ async def ask(kind, address, conversation):
 
 
 what, *rest = sys.argv[4:]
-tls = {"ssl": context(True)} if BEGIN == "ssl" else {}
+tls = {"ssl": context(True)} if BEGIN != "startTls" else {}
 asyncio.run(ends.serve(answer, *rest, **tls) if what == "serve" else ask(*rest))

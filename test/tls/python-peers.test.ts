@@ -11,15 +11,16 @@ import { testFile } from "../support/repository.js";
 import { answer, conversations, converse } from "./conversations.js";
 
 /** `StreamWriter.start_tls()` came with 3.11. */
-const OLDEST = { ssl: 8, startTls: 11 } as const;
+const OLDEST = { ssl: 8, startTls: 11, nested: 11 } as const;
 
 for (const kind of kinds) {
-  for (const begin of ["ssl", "startTls"] as const) {
+  for (const begin of ["ssl", "startTls", "nested"] as const) {
     const python = findPython(OLDEST[begin]);
     const options = needs(python);
 
     for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
-      const setting = { begin, version };
+      // nested: startTls() within TLS.
+      const setting = { begin: begin === "ssl" ? "ssl" : "startTls", version } as const;
       const peer = [python.binary, testFile("tls/peer.py"), certificatesFolder, version, begin];
       const versions = { minVersion: version, maxVersion: version };
       const full = kind !== unix && begin === "ssl" && version === "TLSv1.3";
@@ -29,7 +30,7 @@ for (const kind of kinds) {
           it(`serves our client: ${conversation}`, options, async () => {
             await using server = await startPythonServer(peer, kind.name);
             await converse(
-              await server.connect(begin === "ssl" ? { ssl: { ...trust, ...versions }, serverHostname: "localhost" } : {}),
+              await server.connect(begin === "startTls" ? {} : { ssl: { ...trust, ...versions }, serverHostname: "localhost" }),
               setting,
               conversation,
             );
@@ -38,7 +39,7 @@ for (const kind of kinds) {
           it(`is served by our server: ${conversation}`, options, async () => {
             const errors: unknown[] = [];
             const { server } = await kind.serve(answer(setting), {
-              ...(begin === "ssl" ? { ssl: { ...identity("server"), ...versions } } : {}),
+              ...(begin === "startTls" ? {} : { ssl: { ...identity("server"), ...versions } }),
               onClientError: (error) => errors.push(error),
             });
             await using client = startPythonClient(peer, server.sockets[0]!.getsockname(), conversation);
