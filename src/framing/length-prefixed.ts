@@ -1,5 +1,5 @@
-/** `lengthPrefixed()`: frames with a length prefix of 1, 2, 4 or 8 bytes or a varint. */
-import { type Data, invalidValue, type SignalOptions, show } from "../base/arguments.js";
+/** `lengthPrefixed()`: frames with a length prefix of 1, 2, 3, 4 or 8 bytes or a varint, or with a header that contains a length. */
+import { checkInteger, type Data, invalidValue, type SignalOptions, show } from "../base/arguments.js";
 import type { ByteQueue } from "../base/byte-queue.js";
 import { type KnownOptions, knownOptions } from "../base/known-options.js";
 import type { StreamReader } from "../streams/reader.js";
@@ -9,9 +9,11 @@ import {
   checkWriter,
   type FrameCodec,
   type FrameOptions,
+  FrameTooLargeError,
   frameBytes,
   InvalidFrameError,
   readInOneAttempt,
+  tooLarge,
 } from "./codec.js";
 import { countedAttempt, type FrameHeader, type HeaderParser } from "./counted.js";
 
@@ -21,12 +23,41 @@ export interface LengthPrefixedOptions extends FrameOptions {
    * The number of bytes of the length. `"varint"` uses as many as necessary, with 7 bits in each, lowest first, as in Protocol Buffers.
    * Default 4.
    */
-  readonly prefix?: 1 | 2 | 4 | 8 | "varint" | undefined;
+  readonly prefix?: 1 | 2 | 3 | 4 | 8 | "varint" | undefined;
   /** The byte order of the length: most significant byte first (`"big"`) or last (`"little"`). Default `"big"`, as in most protocols. */
   readonly endian?: "big" | "little" | undefined;
+  /**
+   * The size of a header that has more in it than the length, in bytes, at most 1,024. A frame then contains its header: `readFrame()`
+   * returns it, and `writeFrame()` takes it and fills in the length. Default: no such header.
+   */
+  readonly headerSize?: number | undefined;
+  /** Where the length begins in the header, in bytes. Default 0. */
+  readonly lengthOffset?: number | undefined;
+  /**
+   * What to add to the length to get the number of bytes behind the header. PostgreSQL counts the four bytes of the length: -4. Default 0.
+   */
+  readonly lengthAdjustment?: number | undefined;
+  /** Where the header has a byte that announces more bytes, beyond the length, such as the padding of FastCGI. Default: there is none. */
+  readonly paddingOffset?: number | undefined;
 }
 
-const LENGTH_PREFIXED_OPTIONS: KnownOptions = knownOptions<LengthPrefixedOptions>({ maxFrameSize: true, prefix: true, endian: true });
+const LENGTH_PREFIXED_OPTIONS: KnownOptions = knownOptions<LengthPrefixedOptions>({
+  maxFrameSize: true,
+  prefix: true,
+  endian: true,
+  headerSize: true,
+  lengthOffset: true,
+  lengthAdjustment: true,
+  paddingOffset: true,
+});
+
+type FixedPrefix = 1 | 2 | 3 | 4 | 8;
+
+/** The options that describe a header. */
+const HEADER_OPTIONS = ["lengthOffset", "lengthAdjustment", "paddingOffset"] as const;
+
+/** Protocols have headers of up to a few dozen bytes. */
+const MAX_HEADER_BYTES = 1024;
 
 const TWO_TO_32 = 2 ** 32;
 const NOTHING = new Uint8Array(0);
@@ -43,62 +74,142 @@ const scratch = Buffer.alloc(MAX_VARINT_BYTES);
  * The length does not include the prefix itself. A varint must have its shortest form. An 8-byte length of 2 ** 53 or more is refused
  * like any other length over the maximum.
  *
- * @param options `prefix`: 1, 2, 4 (the default), 8 or `"varint"`; `endian`: `"big"` (the default) or `"little"`; `maxFrameSize`: the
- *   maximum size of a frame in bytes, default 16 MiB, and never more than the prefix can express
+ * With `headerSize`, each frame begins with a header of that size, and the length is somewhere in it. The whole message is the frame:
+ * read the other parts of the header from it. On writing, the length in it is filled in, in a copy of the header. `maxFrameSize` applies
+ * to the whole.
+ *
+ * @param options `prefix`: 1, 2, 3, 4 (the default), 8 or `"varint"`; `endian`: `"big"` (the default) or `"little"`; `maxFrameSize`: the
+ *   maximum size of a frame in bytes, default 16 MiB, and never more than the prefix can express; `headerSize`, `lengthOffset`,
+ *   `lengthAdjustment`, `paddingOffset`: the header
  * @returns a codec that reads `Buffer`s, and writes bytes or text. A frame may share memory with the received chunk (up to 64 KiB):
  *   copy small frames that you keep for long.
- * @throws TypeError if `prefix` or `endian` has another value, or `endian` is given for a varint
- * @throws RangeError `ERR_OUT_OF_RANGE` if `maxFrameSize` is not a positive integer
+ * @throws TypeError if `prefix` or `endian` has another value, or an option has no meaning without another one
+ * @throws RangeError `ERR_OUT_OF_RANGE` if a number is not an integer in its range
  *
  * @example
  * ```ts
  * const codec = lengthPrefixed({ prefix: 4, maxFrameSize: 1_048_576 });
  * codec.writeFrame(writer, "hello"); // 00 00 00 05 68 65 6c 6c 6f
  * const answer = await codec.readFrame(reader, { signal: AbortSignal.timeout(5_000) });
+ *
+ * const postgres = lengthPrefixed({ headerSize: 5, lengthOffset: 1, lengthAdjustment: -4 });
+ * postgres.writeFrame(writer, "Q....SELECT 1\\0"); // the length takes the place of the four dots
  * ```
  */
 export function lengthPrefixed(options?: LengthPrefixedOptions): FrameCodec<Buffer, Data> {
   const maxFrameSize = checkMaxFrameSize("lengthPrefixed", options, LENGTH_PREFIXED_OPTIONS);
-  const { prefix = 4, endian } = options ?? {};
-  if (![1, 2, 4, 8, "varint"].includes(prefix)) throw invalidValue(`prefix must be 1, 2, 4, 8 or "varint", not ${show(prefix)}`);
+  const { prefix = 4, endian, headerSize } = options ?? {};
+  if (![1, 2, 3, 4, 8, "varint"].includes(prefix)) throw invalidValue(`prefix must be 1, 2, 3, 4, 8 or "varint", not ${show(prefix)}`);
   if (endian !== undefined && endian !== "big" && endian !== "little") {
     throw invalidValue(`endian must be "big" or "little", not ${show(endian)}`);
   }
+  if (headerSize === undefined) refuseWithoutHeader(options);
   if (prefix === "varint") {
     if (endian !== undefined) throw invalidValue("endian is not meaningful with a varint, whose byte order is fixed");
-    return codecOf(maxFrameSize, parseVarint, varint);
+    if (headerSize !== undefined) throw invalidValue("headerSize is not meaningful with a varint, whose size is not fixed");
+    return codecOf(maxFrameSize, parseVarint, (frame) => [varint(frame.length), frame]);
   }
   const little = endian === "little";
-  const maximum = prefix === 8 ? maxFrameSize : Math.min(maxFrameSize, 256 ** prefix - 1);
+  const capacity = prefix === 8 ? Number.MAX_SAFE_INTEGER : 256 ** prefix - 1;
+  if (headerSize !== undefined) return codecWithHeader(maxFrameSize, { ...checkHeader(headerSize, prefix, options), capacity, little });
   return codecOf(
-    maximum,
+    Math.min(maxFrameSize, capacity),
     (queue) => parseFixed(queue, prefix, little),
-    (size) => fixed(size, prefix, little),
+    (frame) => [fixed(frame.length, prefix, little), frame],
   );
 }
 
-function codecOf(maximum: number, parseHeader: HeaderParser, makeHeader: (size: number) => Uint8Array): FrameCodec<Buffer, Data> {
+function refuseWithoutHeader(options: LengthPrefixedOptions | undefined): void {
+  for (const name of HEADER_OPTIONS) {
+    if (options?.[name] !== undefined) throw invalidValue(`${name} is only meaningful with headerSize`);
+  }
+}
+
+/** A header with a length in it. */
+interface HeaderLayout {
+  readonly headerSize: number;
+  readonly lengthOffset: number;
+  readonly lengthAdjustment: number;
+  readonly paddingOffset: number | undefined;
+  readonly prefix: FixedPrefix;
+}
+
+function checkHeader(headerSize: number, prefix: FixedPrefix, options: LengthPrefixedOptions | undefined): HeaderLayout {
+  const { lengthOffset = 0, lengthAdjustment = 0, paddingOffset } = options ?? {};
+  checkInteger("headerSize", headerSize, prefix, MAX_HEADER_BYTES);
+  return {
+    headerSize,
+    lengthOffset: checkInteger("lengthOffset", lengthOffset, 0, headerSize - prefix),
+    lengthAdjustment: checkInteger("lengthAdjustment", lengthAdjustment, -MAX_HEADER_BYTES, MAX_HEADER_BYTES),
+    paddingOffset: paddingOffset === undefined ? undefined : checkInteger("paddingOffset", paddingOffset, 0, headerSize - 1),
+    prefix,
+  };
+}
+
+function codecWithHeader(
+  maxFrameSize: number,
+  layout: HeaderLayout & { readonly capacity: number; readonly little: boolean },
+): FrameCodec<Buffer, Data> {
+  const { headerSize, lengthOffset, lengthAdjustment, paddingOffset, prefix, capacity, little } = layout;
+  /** Bytes of a frame that the length does not count. */
+  const notCounted = (header: Uint8Array): number =>
+    headerSize + lengthAdjustment + (paddingOffset === undefined ? 0 : (header[paddingOffset] as number));
+  const header = Buffer.alloc(headerSize); // scratch, never held across an await
+  const parseHeader = (queue: ByteQueue): FrameHeader | undefined => {
+    if (queue.length < headerSize) return undefined;
+    queue.copyTo(header, headerSize);
+    const length = fixedAt(header, lengthOffset, prefix, little);
+    const bodySize = length + notCounted(header);
+    if (bodySize >= headerSize) return { headerSize: 0, bodySize };
+    throw new InvalidFrameError(`the frame at byte ${queue.taken} has a length of ${length}, which is too small`, queue.taken);
+  };
+  return codecOf(maxFrameSize, parseHeader, (frame) => {
+    if (frame.length < headerSize)
+      throw invalidValue(`frame must begin with its header of ${headerSize} bytes, not be ${frame.length} long`);
+    const own = Buffer.from(frame.subarray(0, headerSize));
+    const length = frame.length - notCounted(own);
+    if (length < 0) throw invalidValue(`frame must be as long as its header says, not ${-length} bytes shorter`);
+    if (length > capacity) {
+      const maximum = frame.length - length + capacity;
+      throw new FrameTooLargeError(tooLarge("cannot write a frame", frame.length, maximum), frame.length, maximum);
+    }
+    own.set(fixed(length, prefix, little), lengthOffset);
+    return [own, frame.subarray(headerSize)];
+  });
+}
+
+function codecOf(
+  maximum: number,
+  parseHeader: HeaderParser,
+  addLength: (frame: Uint8Array) => readonly Uint8Array[],
+): FrameCodec<Buffer, Data> {
   return {
     readFrame(reader: StreamReader, options?: SignalOptions): Promise<Buffer | null> {
       return readInOneAttempt(reader, (engine) => countedAttempt(engine, parseHeader, maximum, NOTHING), options);
     },
     writeFrame(writer: StreamWriter, frame: Data): void {
       checkWriter(writer);
-      const body = frameBytes(frame, maximum);
-      writer.writelines([makeHeader(body.length), body]);
+      writer.writelines(addLength(frameBytes(frame, maximum)));
     },
   };
 }
 
-function parseFixed(queue: ByteQueue, prefix: 1 | 2 | 4 | 8, little: boolean): FrameHeader | undefined {
+function parseFixed(queue: ByteQueue, prefix: FixedPrefix, little: boolean): FrameHeader | undefined {
   if (queue.length < prefix) return undefined;
   queue.copyTo(scratch, prefix);
-  if (prefix < 8) return { headerSize: prefix, bodySize: little ? scratch.readUIntLE(0, prefix) : scratch.readUIntBE(0, prefix) };
-  const [high, low] = little ? [scratch.readUInt32LE(4), scratch.readUInt32LE(0)] : [scratch.readUInt32BE(0), scratch.readUInt32BE(4)];
-  return { headerSize: prefix, bodySize: high * TWO_TO_32 + low };
+  return { headerSize: prefix, bodySize: fixedAt(scratch, 0, prefix, little) };
 }
 
-function fixed(size: number, prefix: 1 | 2 | 4 | 8, little: boolean): Uint8Array {
+/** Reads a length; rounded if it exceeds the safe integers. */
+function fixedAt(header: Buffer, offset: number, prefix: FixedPrefix, little: boolean): number {
+  if (prefix < 8) return little ? header.readUIntLE(offset, prefix) : header.readUIntBE(offset, prefix);
+  const [first, second] = little
+    ? [header.readUInt32LE(offset + 4), header.readUInt32LE(offset)]
+    : [header.readUInt32BE(offset), header.readUInt32BE(offset + 4)];
+  return first * TWO_TO_32 + second;
+}
+
+function fixed(size: number, prefix: FixedPrefix, little: boolean): Uint8Array {
   const header = Buffer.allocUnsafe(prefix);
   if (prefix < 8) {
     if (little) header.writeUIntLE(size, 0, prefix);

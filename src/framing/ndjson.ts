@@ -1,24 +1,14 @@
 /** `ndjson()`: one JSON value on each line. See https://github.com/ndjson/ndjson-spec. */
 
-import { invalidType, invalidValue, type SignalOptions } from "../base/arguments.js";
+import type { SignalOptions } from "../base/arguments.js";
 import { NEWLINE } from "../base/memory.js";
 import { LINE_END } from "../streams/attempts.js";
 import type { Attempt, ReadEngine } from "../streams/read-engine.js";
 import type { StreamReader } from "../streams/reader.js";
 import type { StreamWriter } from "../streams/writer.js";
-import {
-  checkMaxFrameSize,
-  checkWriter,
-  type FrameCodec,
-  type FrameOptions,
-  frameBytes,
-  InvalidFrameError,
-  readInOneAttempt,
-} from "./codec.js";
+import { checkMaxFrameSize, checkWriter, type FrameCodec, type FrameOptions, InvalidFrameError, readInOneAttempt } from "./codec.js";
 import { delimitedAttempt } from "./delimiter.js";
-
-/** Throws for bytes that are not UTF-8, instead of replacing them with U+FFFD. */
-const utf8 = new TextDecoder("utf-8", { fatal: true });
+import { jsonBytes, textOf } from "./json.js";
 
 /** The number of lines read from a reader, for errors. */
 interface LineCount {
@@ -61,37 +51,9 @@ export function ndjson<T = unknown>(options?: FrameOptions): FrameCodec<T> {
     },
     writeFrame(writer: StreamWriter, frame: T): void {
       checkWriter(writer);
-      const text = jsonOf(frame);
-      if (text === undefined || text === "null") throw invalidType("frame", "a JSON value other than null", frame);
-      writer.writelines([frameBytes(text, maximum), NEWLINE]);
+      writer.writelines([jsonBytes(frame, maximum), NEWLINE]);
     },
   };
-}
-
-/** Returns a value as JSON; `undefined` if JSON has no form for it. */
-function jsonOf(frame: unknown): string | undefined {
-  try {
-    return JSON.stringify(frame);
-  } catch (error) {
-    const bigint = findBigint(frame); // rethrows if a toJSON() throws
-    if (bigint !== null) throw invalidType(bigint.place, "a JSON value", bigint.value);
-    throw Object.assign(invalidValue(`cannot write the frame as JSON: ${(error as Error).message}`), { cause: error });
-  }
-}
-
-/** Returns the first bigint in a value, for which JSON has no form, and its place, such as `frame["list"][2]`. */
-function findBigint(frame: unknown): { readonly place: string; readonly value: bigint } | null {
-  let found: { place: string; value: bigint } | null = null;
-  const places = new Map<unknown, string>();
-  JSON.stringify(frame, function (this: unknown, key: string, value: unknown) {
-    const holder = places.get(this);
-    const place = holder === undefined ? "frame" : `${holder}[${Array.isArray(this) ? key : JSON.stringify(key)}]`;
-    if (typeof value === "bigint") found ??= { place, value };
-    if (typeof value !== "object" || value === null || places.has(value)) return null; // visits each object once, which also ends cycles
-    places.set(value, place);
-    return value;
-  });
-  return found;
 }
 
 function valueAttempt<T>(engine: ReadEngine, maximum: number, count: LineCount): Attempt<T | null> {
@@ -113,7 +75,7 @@ function valueAttempt<T>(engine: ReadEngine, maximum: number, count: LineCount):
 function parseLine(bytes: Uint8Array, offset: number, line: number): unknown {
   let value: unknown;
   try {
-    const text = utf8.decode(bytes);
+    const text = textOf(bytes);
     if (text.trim() === "") return undefined;
     value = JSON.parse(text);
   } catch (cause) {

@@ -63,6 +63,8 @@ export class NodeSource implements Source {
       void this.#giveBack();
       return;
     }
+    // Runtimes resume the outputs of a child that has exited, although a grandchild may still write to them.
+    if (!this.#wanted) this.#readable.pause();
     this.#budget.spend(chunk.length);
     if (!this.#budget.isSpent) return;
     this.#held = true;

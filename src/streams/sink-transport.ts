@@ -208,7 +208,10 @@ function nodeSink(writable: Writable): Sink {
     write: (bytes) => called((done) => writable.write(bytes, done)),
     end: () => called((done) => writable.end(done)),
     abort: (reason) => void writable.destroy(reason ?? undefined),
-    look: () => ({ isOver: writable.destroyed || writable.writableFinished, error: writable.errored ?? null }),
+    look() {
+      const error = writable.errored ?? null; // a write that fails at once sets it; the event follows later
+      return { isOver: writable.destroyed || writable.writableFinished || error !== null, error };
+    },
     over: called((done) => finished(writable, { readable: false }, done)),
   };
 }

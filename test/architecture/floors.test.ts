@@ -15,6 +15,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   "duplex.ts": 5,
   framing: 4,
   net: 4,
+  process: 4,
   testing: 4,
   transports: 3,
   streams: 3,
@@ -33,6 +34,7 @@ const PLATFORM: Readonly<Record<string, readonly string[]>> = {
   "duplex.ts": ["node:stream"],
   framing: [],
   net: ["*"],
+  process: ["node:child_process", "node:fs", "node:os", "node:path", "node:stream", "node:url"],
   testing: ["node:assert/strict"],
   transports: [
     "node:async_hooks",

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import * as publicFace from "asyncio-streams";
 import * as framing from "asyncio-streams/framing";
+import * as subprocess from "asyncio-streams/process";
 import { root } from "../support/repository.js";
 import { sourceFiles } from "./source-files.js";
 
@@ -35,7 +36,7 @@ describe("package.json", () => {
   it("is an ECMAScript module without side effects, with the documented entries", () => {
     assert.deepEqual(
       [manifest.type, manifest.sideEffects, Object.keys(manifest.exports)],
-      ["module", false, [".", "./framing", "./testing", "./package.json"]],
+      ["module", false, [".", "./framing", "./process", "./testing", "./package.json"]],
     );
   });
 });
@@ -84,6 +85,7 @@ describe("the public face", () => {
       "FrameTooLargeError",
       "Framed",
       "InvalidFrameError",
+      "contentLength",
       "delimited",
       "frames",
       "lengthPrefixed",
@@ -92,7 +94,21 @@ describe("the public face", () => {
     ]);
   });
 
-  for (const file of ["index.ts", "framing/index.ts"]) {
+  it("has subprocesses beside it", () => {
+    assert.deepEqual(Object.keys(subprocess).sort(), [
+      "DEVNULL",
+      "PIPE",
+      "ProcessLookupError",
+      "STDOUT",
+      "connectReadPipe",
+      "connectWritePipe",
+      "createSubprocessExec",
+      "createSubprocessShell",
+      "stdio",
+    ]);
+  });
+
+  for (const file of ["index.ts", "framing/index.ts", "process/index.ts"]) {
     it(`only re-exports: ${file}`, () => {
       const text =
         sourceFiles()

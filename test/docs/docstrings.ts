@@ -55,11 +55,11 @@ declare let frame: Buffer | null;
 `;
 
 /** The examples of the docstrings as modules, by names for their files. */
-export function docstringModules(api: readonly string[], framing: readonly string[], testing: readonly string[]): Map<string, string> {
+export function docstringModules(entries: Readonly<Record<string, readonly string[]>>): Map<string, string> {
   const imports = `
-import { ${api.join(", ")} } from "asyncio-streams";
-import { ${framing.join(", ")} } from "asyncio-streams/framing";
-import { ${testing.join(", ")} } from "asyncio-streams/testing";
+${Object.entries(entries)
+  .map(([entry, names]) => `import { ${names.join(", ")} } from "${entry}";`)
+  .join("\n")}
 class MyProtocol extends BaseProtocol {}
 `;
   const modules = new Map<string, string>();

@@ -18,6 +18,7 @@ import { text } from "node:stream/consumers";
 import { describe, it } from "node:test";
 import * as api from "asyncio-streams";
 import * as framing from "asyncio-streams/framing";
+import * as subprocess from "asyncio-streams/process";
 import * as testing from "asyncio-streams/testing";
 import { certificateFile, keyFile } from "../support/certificates.js";
 import { type Need, needs } from "../support/needs.js";
@@ -68,6 +69,14 @@ const snippets: Snippet[] = documents().flatMap((path) => {
 const typescript = snippets.filter(({ info }) => /^ts\b/.test(info));
 const directory = join(root, "build", "snippets");
 
+/** What each entry of the package exports. */
+const ENTRIES = {
+  "asyncio-streams": Object.keys(api),
+  "asyncio-streams/framing": Object.keys(framing),
+  "asyncio-streams/process": Object.keys(subprocess),
+  "asyncio-streams/testing": Object.keys(testing),
+};
+
 function writeSnippets(): void {
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
@@ -75,7 +84,7 @@ function writeSnippets(): void {
     const isModule = /^import /m.test(code);
     writeFileSync(join(directory, `${file}.ts`), isModule ? code : inWorld(code));
   }
-  for (const [name, code] of docstringModules(Object.keys(api), Object.keys(framing), Object.keys(testing))) {
+  for (const [name, code] of docstringModules(ENTRIES)) {
     writeFileSync(join(directory, `${name}.ts`), code);
   }
   const compilerOptions = { composite: false, declaration: false, sourceMap: false, isolatedDeclarations: false };

@@ -44,10 +44,7 @@ are you still there?
 > QUIT
 < (end of the connection)
 `,
-  "lsp-framing.ts": `{"id":1,"result":"initialize is done"}
-TimeoutError
-{"id":2,"result":"shutdown is done"}
-`,
+  "language-server.ts": "3\n1\nunknown\n0\n",
   "observe.ts": `a client of observe.sock
 Ada: 9 bytes in, 5000 out, fine
 a client of observe.sock
@@ -89,7 +86,7 @@ const LINES: Readonly<Record<string, number>> = {
   "framing.ts": 51,
   "idle-timeout.ts": 51,
   "imap.ts": 120,
-  "lsp-framing.ts": 61,
+  "language-server.ts": 61,
   "observe.ts": 61,
   "qmp.ts": 120,
   "redis.ts": 120,

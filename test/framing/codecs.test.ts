@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { StreamReader, type StreamWriter } from "asyncio-streams";
 import {
+  contentLength,
   delimited,
   type FrameCodec,
   FrameTooLargeError,
@@ -26,6 +27,7 @@ type TextCodec = FrameCodec<Buffer | string, string>;
 const prefixes: readonly LengthPrefixedOptions[] = [
   { prefix: 1 },
   { prefix: 2 },
+  { prefix: 3 },
   { prefix: 4 },
   { prefix: 8 },
   { prefix: 2, endian: "little" },
@@ -44,6 +46,8 @@ const codecs: readonly { readonly name: string; readonly make: (maxFrameSize?: n
   { name: 'delimited("\\n")', make: (maxFrameSize) => delimited("\n", { maxFrameSize }) },
   { name: 'delimited("\\r\\n--")', make: (maxFrameSize) => delimited("\r\n--", { maxFrameSize }) },
   { name: "ndjson()", make: (maxFrameSize) => ndjson<string>({ maxFrameSize }) },
+  { name: "contentLength()", make: (maxFrameSize) => contentLength<string>({ maxFrameSize }) },
+  { name: 'contentLength({ body: "bytes" })', make: (maxFrameSize) => contentLength({ maxFrameSize, body: "bytes" }) },
 ];
 
 for (const { name, make } of codecs) {
@@ -160,7 +164,7 @@ for (const { name, make } of codecs) {
     });
 
     it("reads and writes a frame of the maximum, and refuses one more byte, both ways", async () => {
-      const quotes = name === "ndjson()" ? 2 : 0;
+      const quotes = name === "ndjson()" || name === "contentLength()" ? 2 : 0;
       const small = make(100);
       const fits = "x".repeat(100 - quotes);
       assert.equal(await read(endedReaderOf([encode(small, fits)]), small), fits);
@@ -208,7 +212,11 @@ for (const { name, make } of codecs) {
 }
 
 describe("the codecs of bytes", () => {
-  const makers = { lengthPrefixed: () => lengthPrefixed(), netstring: () => netstring(), delimited: () => delimited("\0") };
+  const contents = {
+    "contentLength of bytes": () => contentLength({ body: "bytes" }),
+    "contentLength of base64": () => contentLength({ body: "base64" }),
+  };
+  const makers = { lengthPrefixed: () => lengthPrefixed(), netstring: () => netstring(), delimited: () => delimited("\0"), ...contents };
   for (const [name, make] of Object.entries(makers)) {
     it(`write bytes as they are, and read them into a Buffer: ${name}`, async () => {
       const bytes = Uint8Array.of(1, 255, 128, 10);

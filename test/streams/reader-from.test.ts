@@ -167,6 +167,25 @@ describe("StreamReader.from", () => {
     await assert.rejects(reader.read(1), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });
   });
 
+  it("pauses a Readable again that other code resumes while too much is unread", async () => {
+    const source = new Readable({
+      read() {
+        this.push(Buffer.alloc(100));
+      },
+      highWaterMark: 100,
+    });
+    const reader = StreamReader.from(source, { limit: 100 });
+    await turns(5);
+    assert.equal(source.isPaused(), true);
+    for (let count = 0; count < 10; count += 1) {
+      source.resume();
+      await turns(2);
+    }
+    assert.ok(reader.bufferedLength <= 2 * 100 + 100 * 12, String(reader.bufferedLength));
+    assert.equal(source.isPaused(), true);
+    await reader.cancel();
+  });
+
   it("leaves later bytes for the next read after an abort", async () => {
     const reader = StreamReader.from(generate("a", "b", "c"));
     await assert.rejects(reader.read(-1, { signal: AbortSignal.abort() }), { name: "AbortError" });

@@ -231,6 +231,15 @@ describe("StreamWriter.from", () => {
     rmSync(path);
   });
 
+  it("rejects drain() in the turn in which a sink fails at a write", async () => {
+    const error = Object.assign(new Error("write EPIPE"), { code: "EPIPE" });
+    const writer = StreamWriter.from(new Writable({ write: (_chunk, _encoding, done) => done(error) }));
+    writer.write("x");
+    assert.equal(writer.isClosing(), true);
+    await assert.rejects(writer.drain(), { name: "ConnectionLostError", code: "ECONNRESET", cause: error });
+    await assert.rejects(writer.waitClosed(), (thrown) => thrown === error);
+  });
+
   it("has no socket in its extra info", async () => {
     const writer = StreamWriter.from(new PassThrough());
     assert.deepEqual([writer.getExtraInfo("peername"), writer.getExtraInfo("socket", 5)], [null, 5]);

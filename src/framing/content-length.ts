@@ -1,0 +1,168 @@
+/**
+ * `contentLength()`: frames with a `Content-Length` header, as in the Language Server Protocol and the Debug Adapter Protocol.
+ * See https://microsoft.github.io/language-server-protocol/specifications/lsp/3.17/specification/#baseProtocol.
+ */
+import { type Data, invalidValue, type SignalOptions, show } from "../base/arguments.js";
+import type { ByteQueue } from "../base/byte-queue.js";
+import { type KnownOptions, knownOptions } from "../base/known-options.js";
+import { constant } from "../base/memory.js";
+import type { Attempt, ReadEngine } from "../streams/read-engine.js";
+import type { StreamReader } from "../streams/reader.js";
+import type { StreamWriter } from "../streams/writer.js";
+import {
+  checkMaxFrameSize,
+  checkWriter,
+  type FrameCodec,
+  type FrameOptions,
+  frameBytes,
+  InvalidFrameError,
+  readInOneAttempt,
+} from "./codec.js";
+import { countedAttempt, type FrameHeader } from "./counted.js";
+import { jsonBytes, textOf } from "./json.js";
+
+/** Options of `contentLength()`. */
+export interface ContentLengthOptions extends FrameOptions {
+  /**
+   * What a frame contains: `"json"`, a JSON value in UTF-8; `"bytes"`, anything; `"base64"`, bytes that are sent as base64. Default
+   * `"json"`.
+   */
+  readonly body?: "json" | "bytes" | "base64" | undefined;
+}
+
+const CONTENT_LENGTH_OPTIONS: KnownOptions = knownOptions<ContentLengthOptions>({ maxFrameSize: true, body: true });
+
+/** The longest header, in bytes, with the empty line at its end. Two fields need less than a hundred. */
+const MAX_HEADER_BYTES = 4096;
+
+const HEADER_END: Uint8Array = constant("\r\n\r\n");
+const NOTHING = new Uint8Array(0);
+
+/** A field of a header: its name, and its value without white space around it. */
+const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/;
+
+/** A length in its shortest form. */
+const LENGTH = /^(?:0|[1-9][0-9]*)$/;
+
+/** A base64 text in its only form: with its padding. */
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+/** The two directions of a body. */
+interface Body<Read, Write> {
+  decode(bytes: Buffer): Read;
+  encode(frame: Write, maximum: number): Uint8Array;
+}
+
+const bodies: Readonly<Record<"json" | "bytes" | "base64", Body<unknown, never>>> = {
+  json: {
+    decode(bytes) {
+      const value: unknown = JSON.parse(textOf(bytes));
+      if (value === null) throw new SyntaxError("null is reserved for EOF"); // never leaves this file
+      return value;
+    },
+    encode: jsonBytes,
+  },
+  bytes: { decode: (bytes) => bytes, encode: frameBytes },
+  base64: {
+    decode(bytes) {
+      const text = bytes.toString("latin1");
+      if (!BASE64.test(text)) throw new SyntaxError("a character, the length or the padding is wrong"); // never leaves this file
+      return Buffer.from(text, "base64");
+    },
+    encode: (frame: Data, maximum: number) => frameBytes(Buffer.from(frameBytes(frame, maximum)).toString("base64"), maximum),
+  },
+};
+
+/**
+ * Makes a codec for frames with a header, as in the Language Server Protocol: `Content-Length: 5`, an empty line, and five bytes.
+ *
+ * The header may have other fields, which are ignored, and at most 4,096 bytes. A header without `Content-Length`, with two of them, or
+ * with one that is not a plain decimal number throws an `InvalidFrameError`, and consumes nothing. A body that is not what `body` says
+ * throws one, too, with the parser's error as its `cause`. There the frame is consumed, and the next read returns the next one. The JSON
+ * value `null` is refused in both directions, because `readFrame()` returns `null` at the end of the stream.
+ *
+ * @typeParam T the type of the values; it is not checked
+ * @param options `body`: `"json"` (the default), `"bytes"` or `"base64"`; `maxFrameSize`: the maximum size of a body in bytes as it is
+ *   sent, default 16 MiB; the reader's limit does not apply
+ * @returns a codec of JSON values, or one that reads `Buffer`s, and writes bytes or text
+ * @throws TypeError if `body` has another value
+ * @throws RangeError `ERR_OUT_OF_RANGE` if `maxFrameSize` is not a positive integer
+ *
+ * @example
+ * ```ts
+ * const codec = contentLength<{ id: number; method?: string }>();
+ * codec.writeFrame(writer, { id: 1, method: "initialize" });
+ * const answer = await codec.readFrame(reader, { timeout: 5_000 });
+ * ```
+ */
+export function contentLength(options: ContentLengthOptions & { readonly body: "bytes" | "base64" }): FrameCodec<Buffer, Data>;
+/**
+ * Makes a codec of JSON values.
+ *
+ * @example
+ * ```ts
+ * contentLength<{ id: number }>().writeFrame(writer, { id: 1 });
+ * ```
+ */
+export function contentLength<T = unknown>(options?: ContentLengthOptions & { readonly body?: "json" | undefined }): FrameCodec<T>;
+export function contentLength(options?: ContentLengthOptions): FrameCodec<unknown, never> {
+  const maximum = checkMaxFrameSize("contentLength", options, CONTENT_LENGTH_OPTIONS);
+  const { body: kind = "json" } = options ?? {};
+  if (!Object.hasOwn(bodies, kind)) throw invalidValue(`body must be "json", "bytes" or "base64", not ${show(kind)}`);
+  const body = bodies[kind];
+  return {
+    readFrame(reader: StreamReader, readOptions?: SignalOptions): Promise<unknown> {
+      return readInOneAttempt(reader, (engine) => bodyAttempt(engine, kind, body, maximum), readOptions);
+    },
+    writeFrame(writer: StreamWriter, frame: never): void {
+      checkWriter(writer);
+      const bytes = body.encode(frame, maximum);
+      writer.writelines([`Content-Length: ${bytes.length}\r\n\r\n`, bytes]);
+    },
+  };
+}
+
+function bodyAttempt(engine: ReadEngine, kind: string, body: Body<unknown, never>, maximum: number): Attempt<unknown> {
+  const counted = countedAttempt(engine, parseHeader, maximum, NOTHING);
+  const run = (): unknown => {
+    const offset = engine.queue.taken;
+    const bytes = counted.run();
+    if (bytes === undefined || bytes === null) return bytes;
+    try {
+      return body.decode(bytes);
+    } catch (cause) {
+      throw new InvalidFrameError(`the frame at byte ${offset} is not ${kind}: ${(cause as Error).message}`, offset, { cause });
+    }
+  };
+  return { exclusive: true, run };
+}
+
+function parseHeader(queue: ByteQueue): FrameHeader | undefined {
+  const end = queue.indexOf(HEADER_END, 0, Math.min(queue.length, MAX_HEADER_BYTES));
+  if (end === -1) {
+    if (queue.length >= MAX_HEADER_BYTES) throw invalidHeader(queue, `is longer than ${MAX_HEADER_BYTES} bytes`);
+    return undefined;
+  }
+  const lengths = queue
+    .copy(0, end)
+    .toString("latin1")
+    .split("\r\n")
+    .map((line) => lengthOf(queue, line));
+  const [length, another] = lengths.filter((one) => one !== null);
+  if (length === undefined) throw invalidHeader(queue, "has no Content-Length");
+  if (another !== undefined) throw invalidHeader(queue, "has two Content-Lengths");
+  return { headerSize: end + HEADER_END.length, bodySize: length };
+}
+
+/** The length in a line of a header; `null` if the line is another field. */
+function lengthOf(queue: ByteQueue, line: string): number | null {
+  const [, name, value] = FIELD.exec(line) ?? [];
+  if (name === undefined || value === undefined) throw invalidHeader(queue, "has a line that is not a field");
+  if (name.toLowerCase() !== "content-length") return null;
+  if (!LENGTH.test(value)) throw invalidHeader(queue, "has a Content-Length that is not a decimal number");
+  return Number(value);
+}
+
+function invalidHeader(queue: ByteQueue, what: string): InvalidFrameError {
+  return new InvalidFrameError(`the header at byte ${queue.taken} ${what}`, queue.taken);
+}

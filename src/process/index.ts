@@ -1,0 +1,11 @@
+/**
+ * Child processes with streams, and the standard streams of this process: Python's `asyncio.subprocess`.
+ *
+ * @module asyncio-streams/process
+ */
+/// <reference types="node" preserve="true" />
+export { createSubprocessExec, createSubprocessShell, type ProcessOf } from "./create-subprocess.js";
+export type { SubprocessOptions } from "./options.js";
+export { type OutputOf, type Process, ProcessLookupError } from "./process.js";
+export { DEVNULL, PIPE, type PipeOf, type Redirection, STDOUT } from "./redirection.js";
+export { connectReadPipe, connectWritePipe, stdio } from "./stdio.js";

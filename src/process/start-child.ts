@@ -1,0 +1,96 @@
+/**
+ * `startChild()`: starts a process by `spawn()` of Node, and turns each of its failures into a rejection.
+ *
+ * Theory of operation
+ *
+ * `spawn()` reports a failure in three ways: it throws, it emits an `'error'`, or, when the working directory is missing, it blames the
+ * program. Here all of them are a rejection with the system's error, and a bad working directory is named.
+ *
+ * `spawn()` cannot give the child one pipe for both outputs, and on Deno no inherited output twice. Two pipes that are joined here would
+ * lose the order of what the child writes. So `stderr: STDOUT` starts a shell that does `exec program 2>&1`. The shell becomes the
+ * program, and its process ID stays. A shell that cannot run the program reports that to the child's output, so the program is looked for
+ * before.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { accessSync, constants, statSync } from "node:fs";
+import { constants as system } from "node:os";
+import { delimiter, join, resolve } from "node:path";
+import type { SubprocessConfig } from "./options.js";
+
+/** Where a program is searched if the environment has no `PATH`. */
+const DEFAULT_PATH = "/usr/local/bin:/bin:/usr/bin";
+
+/** Variables that a shell exports by itself. */
+const VARIABLES_OF_SHELLS = ["PWD", "OLDPWD", "SHLVL", "_"];
+
+/** A process that runs, or has just ended. */
+export type RunningChild = ChildProcess & { readonly pid: number };
+
+/** Starts a process. Rejects if that is not possible. */
+export async function startChild(program: string, args: readonly string[], config: SubprocessConfig): Promise<RunningChild> {
+  try {
+    if (!config.mergesErrors) return await spawned(program, args, config);
+    refuseMissing(program, config);
+    return await spawned("/bin/sh", ["-c", mergingScript(config.env), program, ...args], config);
+  } catch (error) {
+    throw directoryError(config.cwd, error) ?? error;
+  }
+}
+
+function spawned(program: string, args: readonly string[], { stdio, cwd, env, others }: SubprocessConfig): Promise<RunningChild> {
+  return new Promise((fulfill, reject) => {
+    const child = spawn(program, args, { ...others, stdio, cwd, env });
+    child.once("error", (error) => {
+      for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.destroy();
+      reject(error);
+    });
+    if (child.pid !== undefined) fulfill(child as RunningChild);
+  });
+}
+
+/** A shell script that runs its arguments as a command, with one pipe for both outputs, in the environment that was asked for. */
+function mergingScript(env: NodeJS.ProcessEnv): string {
+  const exported = VARIABLES_OF_SHELLS.filter((name) => env[name] === undefined);
+  return `unset ${exported.join(" ")}\nexec "$0" "$@" 2>&1`;
+}
+
+/** Throws the error that `spawn()` reports for a program that does not exist or cannot be executed. */
+function refuseMissing(program: string, { cwd = ".", env }: SubprocessConfig): void {
+  const directories = program.includes("/") ? [""] : (env["PATH"] ?? DEFAULT_PATH).split(delimiter);
+  let reason: "ENOENT" | "EACCES" = "ENOENT";
+  for (const directory of directories) {
+    const path = resolve(cwd, join(directory, program));
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (stats === undefined) continue;
+    if (stats.isFile() && isExecutable(path)) return;
+    reason = "EACCES";
+  }
+  throw systemError(reason, `spawn ${program}`, program, `spawn ${program} ${reason}`);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The error of a working directory that cannot be entered; `null` if that is not why `spawn()` failed. */
+function directoryError(cwd: string | undefined, cause: unknown): Error | null {
+  if (cwd === undefined) return null;
+  try {
+    accessSync(`${cwd}/.`, constants.X_OK);
+    return null;
+  } catch (error) {
+    const { code } = error as { readonly code: keyof typeof system.errno };
+    return systemError(code, "chdir", cwd, `${code}: cannot enter the working directory, chdir '${cwd}'`, cause);
+  }
+}
+
+/** Makes an error in the form of Node's system errors. */
+function systemError(code: keyof typeof system.errno, syscall: string, path: string, message: string, cause?: unknown): Error {
+  const error = new Error(message, cause === undefined ? undefined : { cause });
+  return Object.assign(error, { code, errno: -system.errno[code], syscall, path });
+}

@@ -1,0 +1,89 @@
+/**
+ * The standard streams of this process, and other pipes, as a `StreamReader` and a `StreamWriter`: `stdio()`, `connectReadPipe()` and
+ * `connectWritePipe()`.
+ *
+ * The standard streams belong to the whole program. So letting go of them leaves them open: the reader pauses standard input, and the
+ * writer leaves standard output as it was. Neither keeps the process alive any longer.
+ */
+import { Writable } from "node:stream";
+import type { Data } from "../base/arguments.js";
+import type { StreamReaderOptions } from "../streams/base-reader.js";
+import { StreamReader } from "../streams/reader.js";
+import { StreamWriter } from "../streams/writer.js";
+
+/**
+ * Returns the standard input and output of this process as a pair, as `openConnection()` returns a connection.
+ *
+ * Let go of them by `reader.cancel()` and `writer.close()`: then they do not keep the process alive. `process.stdin` is paused, with what
+ * is unread, and `process.stdout` stays open for the rest of the program.
+ *
+ * @param options `limit`: the longest line in bytes, default 65,536
+ * @throws RangeError `ERR_OUT_OF_RANGE` if `limit` is not a positive integer
+ *
+ * @example
+ * ```ts
+ * const [reader, writer] = stdio();
+ * for await (const line of reader) {
+ *   writer.write(`you said ${line}`);
+ *   await writer.drain();
+ * }
+ * ```
+ */
+export function stdio(options?: StreamReaderOptions): [StreamReader, StreamWriter] {
+  return [connectReadPipe(process.stdin, options), connectWritePipe(process.stdout)];
+}
+
+/**
+ * Returns a reader of a pipe, such as `process.stdin`. Python's `loop.connect_read_pipe()` with a `StreamReaderProtocol`.
+ *
+ * `cancel()` lets go of the pipe: `process.stdin` is paused, any other Readable destroyed.
+ *
+ * @param pipe `process.stdin`, any Readable of Node, a `ReadableStream` or another async iterable
+ * @param options `limit`: the longest line in bytes, default 65,536
+ * @throws TypeError if `pipe` is not async iterable
+ * @throws RangeError `ERR_OUT_OF_RANGE` if `limit` is not a positive integer
+ *
+ * @example
+ * ```ts
+ * await using reader = connectReadPipe(process.stdin);
+ * const name = String(await reader.readline()).trimEnd();
+ * ```
+ */
+export function connectReadPipe(pipe: AsyncIterable<Data>, options?: StreamReaderOptions): StreamReader {
+  return StreamReader.from(pipe, options);
+}
+
+/**
+ * Returns a writer to a pipe, such as `process.stdout`. Python's `loop.connect_write_pipe()`.
+ *
+ * `close()` and `writeEof()` end the pipe after the written data. `process.stdout` and `process.stderr` stay open, because other code
+ * writes to them, too. If the reader at the other end has gone, `drain()` rejects with `ConnectionLostError`, and `waitClosed()` with
+ * `EPIPE`.
+ *
+ * @param pipe `process.stdout`, `process.stderr`, any Writable of Node or a `WritableStream`
+ * @throws TypeError if `pipe` is neither, or is a locked `WritableStream`
+ *
+ * @example
+ * ```ts
+ * const writer = connectWritePipe(process.stdout);
+ * writer.write("a long report\n");
+ * await writer.drain();
+ * ```
+ */
+export function connectWritePipe(pipe: Writable | WritableStream<Uint8Array>): StreamWriter {
+  return StreamWriter.from(pipe === process.stdout || pipe === process.stderr ? borrowed(pipe) : pipe);
+}
+
+/** A Writable that writes to another one and never ends it. */
+function borrowed(pipe: Writable): Writable {
+  const onError = (error: Error): void => void lender.destroy(error);
+  const lender = new Writable({
+    write: (chunk: Buffer, _encoding, done) => void pipe.write(chunk, done),
+    destroy(error, done) {
+      if (error === null) pipe.removeListener("error", onError); // else the pipe emits the same error later
+      done(error);
+    },
+  });
+  pipe.on("error", onError);
+  return lender;
+}
