@@ -16,16 +16,20 @@ export {
   InvalidStateError,
   LimitOverrunError,
   LineTooLongError,
+  ProxyProtocolError,
 } from "./base/errors.js";
 export type { ByteCounts, Protocol, ProtocolFactory, Transport, WriteBufferLimits, WriteData } from "./contracts/connection.js";
 export { BaseProtocol } from "./contracts/connection.js";
 export type { CipherInfo, ExtraInfo, SocketAddress, SSLClient, SSLServer, TlsTimeouts, TransportSocket } from "./contracts/extra-info.js";
+export type { ProxyFields, ProxyHeader, ProxySsl, ProxyTlv } from "./contracts/proxy-header.js";
 export { type DuplexOptions, toDuplex } from "./duplex.js";
 export type { ServerStats } from "./net/clients.js";
 export { type ConnectionOptions, createConnection, createUnixConnection, type UnixConnectionOptions } from "./net/connect.js";
 export { createServer, createUnixServer, type TcpServerOptions, type UnixServerOptions } from "./net/listen.js";
 export { type ListenFd, listenFds } from "./net/listen-fds.js";
 export type { ClientTlsOptions, IpFamily, ServerOptions, ServerTlsOptions } from "./net/options.js";
+export type { ProxyProtocolOptions } from "./net/proxy-protocol/proxy-option.js";
+export type { SendProxyHeaderOptions } from "./net/proxy-protocol/send-header.js";
 export type { Server, ShutdownResult } from "./net/server.js";
 export type { PathLike } from "./net/socket-file/unix-path.js";
 export { type OpenConnectionOptions, type OpenUnixConnectionOptions, openConnection, openUnixConnection } from "./open.js";

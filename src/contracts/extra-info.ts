@@ -1,5 +1,6 @@
 /** The keys of `getExtraInfo()`, which are Python's, the types of their values, and the TLS arguments of the public calls. */
 import type tls from "node:tls";
+import type { ProxyHeader } from "./proxy-header.js";
 
 /**
  * The address of a socket, in Python's form: a path for a Unix socket (`""` if it is unnamed, a leading `"\0"` if it is abstract); host
@@ -44,6 +45,8 @@ export interface ExtraInfo {
   sockname: SocketAddress;
   /** The socket. */
   socket: TransportSocket;
+  /** Servers with `proxyProtocol` only: what the proxy said about the client. `"peername"` and `"sockname"` are the told addresses then. */
+  proxy_header: ProxyHeader;
   /** TLS only: the `ssl` argument of the call that made the connection. */
   sslcontext: SSLClient | SSLServer;
   /** TLS only: the `tls.TLSSocket`, for inspection only: the transport reads and writes it. */

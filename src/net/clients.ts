@@ -3,8 +3,8 @@
  *
  * Theory of operation
  *
- * A client is waiting, in its TLS handshake, or being served. An accepted client gets a transport and a protocol at once, or after its
- * TLS handshake. Above `maxConnections` it first waits in a queue, and nothing is read from it. A client can be aborted in each of the
+ * A client is waiting, in its handshake, or being served. The handshake is the header of the PROXY protocol, then that of TLS, if the
+ * server uses them. An accepted client gets a transport and a protocol at once, or after its handshake. Above `maxConnections` it first waits in a queue, and nothing is read from it. A client can be aborted in each of the
  * three states, and counts as connected in all of them.
  *
  * Waiting. Because nothing is read, a disconnect is not noticed. `wire.isPeerGone()` checks for it when the client's turn comes, and
@@ -15,16 +15,16 @@
  * the server's context.
  */
 import { AsyncResource } from "node:async_hooks";
-import type net from "node:net";
 import { asError, callForeign } from "../base/errors.js";
 import { queueMicrotask } from "../base/scheduling.js";
 import type { ByteCounts, ProtocolFactory, Transport, TransportOwner } from "../contracts/connection.js";
 import { now, publishError } from "../transports/diagnostics.js";
-import type { UnixNames } from "../transports/socket-info.js";
+import { ConnectedSocket, type UnixNames } from "../transports/socket-info.js";
 import type { Wire } from "../transports/wire.js";
 import { hasContext } from "./async-context.js";
 import type { AcceptHandler } from "./listener.js";
 import type { ServerTls } from "./options.js";
+import type { ProxyPolicy } from "./proxy-protocol/proxy-option.js";
 import { acceptSecured, type ConnectionContext, startTransport } from "./start-transport.js";
 import type { MakeWire } from "./wire-factory.js";
 
@@ -40,6 +40,8 @@ export interface ClientsPolicy {
   readonly onError: (error: unknown) => void;
   /** TLS for every client; `null` for none. */
   readonly tls: ServerTls | null;
+  /** The PROXY protocol in front of every client; `null` for none. */
+  readonly proxy: ProxyPolicy | null;
 }
 
 /** The current state and the totals of a server. */
@@ -48,7 +50,7 @@ export interface ServerStats extends ByteCounts {
   readonly active: number;
   /** Accepted clients that wait for their turn because `maxConnections` are being served. */
   readonly waiting: number;
-  /** Clients in their TLS handshake. */
+  /** Clients in their TLS handshake, or whose PROXY header is not complete. */
   readonly handshakes: number;
   /** Clients accepted so far. */
   readonly accepted: number;
@@ -69,7 +71,7 @@ export class Clients {
   readonly #policy: ClientsPolicy;
   readonly #onGone: () => void;
   readonly #served: Set<Transport & ByteCounts> = new Set();
-  /** Clients in their TLS handshake, without a protocol yet. Aborting a controller ends its handshake. */
+  /** Clients in their TLS handshake, or before it in their PROXY header, without a protocol yet. Aborting a controller ends it. */
   readonly #handshakes: Set<AbortController> = new Set();
   readonly #waiting: Accepted[] = [];
   /** The index of the waiting client to check next. */
@@ -109,6 +111,7 @@ export class Clients {
     this.#accepted += 1;
     const wire = makeWire(this.#hasContext);
     const client = { wire, unixNames, begunAt: now() };
+    if (!this.#checkSender(client)) return;
     if (this.#taken < this.#policy.maxConnections) {
       this.#serve(client);
       return;
@@ -120,6 +123,20 @@ export class Clients {
     } else {
       this.#refused += 1;
       wire.destroy();
+    }
+  }
+
+  /** Refuses a client that is not trusted to send a header, before it takes a place. */
+  #checkSender({ wire, unixNames }: Accepted): boolean {
+    const { proxy } = this.#policy;
+    if (proxy === null) return true;
+    try {
+      proxy.checkSender(new ConnectedSocket(wire, unixNames));
+      return true;
+    } catch (error) {
+      wire.destroy();
+      this.#fail(error);
+      return false;
     }
   }
 
@@ -142,11 +159,12 @@ export class Clients {
     return this.#taken + this.#waiting.length;
   }
 
-  #serve({ wire, unixNames, begunAt }: Accepted): void {
-    const { protocolFactory, tls } = this.#policy;
+  #serve(client: Accepted): void {
+    const { protocolFactory, tls, proxy } = this.#policy;
+    const { wire, unixNames, begunAt } = client;
     const facts = { unixNames, begunAt, owner: this.#owner };
-    if (tls !== null) {
-      void this.#serveSecured(wire.release(), { ...facts, tls });
+    if (tls !== null || proxy !== null) {
+      void this.#serveAfterHandshake(wire, facts);
       return;
     }
     try {
@@ -156,11 +174,16 @@ export class Clients {
     }
   }
 
-  async #serveSecured(socket: net.Socket, facts: ConnectionContext & { readonly tls: ServerTls }): Promise<void> {
+  /** Serves a client behind its PROXY header, if there is one, and its TLS handshake, if there is one. */
+  async #serveAfterHandshake(wire: Wire, facts: ConnectionContext): Promise<void> {
+    const { protocolFactory, tls, proxy } = this.#policy;
     const handshake = new AbortController();
+    const { signal } = handshake;
     this.#handshakes.add(handshake);
     try {
-      await acceptSecured(socket, this.#policy.protocolFactory, { ...facts, signal: handshake.signal });
+      const proxyInfo = proxy === null ? undefined : await proxy.receive(wire, new ConnectedSocket(wire, facts.unixNames), signal);
+      if (tls !== null) await acceptSecured(wire.release(), protocolFactory, { ...facts, proxyInfo, tls, signal });
+      else startTransport(wire, protocolFactory, { ...facts, proxyInfo });
     } catch (error) {
       if (!handshake.signal.aborted) this.fail(error);
     } finally {

@@ -13,6 +13,7 @@ import { now, publishError } from "../transports/diagnostics.js";
 import { adoptConnection, discardSock } from "./adopt.js";
 import { connectTcp, connectUnix, type TcpTarget } from "./open-socket.js";
 import { type ClientTlsOptions, checkClientTls, checkIpFamily, checkPort, type IpFamily } from "./options.js";
+import { checkSendProxyHeader, type SendProxyHeaderOptions } from "./proxy-protocol/send-header.js";
 import { type PathLike, parseUnixPath, type UnixPath } from "./socket-file/unix-path.js";
 import { openTransport } from "./start-transport.js";
 
@@ -20,6 +21,8 @@ import { openTransport } from "./start-transport.js";
 export interface UnixConnectionOptions extends ClientTlsOptions {
   /** A connected socket or its file descriptor, instead of a path. The call takes ownership, even if it fails. */
   readonly sock?: net.Socket | number | undefined;
+  /** Sends a header of the PROXY protocol first, before TLS. For balancers, which thereby tell the server who its client is. */
+  readonly sendProxyHeader?: SendProxyHeaderOptions | undefined;
   /** Cancels connecting. Has no effect once the connection is made. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -77,12 +80,13 @@ export async function createUnixConnection<P extends Protocol>(
     if (parsed === undefined && sock === undefined) throw invalidValue("neither path nor sock was given");
     if (parsed !== undefined && sock !== undefined) throw invalidValue("path and sock cannot be given at the same time");
     const tls = checkClientTls(options, undefined);
+    const proxyHeader = checkSendProxyHeader(options?.sendProxyHeader);
     throwIfAborted(signal);
     begunAt = now();
     const socket = sock === undefined ? await connectUnix(parsed as UnixPath, signal) : await adoptConnection(sock, "unix");
     orphan = undefined;
     const unixNames = { sockname: "", peername: parsed?.name ?? "" };
-    return await openTransport(socket, protocolFactory, { unixNames, begunAt, tls, signal });
+    return await openTransport(socket, protocolFactory, { unixNames, begunAt, proxyHeader, tls, signal });
   } catch (error) {
     if (begunAt !== null) publishError(null, error, "connect");
     discardSock(orphan);
@@ -125,12 +129,14 @@ export async function createConnection<P extends Protocol>(
     if (given && sock !== undefined) throw invalidValue("host or port and sock cannot be given at the same time");
     const target = sock === undefined ? checkTarget(host, port, options) : undefined;
     const tls = checkClientTls(options, target?.host);
+    const proxyHeader = checkSendProxyHeader(options?.sendProxyHeader);
     throwIfAborted(signal);
     begunAt = now();
     const socket =
       sock === undefined ? await connectTcp(target as TcpTarget, signal) : (await adoptConnection(sock, "tcp")).setNoDelay(true);
     orphan = undefined;
-    return await openTransport(socket, protocolFactory, { unixNames: null, begunAt, tls, signal, host: target?.host });
+    const facts = { unixNames: null, begunAt, host: target?.host };
+    return await openTransport(socket, protocolFactory, { ...facts, proxyHeader, tls, signal });
   } catch (error) {
     if (begunAt !== null) publishError(null, error, "connect");
     discardSock(orphan);

@@ -110,7 +110,7 @@ export async function createUnixServer(
   let orphan: unknown = options?.sock;
   try {
     const sock = options?.sock;
-    const config = checkServerOptions(protocolFactory, options);
+    const config = checkServerOptions(protocolFactory, options, "unix");
     const { backlog } = config;
     const parsed = path === undefined || path === null ? undefined : parseUnixPath("listen", path);
     if (parsed === undefined && sock === undefined) throw invalidValue("neither path nor sock was given");
@@ -165,7 +165,7 @@ export async function createServer(
   let orphan: unknown = options?.sock;
   try {
     const sock = options?.sock;
-    const config = checkServerOptions(protocolFactory, options);
+    const config = checkServerOptions(protocolFactory, options, "tcp");
     const { backlog } = config;
     const given = (host !== undefined && host !== null) || (port !== undefined && port !== null);
     if (!given && sock === undefined) throw invalidValue("neither host and port nor sock were given");
@@ -237,7 +237,7 @@ async function openServer(
 ): Promise<Server> {
   const { maxConnections = Infinity, signal } = options ?? {};
   const onError = (error: unknown): void => reportServerError(options?.onError, error);
-  const policy = { protocolFactory, tls: config.tls, maxConnections, maxWaiting: config.backlog, onError };
+  const policy = { protocolFactory, tls: config.tls, proxy: config.proxy, maxConnections, maxWaiting: config.backlog, onError };
   const server = makeServer(listeners, policy, signal);
   try {
     throwIfAborted(signal);

@@ -16,6 +16,7 @@ import {
 import { DEFAULT_BACKLOG } from "../base/limits.js";
 import type { SSLClient, SSLServer, TlsTimeouts } from "../contracts/extra-info.js";
 import { ClientHandshake, ServerHandshakes } from "../transports/tls-handshake.js";
+import { checkProxyProtocol, type ProxyPolicy, type ProxyProtocolOptions } from "./proxy-protocol/proxy-option.js";
 
 /** TLS options of an opened connection. */
 export interface ClientTlsOptions extends TlsTimeouts {
@@ -58,6 +59,11 @@ export interface ServerOptions {
    * maximum.
    */
   readonly maxConnections?: number | undefined;
+  /**
+   * Whether every connection begins with a header of the PROXY protocol, version 1 or 2, by which a proxy such as HAProxy tells the
+   * client's address: `true`, or options. Connections without a header are refused. Default false.
+   */
+  readonly proxyProtocol?: boolean | ProxyProtocolOptions | undefined;
   /** Receives errors that happen before a client has a protocol, such as running out of descriptors. Default: a process warning. */
   readonly onError?: ((error: unknown) => void) | undefined;
   /** Closes the server, like `server.close()`. If aborted before the server is ready, the call rejects with the signal's reason. */
@@ -97,10 +103,15 @@ export interface ServerConfig {
   readonly backlog: number;
   readonly startServing: boolean;
   readonly tls: ServerTls | null;
+  readonly proxy: ProxyPolicy | null;
 }
 
 /** Checks the options that TCP and Unix servers share. */
-export function checkServerOptions(protocolFactory: unknown, options: (ServerOptions & ServerTlsOptions) | undefined): ServerConfig {
+export function checkServerOptions(
+  protocolFactory: unknown,
+  options: (ServerOptions & ServerTlsOptions) | undefined,
+  kind: "tcp" | "unix",
+): ServerConfig {
   checkFunction("protocolFactory", protocolFactory);
   checkOptions("options", options);
   if (options?.maxConnections !== undefined) checkInteger("maxConnections", options.maxConnections, 1);
@@ -110,6 +121,7 @@ export function checkServerOptions(protocolFactory: unknown, options: (ServerOpt
     backlog: options?.backlog === undefined ? DEFAULT_BACKLOG : checkInteger("backlog", options.backlog, 0, 2 ** 31 - 1),
     startServing: checkBoolean("startServing", options?.startServing) ?? true,
     tls: checkServerTls(options),
+    proxy: checkProxyProtocol(options?.proxyProtocol, kind),
   };
 }
 

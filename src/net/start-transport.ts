@@ -3,12 +3,14 @@ import type net from "node:net";
 import type { TLSSocket } from "node:tls";
 import { checkProtocol } from "../base/arguments.js";
 import type { Protocol, ProtocolFactory, Transport, TransportOwner } from "../contracts/connection.js";
+import type { ExtraInfo } from "../contracts/extra-info.js";
 import { publishStarted } from "../transports/diagnostics.js";
 import { NodeWire } from "../transports/node-wire.js";
 import { SocketTransport } from "../transports/socket.js";
 import { ConnectedSocket, tlsExtraInfo, type UnixNames } from "../transports/socket-info.js";
 import type { Wire } from "../transports/wire.js";
 import type { ClientTls, ServerTls } from "./options.js";
+import { sendHeader } from "./proxy-protocol/send-header.js";
 import { wireOf } from "./wire-factory.js";
 
 /** The facts about a connection before it has a transport. */
@@ -21,14 +23,25 @@ export interface ConnectionContext {
   readonly owner?: TransportOwner | undefined;
   /** The host that the connection was opened to. */
   readonly host?: string | undefined;
+  /** The extra info that a proxy has sent. */
+  readonly proxyInfo?: Partial<ExtraInfo> | undefined;
 }
 
-/** Starts an opened connection, after the TLS handshake if there is one. On any failure the socket is closed. */
+/** How to start an opened connection. */
+interface OpenContext extends ConnectionContext {
+  /** The header of the PROXY protocol to send first; `null` for none. */
+  readonly proxyHeader: Buffer | null;
+  readonly tls: ClientTls | null;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Starts an opened connection, after the PROXY header and the TLS handshake if there are any. On any failure the socket is closed. */
 export async function openTransport<P extends Protocol>(
   socket: net.Socket,
   protocolFactory: ProtocolFactory<P>,
-  { tls, signal, ...facts }: ConnectionContext & { readonly tls: ClientTls | null; readonly signal: AbortSignal | undefined },
+  { proxyHeader, tls, signal, ...facts }: OpenContext,
 ): Promise<[Transport, P]> {
+  if (proxyHeader !== null) await sendHeader(socket, proxyHeader, signal);
   if (tls === null) return startTransport(wireOf(socket), protocolFactory, facts);
   const secured = await tls.handshake.secure(socket, tls.sslHandshakeTimeout, signal);
   return startSecured(socket, secured, protocolFactory, facts, tls);
@@ -67,7 +80,7 @@ function startSecured<P extends Protocol>(
 function start<P extends Protocol>(
   wire: Wire,
   protocolFactory: ProtocolFactory<P>,
-  { owner, host, begunAt }: ConnectionContext,
+  { owner, host, begunAt, proxyInfo }: ConnectionContext,
   info: ConnectedSocket,
   tls?: (ClientTls | ServerTls) & { readonly secured: TLSSocket },
 ): [Transport, P] {
@@ -75,7 +88,8 @@ function start<P extends Protocol>(
     const protocol = protocolFactory();
     checkProtocol("the result of protocolFactory", protocol);
     const tlsInfo = tls === undefined ? undefined : tlsExtraInfo(tls.secured, tls.ssl);
-    const transport = new SocketTransport(wire, { protocol, info, tlsInfo, owner, host, tlsShutdownTimeout: tls?.sslShutdownTimeout });
+    const tlsShutdownTimeout = tls?.sslShutdownTimeout;
+    const transport = new SocketTransport(wire, { protocol, info, tlsInfo, proxyInfo, owner, host, tlsShutdownTimeout });
     publishStarted(transport, owner !== undefined, begunAt);
     transport.start();
     return [transport, protocol];

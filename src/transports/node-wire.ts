@@ -151,6 +151,10 @@ export class NodeWire implements Wire {
     this.#socket.pause();
   }
 
+  unread(chunk: Buffer): void {
+    this.#socket.unshift(chunk);
+  }
+
   /** @internal */
   handleData(received: Buffer): void {
     const chunk = unpooled(received); // a paused stream joins its buffered chunks in the pool

@@ -52,6 +52,8 @@ export interface SocketTransportOptions {
   readonly info: ConnectedSocket;
   /** The extra info about TLS, if the connection is secured. */
   readonly tlsInfo?: Partial<ExtraInfo> | undefined;
+  /** The extra info that a proxy has sent. It stands above that of the socket. */
+  readonly proxyInfo?: Partial<ExtraInfo> | undefined;
   /** The server that accepted the connection. */
   readonly owner?: TransportOwner | undefined;
   /** The host that the connection was opened to. `startTls()` expects the certificate of this host. */
@@ -65,6 +67,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   readonly #sending: WriteScheduler;
   readonly #info: ConnectedSocket;
   readonly #tlsInfo: Readonly<Record<string, unknown>> | undefined;
+  readonly #proxyInfo: Readonly<Record<string, unknown>> | undefined;
   #owner: TransportOwner | undefined;
   readonly #host: string | undefined;
   readonly #tlsShutdownTimeout: number | undefined;
@@ -91,6 +94,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     this.#sending = new WriteScheduler(wire, this);
     this.#info = options.info;
     this.#tlsInfo = options.tlsInfo;
+    this.#proxyInfo = options.proxyInfo;
     this.#owner = options.owner;
     this.#host = options.host;
     this.#tlsShutdownTimeout = options.tlsShutdownTimeout;
@@ -369,6 +373,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
       protocol: this.getProtocol(),
       info: this.#info,
       tlsInfo: tlsExtraInfo(secured, upgrade.ssl),
+      proxyInfo: this.#proxyInfo,
       owner: this.#owner,
       host: this.#host,
       tlsShutdownTimeout: upgrade.sslShutdownTimeout,
@@ -407,6 +412,8 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   getExtraInfo(name: string, defaultValue?: unknown): unknown;
   getExtraInfo(name: string, defaultValue: unknown = null): unknown {
     if (name === "socket") return this.#info;
+    const proxyInfo = this.#proxyInfo;
+    if (proxyInfo !== undefined && Object.hasOwn(proxyInfo, name)) return proxyInfo[name];
     if (name === "peername") return this.#info.getpeername();
     if (name === "sockname") return this.#info.getsockname();
     const tlsInfo = this.#tlsInfo;
