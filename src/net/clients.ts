@@ -16,7 +16,7 @@
  */
 import { AsyncResource } from "node:async_hooks";
 import { asError, callForeign } from "../base/errors.js";
-import { queueMicrotask } from "../base/scheduling.js";
+import { setImmediate } from "../base/scheduling.js";
 import type { ByteCounts, ProtocolFactory, Transport, TransportOwner } from "../contracts/connection.js";
 import { now, publishError } from "../transports/diagnostics.js";
 import { ConnectedSocket, type UnixNames } from "../transports/socket-info.js";
@@ -195,8 +195,9 @@ export class Clients {
 
   #attach(transport: Transport & ByteCounts): void {
     this.#served.add(transport);
-    // Started from the queue while the server shuts down. A microtask, because `connectionMade()` has not been called yet.
-    if (this.#shuttingDown) queueMicrotask(() => requestShutdown(transport));
+    // Started from the queue, or after its handshake, while the server shuts down. `connectionMade()` has not been called yet, and bytes
+    // that were received behind the handshake are delivered first.
+    if (this.#shuttingDown) setImmediate(() => this.#served.has(transport) && requestShutdown(transport));
   }
 
   #detach(transport: Transport & ByteCounts): void {
