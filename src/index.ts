@@ -34,6 +34,7 @@ export type { Server, ShutdownResult } from "./net/server.js";
 export type { PathLike } from "./net/socket-file/unix-path.js";
 export { type OpenConnectionOptions, type OpenUnixConnectionOptions, openConnection, openUnixConnection } from "./open.js";
 export { type StartServerOptions, type StartUnixServerOptions, type StreamServerOptions, startServer, startUnixServer } from "./serve.js";
+export type { ReadlineOptions, ReaduntilOptions, StreamReaderOptions } from "./streams/base-reader.js";
 export {
   type ClientConnectedCallback,
   type ClientContext,
@@ -41,8 +42,7 @@ export {
   StreamReaderProtocol,
   type StreamReaderProtocolOptions,
 } from "./streams/protocol.js";
-export { StreamReader } from "./streams/reader.js";
-export type { LinesOptions, ReadlineOptions, ReaduntilOptions, StreamReaderOptions } from "./streams/reader-options.js";
+export { type LinesOptions, StreamReader } from "./streams/reader.js";
 export { type StartTlsOptions, StreamWriter } from "./streams/writer.js";
 export type { WriterFlow } from "./streams/writer-flow.js";
 export type {

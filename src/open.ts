@@ -4,9 +4,9 @@ import type { Protocol, ProtocolFactory, Transport } from "./contracts/connectio
 import { discardSock } from "./net/adopt.js";
 import { type ConnectionOptions, createConnection, createUnixConnection, type UnixConnectionOptions } from "./net/connect.js";
 import type { PathLike } from "./net/socket-file/unix-path.js";
+import type { StreamReaderOptions } from "./streams/base-reader.js";
 import { StreamReaderProtocol } from "./streams/protocol.js";
 import { StreamReader } from "./streams/reader.js";
-import type { StreamReaderOptions } from "./streams/reader-options.js";
 import { StreamWriter } from "./streams/writer.js";
 
 /** Options of `openUnixConnection()`. */

@@ -6,9 +6,9 @@ import { discardSock } from "./net/adopt.js";
 import { createServer, createUnixServer, type TcpServerOptions, type UnixServerOptions } from "./net/listen.js";
 import type { Server } from "./net/server.js";
 import type { PathLike } from "./net/socket-file/unix-path.js";
+import type { StreamReaderOptions } from "./streams/base-reader.js";
 import { type ClientConnectedCallback, type ClientErrorHandler, reportClientError, StreamReaderProtocol } from "./streams/protocol.js";
 import { StreamReader } from "./streams/reader.js";
-import type { StreamReaderOptions } from "./streams/reader-options.js";
 
 /** The options that both stream servers share. */
 export interface StreamServerOptions extends StreamReaderOptions {

@@ -8,6 +8,7 @@
 import { Readable, Writable, type WritableOptions } from "node:stream";
 import { checkInteger, checkOptions, type Data, type SignalOptions } from "../base/arguments.js";
 import { asError } from "../base/errors.js";
+import { CHUNK_BYTES } from "../base/limits.js";
 
 /** The part of a `StreamReader` that the adapters use. */
 export interface ReadingEnd {
@@ -30,9 +31,6 @@ export interface WritingEnd {
 }
 
 /* `readableOf()`: adapts a reader to a Readable of `node:stream`. Implements `StreamReader.toReadable()`. */
-
-/** The maximum size of one read in bytes: the most that a socket delivers at once. */
-export const CHUNK_BYTES = 65_536;
 
 /** Options of `StreamReader.toReadable()` and `StreamWriter.toWritable()`. */
 export interface NodeStreamOptions {

@@ -1,11 +1,9 @@
 /** Adapts a reader and a writer to web streams. Implements `StreamReader.toWeb()` and `StreamWriter.toWeb()`. */
 import type { Data } from "../base/arguments.js";
 import { ConnectionLostError } from "../base/errors.js";
+import { CHUNK_BYTES, HIGH_WATER_BYTES } from "../base/limits.js";
 import type { ReadingEnd, WritingEnd } from "./node-streams.js";
-import { abortReason, CHUNK_BYTES, endWriting } from "./node-streams.js";
-
-/** The number of bytes that a WritableStream buffers before it applies backpressure: the same as the high-water mark of the writer. */
-const HIGH_WATER_BYTES = 65_536;
+import { abortReason, endWriting } from "./node-streams.js";
 
 /** Makes a `ReadableStream` of bytes. */
 export function readableStreamOf(reader: ReadingEnd): ReadableStream<Uint8Array> {

@@ -17,7 +17,7 @@
  * Memory is reserved when a quarter of the message has arrived, or if the previous message was as long. So a peer cannot cause an
  * allocation by merely announcing a long message.
  *
- * A view keeps alive the chunk (or block) that it was cut from: at most MAX_BLOCK_BYTES, or the size of one pushed piece. Each chunk, block
+ * A view keeps alive the chunk (or block) that it was cut from: at most CHUNK_BYTES, or the size of one pushed piece. Each chunk, block
  * and copy has its own `ArrayBuffer` (`memory.ts`).
  *
  * Memory rules (listed in `memory.ts`)
@@ -34,21 +34,12 @@
  *   - If `#reserved` is set, the queue holds only the beginning of it.
  */
 import { asBuffer } from "./arguments.js";
-import { allocate, bytesThere, intact, makeView, ownCopy, Viewer } from "./memory.js";
+import { CHUNK_BYTES } from "./limits.js";
+import { allocate, bytesThere, intact, isSmallPart, isWorthCopying, MAX_KEPT_ALIVE_FACTOR, makeView, ownCopy, Viewer } from "./memory.js";
 
-/** Shorter chunks are copied: up to 1 KiB, a copy costs less than the object for a separate chunk. */
-const SMALL_CHUNK_BYTES = 1024;
-/** Maximum memory that a chunk may keep alive, as a multiple of its length. */
-const MAX_KEPT_ALIVE_FACTOR = 4;
-/** Chunks of at least this length are kept. It is a quarter of the 64 KiB that sockets read into. */
-const LARGE_CHUNK_BYTES = 16_384;
 /** Size of the first block. It is small because most queues stay small. Each further block doubles the size, until a chunk is kept. */
 const MIN_BLOCK_BYTES = 1024;
-/** Maximum size of a block. It is also the maximum size of a read from a socket. */
-const MAX_BLOCK_BYTES = 65_536;
-/**
- * Message sizes for which memory is reserved: a shorter message arrives in one piece anyway, a longer announced size should not be trusted.
- */
+/** Memory is reserved for messages of these sizes: a shorter one arrives in one piece, a longer announced size should not be trusted. */
 const MIN_RESERVED_BYTES = 65_536;
 const MAX_RESERVED_BYTES = 16_777_216;
 /** Maximum number of consumed entries at the front of the list before they are removed. */
@@ -68,10 +59,7 @@ export class ByteQueue {
   #viewer: Viewer | null = null;
   /** Memory reserved for a long message. The only chunk is the beginning of it. */
   #reserved: Buffer | null = null;
-  /**
-   * Length of the last message that was completely read into reserved memory. For a message up to this length, memory is reserved
-   * immediately.
-   */
+  /** Length of the last message that was read into reserved memory. Up to this length, memory is reserved immediately. */
   #proven = 0;
   /** Memory reserved for a message that no caller waits for any more. The system may read into it once more. */
   #released: Buffer | null = null;
@@ -197,7 +185,7 @@ export class ByteQueue {
     let size = this.#blockSize;
     while (size < atLeast) size *= 2;
     this.#block = allocate(size);
-    this.#blockSize = Math.min(2 * size, MAX_BLOCK_BYTES);
+    this.#blockSize = Math.min(2 * size, CHUNK_BYTES);
     this.#blockStart = this.#blockUsed = 0;
     this.#chunks.push(EMPTY); // replaced by the caller
   }
@@ -406,14 +394,4 @@ export class ByteQueue {
     } while (start > position);
     return { index, start };
   }
-}
-
-function isWorthCopying(bytes: Uint8Array): boolean {
-  if (bytes.length < SMALL_CHUNK_BYTES) return true;
-  return bytes.length < LARGE_CHUNK_BYTES && isSmallPart(bytes.length, bytes);
-}
-
-/** Whether `length` bytes are too few to keep the memory of `bytes` alive for them. */
-function isSmallPart(length: number, bytes: Uint8Array): boolean {
-  return length * MAX_KEPT_ALIVE_FACTOR < bytes.buffer.byteLength;
 }

@@ -18,6 +18,9 @@ const LOW_WATER_DIVISOR = 4;
 /** Maximum number of connections that the kernel has accepted and the program has not. CPython: `backlog=100`. */
 export const DEFAULT_BACKLOG = 100;
 
+/** The size of a read in bytes: the most that a socket delivers at once. libuv: the size that it suggests in `uv_read_start()`. */
+export const CHUNK_BYTES = 65_536;
+
 /** Checks a reader's limit and returns it, or the default. */
 export function checkLimit(limit: number | undefined): number {
   return limit === undefined ? DEFAULT_LIMIT_BYTES : checkInteger("limit", limit, 1);

@@ -85,6 +85,26 @@ export function toOwnBytes(name: string, data: Data): Uint8Array {
   return typeof data === "string" ? ownCopy(bytes) : bytes;
 }
 
+/* Which received chunks are kept, and which are copied so that little memory is kept alive. */
+
+/** Shorter chunks are copied: up to 1 KiB, a copy costs less than the object for a separate chunk. */
+const SMALL_CHUNK_BYTES = 1024;
+/** Chunks of at least this length are kept. It is a quarter of the 64 KiB that sockets read into. */
+const LARGE_CHUNK_BYTES = 16_384;
+/** Maximum memory that a chunk may keep alive, as a multiple of its length. */
+export const MAX_KEPT_ALIVE_FACTOR = 4;
+
+/** Whether a copy of a chunk costs less than keeping the chunk and the memory that it lies in. */
+export function isWorthCopying(bytes: Uint8Array): boolean {
+  if (bytes.length < SMALL_CHUNK_BYTES) return true;
+  return bytes.length < LARGE_CHUNK_BYTES && isSmallPart(bytes.length, bytes);
+}
+
+/** Whether `length` bytes are too few to keep the memory of `bytes` alive for them. */
+export function isSmallPart(length: number, bytes: Uint8Array): boolean {
+  return length * MAX_KEPT_ALIVE_FACTOR < bytes.buffer.byteLength;
+}
+
 /** Shorter pieces may lie in the runtime's pool. Node: half of `Buffer.poolSize`, which is 64 KiB since version 26. */
 const POOLED_BYTES = 32_768;
 

@@ -48,6 +48,11 @@ export function nextTurn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }
 
+/** Resolves after `count` turns of the event loop. */
+export async function turns(count: number = 1): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) await nextTurn();
+}
+
 /** The longest time, in milliseconds, that a timer can be set for: about 25 days. */
 export const MAX_TIMER_MS = 2_147_483_647;
 

@@ -4,9 +4,9 @@
  *
  * Theory of operation
  *
- * A transport moves bytes. This base class decides what the protocol is told, and when. `transport-state.ts` lists the states and the
- * transitions between them. A transport calls `deliver()`, `deliverEnd()`, `failWriting()`, `breakOff()` and `loseConnection()` to report
- * what has happened, and checks `state` before it acts.
+ * A transport moves bytes. This base class decides what to call on the protocol, and when. `TransportState` lists the states of a
+ * connection, `TRANSITIONS` the transitions between them. A transport calls `deliver()`, `deliverEnd()`, `failWriting()`, `breakOff()` and
+ * `loseConnection()` to report what has happened, and checks `state` before it acts.
  *
  * The rules, each with a test:
  *   - `connectionLost()` is called exactly once, and never inside another call of the protocol: `loseConnection()` defers it in that case.
@@ -22,7 +22,29 @@ import { asError, callForeign, notSentError, warnOf } from "../base/errors.js";
 import { WriteWatermarks } from "../base/limits.js";
 import { type Cancellation, DONE, Waiters } from "../base/waiting.js";
 import type { Protocol, WriteBufferLimits } from "../contracts/connection.js";
-import { TRANSITIONS, type TransportState } from "./transport-state.js";
+
+/**
+ * The states of a connection, as its transport sees them:
+ *   - `open`: both directions work, or one of them has ended in order.
+ *   - `securing`: `startTls()` is in progress. Nothing is delivered, and writing is not allowed.
+ *   - `failing`: a write failed, so nothing more can be sent. Data received before is still delivered, then the connection is lost.
+ *   - `released`: both sides have ended and the socket is closed. `connectionLost()` is called only after `close()` or `abort()`.
+ *   - `closing`: `close()`, `abort()` or an error has ended the connection. `connectionLost()` follows.
+ *   - `replaced`: another transport has taken over the connection and will call `connectionLost()`.
+ *   - `lost`: `connectionLost()` has been called.
+ */
+export type TransportState = "open" | "securing" | "failing" | "released" | "closing" | "replaced" | "lost";
+
+/** The states that may follow each state. */
+export const TRANSITIONS: Readonly<Record<TransportState, readonly TransportState[]>> = {
+  open: ["securing", "failing", "released", "closing", "lost"],
+  securing: ["replaced", "closing", "lost"],
+  failing: ["closing", "lost"],
+  released: ["closing", "lost"],
+  closing: ["lost"],
+  replaced: [],
+  lost: [],
+};
 
 /** The base class of all transports. */
 export abstract class TransportCore {

@@ -5,6 +5,7 @@
  * together or not at all. Therefore an aborted `readFrame()` consumes nothing, and no other read can come between header and body.
  */
 import { checkInteger, checkOptions, type Data, invalidType, type SignalOptions, toBytes } from "../base/arguments.js";
+import { engineOf } from "../streams/base-reader.js";
 import type { Attempt, ReadEngine } from "../streams/read-engine.js";
 import { StreamReader } from "../streams/reader.js";
 import { StreamWriter } from "../streams/writer.js";
@@ -90,7 +91,8 @@ export function readInOneAttempt<T>(
 ): Promise<T | null> {
   try {
     checkReader(reader);
-    return reader.engine.perform("readFrame", makeAttempt(reader.engine), options);
+    const engine = engineOf(reader);
+    return engine.perform("readFrame", makeAttempt(engine), options);
   } catch (error) {
     return Promise.reject(error);
   }

@@ -1,6 +1,7 @@
 /** `frames()` and `Framed`: combine a codec with streams. */
 import { checkOptions, invalidType, type SignalOptions } from "../base/arguments.js";
 import { leave } from "../streams/attempts.js";
+import { engineOf } from "../streams/base-reader.js";
 import type { StreamReader } from "../streams/reader.js";
 import type { StreamWriter } from "../streams/writer.js";
 import { checkReader, checkWriter, type FrameCodec } from "./codec.js";
@@ -34,7 +35,7 @@ export function frames<Read>(
       const frame = await codec.readFrame(reader, options);
       return frame === null ? { done: true, value: undefined } : { done: false, value: frame };
     },
-    return: () => leave(reader.engine),
+    return: () => leave(engineOf(reader)),
     [Symbol.asyncIterator]() {
       return this;
     },

@@ -4,9 +4,11 @@
  *
  * It connects a stream pair to a transport. On a server it also calls the client callback and reports what the callback throws.
  */
-import { checkFunction } from "../base/arguments.js";
+import { checkFunction, invalidType } from "../base/arguments.js";
 import { callForeign, describe, emitWarning } from "../base/errors.js";
 import type { Protocol, Transport } from "../contracts/connection.js";
+import { engineOf } from "./base-reader.js";
+import type { ReadEngine } from "./read-engine.js";
 import { StreamReader } from "./reader.js";
 import { StreamWriter } from "./writer.js";
 import { WriterFlow } from "./writer-flow.js";
@@ -59,6 +61,7 @@ export function reportClientError(handler: ClientErrorHandler | undefined, error
  */
 export class StreamReaderProtocol extends WriterFlow implements Protocol {
   readonly #reader: StreamReader | null;
+  readonly #engine: ReadEngine | null;
   readonly #clientConnected: ClientConnectedCallback | undefined;
   readonly #options: StreamReaderProtocolOptions | undefined;
   #transport: Transport | null = null;
@@ -72,11 +75,14 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
    * @param reader receives the transport's data
    * @param clientConnectedCb for a server: called with the reader and a new writer when the connection is made
    * @param options `onClientError`: receives the callback's errors
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` if `reader` is neither a `StreamReader` nor `null`, or the callback is not a function
    */
   constructor(reader: StreamReader | null, clientConnectedCb?: ClientConnectedCallback | null, options?: StreamReaderProtocolOptions) {
     if (clientConnectedCb !== undefined && clientConnectedCb !== null) checkFunction("clientConnectedCb", clientConnectedCb);
+    if (reader !== null && !(reader instanceof StreamReader)) throw invalidType("reader", "a StreamReader or null", reader);
     super();
     this.#reader = reader;
+    this.#engine = reader === null ? null : engineOf(reader);
     this.#clientConnected = clientConnectedCb ?? undefined;
     this.#options = options;
   }
@@ -131,7 +137,7 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
     if (this.#shutdownRequested) return;
     this.#shutdownRequested = true;
     this.#abortContext();
-    this.#reader?.engine.endWhenIdle();
+    this.#engine?.endWhenIdle();
     if (this.#callbackDone) this.#transport?.close();
   }
 
@@ -151,13 +157,13 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
    */
   override replaceTransport(transport: Transport): void {
     this.#transport = transport;
-    this.#reader?.engine.replaceTransport(transport);
+    this.#engine?.replaceTransport(transport);
   }
 
   /** Feeds the data to the reader. */
   dataReceived(data: Buffer): void {
     this.turned();
-    this.#reader?.engine.turned();
+    this.#engine?.turned();
     if (!this.lost) this.#reader?.feedData(data);
   }
 
@@ -171,7 +177,7 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
     // An overriding method must not see this memory: the transport still reads into it until the message is complete.
     const isOurs =
       this.dataReceived === StreamReaderProtocol.prototype.dataReceived && reader?.feedData === StreamReader.prototype.feedData;
-    return isOurs ? (reader?.engine.nextMemory() ?? null) : null;
+    return isOurs ? (this.#engine?.nextMemory() ?? null) : null;
   }
 
   /** Feeds EOF to the reader. Keeps the writing side open, except over TLS, which has no half-close. */
@@ -184,7 +190,7 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
   override connectionLost(error: Error | null): void {
     if (this.lost) return;
     if (error === null) this.#reader?.feedEof();
-    else this.#reader?.engine.failAfterData(error);
+    else this.#engine?.failAfterData(error);
     super.connectionLost(error);
   }
 }

@@ -72,7 +72,8 @@ interface Parked {
 export class ReadEngine {
   /** Bytes received but not yet read. */
   readonly queue: ByteQueue = new ByteQueue();
-  readonly #limit: number;
+  /** Half of the queue size that pauses the transport, and the default limit of a message, in bytes. */
+  readonly limit: number;
   #eof = false;
   /** Set by `fail()`: reads throw it at once. */
   #exception: Error | null = null;
@@ -93,9 +94,8 @@ export class ReadEngine {
   /** Created on first use: most lines are returned by the fast path. */
   #retry: (() => void) | null = null;
 
-  /** @param limit half of the queue size that pauses the transport, in bytes */
   constructor(limit: number) {
-    this.#limit = limit;
+    this.limit = limit;
   }
 
   /** Whether the stream has ended. */
@@ -235,10 +235,10 @@ export class ReadEngine {
     if (this.#transport === null) return;
     const isWanted = this.#parked !== null || this.#cancelled !== null;
     if (this.#paused) {
-      if (!isWanted && (this.#resting || this.queue.length > this.#limit)) return;
+      if (!isWanted && (this.#resting || this.queue.length > this.limit)) return;
       this.#paused = this.#resting = false;
       this.#transport.resumeReading();
-    } else if (!isWanted && this.queue.length > 2 * this.#limit && typeof this.#transport.pauseReading === "function") {
+    } else if (!isWanted && this.queue.length > 2 * this.limit && typeof this.#transport.pauseReading === "function") {
       this.#paused = true;
       this.#transport.pauseReading();
     }

@@ -1,15 +1,11 @@
 /**
- * `StreamReader`: the reading half of a stream pair. Python's `asyncio.StreamReader`, plus calls that asyncio lacks.
- *
- * `StreamReaderProtocol` feeds the reader of a connection (`feedData`, `feedEof`, `setException`), and one caller at a time reads. See
- * `read-engine.ts` for how a read waits, what an abort leaves behind, and when the transport is paused.
+ * `StreamReader`: the reading half of a stream pair. Python's `asyncio.StreamReader` (`base-reader.ts`), plus the calls that asyncio lacks.
  */
 import type { Readable } from "node:stream";
 import { type NodeStreamOptions, readableOf } from "../adapters/node-streams.js";
 import { readableStreamOf } from "../adapters/web-streams.js";
 import {
   checkBoolean,
-  checkError,
   checkInteger,
   checkOptions,
   type Data,
@@ -19,36 +15,23 @@ import {
   type SignalOptions,
 } from "../base/arguments.js";
 import { LimitOverrunError } from "../base/errors.js";
-import { checkLimit } from "../base/limits.js";
+import { CHUNK_BYTES } from "../base/limits.js";
 import { bytesThere, toOwnBytes } from "../base/memory.js";
-import { parseSeparators } from "../base/separator-search.js";
-import type { Transport } from "../contracts/connection.js";
-import {
-  exactAttempt,
-  intoAttempt,
-  iterate,
-  LineAttempt,
-  LineIterator,
-  lineAtHand,
-  lineAttempt,
-  type MessageTraits,
-  messageAttempt,
-  peekAttempt,
-  restAttempt,
-  skipAttempt,
-  someAttempt,
-  takeNothing,
-  withoutNewline,
-} from "./attempts.js";
+import { intoAttempt, iterate, lineAttempt, peekAttempt, skipAttempt, someAttempt, takeNothing, withoutNewline } from "./attempts.js";
+import { BaseReader, engineOf, messageTraits, type ReadlineOptions, refusal, type StreamReaderOptions } from "./base-reader.js";
 import { inBoundedTime, pullFrom } from "./pulled-source.js";
-import { type Attempt, ReadEngine } from "./read-engine.js";
-import type { LinesOptions, ReadlineOptions, ReaduntilOptions, StreamReaderOptions } from "./reader-options.js";
+import type { Attempt } from "./read-engine.js";
 
 /** Encodings in which the byte 0x0a is not always a newline. */
 const TWO_BYTE_ENCODINGS: ReadonlySet<string> = new Set(["utf16le", "utf-16le", "ucs2", "ucs-2"]);
 
-/** Default size of a chunk of `chunks()`, in bytes: the most that a socket delivers at once. */
-const CHUNK_BYTES = 65_536;
+/** Options of `lines()`. */
+export interface LinesOptions extends ReadlineOptions {
+  /** Yields strings in this encoding. Default: buffers. UTF-16 is refused, because other characters in it contain the byte of a newline. */
+  readonly encoding?: BufferEncoding | undefined;
+  /** Whether a line includes its newline. Default false: both `"\n"` and `"\r\n"` are removed. */
+  readonly keepSeparator?: boolean | undefined;
+}
 
 /**
  * Reads lines, exact byte counts, data up to a separator, or whatever has arrived.
@@ -64,24 +47,7 @@ const CHUNK_BYTES = 65_536;
  * for await (const line of reader) console.log(line.toString());
  * ```
  */
-export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
-  readonly #limit: number;
-  readonly #engine: ReadEngine;
-  readonly #lines: LineAttempt;
-
-  /**
-   * Makes a reader that is fed by its connection, or by hand in a test.
-   *
-   * @param options `limit`: the longest line in bytes, default 65,536
-   * @throws RangeError `ERR_OUT_OF_RANGE` if `limit` is not a positive integer
-   */
-  constructor(options?: StreamReaderOptions) {
-    checkOptions("options", options);
-    this.#limit = checkLimit(options?.limit);
-    this.#engine = new ReadEngine(this.#limit);
-    this.#lines = new LineAttempt(this.#engine, this.#limit);
-  }
-
+export class StreamReader extends BaseReader implements AsyncDisposable {
   /**
    * Makes a reader for another source: a Readable of Node, a `ReadableStream`, or any async iterable of bytes or text. Not in asyncio.
    *
@@ -105,154 +71,15 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
    */
   static from(source: AsyncIterable<Data>, options?: StreamReaderOptions): StreamReader {
     const reader = new StreamReader(options);
-    pullFrom(source, reader.#engine);
+    pullFrom(source, engineOf(reader));
     return reader;
   }
 
-  // ---- reading, as in Python ---------------------------------------------------------------------------------------------------
-
-  /**
-   * Reads up to `n` bytes, as soon as any are available.
-   *
-   * **If aborted**, nothing is consumed: bytes that a waiting `read()` to EOF has collected go to the next read.
-   *
-   * @param n the maximum number of bytes. -1 (the default) or any negative number reads everything until EOF; 0 returns an empty
-   *   `Buffer` at once.
-   * @param options `signal` ends the wait
-   * @returns the bytes; an empty `Buffer` at EOF. They may share memory with the received chunk (up to 64 KiB): copy small pieces that
-   *   you keep for long.
-   * @throws RangeError `ERR_OUT_OF_RANGE` if `n` is not an integer
-   * @throws ConcurrentReadError if another read is waiting
-   * @throws the error that ended the connection, after the data received before it has been read; `read()` to EOF throws it at once and
-   *   keeps the data
-   *
-   * @example
-   * ```ts
-   * const some = await reader.read(65_536);
-   * const rest = await reader.read();
-   * ```
-   */
-  read(n: number = -1, options?: SignalOptions): Promise<Buffer> {
-    const engine = this.#engine;
-    const error = refusal(() => checkInteger("n", n, Number.MIN_SAFE_INTEGER));
-    if (error !== null) return error;
-    if (n === 0) return engine.perform("read", takeNothing, options);
-    if (n < 0) return engine.perform("read", restAttempt(engine), options);
-    return engine.perform("read", someAttempt(engine, n), options);
-  }
-
-  /**
-   * Reads one line, including its `"\n"`.
-   *
-   * **If aborted**, nothing is consumed.
-   *
-   * @param options `signal` ends the wait; `limit`: the longest line for this call, in bytes, default the reader's limit
-   * @returns the line with its newline; at EOF the rest of the data without a newline, or an empty `Buffer`. The line may share memory
-   *   with the received chunk (up to 64 KiB): copy short lines that you keep for long.
-   * @throws LineTooLongError if the line without its newline is longer than the limit. The line is dropped (through its newline if that
-   *   has arrived, otherwise all buffered bytes); `consumed` is the number of bytes dropped.
-   * @throws ConcurrentReadError if another read is waiting
-   * @throws the error that ended the connection, after the complete lines received before it
-   *
-   * @example
-   * ```ts
-   * const line = await reader.readline({ signal: AbortSignal.timeout(5_000) });
-   * if (line.length === 0) return; // EOF
-   * ```
-   */
-  readline(options?: ReadlineOptions): Promise<Buffer> {
-    if (options === undefined) {
-      const line = lineAtHand(this.#engine, this.#limit);
-      if (line !== undefined) return Promise.resolve(line);
-      return this.#engine.perform("readline", this.#lines);
-    }
-    try {
-      return this.#engine.perform("readline", lineAttempt(this.#engine, this.#messageTraits(options)), options);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  /**
-   * Reads exactly `n` bytes. The limit does not apply.
-   *
-   * **If aborted**, nothing is consumed.
-   *
-   * @param n the number of bytes
-   * @param options `signal` ends the wait
-   * @throws RangeError `ERR_OUT_OF_RANGE` if `n` is negative or not an integer
-   * @throws IncompleteReadError if the stream ends first; the bytes received are moved from the reader to `partial`
-   * @throws ConcurrentReadError if another read is waiting
-   * @throws the error that ended the connection; the received data stays in the reader
-   *
-   * @example
-   * ```ts
-   * const length = (await reader.readexactly(4)).readUInt32BE();
-   * ```
-   */
-  readexactly(n: number, options?: SignalOptions): Promise<Buffer> {
-    const engine = this.#engine;
-    const error = refusal(() => checkInteger("n", n, 0));
-    if (error !== null) return error;
-    if (n === 0) return engine.perform("readexactly", takeNothing, options);
-    return engine.perform("readexactly", exactAttempt(engine, n), options);
-  }
-
-  /**
-   * Reads up to and including a separator, or the first of several separators.
-   *
-   * **If aborted**, nothing is consumed.
-   *
-   * @param separator bytes or text, default `"\n"`. In a list, the separator that ends first matches; of those that end at the same
-   *   byte, the shortest.
-   * @param options `signal` ends the wait; `limit`: the longest message for this call, in bytes; `keepSeparator: false` removes the
-   *   separator from the result
-   * @returns the data, with its separator unless `keepSeparator` is false
-   * @throws TypeError `ERR_INVALID_ARG_VALUE` if a separator or the list is empty
-   * @throws IncompleteReadError if the stream ends first; `partial` has the bytes received, `expected` is `null`
-   * @throws LimitOverrunError if the data without its separator is longer than the limit. The data stays in the reader; `consumed` is
-   *   the number of bytes that can be skipped.
-   * @throws ConcurrentReadError if another read is waiting
-   * @throws the error that ended the connection; the received data stays in the reader
-   *
-   * @example
-   * ```ts
-   * const head = await reader.readuntil("\r\n\r\n");
-   * const line = await reader.readuntil(["\r\n", "\n"], { keepSeparator: false });
-   * ```
-   */
-  readuntil(separator: Data | readonly Data[] = "\n", options?: ReaduntilOptions): Promise<Buffer> {
-    try {
-      const attempt = messageAttempt(this.#engine, parseSeparators(separator), this.#messageTraits(options));
-      return this.#engine.perform("readuntil", attempt, options);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  #messageTraits(options: ReaduntilOptions | undefined): MessageTraits {
-    checkOptions("options", options);
-    return {
-      limit: options?.limit === undefined ? this.#limit : checkLimit(options.limit),
-      keepSeparator: checkBoolean("keepSeparator", options?.keepSeparator) ?? true,
-    };
-  }
-
-  /** Iterates over the lines until EOF. Each line has its newline; the last one may lack it. Leaving the loop consumes nothing more. */
-  [Symbol.asyncIterator](): AsyncIterator<Buffer, undefined> {
-    return new LineIterator(this.#engine, this.#limit, this.#lines);
-  }
-
-  /** True if the stream has ended and everything has been read. */
-  atEof(): boolean {
-    return this.#engine.eof && this.#engine.queue.length === 0;
-  }
-
-  // ---- reading, beyond Python --------------------------------------------------------------------------------------------------
+  // ---- reading --------------------------------------------------------------------------------------------------
 
   /** The number of bytes received but not yet read. Not in asyncio. */
   get bufferedLength(): number {
-    return this.#engine.queue.length;
+    return engineOf(this).queue.length;
   }
 
   /**
@@ -273,10 +100,10 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
    * ```
    */
   peek(n: number, options?: SignalOptions): Promise<Buffer> {
-    const engine = this.#engine;
+    const engine = engineOf(this);
     const error = refusal(() => {
-      if (checkInteger("n", n, 0) > this.#limit) {
-        throw new LimitOverrunError(`cannot peek at ${n} bytes: the limit is ${this.#limit}`, engine.queue.length);
+      if (checkInteger("n", n, 0) > engine.limit) {
+        throw new LimitOverrunError(`cannot peek at ${n} bytes: the limit is ${engine.limit}`, engine.queue.length);
       }
     });
     if (error !== null) return error;
@@ -308,12 +135,13 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
     };
     const error = refusal(check);
     if (error !== null) return error;
-    const attempt = intoAttempt(this.#engine, view);
+    const engine = engineOf(this);
+    const attempt = intoAttempt(engine, view);
     const run = (): number | undefined => {
       check(); // `view` may have been detached while the call waited
       return attempt.run();
     };
-    return this.#engine.perform("readinto", { run }, options);
+    return engine.perform("readinto", { run }, options);
   }
 
   /**
@@ -335,7 +163,8 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
   skip(n: number, options?: SignalOptions): Promise<number> {
     const error = refusal(() => checkInteger("n", n, 0));
     if (error !== null) return error;
-    return this.#engine.perform("skip", skipAttempt(this.#engine, n), options);
+    const engine = engineOf(this);
+    return engine.perform("skip", skipAttempt(engine, n), options);
   }
 
   /**
@@ -351,7 +180,7 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
    * ```
    */
   unread(data: Data): void {
-    this.#engine.unread(toOwnBytes("data", data));
+    engineOf(this).unread(toOwnBytes("data", data));
   }
 
   /**
@@ -377,9 +206,10 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
     if (encoding !== undefined && TWO_BYTE_ENCODINGS.has(encoding.toLowerCase())) {
       throw invalidValue(`lines() cannot decode ${encoding}: a newline byte can be part of another character`);
     }
-    const traits = { ...this.#messageTraits({ ...options, keepSeparator: true }) };
-    const attempt = (): Attempt<Buffer> => lineAttempt(this.#engine, traits);
-    return iterate(this.#engine, attempt, options, (line) => {
+    const engine = engineOf(this);
+    const traits = messageTraits(engine.limit, { ...options, keepSeparator: true });
+    const attempt = (): Attempt<Buffer> => lineAttempt(engine, traits);
+    return iterate(engine, attempt, options, (line) => {
       const wanted = keepSeparator ? line : withoutNewline(line);
       return encoding === undefined ? wanted : wanted.toString(encoding);
     });
@@ -402,9 +232,10 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
   chunks(size: number = CHUNK_BYTES, options: SignalOptions = {}): AsyncIterableIterator<Buffer, undefined> {
     checkInteger("size", size, 1);
     checkOptions("options", options);
+    const engine = engineOf(this);
     return iterate(
-      this.#engine,
-      () => someAttempt(this.#engine, size),
+      engine,
+      () => someAttempt(engine, size),
       options,
       (chunk) => chunk,
     );
@@ -430,7 +261,7 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
    * ```
    */
   async cancel(reason?: unknown): Promise<void> {
-    await inBoundedTime(this.#engine.cancel(reason));
+    await inBoundedTime(engineOf(this).cancel(reason));
   }
 
   /** Calls `cancel()`, for `await using`. */
@@ -473,67 +304,5 @@ export class StreamReader implements AsyncIterable<Buffer>, AsyncDisposable {
    */
   toWeb(): ReadableStream<Uint8Array> {
     return readableStreamOf(this);
-  }
-
-  // ---- feeding -----------------------------------------------------------------------------------------------------------------
-
-  /**
-   * Appends data to the buffer. On a connection, the protocol calls this.
-   *
-   * @param data bytes or text. Bytes are kept, not copied: do not change them afterwards. Empty data is ignored.
-   * @throws InvalidStateError after `feedEof()`
-   */
-  feedData(data: Data): void {
-    this.#engine.feed(data);
-  }
-
-  /** Marks the end of the stream: after the buffered data, reads return an empty `Buffer`. */
-  feedEof(): void {
-    this.#engine.feedEof();
-  }
-
-  /** Returns the error set by `setException()`, or the one that ended the connection; `null` if there is none. */
-  exception(): Error | null {
-    return this.#engine.exception;
-  }
-
-  /**
-   * Makes the waiting read and every later read throw `error`, even if data is buffered.
-   *
-   * CPython: accepts any value; the read that would raise it then fails with a `TypeError`.
-   *
-   * @throws TypeError `ERR_INVALID_ARG_TYPE` if `error` is not an `Error`
-   */
-  setException(error: Error): void {
-    checkError("error", error);
-    this.#engine.fail(error);
-  }
-
-  /**
-   * Sets the transport that the reader pauses and resumes. On a connection, the protocol calls this.
-   *
-   * @throws InvalidStateError if the reader already has a transport
-   */
-  setTransport(transport: Transport): void {
-    this.#engine.setTransport(transport);
-  }
-
-  /**
-   * The read engine, for the protocol and for `startTls()`.
-   *
-   * @internal
-   */
-  get engine(): ReadEngine {
-    return this.#engine;
-  }
-}
-
-/** Returns a rejected promise if the check throws, otherwise `null`: a method that waits rejects instead of throwing. */
-function refusal(check: () => void): Promise<never> | null {
-  try {
-    check();
-    return null;
-  } catch (error) {
-    return Promise.reject(error);
   }
 }

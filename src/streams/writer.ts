@@ -26,6 +26,7 @@ import { nextTurn } from "../base/scheduling.js";
 import { type Cancellation, cancellationOf, DONE, throwIfAborted, withOneDeadline } from "../base/waiting.js";
 import type { Transport, WriteData } from "../contracts/connection.js";
 import type { ExtraInfo, SSLClient, SSLServer, TlsTimeouts } from "../contracts/extra-info.js";
+import { engineOf } from "./base-reader.js";
 import type { StreamReader } from "./reader.js";
 import { SinkTransport } from "./sink-transport.js";
 import type { WriterFlow } from "./writer-flow.js";
@@ -289,13 +290,14 @@ export class StreamWriter implements AsyncDisposable {
    */
   async startTls(ssl: SSLClient | SSLServer, options?: StartTlsOptions): Promise<void> {
     checkOptions("options", options);
+    const reader = this.#reader;
     const role = this.#protocol.tlsRole;
     const upgrade = {
       role,
       ssl: role === "client" ? checkClientSsl(ssl) : checkServerSsl(ssl),
       serverHostname: checkServerHostname(role, options?.serverHostname),
       ...tlsTimeouts(options),
-      takeReadAhead: () => this.#reader?.engine.queue.takeAll() ?? Buffer.alloc(0),
+      takeReadAhead: () => (reader === null ? Buffer.alloc(0) : engineOf(reader).queue.takeAll()),
       onSecured: (transport: Transport) => {
         this.#transport = transport;
         this.#protocol.replaceTransport(transport);

@@ -1,9 +1,8 @@
 /** The basis of the checks of `checkTransport()`: connected pairs that are closed after each check, and the data sent over them. */
 import assert from "node:assert/strict";
-import { clearTimeout, setTimeout } from "../base/scheduling.js";
+import { clearTimeout, setTimeout, turns } from "../base/scheduling.js";
 import type { Protocol } from "../contracts/connection.js";
 import { type ProtocolHooks, RecordingProtocol } from "./recording-protocol.js";
-import { turns } from "./turns.js";
 
 /** A test of one guarantee of the `Transport` contract. */
 export interface TransportCheck {

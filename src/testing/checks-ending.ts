@@ -1,8 +1,8 @@
 /** Checks of the end of a connection: by `close()`, `abort()`, `writeEof()`, the peer, or a protocol that throws. */
 import assert from "node:assert/strict";
+import { turns } from "../base/scheduling.js";
 import type { Transport } from "../contracts/connection.js";
 import { type CheckDefinition, lastBytes, payload, withPair } from "./check-context.js";
-import { turns } from "./turns.js";
 
 /** The number of turns to wait to be sure that something does not happen. */
 const WATCHED_TURNS = 20;

@@ -1,9 +1,9 @@
 /** Checks of reading: `connectionMade()`, `dataReceived()`, and pausing. */
 import assert from "node:assert/strict";
+import { turns } from "../base/scheduling.js";
 import type { Transport } from "../contracts/connection.js";
 import { type CheckDefinition, payload, withPair } from "./check-context.js";
 import { RecordingProtocol } from "./recording-protocol.js";
-import { turns } from "./turns.js";
 
 /** The number of turns to wait to be sure that something does not happen. */
 const WATCHED_TURNS = 20;

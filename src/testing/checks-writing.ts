@@ -1,9 +1,9 @@
 /** Checks of writing: the write buffer, its water marks, `pauseWriting()` and `resumeWriting()`. */
 import assert from "node:assert/strict";
+import { turns } from "../base/scheduling.js";
 import type { Transport, WriteBufferLimits, WriteData } from "../contracts/connection.js";
 import { type CheckDefinition, lastBytes, withPair } from "./check-context.js";
 import { RecordingProtocol } from "./recording-protocol.js";
-import { turns } from "./turns.js";
 
 /** The number of turns to wait to be sure that something does not happen. */
 const WATCHED_TURNS = 20;

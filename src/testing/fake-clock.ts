@@ -1,7 +1,7 @@
 /** `FakeClock`: a clock that advances only when a test tells it to. */
 import { checkInteger } from "../base/arguments.js";
+import { turns } from "../base/scheduling.js";
 import type { Sleeper } from "./hostile.js";
-import { turns } from "./turns.js";
 
 /**
  * The number of turns of the event loop between waking a sleeper and advancing the time. Four turns carry a wake-up through a memory

@@ -6,12 +6,10 @@
  */
 import { isError } from "../base/arguments.js";
 import { ByteQueue } from "../base/byte-queue.js";
+import { CHUNK_BYTES } from "../base/limits.js";
 import { ownCopy } from "../base/memory.js";
+import { setImmediate } from "../base/scheduling.js";
 import { checkCut, type Hostile } from "./hostile.js";
-import { nextTurn } from "./turns.js";
-
-/** The maximum size of a chunk in bytes, as with sockets. */
-const CHUNK_BYTES = 65_536;
 
 /** The writing side of a line. */
 export interface LineSender {
@@ -94,7 +92,7 @@ export class MemoryLine {
   schedule(): void {
     if (this.#busy || !this.#isWanted) return;
     this.#busy = true;
-    nextTurn(() => {
+    setImmediate(() => {
       if (this.#queue.length === 0 || this.#hostile.delay === undefined) this.#deliver();
       else this.#hostile.delay().then(this.#deliver, (error: Error) => this.#break(error));
     });

@@ -16,11 +16,11 @@ import { asBuffer, checkError, toBytes, toPieces } from "../base/arguments.js";
 import { ByteQueue } from "../base/byte-queue.js";
 import { InvalidStateError } from "../base/errors.js";
 import { HIGH_WATER_BYTES } from "../base/limits.js";
+import { setImmediate } from "../base/scheduling.js";
 import type { Protocol, Transport, WriteData } from "../contracts/connection.js";
 import type { ExtraInfo } from "../contracts/extra-info.js";
 import { TransportCore } from "../core/transport-core.js";
 import { type MemoryLine, simulatedError } from "./memory-line.js";
-import { nextTurn } from "./turns.js";
 
 /** The parts of a transport in memory. */
 export interface MemoryTransportParts {
@@ -215,7 +215,7 @@ export class MemoryTransport extends TransportCore implements Transport {
   }
 
   protected override defer(callback: () => void): void {
-    nextTurn(callback);
+    setImmediate(callback);
   }
 
   protected override onLost(): void {

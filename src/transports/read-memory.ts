@@ -16,10 +16,9 @@
  *   - M2: each chunk has its own `ArrayBuffer`. A program may transfer it without an effect on other connections.
  *   - M5: if no block can be allocated, reads are copied; if no copy can be allocated, that connection fails.
  */
+import { CHUNK_BYTES } from "../base/limits.js";
 import { allocate, makeView } from "../base/memory.js";
 
-/** Size of a block: as much as Node itself reads at a time. */
-const BLOCK_BYTES = 65_536;
 /** From this size of a read on, a separate block is cheaper than a copy. */
 export const BULK_BYTES = 16_384;
 
@@ -27,7 +26,7 @@ export const BULK_BYTES = 16_384;
 const MAX_HOLDERS = 256;
 
 /** The shared block, for reads that are expected to deliver little. */
-export const SCRATCH: Buffer = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+export const SCRATCH: Buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
 
 /** Cached views of the beginning of SCRATCH, by length: creating a view costs more than a short copy. */
 const views: (Buffer | undefined)[] = [];
@@ -53,7 +52,7 @@ export function copyOut(count: number): Buffer {
 /** Returns a block for a read that is expected to deliver a lot; SCRATCH if there is no memory for one. */
 export function newBlock(): Buffer {
   try {
-    return allocate(BLOCK_BYTES);
+    return allocate(CHUNK_BYTES);
   } catch {
     return SCRATCH;
   }

@@ -1,6 +1,7 @@
 /** `TransportCore` with nothing underneath: the test plays the part of the network. Everything that is protected can be called. */
+
+import type { TransportState } from "#src/core/transport-core.js";
 import { TransportCore } from "#src/core/transport-core.js";
-import type { TransportState } from "#src/core/transport-state.js";
 
 export class BareTransport extends TransportCore {
   bufferSize = 0;

@@ -3,7 +3,7 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { BaseProtocol } from "asyncio-streams";
-import { TRANSITIONS, type TransportState } from "#src/core/transport-state.js";
+import { TRANSITIONS, type TransportState } from "#src/core/transport-core.js";
 import { BareTransport } from "./bare-transport.js";
 
 const STATES = Object.keys(TRANSITIONS) as TransportState[];

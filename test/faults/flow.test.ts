@@ -5,6 +5,7 @@ import { once } from "node:events";
 import net from "node:net";
 import { describe, it } from "node:test";
 import { ConnectionLostError, type StreamReader, type StreamWriter } from "asyncio-streams";
+import { engineOf } from "#src/streams/base-reader.js";
 import { dial } from "../support/addresses.js";
 import { kinds, openPair } from "../support/pairs.js";
 import { tcpTls, unixTls } from "../support/tls-kinds.js";
@@ -52,7 +53,7 @@ for (const kind of [...kinds, unixTls, tcpTls]) {
       const [, high] = writer.transport.getWriteBufferLimits();
       assert.ok(writer.transport.getWriteBufferSize() <= high + PIECE_BYTES, `${writer.transport.getWriteBufferSize()} of ${written}`);
       // Its reader has taken what it may, and no more.
-      const { length } = pair.peer.reader.engine.queue;
+      const { length } = engineOf(pair.peer.reader).queue;
       assert.ok(length <= 2 * LIMIT_BYTES + PIECE_BYTES, `${length} bytes are waiting to be read`);
       await readPattern(pair.peer.reader, written);
       await draining;

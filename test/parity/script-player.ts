@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { StreamReader, StreamReaderProtocol } from "asyncio-streams";
 import type { ByteQueue } from "#src/base/byte-queue.js";
+import { engineOf } from "#src/streams/base-reader.js";
 import { FakeTransport } from "../support/fake-transport.js";
 import { microtasks } from "../support/turns.js";
 import type { Script, ScriptStep } from "./scripts.js";
@@ -54,7 +55,7 @@ class Player {
   }
 
   get #queue(): ByteQueue {
-    return (this.#reader as unknown as { engine: { queue: ByteQueue } }).engine.queue;
+    return engineOf(this.#reader).queue;
   }
 
   get #paused(): boolean {

@@ -30,7 +30,7 @@
 import { chmodSync, chownSync, type Stats } from "node:fs";
 import net from "node:net";
 import { InvalidStateError } from "../../base/errors.js";
-import { delay, nextTurn } from "../../base/scheduling.js";
+import { delay, turns } from "../../base/scheduling.js";
 import type { TransportSocket } from "../../contracts/extra-info.js";
 import type { AcceptHandler, Listener } from "../listener.js";
 import { closeServer, ListeningSocket, listenOn } from "../listener.js";
@@ -47,7 +47,7 @@ import { checkStale, lstatOrNull, type PublicName, publish } from "./unix-publis
 async function waitForAcceptTurn(): Promise<void> {
   // Deno: accepts in another thread, which turns do not wait for.
   if (process.versions["deno"] !== undefined) await delay(DENO_ACCEPT_MS);
-  for (let turn = 0; turn < 2; turn += 1) await nextTurn();
+  await turns(2);
 }
 
 /**
