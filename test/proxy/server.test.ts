@@ -285,6 +285,7 @@ for (const kind of kinds) {
       // The header goes out together with the first bytes of the handshake.
       const joining = net.createServer((socket) => {
         const onward = dialTo(server);
+        socket.on("close", () => onward.destroy());
         socket
           .on("error", () => {})
           .once("data", (first: Buffer) => {
