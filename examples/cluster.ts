@@ -113,10 +113,11 @@ async function lead(): Promise<void> {
     worker.once("exit", () => {
       if (!workers.delete(worker) || ending) return; // replaced, or no longer needed
       console.log(`${worker.pid} died`);
-      setTimeout(() => void (ending || start()), RESPAWN_MS);
+      setTimeout(() => ending || start().catch(console.error), RESPAWN_MS);
     });
     for (const [index, handle] of handles.entries()) worker.send(index === 0 ? "tcp" : "unix", handle);
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
+      worker.once("exit", () => reject(new Error(`${worker.pid} died before it served`)));
       worker.on("message", (message: { serves?: readonly [string, number] }) => {
         if (message.serves !== undefined) resolve(message.serves); // node:cluster sends messages of its own
       });

@@ -20,8 +20,19 @@ export {
 } from "./base/errors.js";
 export type { ByteCounts, Protocol, ProtocolFactory, Transport, WriteBufferLimits, WriteData } from "./contracts/connection.js";
 export { BaseProtocol } from "./contracts/connection.js";
-export type { CipherInfo, ExtraInfo, SocketAddress, SSLClient, SSLServer, TlsTimeouts, TransportSocket } from "./contracts/extra-info.js";
-export type { ProxyFields, ProxyHeader, ProxySsl, ProxyTlv } from "./contracts/proxy-header.js";
+export type {
+  CipherInfo,
+  ExtraInfo,
+  ProxyFields,
+  ProxyHeader,
+  ProxySsl,
+  ProxyTlv,
+  SocketAddress,
+  SSLClient,
+  SSLServer,
+  TlsTimeouts,
+  TransportSocket,
+} from "./contracts/extra-info.js";
 export { type DuplexOptions, toDuplex } from "./duplex.js";
 export type { ServerStats } from "./net/clients.js";
 export { type ConnectionOptions, createConnection, createUnixConnection, type UnixConnectionOptions } from "./net/connect.js";

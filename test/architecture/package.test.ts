@@ -59,6 +59,7 @@ describe("the public face", () => {
       "InvalidStateError",
       "LimitOverrunError",
       "LineTooLongError",
+      "ProxyProtocolError",
       "StreamReader",
       "StreamReaderProtocol",
       "StreamWriter",

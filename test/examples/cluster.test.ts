@@ -121,13 +121,12 @@ for (const [how, skip] of [
       process.kill(killed, "SIGKILL");
       assert.equal(await example.nextLine(), `${killed} died`);
       await load.untilServedByOthers(known, 1);
-      const failed = load.errors.length;
-      assert.ok(failed <= CLIENTS, `${failed} clients failed: ${String(load.errors[0])}`);
       load.served.clear();
       await until(() => load.served.size === WORKERS && [...load.served.values()].every((count) => count > CLIENTS));
       await load.end();
-      assert.equal(load.errors.length, failed);
       assert.ok(!load.served.has(killed));
+      // Each client may have been with it, once.
+      assert.ok(load.errors.length <= CLIENTS, `${load.errors.length} clients failed: ${String(load.errors[0])}`);
     });
 
     it("ends by SIGTERM, and leaves no socket file", async () => {

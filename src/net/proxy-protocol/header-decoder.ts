@@ -6,7 +6,7 @@
  */
 import { ByteQueue } from "../../base/byte-queue.js";
 import { ProxyProtocolError } from "../../base/errors.js";
-import type { ProxyHeader } from "../../contracts/proxy-header.js";
+import type { ProxyHeader } from "../../contracts/extra-info.js";
 import { decodeVersion1, V1_MAX_BYTES, V1_SIGNATURE } from "./version-1.js";
 import { decodeVersion2, lengthOfVersion2, V2_FIXED_BYTES, V2_SIGNATURE } from "./version-2.js";
 

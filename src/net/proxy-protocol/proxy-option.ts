@@ -2,8 +2,7 @@
 import { checkInteger, invalidType, invalidValue } from "../../base/arguments.js";
 import { ProxyProtocolError } from "../../base/errors.js";
 import { MAX_TIMER_MS } from "../../base/scheduling.js";
-import type { ExtraInfo, SocketAddress, TransportSocket } from "../../contracts/extra-info.js";
-import type { ProxyHeader } from "../../contracts/proxy-header.js";
+import type { ExtraInfo, ProxyHeader, SocketAddress, TransportSocket } from "../../contracts/extra-info.js";
 import type { Wire } from "../../transports/wire.js";
 import { receiveHeader } from "./receive-header.js";
 import { type IsTrusted, trustByFunction, trustNetworks } from "./trusted-senders.js";

@@ -2,8 +2,7 @@
 import type net from "node:net";
 import { checkBoolean, checkInteger, checkOptions, invalidType, invalidValue, isBytes } from "../../base/arguments.js";
 import { abortReason, forgetAborted, onceAborted } from "../../base/waiting.js";
-import type { SocketAddress } from "../../contracts/extra-info.js";
-import type { ProxyFields, ProxySsl } from "../../contracts/proxy-header.js";
+import type { ProxyFields, ProxySsl, SocketAddress } from "../../contracts/extra-info.js";
 import { parseIp } from "./ip-address.js";
 import { encodeTlvs, isVerified, MAX_UNIQUE_ID_BYTES, REGISTERED_TYPES } from "./tlv.js";
 import { encodeVersion1 } from "./version-1.js";
@@ -18,15 +17,11 @@ import { encodeVersion2, UNIX_NAME_BYTES, V2_FIXED_BYTES, V2_MAX_REST_BYTES } fr
  * const sendProxyHeader = { source: client.getExtraInfo("peername"), destination: client.getExtraInfo("sockname") };
  * ```
  */
-export interface SendProxyHeaderOptions extends Omit<ProxyFields, "source" | "destination"> {
+export interface SendProxyHeaderOptions extends ProxyFields {
   /** The version of the protocol. Version 1 has no fields besides the addresses. Default 2. */
   readonly version?: 1 | 2 | undefined;
   /** `"proxy"` (default): for a client. `"local"`: the sender speaks for itself, for example in a health check; without any fields. */
   readonly command?: "proxy" | "local" | undefined;
-  /** The client's address. Both addresses, or none of them if they are unknown. */
-  readonly source?: SocketAddress | undefined;
-  /** The address that the client connected to. */
-  readonly destination?: SocketAddress | undefined;
   /** Whether to add a checksum to a version 2 header. Default false. */
   readonly crc32c?: boolean | undefined;
 }

@@ -6,7 +6,7 @@
  */
 import { ProxyProtocolError } from "../../base/errors.js";
 import { ownCopy } from "../../base/memory.js";
-import type { ProxyFields, ProxySsl, ProxyTlv } from "../../contracts/proxy-header.js";
+import type { ProxyFields, ProxySsl, ProxyTlv } from "../../contracts/extra-info.js";
 
 /** The length of a field's type and length. */
 const TLV_HEADER_BYTES = 3;

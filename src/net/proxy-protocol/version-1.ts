@@ -1,7 +1,6 @@
 /** Version 1 of the PROXY protocol: one line of text. */
 import { ProxyProtocolError } from "../../base/errors.js";
-import type { SocketAddress } from "../../contracts/extra-info.js";
-import type { ProxyHeader } from "../../contracts/proxy-header.js";
+import type { ProxyHeader, SocketAddress } from "../../contracts/extra-info.js";
 import { asIpv6, formatIp, parseIp } from "./ip-address.js";
 
 /** The beginning of every line. */

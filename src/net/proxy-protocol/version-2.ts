@@ -1,7 +1,6 @@
 /** Version 2 of the PROXY protocol: a binary header of 16 bytes, addresses of a fixed length, and further fields (`tlv.ts`). */
 import { ProxyProtocolError } from "../../base/errors.js";
-import type { SocketAddress } from "../../contracts/extra-info.js";
-import type { ProxyFields, ProxyHeader } from "../../contracts/proxy-header.js";
+import type { ProxyFields, ProxyHeader, SocketAddress } from "../../contracts/extra-info.js";
 import { crc32c } from "./crc32c.js";
 import { asIpv6, formatIp, parseIp } from "./ip-address.js";
 import { decodeTlvs, emptyChecksum, encodeTlvs, textOf } from "./tlv.js";
