@@ -1,7 +1,7 @@
 /** `openConnection()` and `openUnixConnection()`: connect and return a stream pair. Python's functions of the same names. */
 import { checkOptions } from "./base/arguments.js";
 import type { Protocol, ProtocolFactory, Transport } from "./contracts/connection.js";
-import { discardSock } from "./net/adopt.js";
+import { takingSock } from "./net/adopt.js";
 import { type ConnectionOptions, createConnection, createUnixConnection, type UnixConnectionOptions } from "./net/connect.js";
 import type { PathLike } from "./net/socket-file/unix-path.js";
 import type { StreamReaderOptions } from "./streams/base-reader.js";
@@ -73,14 +73,11 @@ async function openStreams(
   options: OpenConnectionOptions | undefined,
   connect: <P extends Protocol>(protocolFactory: ProtocolFactory<P>) => Promise<[Transport, P]>,
 ): Promise<[StreamReader, StreamWriter]> {
-  let reader: StreamReader;
-  try {
+  return await takingSock(options?.sock, async (handOver) => {
     checkOptions("options", options);
-    reader = new StreamReader({ limit: options?.limit });
-  } catch (error) {
-    discardSock(options?.sock);
-    throw error;
-  }
-  const [transport, protocol] = await connect(() => new StreamReaderProtocol(reader));
-  return [reader, new StreamWriter(transport, protocol, reader)];
+    const reader = new StreamReader({ limit: options?.limit });
+    handOver();
+    const [transport, protocol] = await connect(() => new StreamReaderProtocol(reader));
+    return [reader, new StreamWriter(transport, protocol, reader)];
+  });
 }

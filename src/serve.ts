@@ -2,7 +2,7 @@
 import { checkFunction, checkOptions } from "./base/arguments.js";
 import { checkLimit } from "./base/limits.js";
 import type { ProtocolFactory } from "./contracts/connection.js";
-import { discardSock } from "./net/adopt.js";
+import { takingSock } from "./net/adopt.js";
 import { createServer, createUnixServer, type TcpServerOptions, type UnixServerOptions } from "./net/listen.js";
 import type { Server } from "./net/server.js";
 import type { PathLike } from "./net/socket-file/unix-path.js";
@@ -61,8 +61,11 @@ export async function startUnixServer(
   path?: PathLike | null,
   options?: StartUnixServerOptions,
 ): Promise<Server> {
-  const { protocolFactory, onError } = streamProtocols(clientConnectedCb, options);
-  return createUnixServer(protocolFactory, path, { ...options, onError });
+  return await takingSock(options?.sock, async (handOver) => {
+    const { protocolFactory, onError } = streamProtocols(clientConnectedCb, options);
+    handOver();
+    return await createUnixServer(protocolFactory, path, { ...options, onError });
+  });
 }
 
 /**
@@ -88,28 +91,26 @@ export async function startServer(
   port?: number | null,
   options?: StartServerOptions,
 ): Promise<Server> {
-  const { protocolFactory, onError } = streamProtocols(clientConnectedCb, options);
-  return createServer(protocolFactory, host, port, { ...options, onError });
+  return await takingSock(options?.sock, async (handOver) => {
+    const { protocolFactory, onError } = streamProtocols(clientConnectedCb, options);
+    handOver();
+    return await createServer(protocolFactory, host, port, { ...options, onError });
+  });
 }
 
 function streamProtocols(
   clientConnectedCb: ClientConnectedCallback,
-  options: (StreamServerOptions & { readonly sock?: unknown }) | undefined,
+  options: StreamServerOptions | undefined,
 ): { protocolFactory: ProtocolFactory; onError: (error: unknown) => void } {
-  try {
-    checkFunction("clientConnectedCb", clientConnectedCb);
-    checkOptions("options", options);
-    const limit = checkLimit(options?.limit);
-    const onClientError = options?.onClientError;
-    if (onClientError !== undefined) checkFunction("onClientError", onClientError);
-    const readerOptions = { limit };
-    const protocolOptions = { onClientError };
-    return {
-      protocolFactory: () => new StreamReaderProtocol(new StreamReader(readerOptions), clientConnectedCb, protocolOptions),
-      onError: (error) => reportClientError(onClientError, error, null),
-    };
-  } catch (error) {
-    discardSock(options?.sock);
-    throw error;
-  }
+  checkFunction("clientConnectedCb", clientConnectedCb);
+  checkOptions("options", options);
+  const limit = checkLimit(options?.limit);
+  const onClientError = options?.onClientError;
+  if (onClientError !== undefined) checkFunction("onClientError", onClientError);
+  const readerOptions = { limit };
+  const protocolOptions = { onClientError };
+  return {
+    protocolFactory: () => new StreamReaderProtocol(new StreamReader(readerOptions), clientConnectedCb, protocolOptions),
+    onError: (error) => reportClientError(onClientError, error, null),
+  };
 }

@@ -5,9 +5,8 @@
  * far it has searched, so that data in small pieces is searched only once (except for the length of a separator). CPython:
  * `StreamReader.readuntil`.
  */
-import { type Data, invalidType, invalidValue, isBytes, toBytes } from "./arguments.js";
 import type { ByteQueue } from "./byte-queue.js";
-import { ownCopy } from "./memory.js";
+import type { Separators } from "./separators.js";
 
 /**
  * Size of the first window that is searched with several separators. Without a window, each short message would cause a search of the whole
@@ -21,42 +20,16 @@ export interface Match {
   readonly end: number;
 }
 
-/** Converts the separators of a `readuntil()` to bytes, shortest first. */
-export function parseSeparators(separator: Data | readonly Data[]): Uint8Array[] {
-  if (!Array.isArray(separator)) {
-    if (typeof separator !== "string" && !isBytes(separator)) {
-      throw invalidType("separator", "a Uint8Array, a string or an array of these", separator);
-    }
-    const bytes = ownBytes("separator", separator);
-    if (bytes.length === 0) throw invalidValue("separator must be at least one byte, not empty");
-    return [bytes];
-  }
-  if (separator.length === 0) throw invalidValue("separator must contain at least one element, not be an empty array");
-  const separators = separator.map((one: Data, index) => ownBytes(`separator[${index}]`, one));
-  if (separators.some((one) => one.length === 0)) throw invalidValue("every separator must be at least one byte, not empty");
-  return separators.sort((a, b) => a.length - b.length);
-}
-
-/** Copies bytes, because the program may change or detach them during the search; the bytes of a string may lie in Node's pool. */
-function ownBytes(name: string, data: Data): Uint8Array {
-  return ownCopy(toBytes(name, data));
-}
-
 export class SeparatorSearch {
-  readonly #separators: readonly Uint8Array[];
-  readonly #shortest: number;
-  readonly #longest: number;
+  readonly #separators: Separators;
   /** No separator begins before this position. */
   #offset = 0;
   /** The queue's `taken` when `#offset` was computed. */
   #taken = 0;
   #putBack = 0;
 
-  /** @param separators shortest first, none empty, at least one: as `parseSeparators` makes them */
-  constructor(separators: readonly Uint8Array[]) {
+  constructor(separators: Separators) {
     this.#separators = separators;
-    this.#shortest = (separators[0] as Uint8Array).length;
-    this.#longest = (separators[separators.length - 1] as Uint8Array).length;
   }
 
   /** Number of bytes at the front of the queue in which no separator begins: CPython's `consumed`. */
@@ -74,24 +47,24 @@ export class SeparatorSearch {
     this.#offset = queue.putBack === this.#putBack ? Math.max(0, this.#offset - (queue.taken - this.#taken)) : 0;
     this.#taken = queue.taken;
     this.#putBack = queue.putBack;
-    if (queue.length - this.#offset < this.#shortest) return undefined;
-    const match = this.#separators.length === 1 ? this.#findOnly(queue) : this.#findFirst(queue);
-    if (match === null) this.#offset = Math.max(0, queue.length + 1 - this.#longest);
+    if (queue.length - this.#offset < this.#separators.shortest) return undefined;
+    const match = this.#separators.list.length === 1 ? this.#findOnly(queue) : this.#findFirst(queue);
+    if (match === null) this.#offset = Math.max(0, queue.length + 1 - this.#separators.longest);
     return match;
   }
 
   #findOnly(queue: ByteQueue): Match | null {
-    const start = queue.indexOf(this.#separators[0] as Uint8Array, this.#offset);
-    return start === -1 ? null : { start, end: start + this.#shortest };
+    const start = queue.indexOf(this.#separators.list[0] as Uint8Array, this.#offset);
+    return start === -1 ? null : { start, end: start + this.#separators.shortest };
   }
 
   #findFirst(queue: ByteQueue): Match | null {
-    const overlap = this.#longest - 1;
+    const overlap = this.#separators.longest - 1;
     let from = this.#offset;
     for (let window = FIRST_WINDOW_BYTES; ; window *= 2) {
       const to = Math.min(queue.length, from + window + overlap);
       let best: Match | null = null;
-      for (const separator of this.#separators) {
+      for (const separator of this.#separators.list) {
         const start = queue.indexOf(separator, from, best === null ? to : best.end - 1);
         if (start !== -1) best = { start, end: start + separator.length };
       }

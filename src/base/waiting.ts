@@ -32,6 +32,25 @@ export function cancellationOf(options: SignalOptions | undefined): Cancellation
 }
 
 /**
+ * Whether a call with these options may return at once: they are correct, and the signal is not aborted. This check is quick, and creates
+ * nothing. If it returns false, the regular check decides, and throws if an option is wrong.
+ */
+export function mayReturnAtOnce(options: SignalOptions | undefined): boolean {
+  return options === undefined || isQuiet(options);
+}
+
+function isQuiet(options: SignalOptions): boolean {
+  if (typeof options !== "object" || options === null) return false;
+  try {
+    const { signal, timeout } = options;
+    if (signal !== undefined && (checkSignal(signal) as AbortSignal).aborted) return false;
+    return timeout === undefined || (timeout >= 0 && timeout <= MAX_TIMER_MS && Number.isInteger(timeout));
+  } catch {
+    return false; // a wrong signal, or a getter that throws
+  }
+}
+
+/**
  * Returns why a signal was aborted. The signal of a polyfill may have no `reason`. Its getter may also throw, and then the exception is the
  * reason.
  */

@@ -3,7 +3,7 @@ import type tls from "node:tls";
 
 /**
  * The address of a socket, in Python's form: a path for a Unix socket (`""` if it is unnamed, a leading `"\0"` if it is abstract); host
- * and port for IPv4; host, port, flow info and scope id for IPv6.
+ * and port for IPv4; host, port, flow info and scope id (the number of the interface of a link-local address, otherwise 0) for IPv6.
  */
 export type SocketAddress =
   | string
@@ -17,17 +17,28 @@ export type SocketAddress =
 export interface TransportSocket {
   /** `"unix"`, `"ipv4"` or `"ipv6"`. */
   readonly family: "unix" | "ipv4" | "ipv6";
-  /** Returns the local address. */
+  /**
+   * Returns the local address.
+   *
+   * @throws InvalidStateError if the runtime does not know it; the extra info `sockname` is `null` then
+   */
   getsockname(): SocketAddress;
-  /** Returns the peer's address; `null` for a server's socket. */
+  /** Returns the peer's address; `null` for a server's socket, and if the peer was gone before its address could be read. */
   getpeername(): SocketAddress | null;
   /** Turns Nagle's algorithm off (`true`, the default) or on (`false`). Does nothing on a Unix socket. */
   setNoDelay(noDelay?: boolean): void;
   /**
-   * Turns keep-alive probes on or off. The first follows after `initialDelay` milliseconds (0: the system's default). Does nothing on a
-   * Unix socket.
+   * Turns keep-alive probes on (`true`, the default) or off. Does nothing on a Unix socket.
+   *
+   * @param initialDelay how long the connection is idle before the first probe, in milliseconds: whole seconds up to 32,767,000; 0
+   *   (default) leaves the system's setting, usually two hours
+   * @param interval how long after one probe the next one follows, in milliseconds: whole seconds up to 32,767,000. Needs Node 26 and an
+   *   `initialDelay`. Default: the runtime's, 1,000 ms with an `initialDelay`
+   * @param count the number of unanswered probes that end the connection, 1 to 127. Needs Node 26 and an `initialDelay`. Default: the
+   *   runtime's, 10 with an `initialDelay`
+   * @throws RangeError if a number is out of range or not in whole seconds; TypeError if `interval` or `count` cannot be set
    */
-  setKeepAlive(enable?: boolean, initialDelay?: number): void;
+  setKeepAlive(enable?: boolean, initialDelay?: number, interval?: number, count?: number): void;
 }
 
 /**

@@ -1,6 +1,7 @@
 /** `delimited()`: frames that end in a delimiter. */
 import { asBuffer, type Data, invalidValue, type SignalOptions, toBytes } from "../base/arguments.js";
 import { LimitOverrunError } from "../base/errors.js";
+import { Separators } from "../base/separators.js";
 import { messageAttempt } from "../streams/attempts.js";
 import type { Attempt, ReadEngine } from "../streams/read-engine.js";
 import type { StreamReader } from "../streams/reader.js";
@@ -17,8 +18,8 @@ import {
 } from "./codec.js";
 
 /** Takes a frame and its delimiter, and returns the frame without it. */
-export function delimitedAttempt(engine: ReadEngine, delimiter: Uint8Array, maximum: number): Attempt<Buffer | null> {
-  const message = messageAttempt(engine, [delimiter], { limit: maximum, keepSeparator: false });
+export function delimitedAttempt(engine: ReadEngine, delimiter: Separators, maximum: number): Attempt<Buffer | null> {
+  const message = messageAttempt(engine, delimiter, { limit: maximum, keepSeparator: false });
   const run = (): Buffer | null | undefined => {
     if (engine.eof && engine.queue.length === 0) return null;
     try {
@@ -54,10 +55,11 @@ export function delimited(delimiter: Data, options?: FrameOptions): FrameCodec<B
   // a copy, because the caller's bytes may change while the codec is in use
   const ownDelimiter = Buffer.from(toBytes("delimiter", delimiter));
   if (ownDelimiter.length === 0) throw invalidValue("delimiter must be at least one byte, not empty");
+  const separators = new Separators([ownDelimiter]);
   const maximum = checkMaxFrameSize(options);
   return {
     readFrame(reader: StreamReader, readOptions?: SignalOptions): Promise<Buffer | null> {
-      return readInOneAttempt(reader, (engine) => delimitedAttempt(engine, ownDelimiter, maximum), readOptions);
+      return readInOneAttempt(reader, (engine) => delimitedAttempt(engine, separators, maximum), readOptions);
     },
     writeFrame(writer: StreamWriter, frame: Data): void {
       checkWriter(writer);

@@ -2,6 +2,7 @@
 
 import { invalidType, invalidValue, type SignalOptions } from "../base/arguments.js";
 import { NEWLINE } from "../base/memory.js";
+import { LINE_END } from "../streams/attempts.js";
 import type { Attempt, ReadEngine } from "../streams/read-engine.js";
 import type { StreamReader } from "../streams/reader.js";
 import type { StreamWriter } from "../streams/writer.js";
@@ -94,7 +95,7 @@ function findBigint(frame: unknown): { readonly place: string; readonly value: b
 }
 
 function valueAttempt<T>(engine: ReadEngine, maximum: number, count: LineCount): Attempt<T | null> {
-  const lines = delimitedAttempt(engine, NEWLINE, maximum);
+  const lines = delimitedAttempt(engine, LINE_END, maximum);
   const run = (): T | null | undefined => {
     for (;;) {
       const offset = engine.queue.taken;

@@ -1,6 +1,6 @@
 /**
- * `AdoptedListener`: a listener on a socket that was made elsewhere, either a listening `net.Server` or the descriptor of a listening
- * socket.
+ * `AdoptedListener`: a listener on a socket that was made elsewhere: a listening `net.Server`, the descriptor of a listening or bound
+ * socket, or a `net.BoundSocket`.
  *
  * An adopted server already listens: connections that arrive before `listen()` are kept and accepted then. The socket file belongs to
  * its creator: `close()` leaves it in place unless `cleanupSocket` is true.
@@ -12,20 +12,29 @@ import { invalidValue } from "../base/arguments.js";
 import { ignore } from "../base/errors.js";
 import type { SocketAddress, TransportSocket } from "../contracts/extra-info.js";
 import { ipAddress, type UnixNames } from "../transports/socket-info.js";
-import { type AdoptedServer, discardSock, disown, type Family, own } from "./adopt.js";
+import { type AdoptedServer, type BoundSocket, descriptorOf, discardSock, disown, type Family, isBoundSocket, own } from "./adopt.js";
 import { socketIdentity } from "./descriptor.js";
 import type { AcceptHandler, Listener } from "./listener.js";
 import { closeServer, ListeningSocket, listenOn } from "./listener.js";
 import { isSameFile, StagingDirectory, unlinkIfThere } from "./socket-file/staging-directory.js";
 import { lstatOrNull } from "./socket-file/unix-publish.js";
+import { codeOf } from "./system-error.js";
 import { nodeWireOf } from "./wire-factory.js";
+
+/** The options of an adopted listener. */
+export interface AdoptedListenOptions {
+  readonly backlog: number;
+  /** Whether `close()` removes the socket file. */
+  readonly cleanupSocket: boolean;
+  /** Whether accepted TCP connections are probed when idle. */
+  readonly keepAlive: boolean;
+}
 
 export class AdoptedListener implements Listener {
   readonly #server: net.Server;
-  /** The descriptor; `undefined` once the server listens on it and owns it. */
-  #fd: number | undefined;
-  readonly #backlog: number;
-  readonly #cleanupSocket: boolean;
+  /** The bound socket; `undefined` once the server listens on it and owns it. */
+  #bound: net.Socket | BoundSocket | number | undefined;
+  readonly #options: AdoptedListenOptions;
   readonly #early: net.Socket[] = [];
   readonly #family: Family;
   readonly #unixNames: UnixNames | null;
@@ -33,44 +42,47 @@ export class AdoptedListener implements Listener {
   readonly #file: { readonly path: string; readonly stats: Stats } | null;
   /** Whether Node bound the path, and so unlinks it on close. */
   readonly #boundByNode: boolean;
-  #address: SocketAddress;
+  #address: SocketAddress | null;
   #accept: AcceptHandler | null = null;
   readonly socket: TransportSocket;
 
-  constructor({ sock, family, name }: AdoptedServer, backlog: number, cleanupSocket: boolean) {
-    this.#fd = typeof sock === "number" ? sock : undefined;
-    this.#server = typeof sock === "number" ? net.createServer({ allowHalfOpen: true, noDelay: true }) : sock;
-    this.#backlog = backlog;
-    this.#cleanupSocket = cleanupSocket;
+  constructor({ sock, family, name }: AdoptedServer, options: AdoptedListenOptions) {
+    this.#bound = sock instanceof net.Server ? undefined : sock;
+    this.#server = sock instanceof net.Server ? sock : net.createServer({ allowHalfOpen: true });
+    this.#options = options;
     this.#server.on("connection", this.#onConnection);
     this.#family = family;
-    this.#boundByNode = typeof sock !== "number";
-    this.#address = family === "unix" ? name : ipAddress("", 0);
+    this.#boundByNode = isBoundSocket(sock) || typeof this.#server.address() === "string";
+    this.#address = name;
     this.#lookUpAddress();
-    this.socket = new ListeningSocket(() => this.#address);
+    this.socket = new ListeningSocket(family === "unix", () => this.#address);
     this.#unixNames = family === "unix" ? { sockname: name, peername: "" } : null;
-    const stats = family === "unix" && name !== "" && !name.startsWith("\0") ? lstatOrNull(name) : null;
-    this.#file = stats?.isSocket() === true ? { path: name, stats } : null;
+    const stats = name !== null && name !== "" && !name.startsWith("\0") ? lstatOrNull(name) : null;
+    this.#file = stats?.isSocket() === true ? { path: name as string, stats } : null;
     own(sock); // last: until here, the caller closes the socket on failure
   }
 
-  /** Node reports a TCP address only while the server listens. */
+  /** Reads the TCP address from the server once it listens, and before from the bound socket. */
   #lookUpAddress(): void {
-    const address = this.#server.address();
-    if (typeof address === "object" && address?.address !== undefined) this.#address = ipAddress(address.address, address.port);
+    if (this.#family === "unix") return;
+    const bound = this.#bound;
+    const { address, port } = addressOf(typeof bound === "object" ? bound : this.#server);
+    if (address !== undefined && port !== undefined) this.#address = ipAddress(address, port);
   }
 
   readonly #onConnection = (socket: net.Socket): void => {
     // Node: ends the writing side at the peer's EOF unless this is set, and the adopted server may not have set it.
     (socket as { allowHalfOpen: boolean }).allowHalfOpen = true;
+    if (this.#family === "tcp") socket.setNoDelay(true);
+    if (this.#options.keepAlive) socket.setKeepAlive(true);
     if (this.#accept === null) this.#early.push(socket.pause().on("error", ignore));
     else this.#accept(() => nodeWireOf(socket), this.#unixNames);
   };
 
   async listen(accept: AcceptHandler, onError: (error: unknown) => void): Promise<void> {
-    const fd = this.#fd;
-    this.#fd = undefined;
-    if (fd !== undefined) await this.#listenOnDescriptor(fd);
+    const bound = this.#bound;
+    this.#bound = undefined;
+    if (bound !== undefined) await this.#listenOn(bound);
     this.#lookUpAddress();
     this.#server.on("error", onError);
     // Binds the context of `listen()`: the adopted server was created in another one.
@@ -78,61 +90,88 @@ export class AdoptedListener implements Listener {
     for (const socket of this.#early.splice(0)) accept(() => nodeWireOf(socket), this.#unixNames);
   }
 
-  async #listenOnDescriptor(fd: number): Promise<void> {
-    const identity = socketIdentity(fd);
+  async #listenOn(bound: net.Socket | BoundSocket | number): Promise<void> {
+    const { backlog } = this.#options;
+    const identity = typeof bound === "number" ? socketIdentity(bound) : null;
+    const fd = descriptorOf(bound);
     try {
-      await listenOn(this.#server, { fd, backlog: this.#backlog, exclusive: true });
+      if (typeof bound === "number") await listenOn(this.#server, { fd: bound, backlog, exclusive: true });
+      else await listenOn(this.#server, { backlog }, bound);
     } catch (error) {
       disown(fd);
+      if (typeof bound !== "number") discardBound(bound);
       // Node: has already closed the descriptor in some cases.
-      if (identity !== null && socketIdentity(fd) === identity) discardSock(fd);
-      throw error;
+      else if (identity !== null && socketIdentity(bound) === identity) discardSock(bound);
+      if (codeOf(error) !== "EINVAL") throw error;
+      throw Object.assign(invalidValue("sock must be a listening or a bound stream socket: the system cannot listen on it"), {
+        cause: error,
+      });
     }
-    // Already checked before if the system describes sockets.
-    const { port } = (this.#server.address() ?? {}) as { readonly port?: number };
-    /* c8 ignore next 5 -- without /proc, the family is not known before */
+    this.#checkFamily(bound);
+  }
+
+  /** Checks the family of a descriptor that could not be described before. */
+  #checkFamily(bound: unknown): void {
+    const { port } = addressOf(this.#server);
+    /* c8 ignore next 5 -- Bun, Deno and systems without /proc: otherwise, the family is known before */
     if ((port !== undefined) !== (this.#family === "tcp")) {
       throw invalidValue(
-        `sock must be a ${this.#family === "tcp" ? "TCP" : "Unix"} stream socket: file descriptor ${fd} is of another family`,
+        `sock must be a ${this.#family === "tcp" ? "TCP" : "Unix"} stream socket: file descriptor ${bound} is of another family`,
       );
     }
   }
 
   close(): void {
     for (const socket of this.#early.splice(0)) socket.destroy();
-    disown(this.#fd);
-    discardSock(this.#fd);
-    this.#fd = undefined;
+    const bound = this.#bound;
+    this.#bound = undefined;
     const now = this.#file === null ? null : lstatOrNull(this.#file.path);
-    const remove = this.#file !== null && now !== null && this.#cleanupSocket && isSameFile(now, this.#file.stats);
-    if (this.#file === null || now === null || !this.#boundByNode) closeServer(this.#server);
-    else this.#closeBesideFile(this.#file.path);
+    const remove = this.#file !== null && now !== null && this.#options.cleanupSocket && isSameFile(now, this.#file.stats);
+    const closeNow = (): void => {
+      if (bound === undefined) closeServer(this.#server);
+      else discardBound(bound);
+    };
+    if (this.#file === null || now === null || !this.#boundByNode) closeNow();
+    else closeBesideFile(this.#file.path, closeNow);
     if (this.#file !== null && remove) unlinkIfThere(this.#file.path);
   }
+}
 
-  /**
-   * Closes the server and keeps its file.
-   *
-   * Node: unlinks the path that a server was bound to, whatever file is there. A second link preserves the file, and is renamed back
-   * afterwards.
-   */
-  #closeBesideFile(path: string): void {
-    let hidden: StagingDirectory | null = null;
-    try {
-      hidden = new StagingDirectory(path);
-      linkSync(path, hidden.path);
-      /* c8 ignore next 3 -- root, which runs the tests, may write everywhere */
-    } catch {
-      // The directory is not writable, so Node cannot unlink in it either; or the file has just been removed.
-    }
-    closeServer(this.#server);
-    try {
-      if (hidden !== null && lstatOrNull(path) === null) renameSync(hidden.path, path);
-      /* c8 ignore next 3 -- the directory has to be removed between two steps */
-    } catch {
-      // The directory has been removed.
-    } finally {
-      hidden?.remove();
-    }
+/**
+ * Closes a server and keeps its file.
+ *
+ * Node: unlinks the path that a server was bound to, whatever file is there. A second link preserves the file, and is renamed back
+ * afterwards.
+ */
+function closeBesideFile(path: string, close: () => void): void {
+  let hidden: StagingDirectory | null = null;
+  try {
+    hidden = new StagingDirectory(path);
+    linkSync(path, hidden.path);
+    /* c8 ignore next 3 -- root, which runs the tests, may write everywhere */
+  } catch {
+    // The directory is not writable, so Node cannot unlink in it either; or the file has just been removed.
   }
+  close();
+  try {
+    if (hidden !== null && lstatOrNull(path) === null) renameSync(hidden.path, path);
+    /* c8 ignore next 3 -- the directory has to be removed between two steps */
+  } catch {
+    // The directory has been removed.
+  } finally {
+    hidden?.remove();
+  }
+}
+
+/** Closes a bound socket that this listener owns. */
+function discardBound(bound: net.Socket | BoundSocket | number): void {
+  disown(descriptorOf(bound));
+  disown(bound);
+  discardSock(bound);
+}
+
+function addressOf(source: net.Server | net.Socket | BoundSocket): { readonly address?: string; readonly port?: number } {
+  if (source instanceof net.Socket) return { address: source.localAddress, port: source.localPort } as { address: string; port: number };
+  const address = source.address();
+  return typeof address === "object" && address !== null ? address : {};
 }

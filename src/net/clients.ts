@@ -63,7 +63,7 @@ export interface ServerStats extends ByteCounts {
 /** An accepted client. */
 interface Accepted {
   readonly wire: Wire;
-  readonly unixNames: UnixNames | null;
+  readonly info: ConnectedSocket;
   readonly begunAt: number;
 }
 
@@ -110,7 +110,7 @@ export class Clients {
   #accept(makeWire: MakeWire, unixNames: UnixNames | null): void {
     this.#accepted += 1;
     const wire = makeWire(this.#hasContext);
-    const client = { wire, unixNames, begunAt: now() };
+    const client = { wire, info: new ConnectedSocket(wire, unixNames), begunAt: now() };
     if (!this.#checkSender(client)) return;
     if (this.#taken < this.#policy.maxConnections) {
       this.#serve(client);
@@ -127,11 +127,11 @@ export class Clients {
   }
 
   /** Refuses a client that is not trusted to send a header, before it takes a place. */
-  #checkSender({ wire, unixNames }: Accepted): boolean {
+  #checkSender({ wire, info }: Accepted): boolean {
     const { proxy } = this.#policy;
     if (proxy === null) return true;
     try {
-      proxy.checkSender(new ConnectedSocket(wire, unixNames));
+      proxy.checkSender(info);
       return true;
     } catch (error) {
       wire.destroy();
@@ -159,10 +159,9 @@ export class Clients {
     return this.#taken + this.#waiting.length;
   }
 
-  #serve(client: Accepted): void {
+  #serve({ wire, info, begunAt }: Accepted): void {
     const { protocolFactory, tls, proxy } = this.#policy;
-    const { wire, unixNames, begunAt } = client;
-    const facts = { unixNames, begunAt, owner: this.#owner };
+    const facts = { info, begunAt, owner: this.#owner };
     if (tls !== null || proxy !== null) {
       void this.#serveAfterHandshake(wire, facts);
       return;
@@ -181,7 +180,7 @@ export class Clients {
     const { signal } = handshake;
     this.#handshakes.add(handshake);
     try {
-      const proxyInfo = proxy === null ? undefined : await proxy.receive(wire, new ConnectedSocket(wire, facts.unixNames), signal);
+      const proxyInfo = proxy === null ? undefined : await proxy.receive(wire, facts.info, signal);
       if (tls !== null) await acceptSecured(wire.release(), protocolFactory, { ...facts, proxyInfo, tls, signal });
       else startTransport(wire, protocolFactory, { ...facts, proxyInfo });
     } catch (error) {

@@ -10,17 +10,20 @@ import { MAX_TIMER_MS } from "../base/scheduling.js";
 import { throwIfAborted } from "../base/waiting.js";
 import type { Protocol, ProtocolFactory, Transport } from "../contracts/connection.js";
 import { now, publishError } from "../transports/diagnostics.js";
-import { adoptConnection, discardSock } from "./adopt.js";
+import { adoptBound, adoptConnection, type BoundSocket, isBoundSocket, takingSock } from "./adopt.js";
 import { connectTcp, connectUnix, type TcpTarget } from "./open-socket.js";
 import { type ClientTlsOptions, checkClientTls, checkIpFamily, checkPort, type IpFamily } from "./options.js";
 import { checkSendProxyHeader, type SendProxyHeaderOptions } from "./proxy-protocol/send-header.js";
-import { type PathLike, parseUnixPath, type UnixPath } from "./socket-file/unix-path.js";
+import { type PathLike, parseUnixPath } from "./socket-file/unix-path.js";
 import { openTransport } from "./start-transport.js";
 
 /** Options of `createUnixConnection()`. */
 export interface UnixConnectionOptions extends ClientTlsOptions {
-  /** A connected socket or its file descriptor, instead of a path. The call takes ownership, even if it fails. */
-  readonly sock?: net.Socket | number | undefined;
+  /**
+   * A connected socket or its file descriptor, instead of an address; or, beside an address, Node 26's `net.BoundSocket` to connect from.
+   * The call takes ownership, even if it fails.
+   */
+  readonly sock?: net.Socket | BoundSocket | number | undefined;
   /** Sends a header of the PROXY protocol first, before TLS. For balancers, which thereby tell the server who its client is. */
   readonly sendProxyHeader?: SendProxyHeaderOptions | undefined;
   /** Cancels connecting. Has no effect once the connection is made. */
@@ -70,28 +73,24 @@ export async function createUnixConnection<P extends Protocol>(
   path?: PathLike | null,
   options?: UnixConnectionOptions,
 ): Promise<[Transport, P]> {
-  // Closed if anything fails before the socket has another owner.
-  let orphan: unknown = options?.sock;
-  let begunAt: number | null = null;
-  try {
+  const sock = options?.sock;
+  return await takingSock(sock, async (handOver) => {
     const signal = checkCommon(protocolFactory, options);
-    const sock = options?.sock;
     const parsed = path === undefined || path === null ? undefined : parseUnixPath("connect", path);
     if (parsed === undefined && sock === undefined) throw invalidValue("neither path nor sock was given");
-    if (parsed !== undefined && sock !== undefined) throw invalidValue("path and sock cannot be given at the same time");
+    const bound = isBoundSocket(sock) ? adoptBound(sock, "unix") : undefined;
+    if (parsed !== undefined && sock !== undefined && bound === undefined)
+      throw invalidValue("path and sock cannot be given at the same time");
     const tls = checkClientTls(options, undefined);
     const proxyHeader = checkSendProxyHeader(options?.sendProxyHeader);
     throwIfAborted(signal);
-    begunAt = now();
-    const socket = sock === undefined ? await connectUnix(parsed as UnixPath, signal) : await adoptConnection(sock, "unix");
-    orphan = undefined;
-    const unixNames = { sockname: "", peername: parsed?.name ?? "" };
-    return await openTransport(socket, protocolFactory, { unixNames, begunAt, proxyHeader, tls, signal });
-  } catch (error) {
-    if (begunAt !== null) publishError(null, error, "connect");
-    discardSock(orphan);
-    throw error;
-  }
+    return await opening(async (begunAt) => {
+      const socket = parsed === undefined ? adoptConnection(sock, "unix") : await connectUnix(parsed, signal, bound?.sock);
+      handOver();
+      const unixNames = { sockname: bound?.name ?? "", peername: parsed?.name ?? "" };
+      return await openTransport(socket, protocolFactory, { unixNames, begunAt, proxyHeader, tls, signal });
+    });
+  });
 }
 
 /**
@@ -118,30 +117,43 @@ export async function createConnection<P extends Protocol>(
   port?: number | null,
   options?: ConnectionOptions,
 ): Promise<[Transport, P]> {
-  // Closed if anything fails before the socket has another owner.
-  let orphan: unknown = options?.sock;
-  let begunAt: number | null = null;
-  try {
+  const sock = options?.sock;
+  return await takingSock(sock, async (handOver) => {
     const signal = checkCommon(protocolFactory, options);
-    const sock = options?.sock;
     const given = (host !== undefined && host !== null) || (port !== undefined && port !== null);
     if (!given && sock === undefined) throw invalidValue("neither host and port nor sock were given");
-    if (given && sock !== undefined) throw invalidValue("host or port and sock cannot be given at the same time");
-    const target = sock === undefined ? checkTarget(host, port, options) : undefined;
+    const bound = isBoundSocket(sock) ? adoptBound(sock, "tcp") : undefined;
+    if (given && sock !== undefined && bound === undefined) throw invalidValue("host or port and sock cannot be given at the same time");
+    if (sock !== undefined) refuseWithSock(options, bound === undefined ? OPTIONS_OF_AN_ADDRESS : ["localAddr"]);
+    const target = given ? { ...checkTarget(host, port, options), bound: bound?.sock } : undefined;
     const tls = checkClientTls(options, target?.host);
     const proxyHeader = checkSendProxyHeader(options?.sendProxyHeader);
     throwIfAborted(signal);
-    begunAt = now();
-    const socket =
-      sock === undefined ? await connectTcp(target as TcpTarget, signal) : (await adoptConnection(sock, "tcp")).setNoDelay(true);
-    orphan = undefined;
-    const facts = { unixNames: null, begunAt, host: target?.host };
-    return await openTransport(socket, protocolFactory, { ...facts, proxyHeader, tls, signal });
+    return await opening(async (begunAt) => {
+      const socket = target === undefined ? adoptConnection(sock, "tcp").setNoDelay(true) : await connectTcp(target, signal);
+      handOver();
+      const facts = { unixNames: null, begunAt, host: target?.host };
+      return await openTransport(socket, protocolFactory, { ...facts, proxyHeader, tls, signal });
+    });
+  });
+}
+
+/** Runs the part of a call that opens the connection. Publishes a failure for diagnostics. */
+async function opening<T>(call: (begunAt: number) => Promise<T>): Promise<T> {
+  try {
+    return await call(now());
   } catch (error) {
-    if (begunAt !== null) publishError(null, error, "connect");
-    discardSock(orphan);
+    publishError(null, error, "connect");
     throw error;
   }
+}
+
+/** The options that choose addresses. */
+const OPTIONS_OF_AN_ADDRESS = ["family", "localAddr", "happyEyeballsDelay", "interleave", "allErrors"] as const;
+
+/** Refuses options that have no effect on a socket that was made elsewhere. */
+function refuseWithSock(options: ConnectionOptions | undefined, names: readonly (keyof ConnectionOptions)[]): void {
+  for (const name of names) if (options?.[name] !== undefined) throw invalidValue(`${name} has no effect on a sock`);
 }
 
 function checkCommon(protocolFactory: unknown, options: UnixConnectionOptions | undefined): AbortSignal | undefined {
@@ -150,7 +162,11 @@ function checkCommon(protocolFactory: unknown, options: UnixConnectionOptions | 
   return checkSignal(options?.signal);
 }
 
-function checkTarget(host: string | null | undefined, port: number | null | undefined, options: ConnectionOptions | undefined): TcpTarget {
+function checkTarget(
+  host: string | null | undefined,
+  port: number | null | undefined,
+  options: ConnectionOptions | undefined,
+): Omit<TcpTarget, "bound"> {
   if (host !== undefined && host !== null && typeof host !== "string") throw invalidType("host", "a string", host);
   if (host === "") throw invalidValue("host must not be empty");
   const localAddr: unknown = options?.localAddr;

@@ -9,11 +9,10 @@ import { checkBoolean, checkInteger, checkOptions, invalidType, invalidValue } f
 import { callForeign, describe, emitWarning } from "../base/errors.js";
 import { abortReason, throwIfAborted } from "../base/waiting.js";
 import type { ProtocolFactory } from "../contracts/connection.js";
-import { adoptServer, discardSock } from "./adopt.js";
+import { adoptServer, type BoundSocket, takingSock } from "./adopt.js";
 import { AdoptedListener } from "./adopted-listener.js";
 import type { ClientsPolicy } from "./clients.js";
 import type { Listener } from "./listener.js";
-import { type IpAddress, resolve } from "./open-socket.js";
 import {
   checkIpFamily,
   checkPort,
@@ -23,6 +22,7 @@ import {
   type ServerOptions,
   type ServerTlsOptions,
 } from "./options.js";
+import { type IpAddress, resolve, untilAborted } from "./resolve.js";
 import { Server } from "./server.js";
 import { UnixListener } from "./socket-file/unix-listener.js";
 import { type PathLike, parseUnixPath } from "./socket-file/unix-path.js";
@@ -36,8 +36,11 @@ const MAX_ID = 2 ** 32 - 2;
 
 /** Options of `createUnixServer()`. */
 export interface UnixServerOptions extends ServerOptions, ServerTlsOptions {
-  /** A listening `net.Server` or the descriptor of a listening socket, instead of a path. The call takes ownership, even if it fails. */
-  readonly sock?: net.Server | number | undefined;
+  /**
+   * A listening `net.Server`, the descriptor of a listening or bound socket, or Node 26's `net.BoundSocket`, instead of a path. The call
+   * takes ownership, even if it fails.
+   */
+  readonly sock?: net.Server | BoundSocket | number | undefined;
   /** File mode of the socket file, set before the first client can connect. Default: 0o777 minus the process's umask. */
   readonly mode?: number | undefined;
   /**
@@ -68,10 +71,10 @@ export interface UnixServerOptions extends ServerOptions, ServerTlsOptions {
 /** Options of `createServer()`. */
 export interface TcpServerOptions extends ServerOptions, ServerTlsOptions {
   /**
-   * A listening `net.Server` or the descriptor of a listening socket, instead of host and port. The call takes ownership, even if it
-   * fails.
+   * A listening `net.Server`, the descriptor of a listening or bound socket, or Node 26's `net.BoundSocket`, instead of host and port. The
+   * call takes ownership, even if it fails.
    */
-  readonly sock?: net.Server | number | undefined;
+  readonly sock?: net.Server | BoundSocket | number | undefined;
   /** 4 or 6 for addresses of that family only; 0 (default) for both. */
   readonly family?: IpFamily | undefined;
   /** Always true: the runtime sets `SO_REUSEADDR` itself. `false` is refused. */
@@ -106,10 +109,8 @@ export async function createUnixServer(
   path?: PathLike | null,
   options?: UnixServerOptions,
 ): Promise<Server> {
-  // Closed if anything fails before the socket has another owner.
-  let orphan: unknown = options?.sock;
-  try {
-    const sock = options?.sock;
+  const sock = options?.sock;
+  return await takingSock(sock, async (handOver) => {
     const config = checkServerOptions(protocolFactory, options, "unix");
     const { backlog } = config;
     const parsed = path === undefined || path === null ? undefined : parseUnixPath("listen", path);
@@ -125,17 +126,15 @@ export async function createUnixServer(
     const cleanupSocket = checkBoolean("cleanupSocket", options?.cleanupSocket) ?? sock === undefined;
     throwIfAborted(options?.signal);
     if (parsed === undefined) {
-      const listener = new AdoptedListener(adoptServer(sock as net.Server | number, "unix"), backlog, cleanupSocket);
-      orphan = undefined;
+      const adopted = adoptServer(sock as net.Server | BoundSocket | number, "unix");
+      const listener = new AdoptedListener(adopted, { backlog, cleanupSocket, keepAlive: false });
+      handOver();
       return await openServer([listener], protocolFactory, options, config);
     }
     const listener = new UnixListener(parsed, { backlog, mode, owner, takeover, cleanupSocket });
     await listener.bind();
     return await openServer([listener], protocolFactory, options, config);
-  } catch (error) {
-    discardSock(orphan);
-    throw error;
-  }
+  });
 }
 
 /**
@@ -161,10 +160,8 @@ export async function createServer(
   port?: number | null,
   options?: TcpServerOptions,
 ): Promise<Server> {
-  // Closed if anything fails before the socket has another owner.
-  let orphan: unknown = options?.sock;
-  try {
-    const sock = options?.sock;
+  const sock = options?.sock;
+  return await takingSock(sock, async (handOver) => {
     const config = checkServerOptions(protocolFactory, options, "tcp");
     const { backlog } = config;
     const given = (host !== undefined && host !== null) || (port !== undefined && port !== null);
@@ -180,17 +177,14 @@ export async function createServer(
     const keepAlive = checkBoolean("keepAlive", options?.keepAlive) ?? false;
     throwIfAborted(options?.signal);
     if (sock !== undefined) {
-      const listener = new AdoptedListener(adoptServer(sock, "tcp"), backlog, false);
-      orphan = undefined;
+      const listener = new AdoptedListener(adoptServer(sock, "tcp"), { backlog, cleanupSocket: false, keepAlive });
+      handOver();
       return await openServer([listener], protocolFactory, options, config);
     }
-    const addresses = await resolveAll(hosts, family);
+    const addresses = await untilAborted(resolveAll(hosts, family), options?.signal);
     const listeners = addresses.map((address) => new TcpListener({ host: address, port: checkedPort, backlog, reusePort, keepAlive }));
     return await openServer(listeners, protocolFactory, options, config);
-  } catch (error) {
-    discardSock(orphan);
-    throw error;
-  }
+  });
 }
 
 /** IPv4 and IPv6 use one socket each, as in asyncio. */

@@ -5,7 +5,7 @@
 import type net from "node:net";
 import { InvalidStateError, ignore } from "../base/errors.js";
 import type { SocketAddress, TransportSocket } from "../contracts/extra-info.js";
-import type { UnixNames } from "../transports/socket-info.js";
+import { knownAddress, type UnixNames } from "../transports/socket-info.js";
 import type { MakeWire } from "./wire-factory.js";
 
 /** Receives a new connection. */
@@ -31,20 +31,22 @@ export interface Listener {
 
 /** The `TransportSocket` of a listening socket. */
 export class ListeningSocket implements TransportSocket {
-  readonly #getsockname: () => SocketAddress;
+  readonly #getsockname: () => SocketAddress | null;
+  readonly #isUnix: boolean;
 
-  constructor(getsockname: () => SocketAddress) {
+  /** @param getsockname returns the address; `null` if it is unknown */
+  constructor(isUnix: boolean, getsockname: () => SocketAddress | null) {
+    this.#isUnix = isUnix;
     this.#getsockname = getsockname;
   }
 
   get family(): TransportSocket["family"] {
-    const address = this.#getsockname();
-    if (typeof address === "string") return "unix";
-    return address[0].includes(":") ? "ipv6" : "ipv4";
+    if (this.#isUnix) return "unix";
+    return this.#getsockname()?.[0]?.includes(":") ? "ipv6" : "ipv4";
   }
 
   getsockname(): SocketAddress {
-    return this.#getsockname();
+    return knownAddress(this.#getsockname());
   }
 
   getpeername(): null {
@@ -63,9 +65,14 @@ export class ListeningSocket implements TransportSocket {
 /**
  * Listens with a `net.Server`. Resolves when it listens, and rejects if it fails.
  *
- * Node: treats a backlog of 0 as missing, and so uses its longest queue instead of the shortest.
+ * Node: treats a backlog of 0 as missing, and so uses its longest queue instead of the shortest. The backlog of a descriptor or a handle is
+ * an argument, and the option of that name is ignored.
+ *
+ * @param handle a bound socket to listen on, instead of an address
  */
-export function listenOn(server: net.Server, options: net.ListenOptions & { readonly fd?: number }): Promise<void> {
+export function listenOn(server: net.Server, options: net.ListenOptions & { readonly fd?: number }, handle?: object): Promise<void> {
+  const backlog = options.backlog === 0 ? 1 : options.backlog;
+  const where = handle ?? { ...options, backlog };
   return new Promise((resolve, reject) => {
     const settle = (): void => {
       server.off("error", onError).off("close", onClose).off("listening", onListening);
@@ -82,11 +89,9 @@ export function listenOn(server: net.Server, options: net.ListenOptions & { read
       settle();
       resolve();
     };
-    server
-      .on("error", onError)
-      .on("close", onClose)
-      .on("listening", onListening)
-      .listen(options.backlog === 0 ? { ...options, backlog: 1 } : options);
+    server.on("error", onError).on("close", onClose).on("listening", onListening);
+    if (handle === undefined && options.fd === undefined) server.listen(where);
+    else server.listen(where, backlog as never);
   });
 }
 

@@ -4,15 +4,16 @@
  *
  * At most one socket is returned; the others are closed. If all addresses fail, the error reports each failure.
  */
-import { lookup } from "node:dns/promises";
-import net from "node:net";
+import type net from "node:net";
 import { isError } from "../base/arguments.js";
 import { ignore } from "../base/errors.js";
-import { clearTimeout, setTimeout } from "../base/scheduling.js";
+import { clearTimeout, delay, setTimeout } from "../base/scheduling.js";
 import { abortReason, forgetAborted, onceAborted } from "../base/waiting.js";
+import type { BoundSocket } from "./adopt.js";
 import type { IpFamily } from "./options.js";
+import { type IpAddress, resolve, untilAborted } from "./resolve.js";
 import type { UnixPath } from "./socket-file/unix-path.js";
-import { systemErrorCodes } from "./system-error.js";
+import { codeOf, systemErrorCodes } from "./system-error.js";
 import { makeSocket } from "./wire-factory.js";
 
 /** Where and how to connect. All fields have been checked. */
@@ -26,6 +27,8 @@ export interface TcpTarget {
   /** How many addresses of the first family are tried before the families alternate; 0: the system's order. */
   readonly interleave: number;
   readonly allErrors: boolean;
+  /** The socket to connect from. It can be used once, so only the first address of its family is tried. */
+  readonly bound: BoundSocket | undefined;
 }
 
 /** Connects. If aborted, closes the opened sockets and rejects with the signal's reason. */
@@ -37,43 +40,71 @@ export async function connectTcp(target: TcpTarget, signal: AbortSignal | undefi
     ]),
     signal,
   );
-  const ordered = target.interleave === 0 ? addresses : interleaved(addresses, target.interleave);
-  const attempts = ordered.map((address) => (whenDone: (result: net.Socket | Error) => void) => {
-    const local = localAddresses?.find(({ family }) => family === address.family);
-    if (target.localAddr !== undefined && local === undefined) {
-      whenDone(noLocalAddress(target.localAddr[0], address.address));
-      return undefined;
-    }
-    return connectOne(
-      {
-        host: address.address,
-        port: target.port,
-        family: address.family,
-        ...(local === undefined ? {} : { localAddress: local.address, localPort: target.localAddr?.[1] ?? 0 }),
-      },
-      whenDone,
-    );
+  const ordered = addressesFor(target, addresses);
+  const attempts = ordered.map((address) => {
+    const locals = localAddresses?.filter(({ family }) => family === address.family);
+    return new Attempt(address, target, locals);
   });
   return staggered(attempts, target, signal);
 }
 
-/** Makes one attempt. Returns the socket so that the attempt can be cancelled. */
-function connectOne(options: net.TcpSocketConnectOpts, whenDone: (result: net.Socket | Error) => void): net.Socket {
-  const socket = makeSocket().connect(options);
-  const onError = (error: Error): void => whenDone(error);
-  socket.once("error", onError);
-  socket.once("connect", () => {
-    // Until the transport adds its listener, an 'error' event without a listener would crash the process.
-    socket.on("error", ignore).off("error", onError).setNoDelay(true);
-    whenDone(socket);
-  });
-  return socket;
+/**
+ * An attempt to connect to one address. If several local addresses are given, it tries them in order until one can be bound.
+ *
+ * CPython: does the same in `_connect_sock()`.
+ */
+class Attempt {
+  readonly #address: IpAddress;
+  readonly #target: TcpTarget;
+  /** The local addresses that are left to try; `undefined`: the system chooses. */
+  readonly #locals: IpAddress[] | undefined;
+  #socket: net.Socket | undefined;
+
+  constructor(address: IpAddress, target: TcpTarget, locals: readonly IpAddress[] | undefined) {
+    this.#address = address;
+    this.#target = target;
+    this.#locals = locals === undefined ? undefined : [...locals];
+  }
+
+  /** Begins to connect. Calls back once, perhaps before it returns. */
+  start(whenDone: (result: net.Socket | Error) => void): void {
+    const local = this.#locals?.shift();
+    const { port, localAddr } = this.#target;
+    if (localAddr !== undefined && local === undefined) {
+      whenDone(noLocalAddress(`localAddr ${localAddr[0]}`, this.#address.address));
+      return;
+    }
+    const socket = makeSocket(this.#target.bound).connect({
+      host: this.#address.address,
+      port,
+      family: this.#address.family,
+      ...(local === undefined ? {} : { localAddress: local.address, localPort: localAddr?.[1] ?? 0 }),
+    });
+    this.#socket = socket;
+    const onError = (error: Error): void => {
+      if (isBindError(error) && this.#locals !== undefined && this.#locals.length > 0) this.start(whenDone);
+      else whenDone(error);
+    };
+    socket.once("error", onError);
+    socket.once("connect", () => {
+      // Until the transport adds its listener, an 'error' event without a listener would crash the process.
+      socket.on("error", ignore).off("error", onError).setNoDelay(true);
+      whenDone(socket);
+    });
+  }
+
+  /** Gives up. */
+  cancel(): void {
+    this.#socket?.on("error", ignore).destroy();
+  }
 }
 
-/** Begins to connect to one address. Returns `undefined` if that has failed at once. */
-type ConnectAttempt = (whenDone: (result: net.Socket | Error) => void) => net.Socket | undefined;
+/** Whether an error is about the local address. Bun, Deno: report it as an error of the connect. */
+function isBindError(error: Error): boolean {
+  return (error as { readonly syscall?: unknown }).syscall === "bind" || codeOf(error) === "EADDRNOTAVAIL";
+}
 
-function staggered(attempts: readonly ConnectAttempt[], target: TcpTarget, signal: AbortSignal | undefined): Promise<net.Socket> {
+function staggered(attempts: readonly Attempt[], target: TcpTarget, signal: AbortSignal | undefined): Promise<net.Socket> {
   return new Promise((resolveSocket, reject) => new Race(attempts, target, signal, { resolve: resolveSocket, reject }).run());
 }
 
@@ -88,17 +119,17 @@ interface Settle {
  * and ends the others.
  */
 class Race {
-  readonly #attempts: readonly ConnectAttempt[];
+  readonly #attempts: readonly Attempt[];
   readonly #target: TcpTarget;
   readonly #signal: AbortSignal | undefined;
   readonly #settle: Settle;
-  readonly #trying: Set<net.Socket> = new Set();
+  readonly #trying: Set<Attempt> = new Set();
   readonly #errors: Error[] = [];
   #state: "running" | "over" = "running";
   #next = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(attempts: readonly ConnectAttempt[], target: TcpTarget, signal: AbortSignal | undefined, settle: Settle) {
+  constructor(attempts: readonly Attempt[], target: TcpTarget, signal: AbortSignal | undefined, settle: Settle) {
     this.#attempts = attempts;
     this.#target = target;
     this.#signal = signal;
@@ -120,17 +151,16 @@ class Race {
     const attempt = this.#attempts[this.#next];
     if (attempt === undefined) return;
     this.#next += 1;
-    let socket: net.Socket | undefined;
-    socket = attempt((result) => this.#attemptDone(socket, result)); // which may call back at once
-    if (socket === undefined) return; // failed at once, and the next has begun
-    this.#trying.add(socket);
+    this.#trying.add(attempt);
+    attempt.start((result) => this.#attemptDone(attempt, result));
+    if (!this.#trying.has(attempt)) return; // failed at once, and the next has begun
     const delay = this.#target.happyEyeballsDelay;
     if (delay !== undefined) this.#timer = setTimeout(() => this.#tryNext(), delay);
   }
 
-  #attemptDone(socket: net.Socket | undefined, result: net.Socket | Error): void {
+  #attemptDone(attempt: Attempt, result: net.Socket | Error): void {
     if (this.#state === "over") return;
-    if (socket !== undefined) this.#trying.delete(socket);
+    this.#trying.delete(attempt);
     if (isError(result)) this.#attemptFailed(result);
     else {
       this.#end();
@@ -151,7 +181,7 @@ class Race {
     this.#state = "over";
     clearTimeout(this.#timer);
     forgetAborted(this.#signal, this.#onAbort);
-    for (const socket of this.#trying) socket.on("error", ignore).destroy();
+    for (const attempt of this.#trying) attempt.cancel();
   }
 }
 
@@ -172,8 +202,18 @@ function joinErrors(errors: readonly Error[], { host, port, allErrors }: TcpTarg
 }
 
 function noLocalAddress(local: string, remote: string): Error {
-  const error = new Error(`EAI_ADDRFAMILY: localAddr ${local} has no address in the family of ${remote}`);
+  const error = new Error(`EAI_ADDRFAMILY: ${local} has no address in the family of ${remote}`);
   return Object.assign(error, { code: "EAI_ADDRFAMILY", syscall: "connect", address: remote });
+}
+
+/** Returns the addresses to try, in order. */
+function addressesFor({ host, interleave, bound }: TcpTarget, addresses: readonly IpAddress[]): readonly IpAddress[] {
+  if (bound === undefined) return interleave === 0 ? addresses : interleaved(addresses, interleave);
+  const { address } = bound.address() as { readonly address: string };
+  const family = address.includes(":") ? 6 : 4;
+  const usable = addresses.find((one) => one.family === family);
+  if (usable === undefined) throw noLocalAddress(`sock (${address})`, host);
+  return [usable];
 }
 
 /** Orders addresses so that the families alternate, after `firstCount` addresses of the first family. */
@@ -188,22 +228,34 @@ function interleaved(addresses: readonly IpAddress[], firstCount: number): IpAdd
   return ordered;
 }
 
-function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  return new Promise((resolvePromise, reject) => {
-    const onAbort = (): void => reject(abortReason(signal));
-    promise.then(resolvePromise, reject).finally(() => forgetAborted(signal, onAbort));
-    onceAborted(signal, onAbort);
-  });
-}
-
 /* `connectUnix()`: connects to a Unix socket. */
 
-/** Connects. If aborted, closes the socket and rejects with the signal's reason. */
-export function connectUnix(path: UnixPath, signal: AbortSignal | undefined): Promise<net.Socket> {
+/** How long to wait before connecting again to a server whose queue is full, in milliseconds: the first time, and at most. */
+const FIRST_RETRY_MS = 1;
+const MAX_RETRY_MS = 50;
+
+/**
+ * Connects. If aborted, closes the socket and rejects with the signal's reason.
+ *
+ * If the server's queue is full, waits and connects again, until the server accepts or the signal is aborted. A connect that may block
+ * waits in the kernel; one that may not fails with `EAGAIN`, and nothing reports when there is room.
+ */
+export async function connectUnix(path: UnixPath, signal: AbortSignal | undefined, bound?: BoundSocket): Promise<net.Socket> {
+  for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, MAX_RETRY_MS)) {
+    try {
+      return await connectUnixOnce(path, signal, bound);
+    } catch (error) {
+      if (codeOf(error) !== "EAGAIN" || bound !== undefined) throw error; // a bound socket can be used once
+    }
+    // At random, so that clients that came together do not return together.
+    await untilAborted(delay(waitMs * (0.5 + Math.random())), signal);
+  }
+}
+
+function connectUnixOnce(path: UnixPath, signal: AbortSignal | undefined, bound: BoundSocket | undefined): Promise<net.Socket> {
   return new Promise((resolve, reject) => {
     // The signal is not passed to Node, which would destroy the connection on a later abort.
-    const socket = makeSocket();
+    const socket = makeSocket(bound);
     const stopWatching = (): void => forgetAborted(signal, onAbort);
     const onAbort = (): void => {
       socket.destroy();
@@ -220,26 +272,4 @@ export function connectUnix(path: UnixPath, signal: AbortSignal | undefined): Pr
     });
     socket.connect({ path: path.name });
   });
-}
-
-/* `resolve()`: resolves host names to addresses. */
-
-/** An IP address. */
-export interface IpAddress {
-  readonly address: string;
-  readonly family: 4 | 6;
-}
-
-/** Returns every address of a host, in the system's order. An IP address resolves to itself. */
-export async function resolve(host: string, family: IpFamily): Promise<IpAddress[]> {
-  const literal = net.isIP(host.split("%", 1)[0] as string);
-  if (literal === 4 || literal === 6) {
-    if (family === 0 || family === literal) return [{ address: host, family: literal }];
-    // Node: would accept the address nevertheless.
-    // CPython: `getaddrinfo()` fails with this code.
-    const error = new Error(`EAI_ADDRFAMILY: not an IPv${family} address, getaddrinfo '${host}'`);
-    throw Object.assign(error, { code: "EAI_ADDRFAMILY", syscall: "getaddrinfo", hostname: host });
-  }
-  const found = await lookup(host, { all: true, family, verbatim: true });
-  return found.map(({ address, family: foundFamily }) => ({ address, family: foundFamily === 6 ? 6 : 4 }));
 }

@@ -15,8 +15,8 @@ import { wireOf } from "./wire-factory.js";
 
 /** The facts about a connection before it has a transport. */
 export interface ConnectionContext {
-  /** The names of a Unix socket; `null` for TCP. */
-  readonly unixNames: UnixNames | null;
+  /** The addresses. Read before the TLS handshake, because the system forgets them if the peer resets the connection. */
+  readonly info: ConnectedSocket;
   /** When the call was made or the client accepted, by `now()`. */
   readonly begunAt: number;
   /** The server that accepted the connection. */
@@ -27,10 +27,12 @@ export interface ConnectionContext {
   readonly proxyInfo?: Partial<ExtraInfo> | undefined;
 }
 
-/** How to start an opened connection. */
-interface OpenContext extends ConnectionContext {
+/** The facts about an opened connection. */
+interface OpenedContext extends Omit<ConnectionContext, "info"> {
   /** The header of the PROXY protocol to send first; `null` for none. */
   readonly proxyHeader: Buffer | null;
+  /** The names of a Unix socket; `null` for TCP. */
+  readonly unixNames: UnixNames | null;
   readonly tls: ClientTls | null;
   readonly signal: AbortSignal | undefined;
 }
@@ -39,12 +41,16 @@ interface OpenContext extends ConnectionContext {
 export async function openTransport<P extends Protocol>(
   socket: net.Socket,
   protocolFactory: ProtocolFactory<P>,
-  { proxyHeader, tls, signal, ...facts }: OpenContext,
+  { proxyHeader, tls, signal, unixNames, ...facts }: OpenedContext,
 ): Promise<[Transport, P]> {
   if (proxyHeader !== null) await sendHeader(socket, proxyHeader, signal);
-  if (tls === null) return startTransport(wireOf(socket), protocolFactory, facts);
+  if (tls === null) {
+    const wire = wireOf(socket);
+    return startTransport(wire, protocolFactory, { ...facts, info: new ConnectedSocket(wire, unixNames) });
+  }
+  const info = new ConnectedSocket({ facts: socket }, unixNames);
   const secured = await tls.handshake.secure(socket, tls.sslHandshakeTimeout, signal);
-  return startSecured(socket, secured, protocolFactory, facts, tls);
+  return startSecured(secured, protocolFactory, { ...facts, info }, tls);
 }
 
 /** Runs the TLS handshake of an accepted client and starts its connection. On any failure the socket is closed. */
@@ -54,7 +60,7 @@ export async function acceptSecured(
   { tls, signal, ...facts }: ConnectionContext & { readonly tls: ServerTls; readonly signal: AbortSignal },
 ): Promise<void> {
   const secured = await tls.handshakes.secure(socket, tls.sslHandshakeTimeout, signal);
-  startSecured(socket, secured, protocolFactory, facts, tls);
+  startSecured(secured, protocolFactory, facts, tls);
 }
 
 /** Starts a connection without TLS. If the factory throws, the wire is closed. */
@@ -63,25 +69,22 @@ export function startTransport<P extends Protocol>(
   protocolFactory: ProtocolFactory<P>,
   facts: ConnectionContext,
 ): [Transport, P] {
-  return start(wire, protocolFactory, facts, new ConnectedSocket(wire, facts.unixNames));
+  return start(wire, protocolFactory, facts);
 }
 
 function startSecured<P extends Protocol>(
-  socket: net.Socket,
   secured: TLSSocket,
   protocolFactory: ProtocolFactory<P>,
   facts: ConnectionContext,
   tls: ClientTls | ServerTls,
 ): [Transport, P] {
-  const info = new ConnectedSocket({ facts: socket }, facts.unixNames);
-  return start(new NodeWire(secured), protocolFactory, facts, info, { secured, ...tls });
+  return start(new NodeWire(secured), protocolFactory, facts, { secured, ...tls });
 }
 
 function start<P extends Protocol>(
   wire: Wire,
   protocolFactory: ProtocolFactory<P>,
-  { owner, host, begunAt, proxyInfo }: ConnectionContext,
-  info: ConnectedSocket,
+  { owner, host, begunAt, info, proxyInfo }: ConnectionContext,
   tls?: (ClientTls | ServerTls) & { readonly secured: TLSSocket },
 ): [Transport, P] {
   try {

@@ -32,7 +32,7 @@ export class TcpListener implements Listener {
     this.#options = options;
     this.#server = net.createServer({ allowHalfOpen: true, noDelay: true, keepAlive: options.keepAlive });
     this.#address = ipAddress(options.host, options.port);
-    this.socket = new ListeningSocket(() => this.#address);
+    this.socket = new ListeningSocket(false, () => this.#address);
   }
 
   async listen(accept: AcceptHandler, onError: (error: unknown) => void): Promise<void> {

@@ -23,9 +23,13 @@ interface SocketWithHandle {
 
 class OpenedSocket extends net.Socket {}
 
-/** Creates a socket to be connected. */
-export function makeSocket(): net.Socket {
-  return new OpenedSocket({ allowHalfOpen: true });
+/**
+ * Creates a socket to be connected.
+ *
+ * @param bound a `net.BoundSocket` to connect from, which belongs to the socket from now on
+ */
+export function makeSocket(bound?: object): net.Socket {
+  return new OpenedSocket({ allowHalfOpen: true, ...(bound === undefined ? {} : { handle: bound }) });
 }
 
 /** Makes the wire of a connected socket. Its events run in the current `AsyncLocalStorage` context. */

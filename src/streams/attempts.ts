@@ -6,9 +6,17 @@
  */
 import type { SignalOptions } from "../base/arguments.js";
 import { IncompleteReadError, LimitOverrunError, LineTooLongError } from "../base/errors.js";
-import { NEWLINE, NEWLINE_BYTE } from "../base/memory.js";
+import { constant, NEWLINE, NEWLINE_BYTE } from "../base/memory.js";
 import { SeparatorSearch } from "../base/separator-search.js";
+import { Separators } from "../base/separators.js";
+import { mayReturnAtOnce } from "../base/waiting.js";
 import type { Attempt, ReadEngine } from "./read-engine.js";
+import { TextLines } from "./text-lines.js";
+
+/** The separator of lines. */
+export const LINE_END: Separators = new Separators([NEWLINE]);
+/** The separators that are removed from lines. */
+const LINE_ENDS: Separators = new Separators([NEWLINE, constant("\r\n")]);
 
 /** The limit of a message and the form of the result. */
 export interface MessageTraits {
@@ -23,7 +31,7 @@ export interface MessageTraits {
 /** Takes a message up to and including its separator. The order of the checks is CPython's and determines the numbers in the errors. */
 export function messageAttempt(
   engine: ReadEngine,
-  separators: readonly Uint8Array[],
+  separators: Separators,
   { limit, keepSeparator, partialAtEof }: MessageTraits,
 ): Attempt<Buffer> {
   const search = new SeparatorSearch(separators);
@@ -36,7 +44,7 @@ export function messageAttempt(
       }
       if (keepSeparator) return queue.take(match.end);
       // Of the separators that end here, the longest is removed: "\r\n" is one separator, not a "\n" after a "\r".
-      const cut = separators.findLast((one) => one.length <= match.end && queue.matches(one, match.end - one.length)) as Uint8Array;
+      const cut = separators.list.findLast((one) => one.length <= match.end && queue.matches(one, match.end - one.length)) as Uint8Array;
       const message = queue.take(match.end - cut.length);
       queue.skip(cut.length);
       return message;
@@ -54,7 +62,7 @@ export function messageAttempt(
 
 /** Takes a line including its newline; at EOF the rest of the data. A line over the limit is dropped. */
 export function lineAttempt(engine: ReadEngine, traits: MessageTraits): Attempt<Buffer> {
-  const message = messageAttempt(engine, [NEWLINE], { ...traits, partialAtEof: true });
+  const message = messageAttempt(engine, LINE_END, { ...traits, partialAtEof: true });
   const run = (): Buffer | undefined => {
     try {
       return message.run();
@@ -211,31 +219,98 @@ function asStep(line: Buffer | undefined): IteratorResult<Buffer, undefined> | u
   return line.length === 0 ? { done: true, value: undefined } : { done: false, value: line };
 }
 
-/* `iterate()`: the iterators of `lines()` and `chunks()`. The reader's own iterator, `LineIterator`, has no options. */
+/* The iterators of `lines()` and `chunks()`. The reader's own iterator, `LineIterator`, has no options. */
 
 const CARRIAGE_RETURN = 0x0d;
 
-/** Iterates over the results of attempts, each of them new. An empty result ends the iteration. */
-export function iterate<T>(
+/** How an iterator reads one result. */
+export interface Step<T> {
+  /** Takes the next result if it is there and no regular attempt has to decide; otherwise returns `undefined`. */
+  atHand(): T | undefined;
+  /** Makes the attempt that reads the next result. An empty result ends the iteration. */
+  attempt(): Attempt<Buffer>;
+  /** Converts the result of an attempt. */
+  convert(bytes: Buffer): T;
+}
+
+/** Iterates over results, each of them read by a new attempt if it is not at hand. */
+export class ReadIterator<T> implements AsyncIterableIterator<T, undefined> {
+  readonly #engine: ReadEngine;
+  readonly #step: Step<T>;
+  readonly #options: SignalOptions;
+
+  constructor(engine: ReadEngine, step: Step<T>, options: SignalOptions) {
+    this.#engine = engine;
+    this.#step = step;
+    this.#options = options;
+  }
+
+  next(): Promise<IteratorResult<T, undefined>> {
+    const engine = this.#engine;
+    if (engine.isFree && mayReturnAtOnce(this.#options)) {
+      const takenBefore = engine.queue.taken;
+      const value = this.#step.atHand();
+      if (value !== undefined) {
+        engine.taken(engine.queue.taken - takenBefore);
+        return Promise.resolve({ done: false, value });
+      }
+    }
+    const attempt = this.#step.attempt();
+    const run = (): IteratorResult<T, undefined> | undefined => {
+      const bytes = attempt.run();
+      if (bytes === undefined) return undefined;
+      return bytes.length === 0 ? { done: true, value: undefined } : { done: false, value: this.#step.convert(bytes) };
+    };
+    return engine.perform("next", { run }, this.#options);
+  }
+
+  return(): Promise<IteratorResult<T, undefined>> {
+    return leave(this.#engine);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}
+
+/** Reads lines for `lines()`, as bytes or as text. */
+export function lineStep(engine: ReadEngine, limit: number, keepSeparator: boolean, encoding: undefined): Step<Buffer>;
+export function lineStep(
   engine: ReadEngine,
-  makeAttempt: () => Attempt<Buffer>,
-  options: SignalOptions,
-  convert: (bytes: Buffer) => T,
-): AsyncIterableIterator<T, undefined> {
+  limit: number,
+  keepSeparator: boolean,
+  encoding: BufferEncoding | undefined,
+): Step<string | Buffer>;
+export function lineStep(
+  engine: ReadEngine,
+  limit: number,
+  keepSeparator: boolean,
+  encoding: BufferEncoding | undefined,
+): Step<string | Buffer> {
+  const { queue } = engine;
+  const traits = { limit, keepSeparator: true };
+  const atHand =
+    encoding === undefined
+      ? () => queue.takeThrough(keepSeparator ? LINE_END : LINE_ENDS, limit, keepSeparator)
+      : textTaker(new TextLines(queue, limit, encoding, keepSeparator));
+  const convert = (line: Buffer): string | Buffer => {
+    const wanted = keepSeparator ? line : withoutNewline(line);
+    return encoding === undefined ? wanted : wanted.toString(encoding);
+  };
+  return { atHand, attempt: () => lineAttempt(engine, traits), convert };
+}
+
+function textTaker(lines: TextLines): () => string | undefined {
+  return () => lines.take();
+}
+
+/** Reads whatever has arrived, up to `size` bytes, for `chunks()`. */
+export function chunkStep(engine: ReadEngine, size: number): Step<Buffer> {
+  const { queue } = engine;
   return {
-    next: () => {
-      const attempt = makeAttempt();
-      const run = (): IteratorResult<T, undefined> | undefined => {
-        const bytes = attempt.run();
-        if (bytes === undefined) return undefined;
-        return bytes.length === 0 ? { done: true, value: undefined } : { done: false, value: convert(bytes) };
-      };
-      return engine.perform("next", { run }, options);
-    },
-    return: () => leave(engine),
-    [Symbol.asyncIterator]() {
-      return this;
-    },
+    atHand: () => (queue.length > 0 ? queue.tryTake(Math.min(size, queue.length)) : undefined),
+    attempt: () => someAttempt(engine, size),
+    convert: (chunk) => chunk,
   };
 }
 
@@ -246,7 +321,7 @@ export function leave(engine: ReadEngine): Promise<IteratorResult<never, undefin
 }
 
 /** Removes `"\n"` or `"\r\n"` from the end of a line. */
-export function withoutNewline(line: Buffer): Buffer {
+function withoutNewline(line: Buffer): Buffer {
   if (line[line.length - 1] !== NEWLINE_BYTE) return line;
   return line.subarray(0, line[line.length - 2] === CARRIAGE_RETURN ? -2 : -1);
 }

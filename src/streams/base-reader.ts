@@ -6,7 +6,8 @@
  */
 import { checkBoolean, checkError, checkInteger, checkOptions, type Data, type SignalOptions } from "../base/arguments.js";
 import { checkLimit } from "../base/limits.js";
-import { parseSeparators } from "../base/separator-search.js";
+import { parseSeparators, type Separators } from "../base/separators.js";
+import { mayReturnAtOnce } from "../base/waiting.js";
 import type { Transport } from "../contracts/connection.js";
 import {
   exactAttempt,
@@ -91,6 +92,10 @@ export class BaseReader implements AsyncIterable<Buffer> {
    */
   read(n: number = -1, options?: SignalOptions): Promise<Buffer> {
     const engine = this.#engine;
+    if (n > 0 && Number.isInteger(n) && engine.queue.length > 0 && mayReturnAtOnce(options)) {
+      const bytes = engine.takeAtHand(Math.min(n, engine.queue.length));
+      if (bytes !== undefined) return Promise.resolve(bytes);
+    }
     const error = refusal(() => checkInteger("n", n, Number.MIN_SAFE_INTEGER));
     if (error !== null) return error;
     if (n === 0) return engine.perform("read", takeNothing, options);
@@ -124,6 +129,8 @@ export class BaseReader implements AsyncIterable<Buffer> {
       return this.#engine.perform("readline", this.#lines);
     }
     try {
+      const line = mayReturnAtOnce(options) ? lineAtHand(this.#engine, quickLimit(options, this.#limit)) : undefined;
+      if (line !== undefined) return Promise.resolve(line);
       return this.#engine.perform("readline", lineAttempt(this.#engine, messageTraits(this.#limit, options)), options);
     } catch (error) {
       return Promise.reject(error);
@@ -149,6 +156,10 @@ export class BaseReader implements AsyncIterable<Buffer> {
    */
   readexactly(n: number, options?: SignalOptions): Promise<Buffer> {
     const engine = this.#engine;
+    if (n > 0 && Number.isInteger(n) && mayReturnAtOnce(options)) {
+      const bytes = engine.takeAtHand(n);
+      if (bytes !== undefined) return Promise.resolve(bytes);
+    }
     const error = refusal(() => checkInteger("n", n, 0));
     if (error !== null) return error;
     if (n === 0) return engine.perform("readexactly", takeNothing, options);
@@ -180,8 +191,14 @@ export class BaseReader implements AsyncIterable<Buffer> {
    */
   readuntil(separator: Data | readonly Data[] = "\n", options?: ReaduntilOptions): Promise<Buffer> {
     try {
-      const attempt = messageAttempt(this.#engine, parseSeparators(separator), messageTraits(this.#limit, options));
-      return this.#engine.perform("readuntil", attempt, options);
+      const engine = this.#engine;
+      const separators = parseSeparators(separator);
+      if (engine.isFree && mayReturnAtOnce(options)) {
+        const message = messageAtHand(engine, separators, options, this.#limit);
+        if (message !== undefined) return Promise.resolve(message);
+      }
+      const attempt = messageAttempt(engine, separators, messageTraits(this.#limit, options));
+      return engine.perform("readuntil", attempt, options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -239,6 +256,32 @@ export class BaseReader implements AsyncIterable<Buffer> {
   setTransport(transport: Transport): void {
     this.#engine.setTransport(transport);
   }
+}
+
+/** Returns the limit of a call that may return at once; -1, which no message is within, if the limit is not correct. */
+function quickLimit({ limit }: ReadlineOptions, readerLimit: number): number {
+  if (limit === undefined) return readerLimit;
+  return limit > 0 && Number.isSafeInteger(limit) ? limit : -1;
+}
+
+/** Returns the next message without waiting; `undefined` if a regular attempt has to decide. */
+function messageAtHand(
+  engine: ReadEngine,
+  separators: Separators,
+  options: ReaduntilOptions | undefined,
+  readerLimit: number,
+): Buffer | undefined {
+  let limit = readerLimit;
+  let keepSeparator = true;
+  if (options !== undefined) {
+    limit = quickLimit(options, readerLimit);
+    if (options.keepSeparator === false) keepSeparator = false;
+    else if (options.keepSeparator !== undefined && options.keepSeparator !== true) return undefined;
+  }
+  const takenBefore = engine.queue.taken;
+  const message = engine.queue.takeThrough(separators, limit, keepSeparator);
+  if (message !== undefined) engine.taken(engine.queue.taken - takenBefore);
+  return message;
 }
 
 /**

@@ -247,8 +247,8 @@ export class ReadEngine {
   // ---- reading -----------------------------------------------------------------------------------------------------------------
 
   /**
-   * Whether a read without options may take data now: no other read waits, nothing has failed, and the turn's budget is not spent. The
-   * read must call `taken()` afterwards.
+   * Whether a read may take data at once: no other read waits, nothing has failed, and the turn's budget is not spent. The read must call
+   * `taken()` afterwards.
    */
   get isFree(): boolean {
     return this.#parked === null && this.#exception === null && this.#budget >= 0;
@@ -269,6 +269,14 @@ export class ReadEngine {
     const cost = count >>> READ_DISCOUNT_BITS;
     this.#budget -= cost > CALL_BYTES ? cost : CALL_BYTES;
     if (this.#paused) this.#regulate();
+  }
+
+  /** Takes `count` bytes at once, at least one. Returns `undefined` if they are not there, or a regular attempt has to decide. */
+  takeAtHand(count: number): Buffer | undefined {
+    if (count > this.queue.length || !this.isFree) return undefined;
+    const bytes = this.queue.tryTake(count);
+    if (bytes !== undefined) this.taken(count);
+    return bytes;
   }
 
   /** Runs an attempt now, and again when more data arrives if it needs more. */

@@ -16,11 +16,11 @@ import {
 } from "../base/arguments.js";
 import { LimitOverrunError } from "../base/errors.js";
 import { CHUNK_BYTES } from "../base/limits.js";
-import { bytesThere, toOwnBytes } from "../base/memory.js";
-import { intoAttempt, iterate, lineAttempt, peekAttempt, skipAttempt, someAttempt, takeNothing, withoutNewline } from "./attempts.js";
+import { allocate, bytesThere, toOwnBytes } from "../base/memory.js";
+import { mayReturnAtOnce } from "../base/waiting.js";
+import { chunkStep, intoAttempt, lineStep, peekAttempt, ReadIterator, skipAttempt, takeNothing } from "./attempts.js";
 import { BaseReader, engineOf, messageTraits, type ReadlineOptions, refusal, type StreamReaderOptions } from "./base-reader.js";
 import { inBoundedTime, pullFrom } from "./pulled-source.js";
-import type { Attempt } from "./read-engine.js";
 
 /** Encodings in which the byte 0x0a is not always a newline. */
 const TWO_BYTE_ENCODINGS: ReadonlySet<string> = new Set(["utf16le", "utf-16le", "ucs2", "ucs-2"]);
@@ -101,6 +101,13 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
    */
   peek(n: number, options?: SignalOptions): Promise<Buffer> {
     const engine = engineOf(this);
+    if (n > 0 && n <= engine.limit && n <= engine.queue.length && Number.isInteger(n) && engine.isFree && mayReturnAtOnce(options)) {
+      const bytes = allocate(n);
+      if (engine.queue.copyFirst(bytes, n)) {
+        engine.taken(0);
+        return Promise.resolve(bytes);
+      }
+    }
     const error = refusal(() => {
       if (checkInteger("n", n, 0) > engine.limit) {
         throw new LimitOverrunError(`cannot peek at ${n} bytes: the limit is ${engine.limit}`, engine.queue.length);
@@ -129,13 +136,21 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
    * ```
    */
   readinto(view: Uint8Array, options?: SignalOptions): Promise<number> {
+    const engine = engineOf(this);
+    if (engine.queue.length > 0 && engine.isFree && isBytes(view) && mayReturnAtOnce(options)) {
+      const count = Math.min(bytesThere(view), engine.queue.length);
+      if (count > 0 && engine.queue.copyFirst(view, count)) {
+        engine.queue.skip(count);
+        engine.taken(count);
+        return Promise.resolve(count);
+      }
+    }
     const check = (): void => {
       if (!isBytes(view) || bytesThere(view) === 0)
         throw invalidType("view", "a Uint8Array of at least one byte whose memory is not detached", view);
     };
     const error = refusal(check);
     if (error !== null) return error;
-    const engine = engineOf(this);
     const attempt = intoAttempt(engine, view);
     const run = (): number | undefined => {
       check(); // `view` may have been detached while the call waited
@@ -207,12 +222,8 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
       throw invalidValue(`lines() cannot decode ${encoding}: a newline byte can be part of another character`);
     }
     const engine = engineOf(this);
-    const traits = messageTraits(engine.limit, { ...options, keepSeparator: true });
-    const attempt = (): Attempt<Buffer> => lineAttempt(engine, traits);
-    return iterate(engine, attempt, options, (line) => {
-      const wanted = keepSeparator ? line : withoutNewline(line);
-      return encoding === undefined ? wanted : wanted.toString(encoding);
-    });
+    const { limit } = messageTraits(engine.limit, { ...options, keepSeparator });
+    return new ReadIterator(engine, lineStep(engine, limit, keepSeparator, encoding), options);
   }
 
   /**
@@ -233,12 +244,7 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
     checkInteger("size", size, 1);
     checkOptions("options", options);
     const engine = engineOf(this);
-    return iterate(
-      engine,
-      () => someAttempt(engine, size),
-      options,
-      (chunk) => chunk,
-    );
+    return new ReadIterator(engine, chunkStep(engine, size), options);
   }
 
   /**

@@ -323,8 +323,13 @@ class HandleInfo implements SocketInfo {
 
   constructor(handle: StreamHandle) {
     this.#handle = handle;
-    handle.getsockname?.(this.#local);
-    handle.getpeername?.(this.#remote);
+    try {
+      handle.getsockname?.(this.#local);
+      handle.getpeername?.(this.#remote);
+      /* c8 ignore next 3 -- a machine that loses a network interface at this moment */
+    } catch {
+      // Node: throws if the interface of a link-local address no longer exists.
+    }
   }
 
   get localAddress(): string | undefined {
@@ -344,8 +349,8 @@ class HandleInfo implements SocketInfo {
     this.#handle.setNoDelay?.(noDelay);
   }
 
-  setKeepAlive(enable: boolean, initialDelay: number): void {
-    this.#handle.setKeepAlive?.(enable, Math.trunc(initialDelay / 1000));
+  setKeepAlive(enable: boolean, initialDelay: number, interval?: number, count?: number): void {
+    this.#handle.setKeepAlive?.(enable, initialDelay / 1000, interval === undefined ? undefined : interval / 1000, count);
   }
 }
 

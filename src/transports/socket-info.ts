@@ -1,46 +1,71 @@
 /** The extra info of a connection: addresses in Python's form, the `TransportSocket` behind `"socket"`, and the keys of TLS. */
 import type tls from "node:tls";
-import { checkBoolean, checkInteger } from "../base/arguments.js";
+import { checkBoolean, checkInteger, invalidValue, outOfRange } from "../base/arguments.js";
+import { InvalidStateError } from "../base/errors.js";
 import type { CipherInfo, ExtraInfo, SocketAddress, SSLClient, SSLServer, TransportSocket } from "../contracts/extra-info.js";
+import { scopeIdOf } from "./interface-zones.js";
+import { hasKeepAliveProbes } from "./stream-handle.js";
 import type { SocketInfo, Wire } from "./wire.js";
 
 /** The addresses of a Unix socket. Node does not know them for a connection, so the code that creates the socket passes them. */
 export interface UnixNames {
-  readonly sockname: string;
+  /** `null` if it is not known. */
+  readonly sockname: string | null;
   readonly peername: string;
 }
 
-/** Returns an IP address in Python's form. */
-export function ipAddress(host: string, port: number): SocketAddress {
-  return host.includes(":") ? [host, port, 0, 0] : [host, port];
+/**
+ * Returns an IP address in Python's form: the zone of a link-local address is not part of the host but its scope id.
+ *
+ * @param localHost the local address of the same connection. The peer of a link-local address is on the same interface.
+ */
+export function ipAddress(host: string, port: number, localHost: string = host): SocketAddress {
+  if (!host.includes(":")) return [host, port];
+  const [address, zone] = host.split("%", 2) as [string, string | undefined];
+  if (zone !== undefined || localHost === host) return [address, port, 0, scopeIdOf(address, zone)];
+  const [localAddress, localZone] = localHost.split("%", 2) as [string, string | undefined];
+  return [address, port, 0, /^fe[89ab]/i.test(address) ? scopeIdOf(localAddress, localZone) : 0];
 }
+
+/** Returns a local address; throws if it is unknown. */
+export function knownAddress(address: SocketAddress | null): SocketAddress {
+  if (address === null) throw new InvalidStateError("cannot get the local address of the socket: the runtime does not know it");
+  return address;
+}
+
+/** The longest delay and interval of keep-alive probes in seconds, and the highest count. Linux: `MAX_TCP_KEEPIDLE`, `MAX_TCP_KEEPCNT`. */
+const MAX_KEEPALIVE_S = 32_767;
+const MAX_KEEPALIVE_COUNT = 127;
 
 /** The `TransportSocket` of a connected socket. */
 export class ConnectedSocket implements TransportSocket {
   /** `null` for a Unix socket, which has no such properties. */
   readonly #facts: SocketInfo | null;
   /** Read immediately: Node forgets the addresses when the socket closes, which is when logs need them most. */
-  readonly #names: { readonly sockname: SocketAddress; readonly peername: SocketAddress };
+  readonly #names: { readonly sockname: SocketAddress | null; readonly peername: SocketAddress | null };
 
   /** @param unixNames the names of a Unix socket; `null` for TCP */
   constructor(socket: Pick<Wire, "facts">, unixNames: UnixNames | null) {
     this.#facts = unixNames === null ? socket.facts : null;
-    this.#names = unixNames ?? {
-      sockname: ipAddress(this.#facts?.localAddress ?? "", this.#facts?.localPort ?? 0),
-      peername: ipAddress(this.#facts?.remoteAddress ?? "", this.#facts?.remotePort ?? 0),
-    };
+    this.#names = unixNames ?? ipNames(socket.facts);
   }
 
   get family(): TransportSocket["family"] {
     if (this.#facts === null) return "unix";
-    return this.#names.peername[0]?.includes(":") ? "ipv6" : "ipv4";
+    const { sockname, peername } = this.#names;
+    return (sockname ?? peername)?.length === IPV6_PARTS ? "ipv6" : "ipv4";
   }
 
-  getsockname(): SocketAddress {
+  /** The local address; `null` if it is unknown. */
+  get sockname(): SocketAddress | null {
     return this.#names.sockname;
   }
 
-  getpeername(): SocketAddress {
+  getsockname(): SocketAddress {
+    return knownAddress(this.sockname);
+  }
+
+  getpeername(): SocketAddress | null {
     return this.#names.peername;
   }
 
@@ -49,11 +74,41 @@ export class ConnectedSocket implements TransportSocket {
     this.#facts?.setNoDelay(noDelay);
   }
 
-  setKeepAlive(enable: boolean = true, initialDelay: number = 0): void {
+  setKeepAlive(enable: boolean = true, initialDelay: number = 0, interval?: number, count?: number): void {
     checkBoolean("enable", enable);
-    checkInteger("initialDelay", initialDelay, 0);
-    this.#facts?.setKeepAlive(enable, initialDelay);
+    checkWholeSeconds("initialDelay", initialDelay, 0);
+    if (interval !== undefined) checkWholeSeconds("interval", interval, 1_000);
+    if (count !== undefined) checkInteger("count", count, 1, MAX_KEEPALIVE_COUNT);
+    if (interval === undefined && count === undefined) {
+      this.#facts?.setKeepAlive(enable, initialDelay);
+      return;
+    }
+    const name = interval === undefined ? "count" : "interval";
+    if (initialDelay === 0) throw invalidValue(`${name} needs an initialDelay: without one, the system's own settings apply`);
+    if (!hasKeepAliveProbes) throw invalidValue(`${name} needs a runtime that can set it, such as Node.js 26: this one cannot`);
+    this.#facts?.setKeepAlive(enable, initialDelay, interval, count);
   }
+}
+
+/** The number of parts of an IPv6 address. */
+const IPV6_PARTS = 4;
+
+function ipNames({ localAddress, localPort, remoteAddress, remotePort }: SocketInfo): {
+  sockname: SocketAddress | null;
+  peername: SocketAddress | null;
+} {
+  return {
+    sockname: localAddress === undefined || localPort === undefined ? null : ipAddress(localAddress, localPort),
+    // The system no longer knows the peer of a connection that was reset.
+    peername: remoteAddress === undefined || remotePort === undefined ? null : ipAddress(remoteAddress, remotePort, localAddress),
+  };
+}
+
+/** Checks milliseconds that the system counts in seconds. */
+function checkWholeSeconds(name: string, ms: number, min: number): void {
+  const max = MAX_KEEPALIVE_S * 1_000;
+  checkInteger(name, ms, min, max);
+  if (ms % 1_000 !== 0) throw outOfRange(name, `whole seconds (a multiple of 1000) from ${min} to ${max}`, ms);
 }
 
 /* Information about the TLS of a secured connection, under Python's extra info keys. */

@@ -415,7 +415,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     const proxyInfo = this.#proxyInfo;
     if (proxyInfo !== undefined && Object.hasOwn(proxyInfo, name)) return proxyInfo[name];
     if (name === "peername") return this.#info.getpeername();
-    if (name === "sockname") return this.#info.getsockname();
+    if (name === "sockname") return this.#info.sockname;
     const tlsInfo = this.#tlsInfo;
     return tlsInfo !== undefined && Object.hasOwn(tlsInfo, name) ? tlsInfo[name] : defaultValue;
   }

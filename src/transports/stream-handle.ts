@@ -45,8 +45,11 @@ export interface StreamHandle {
   getsockname?(address: HandleAddress): number;
   getpeername?(address: HandleAddress): number;
   setNoDelay?(noDelay: boolean): number;
-  setKeepAlive?(enable: boolean, initialDelaySeconds: number): number;
+  setKeepAlive?(enable: boolean, initialDelaySeconds: number, intervalSeconds?: number, count?: number): number;
 }
+
+/** Whether `setKeepAlive()` also sets the interval and the count of the probes. Node: since version 26. */
+export const hasKeepAliveProbes: boolean = net.Socket.prototype.setKeepAlive.length >= 4;
 
 /** The result of `getsockname()` and `getpeername()`. */
 export interface HandleAddress {

@@ -29,7 +29,7 @@ export interface SocketInfo {
   readonly remoteAddress?: string | undefined;
   readonly remotePort?: number | undefined;
   setNoDelay(noDelay: boolean): unknown;
-  setKeepAlive(enable: boolean, initialDelay: number): unknown;
+  setKeepAlive(enable: boolean, initialDelay: number, interval?: number, count?: number): unknown;
 }
 
 /** A connected socket without Node's streams around it. It reports nothing until `listen()` and reads nothing until `resume()`. */

@@ -38,6 +38,7 @@ const PLATFORM: Readonly<Record<string, readonly string[]>> = {
     "node:diagnostics_channel",
     "node:fs",
     "node:net",
+    "node:os",
     "node:stream",
     "node:tls",
     "node:util",

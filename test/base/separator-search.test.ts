@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
 import { ByteQueue } from "#src/base/byte-queue.js";
-import { type Match, parseSeparators, SeparatorSearch } from "#src/base/separator-search.js";
+import { type Match, SeparatorSearch } from "#src/base/separator-search.js";
+import { parseSeparators, Separators } from "#src/base/separators.js";
 
 /** CPython's rule, spelled out: the match that ends first; of those that end together the shortest separator. */
 function naive(text: string, separators: readonly string[]): Match | null {
@@ -29,19 +30,19 @@ function search(pieces: readonly string[], separators: readonly string[]): { mat
 
 describe("parseSeparators", () => {
   it("accepts text, bytes, and lists of both", () => {
-    assert.deepEqual(parseSeparators("\r\n"), [Buffer.from("\r\n")]);
-    assert.deepEqual(parseSeparators(Uint8Array.of(0)), [Buffer.of(0)]);
-    assert.deepEqual(parseSeparators(["abc", Uint8Array.of(1)]), [Buffer.of(1), Buffer.from("abc")]);
+    assert.deepEqual(parseSeparators("\r\n").list, [Buffer.from("\r\n")]);
+    assert.deepEqual(parseSeparators(Uint8Array.of(0)).list, [Buffer.of(0)]);
+    assert.deepEqual(parseSeparators(["abc", Uint8Array.of(1)]).list, [Buffer.of(1), Buffer.from("abc")]);
   });
 
   it("sorts a list of its own by length, and leaves the caller's alone", () => {
     const separators = Object.freeze(["abc", "z", "ab"]);
-    assert.deepEqual(parseSeparators(separators).map(String), ["z", "ab", "abc"]);
+    assert.deepEqual(parseSeparators(separators).list.map(String), ["z", "ab", "abc"]);
     assert.deepEqual(separators, ["abc", "z", "ab"]);
   });
 
   it("counts the bytes of a separator, not its letters", () => {
-    assert.deepEqual(parseSeparators(["\u20ac", "ab"]).map(String), ["ab", "\u20ac"]);
+    assert.deepEqual(parseSeparators(["\u20ac", "ab"]).list.map(String), ["ab", "\u20ac"]);
   });
 
   for (const [what, separator, name, code] of [
@@ -212,7 +213,7 @@ describe("the work of a SeparatorSearch", () => {
 
   it("goes on where a separator may begin, counted from the front of what is left", () => {
     const { queue, asked, state } = emptyHanded();
-    const search = new SeparatorSearch([Buffer.from("END")]);
+    const search = new SeparatorSearch(new Separators([Buffer.from("END")]));
     state.length = 100;
     state.taken = 40; // by those before it
     assert.equal(search.find(queue), null);
@@ -233,7 +234,7 @@ describe("the work of a SeparatorSearch", () => {
 
   it("begins again after bytes were put back", () => {
     const { queue, asked, state } = emptyHanded();
-    const search = new SeparatorSearch([Buffer.from("END")]);
+    const search = new SeparatorSearch(new Separators([Buffer.from("END")]));
     state.length = 100;
     search.find(queue);
     state.length = 110;
@@ -249,7 +250,7 @@ describe("the work of a SeparatorSearch", () => {
 
   it("does not look at less than a separator's length", () => {
     const { queue, asked, state } = emptyHanded();
-    const search = new SeparatorSearch([Buffer.from("END")]);
+    const search = new SeparatorSearch(new Separators([Buffer.from("END")]));
     state.length = 100;
     assert.equal(search.find(queue), null);
     assert.equal(search.find(queue), undefined);
@@ -260,7 +261,7 @@ describe("the work of a SeparatorSearch", () => {
 
   it("looks for several in windows that double, and overlap by what a separator may reach over", () => {
     const { queue, asked, state } = emptyHanded();
-    const search = new SeparatorSearch([Buffer.from("\n"), Buffer.from("END")]);
+    const search = new SeparatorSearch(new Separators([Buffer.from("\n"), Buffer.from("END")]));
     state.length = 1000;
     assert.equal(search.find(queue), null);
     const windows: [number, number][] = [
@@ -277,7 +278,7 @@ describe("the work of a SeparatorSearch", () => {
   it("finds the same match again, as long as nothing is taken", () => {
     const queue = new ByteQueue();
     queue.push(Buffer.from("abEND"));
-    const search = new SeparatorSearch([Buffer.from("END")]);
+    const search = new SeparatorSearch(new Separators([Buffer.from("END")]));
     assert.deepEqual(search.find(queue), { start: 2, end: 5 });
     assert.deepEqual(search.find(queue), { start: 2, end: 5 });
   });

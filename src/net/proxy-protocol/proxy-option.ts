@@ -90,6 +90,7 @@ function extraInfoOf(header: ProxyHeader): Partial<ExtraInfo> {
 /** Names a peer in a message. */
 function nameOf(socket: TransportSocket): string {
   const peer: SocketAddress | null = socket.getpeername();
+  if (peer === null) return "a client that is gone";
   if (!Array.isArray(peer)) return typeof peer === "string" && peer !== "" ? peer : "a Unix socket";
   const [host, port] = peer as readonly [string, number];
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;

@@ -85,7 +85,7 @@ export class UnixListener implements Listener {
     this.#path = path;
     this.#public = { name: path.name, file: path.abstract ? "" : absolutePath(path.name) };
     this.#options = options;
-    this.socket = new ListeningSocket(() => path.name);
+    this.socket = new ListeningSocket(true, () => path.name);
   }
 
   /**
