@@ -37,7 +37,7 @@ async function serve(reader: StreamReader, writer: StreamWriter): Promise<void> 
 
 /** Listens with Node's own server. */
 async function listening(options: net.ListenOptions): Promise<net.Server> {
-  const server = net.createServer({ allowHalfOpen: true }).listen({ backlog: 1_000, ...options });
+  const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }).listen({ backlog: 1_000, ...options });
   await once(server, "listening");
   return server;
 }
@@ -74,10 +74,15 @@ async function work(): Promise<void> {
   };
   process.once("disconnect", finish); // the first process is gone
   process.on("SIGHUP", () => {}).on("SIGINT", () => {}); // a terminal sends them to all processes: the first one decides
+  const handedOver: net.Server[] = [];
   process.on("message", (message: unknown, handle?: unknown) => {
     if (message === "finish") void finish();
-    else if (message === "tcp") void start(startServer(serve, null, null, { sock: handle as net.Server }));
-    else if (message === "unix") void start(startUnixServer(serve, null, { sock: handle as net.Server }));
+    else if (handle instanceof net.Server) {
+      // At once: a connection that is accepted before would be lost.
+      const sock = handle;
+      handedOver.push(sock);
+      void start(message === "tcp" ? startServer(serve, null, null, { sock }) : startUnixServer(serve, null, { sock }));
+    } else if (typeof message === "number") handedOver[message]?.emit("connection", handle);
   });
 
   async function start(starting: Promise<Server>): Promise<void> {
@@ -105,6 +110,15 @@ async function lead(): Promise<void> {
   const workers = new Set<ChildProcess>();
   const handles = how === "handover" ? await Promise.all([listening({ host: HOST, port: sharedPort }), listening({ path })]) : [];
   let ending = false;
+
+  // Node: a process that listens accepts. The clients that the first process gets go to the others in turn.
+  let turn = 0;
+  for (const [index, handle] of handles.entries()) {
+    handle.on("connection", (client) => {
+      turn += 1;
+      [...workers][turn % workers.size]?.send(index, client);
+    });
+  }
 
   /** Starts a worker, and waits until it serves. */
   async function start(): Promise<readonly [host: string, port: number]> {

@@ -4,8 +4,9 @@
  * Theory of operation
  *
  * A client is waiting, in its handshake, or being served. The handshake is the header of the PROXY protocol, then that of TLS, if the
- * server uses them. An accepted client gets a transport and a protocol at once, or after its handshake. Above `maxConnections` it first waits in a queue, and nothing is read from it. A client can be aborted in each of the
- * three states, and counts as connected in all of them.
+ * server uses them. An accepted client gets a transport and a protocol at once, or after its handshake. Above `maxConnections` it first
+ * waits in a queue, and nothing is read from it. A client can be aborted in each of the three states, and counts as connected in all of
+ * them.
  *
  * Waiting. Because nothing is read, a disconnect is not noticed. `wire.isPeerGone()` checks for it when the client's turn comes, and
  * before a new client is refused because the queue is full.
