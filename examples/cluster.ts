@@ -5,9 +5,9 @@
  * Run it: node build/examples/cluster.js 8080 /tmp/cluster.sock 2 cluster, then in another terminal: echo hello | nc localhost 8080
  * You will see: the answer, with the id of the process that gave it; kill -HUP the first process, and the id changes.
  *
- * The last argument says how the processes share the sockets: "cluster" (node:cluster accepts in the first process and passes the connections
- * on), "handover" (the first process listens and hands its listening sockets to the others) or "reuse-port" (each process listens itself,
- * TCP only, Linux with Node 22.12 or later).
+ * The last argument says how the processes share the sockets: "cluster" (node:cluster accepts in the first process and passes the
+ * connections on), "handover" (the first process listens and hands its listening sockets to the others) or "reuse-port" (each process
+ * listens itself, TCP only, Linux with Node 22.12 or later).
  */
 import { type ChildProcess, fork } from "node:child_process";
 import cluster from "node:cluster";

@@ -68,7 +68,7 @@ const hasReusePort =
 
 for (const [how, skip] of [
   ["cluster", false],
-  ["handover", runtime === "node" ? false : "the runtime hands over no listening sockets"],
+  ["handover", false],
   ["reuse-port", hasReusePort ? false : "the runtime has no reusePort"],
 ] as const) {
   describe(`the cluster example by ${how}`, { skip }, () => {

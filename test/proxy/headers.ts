@@ -12,7 +12,7 @@ export function version2(versionCommand: number, family: number, rest: Uint8Arra
 export const IPV4: Buffer = Buffer.of(192, 0, 2, 1, 198, 51, 100, 7, 4, 1, 1, 0xbb);
 
 /** The addresses [2001:db8::1]:1025 and [::ffff:198.51.100.7]:443. */
-export const IPV6: Buffer = Buffer.from("20010db8000000000000000000000001" + "00000000000000000000ffffc6336407" + "0401" + "01bb", "hex");
+export const IPV6: Buffer = Buffer.from("20010db800000000000000000000000100000000000000000000ffffc6336407040101bb", "hex");
 
 /** The names of two Unix sockets in 108 bytes each. */
 export function unixNames(source: string, destination: string): Buffer {

@@ -74,7 +74,7 @@ function checkAddress(name: string, address: unknown): SocketAddress | undefined
     return address;
   }
   if (!Array.isArray(address) || typeof address[0] !== "string") throw invalidType(name, "an array of host and port, or a path", address);
-  const [host] = (address[0] as string).split("%", 1) as [string]; // the zone means nothing to another machine
+  const [host] = address[0].split("%", 1) as [string]; // the zone means nothing to another machine
   if (parseIp(host) === null) throw invalidValue(`${name} must have an IP address, not ${JSON.stringify(address[0])}`);
   return [host, checkInteger(`${name}[1]`, address[1], 0, 65_535)];
 }

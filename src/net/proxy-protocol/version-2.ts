@@ -83,7 +83,7 @@ function addressesOf(header: Buffer, family: number): { readonly source: SocketA
   return { source: address(0), destination: address(1) };
 }
 
-/** Decodes the name of a Unix socket. A path ends at its first NUL. An abstract name begins with one, and the NULs behind it are padding. */
+/** Decodes the name of a Unix socket. A path ends at its first NUL. An abstract name begins with one, and is padded with NULs. */
 function unixName(bytes: Buffer): string {
   const isAbstract = bytes[0] === 0;
   let end = bytes.length;
