@@ -320,7 +320,6 @@ function checkDescribed(described: DescribedSocket | null, family: Family, state
 
 function checkFamily(found: Family | null, wanted: Family, what: string): void {
   if (found === wanted) return;
-  throw invalidValue(
-    `sock must be ${FAMILY_NAME[wanted]} stream socket: ${what} is ${found === null ? "neither a Unix nor a TCP" : FAMILY_NAME[found]} socket`,
-  );
+  const is = found === null ? "neither a Unix nor a TCP" : FAMILY_NAME[found];
+  throw invalidValue(`sock must be ${FAMILY_NAME[wanted]} stream socket: ${what} is ${is} socket`);
 }

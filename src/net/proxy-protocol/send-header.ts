@@ -13,8 +13,8 @@ import { encodeVersion2, UNIX_NAME_BYTES, V2_FIXED_BYTES, V2_MAX_REST_BYTES } fr
  *
  * @example
  * ```ts
- * // A balancer: `client` is the writer of an accepted connection.
- * const sendProxyHeader = { source: client.getExtraInfo("peername"), destination: client.getExtraInfo("sockname") };
+ * const sendProxyHeader = { source: ["192.0.2.1", 1025], destination: ["198.51.100.7", 443], authority: "www.example" } as const;
+ * const [reader, writer] = await openConnection("127.0.0.1", 8080, { sendProxyHeader });
  * ```
  */
 export interface SendProxyHeaderOptions extends ProxyFields {
