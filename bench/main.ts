@@ -6,6 +6,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { runCalls } from "./calls/calls.js";
 import { isOurs } from "./contestants.js";
 import { runGrowth } from "./growth/growth.js";
 import { parseOptions, USAGE } from "./options.js";
@@ -25,11 +26,17 @@ if (process.argv.includes("--help")) {
   process.exit();
 }
 const options = parseOptions(process.argv.slice(2));
+const progress = new Progress();
+const show = (text: string): void => progress.show(text);
+if (options.calls) {
+  const table = runCalls(options.runtime, show);
+  progress.clear();
+  console.log(table);
+  process.exit();
+}
 const works = WORKS.filter(({ id }) => options.only === null || options.only.some((wanted) => id.toUpperCase().startsWith(wanted)));
 if (works.length === 0) throw new Error(`--only has to name works of ${WORKS.map(({ id }) => id).join(", ")}`);
 const directory = mkdtempSync(join(tmpdir(), "bench-"));
-const progress = new Progress();
-const show = (text: string): void => progress.show(text);
 
 async function runWorks(place: Place): Promise<Report> {
   const machine = describeMachine(place.tools, options.runtime);

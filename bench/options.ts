@@ -9,7 +9,8 @@ export const USAGE = `npm run bench -- [options]
   --ours-only         no peers
   --runtime <binary>  runs our servers and those on node:net on another node, Bun or Deno
   --python <binary>   for asyncio (python3)
-  --growth            the growth curves instead of the works`;
+  --growth            the growth curves instead of the works
+  --calls             what a message costs by each reading call instead of the works`;
 
 export interface Options {
   readonly quick: boolean;
@@ -19,6 +20,7 @@ export interface Options {
   readonly runtime: string;
   readonly python: string;
   readonly growth: boolean;
+  readonly calls: boolean;
   /** How long each server works before anything is measured, by its own CPU time. */
   readonly warmUpCpuMs: number;
   /** How long that may take: a server that waits most of the time never gets there. On a machine that others use, too, it takes several times as long as on one's own. */
@@ -40,6 +42,7 @@ export function parseOptions(args: readonly string[]): Options {
       runtime: { type: "string", default: process.execPath },
       python: { type: "string", default: "python3" },
       growth: { type: "boolean", default: false },
+      calls: { type: "boolean", default: false },
     },
   });
   const { quick } = values;
@@ -53,6 +56,7 @@ export function parseOptions(args: readonly string[]): Options {
     runtime: values.runtime,
     python: values.python,
     growth: values.growth,
+    calls: values.calls,
     warmUpCpuMs: quick ? 50 : 1_500,
     warmUpMaxMs: quick ? 200 : 12_000,
     measureMs: quick ? 100 : 1_200,

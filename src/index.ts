@@ -33,6 +33,7 @@ export type {
   TlsTimeouts,
   TransportSocket,
 } from "./contracts/extra-info.js";
+export { type CopyOptions, copy, type RelayOptions, relay } from "./copy.js";
 export { type DuplexOptions, toDuplex } from "./duplex.js";
 export type { ServerStats } from "./net/clients.js";
 export { type ConnectionOptions, createConnection, createUnixConnection, type UnixConnectionOptions } from "./net/connect.js";

@@ -6,7 +6,8 @@
  */
 import { checkInteger, checkOptions, checkSignal, type SignalOptions } from "./arguments.js";
 import { nameCallers, rejectionNamingCallers } from "./async-stacks.js";
-import { clearTimeout, MAX_TIMER_MS, setTimeout } from "./scheduling.js";
+import { MAX_TIMER_MS } from "./scheduling.js";
+import { startTimeout, stopTimeout, type Timeout } from "./timeouts.js";
 
 /** A shared, fulfilled promise. Calls that need not wait return it instead of creating a promise. */
 export const DONE: Promise<void> = Promise.resolve();
@@ -80,13 +81,13 @@ export function rejectEnded(end: Cancellation, resolve: (rejection: Promise<neve
 /**
  * A time-out for one wait, with an optional signal. Whichever comes first ends the wait.
  *
- * Its timer runs from `begin()` to `end()`, so that a call that need not wait creates none. The timer is not unref'd: a wait with a
- * time-out should end even if nothing else keeps the process alive.
+ * Its time runs from `begin()` to `end()`, so that a call that need not wait costs nothing. A wait with a time-out keeps the process alive:
+ * it should end even if nothing else does.
  */
 export class Deadline {
   readonly #timeoutMs: number;
   readonly #signal: AbortSignal | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timeout | undefined;
   #passed = false;
 
   constructor(timeoutMs: number, signal: AbortSignal | undefined) {
@@ -107,14 +108,14 @@ export class Deadline {
 
   begin(callback: () => void): void {
     onceAborted(this.#signal, callback); // first, because it throws if the signal does
-    this.#timer = setTimeout(() => {
+    this.#timer = startTimeout(this.#timeoutMs, () => {
       this.#passed = true;
       callback();
-    }, this.#timeoutMs);
+    });
   }
 
   end(callback: () => void): void {
-    clearTimeout(this.#timer);
+    stopTimeout(this.#timer);
     forgetAborted(this.#signal, callback);
   }
 }

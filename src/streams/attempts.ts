@@ -11,12 +11,11 @@ import { SeparatorSearch } from "../base/separator-search.js";
 import { Separators } from "../base/separators.js";
 import { mayReturnAtOnce } from "../base/waiting.js";
 import type { Attempt, ReadEngine } from "./read-engine.js";
-import { TextLines } from "./text-lines.js";
 
 /** The separator of lines. */
 export const LINE_END: Separators = new Separators([NEWLINE]);
 /** The separators that are removed from lines. */
-const LINE_ENDS: Separators = new Separators([NEWLINE, constant("\r\n")]);
+export const LINE_ENDS: Separators = new Separators([NEWLINE, constant("\r\n")]);
 
 /** The limit of a message and the form of the result. */
 export interface MessageTraits {
@@ -73,7 +72,8 @@ export function lineAttempt(engine: ReadEngine, traits: MessageTraits): Attempt<
   return { run };
 }
 
-function dropLine({ queue }: ReadEngine, overrun: LimitOverrunError, limit: number): LineTooLongError {
+/** Drops a line over the limit, and returns the error that reports it. */
+export function dropLine({ queue }: ReadEngine, overrun: LimitOverrunError, limit: number): LineTooLongError {
   const whole = queue.matches(NEWLINE, overrun.consumed);
   const dropped = whole ? overrun.consumed + 1 : queue.length;
   queue.skip(dropped);
@@ -221,25 +221,23 @@ function asStep(line: Buffer | undefined): IteratorResult<Buffer, undefined> | u
 
 /* The iterators of `lines()` and `chunks()`. The reader's own iterator, `LineIterator`, has no options. */
 
-const CARRIAGE_RETURN = 0x0d;
-
 /** How an iterator reads one result. */
-export interface Step<T> {
+export interface Step<T, Result extends { readonly length: number } = Buffer> {
   /** Takes the next result if it is there and no regular attempt has to decide; otherwise returns `undefined`. */
   atHand(): T | undefined;
   /** Makes the attempt that reads the next result. An empty result ends the iteration. */
-  attempt(): Attempt<Buffer>;
+  attempt(): Attempt<Result>;
   /** Converts the result of an attempt. */
-  convert(bytes: Buffer): T;
+  convert(result: Result): T;
 }
 
 /** Iterates over results, each of them read by a new attempt if it is not at hand. */
-export class ReadIterator<T> implements AsyncIterableIterator<T, undefined> {
+export class ReadIterator<T, Result extends { readonly length: number } = Buffer> implements AsyncIterableIterator<T, undefined> {
   readonly #engine: ReadEngine;
-  readonly #step: Step<T>;
+  readonly #step: Step<T, Result>;
   readonly #options: SignalOptions;
 
-  constructor(engine: ReadEngine, step: Step<T>, options: SignalOptions) {
+  constructor(engine: ReadEngine, step: Step<T, Result>, options: SignalOptions) {
     this.#engine = engine;
     this.#step = step;
     this.#options = options;
@@ -257,9 +255,9 @@ export class ReadIterator<T> implements AsyncIterableIterator<T, undefined> {
     }
     const attempt = this.#step.attempt();
     const run = (): IteratorResult<T, undefined> | undefined => {
-      const bytes = attempt.run();
-      if (bytes === undefined) return undefined;
-      return bytes.length === 0 ? { done: true, value: undefined } : { done: false, value: this.#step.convert(bytes) };
+      const result = attempt.run();
+      if (result === undefined) return undefined;
+      return result.length === 0 ? { done: true, value: undefined } : { done: false, value: this.#step.convert(result) };
     };
     return engine.perform("next", { run }, this.#options);
   }
@@ -271,37 +269,6 @@ export class ReadIterator<T> implements AsyncIterableIterator<T, undefined> {
   [Symbol.asyncIterator](): this {
     return this;
   }
-}
-
-/** Reads lines for `lines()`, as bytes or as text. */
-export function lineStep(engine: ReadEngine, limit: number, keepSeparator: boolean, encoding: undefined): Step<Buffer>;
-export function lineStep(
-  engine: ReadEngine,
-  limit: number,
-  keepSeparator: boolean,
-  encoding: BufferEncoding | undefined,
-): Step<string | Buffer>;
-export function lineStep(
-  engine: ReadEngine,
-  limit: number,
-  keepSeparator: boolean,
-  encoding: BufferEncoding | undefined,
-): Step<string | Buffer> {
-  const { queue } = engine;
-  const traits = { limit, keepSeparator: true };
-  const atHand =
-    encoding === undefined
-      ? () => queue.takeThrough(keepSeparator ? LINE_END : LINE_ENDS, limit, keepSeparator)
-      : textTaker(new TextLines(queue, limit, encoding, keepSeparator));
-  const convert = (line: Buffer): string | Buffer => {
-    const wanted = keepSeparator ? line : withoutNewline(line);
-    return encoding === undefined ? wanted : wanted.toString(encoding);
-  };
-  return { atHand, attempt: () => lineAttempt(engine, traits), convert };
-}
-
-function textTaker(lines: TextLines): () => string | undefined {
-  return () => lines.take();
 }
 
 /** Reads whatever has arrived, up to `size` bytes, for `chunks()`. */
@@ -320,8 +287,10 @@ export function leave(engine: ReadEngine): Promise<IteratorResult<never, undefin
   return Promise.resolve({ done: true, value: undefined });
 }
 
+const CARRIAGE_RETURN = 0x0d;
+
 /** Removes `"\n"` or `"\r\n"` from the end of a line. */
-function withoutNewline(line: Buffer): Buffer {
+export function withoutNewline(line: Buffer): Buffer {
   if (line[line.length - 1] !== NEWLINE_BYTE) return line;
   return line.subarray(0, line[line.length - 2] === CARRIAGE_RETURN ? -2 : -1);
 }

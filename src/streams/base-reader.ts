@@ -275,8 +275,7 @@ function messageAtHand(
   let keepSeparator = true;
   if (options !== undefined) {
     limit = quickLimit(options, readerLimit);
-    if (options.keepSeparator === false) keepSeparator = false;
-    else if (options.keepSeparator !== undefined && options.keepSeparator !== true) return undefined;
+    keepSeparator = checkBoolean("keepSeparator", options.keepSeparator) ?? true;
   }
   const takenBefore = engine.queue.taken;
   const message = engine.queue.takeThrough(separators, limit, keepSeparator);

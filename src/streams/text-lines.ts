@@ -1,5 +1,5 @@
 /**
- * `TextLines`: takes lines as text, for `lines({ encoding })`.
+ * `TextLines`: takes lines as text, for `lines({ encoding })` and `readlines({ encoding })`.
  *
  * Theory of operation
  *
@@ -22,8 +22,11 @@ const BLOCK_BYTES = 4096;
 /** A block of fewer bytes does not pay. */
 const MIN_BLOCK_BYTES = 256;
 
-/** Encodings in which a byte can be one UTF-16 unit. */
-const ENCODINGS: ReadonlySet<string> = new Set(["utf8", "utf-8", "latin1", "binary", "ascii"]);
+/**
+ * Encodings in which a byte can be one UTF-16 unit, and only the byte of a newline becomes one. Not `ascii`, which also decodes 0x8a as
+ * a newline.
+ */
+const ENCODINGS: ReadonlySet<string> = new Set(["utf8", "utf-8", "latin1", "binary"]);
 
 export class TextLines {
   readonly #queue: ByteQueue;
@@ -32,6 +35,8 @@ export class TextLines {
   readonly #keepSeparator: boolean;
   readonly #hasBlocks: boolean;
   #block = "";
+  /** Whether the lines of the block are what lies between its newlines. */
+  #isSplittable = false;
   /** The range of the stream that the block was made from, or for which no block can be made. */
   #start = 0;
   #end = 0;
@@ -55,6 +60,24 @@ export class TextLines {
     return queue.takeTextThroughByte(NEWLINE_BYTE, this.#limit, this.#encoding, this.#keepSeparator, CARRIAGE_RETURN);
   }
 
+  /** Takes all lines that `take()` can take. */
+  takeAll(lines: string[]): void {
+    for (let line = this.take(); line !== undefined; line = this.take()) {
+      lines.push(line);
+      if (this.#isSplittable) this.#takeBlock(lines);
+    }
+  }
+
+  /** Takes the rest of the block at once. */
+  #takeBlock(lines: string[]): void {
+    const queue = this.#queue;
+    const at = queue.taken - this.#start;
+    const rest = this.#block.length - at;
+    if (at <= 0 || rest <= 0 || rest > this.#limit || queue.putBack !== this.#putBack || !queue.trySkip(rest)) return;
+    const found = this.#block.slice(at, -1).split("\n");
+    for (const line of found) lines.push(line);
+  }
+
   #takeSlice(at: number): string | undefined {
     const block = this.#block;
     const found = block.indexOf("\n", at);
@@ -71,5 +94,6 @@ export class TextLines {
     this.#end = this.#start + Math.max(1, count);
     const text = count < MIN_BLOCK_BYTES ? "" : queue.textOf(count, this.#encoding);
     this.#block = text.length === count ? text : "";
+    this.#isSplittable = this.#block !== "" && !this.#keepSeparator && !text.includes("\r");
   }
 }

@@ -89,7 +89,7 @@ describe("node:tls on toDuplex", () => {
 });
 
 describe("node:readline on toDuplex", () => {
-  it("asks its question and gets its answer", async () => {
+  it("sends the question and receives the answer", async () => {
     await using pair = await openPair(unix);
     const duplex = toDuplex(pair.client.reader, pair.client.writer);
     const prompt = createInterface({ input: duplex, output: duplex });

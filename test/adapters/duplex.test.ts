@@ -68,7 +68,7 @@ for (const kind of kinds) {
       await pair.client.writer.waitClosed();
     });
 
-    it("with allowHalfOpen leaves it open", async () => {
+    it("leaves its own side open with allowHalfOpen", async () => {
       await using pair = await openPair(kind);
       const duplex = duplexOf(pair.client, { allowHalfOpen: true });
       pair.peer.writer.write("question");
@@ -81,7 +81,7 @@ for (const kind of kinds) {
       assert.equal(await closed(duplex), null);
     });
 
-    it("slows the peer when nobody reads it", async () => {
+    it("slows the peer while it is not read", async () => {
       await using pair = await openPair(kind);
       const duplex = duplexOf(pair.client);
       duplex.read(0);
@@ -123,7 +123,7 @@ for (const kind of kinds) {
       assert.deepEqual(seen, ["before"]);
     });
 
-    it("destroyed, cuts the connection, and closes when that is gone", async () => {
+    it("cuts the connection when it is destroyed, and closes after the loss", async () => {
       await using pair = await openPair(kind);
       const duplex = duplexOf(pair.client);
       duplex.resume();
@@ -136,7 +136,7 @@ for (const kind of kinds) {
       assert.ok(received.length < MUCH.length);
     });
 
-    it("destroyed with an error, gives it to the connection", async () => {
+    it("gives the connection the error that it is destroyed with", async () => {
       await using pair = await openPair(kind);
       const duplex = duplexOf(pair.client);
       const error = new Error("enough");
@@ -145,7 +145,7 @@ for (const kind of kinds) {
       await assert.rejects(pair.client.writer.waitClosed(), (thrown) => thrown === error);
     });
 
-    it("ends without an error when its writer is closed under it", async () => {
+    it("ends without an error when its writer is closed", async () => {
       await using pair = await openPair(kind);
       const duplex = duplexOf(pair.client);
       duplex.resume();
@@ -156,7 +156,7 @@ for (const kind of kinds) {
 }
 
 describe("toDuplex", () => {
-  it("refuses what is no reader or writer, and wrong options", () => {
+  it("refuses arguments that are not a reader or a writer, and wrong options", () => {
     const { reader } = connectedStreams();
     const wrong = { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" };
     assert.throws(() => toDuplex(undefined as unknown as StreamReader, undefined as unknown as StreamWriter), wrong);

@@ -9,7 +9,7 @@ import { turns, until } from "../support/turns.js";
 import { closed, gather } from "./ended.js";
 
 describe("StreamReader.toReadable", () => {
-  it("gives what the reader gets, and its end", async () => {
+  it("gives what the reader receives, and its end", async () => {
     const reader = readerOf(["one"]);
     const all = gather(reader.toReadable());
     await turns(3);
@@ -29,7 +29,7 @@ describe("StreamReader.toReadable", () => {
     assert.deepEqual(lines, ["one", "two"]);
   });
 
-  it("slows the peer when nobody reads it, and goes on when somebody does", async () => {
+  it("slows the peer while it is not read, and goes on when it is", async () => {
     const { reader, protocol, transport } = connectedStreams({ limit: 1000 });
     const readable = reader.toReadable({ highWaterMark: 1000 });
     readable.read(0);
@@ -56,7 +56,7 @@ describe("StreamReader.toReadable", () => {
     assert.deepEqual(seen, ["abc"]);
   });
 
-  it("destroyed while it waits, gives the reader back, with all that comes", async () => {
+  it("gives the reader back when it is destroyed while it waits, and no bytes are lost", async () => {
     const reader = readerOf([]);
     const readable = reader.toReadable();
     readable.on("data", () => assert.fail("there is no data"));
@@ -67,7 +67,7 @@ describe("StreamReader.toReadable", () => {
     assert.equal(await text(reader.read(3)), "abc");
   });
 
-  it("destroyed in the turn in which data comes, gives that back", async () => {
+  it("gives back the data of the turn in which it is destroyed", async () => {
     const reader = readerOf([]);
     const readable = reader.toReadable();
     readable.resume();
@@ -79,14 +79,14 @@ describe("StreamReader.toReadable", () => {
     assert.equal(await text(reader.read(3)), "abc");
   });
 
-  it("destroyed with an error, tells that", async () => {
+  it("emits the error that it is destroyed with", async () => {
     const readable = readerOf([]).toReadable();
     const error = new Error("enough");
     readable.destroy(error);
     assert.equal(await closed(readable), error);
   });
 
-  it("tells of another read that waits", async () => {
+  it("fails while another read waits", async () => {
     const reader = readerOf([]);
     const line = reader.readline();
     const readable = reader.toReadable();

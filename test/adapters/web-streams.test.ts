@@ -22,7 +22,7 @@ function readOnce(
 }
 
 describe("StreamReader.toWeb", () => {
-  it("gives what the reader gets, and its end", async () => {
+  it("gives what the reader receives, and its end", async () => {
     const reader = readerOf(["one"]);
     const all = new Response(reader.toWeb()).text();
     await turns(3);
@@ -61,7 +61,7 @@ describe("StreamReader.toWeb", () => {
     assert.equal((await byob.read(new Uint8Array(4))).done, true);
   });
 
-  it("gives chunks of their own: their memory may be given away", async () => {
+  it("gives chunks with memory of their own, which may be transferred", async () => {
     const reader = readerOf([Buffer.from("abcdef")]);
     const first = await reader.readexactly(2);
     const stream = reader.toWeb().getReader();
@@ -83,7 +83,7 @@ describe("StreamReader.toWeb", () => {
   });
 
   for (const mode of ["of its own", "byob"] as const) {
-    it(`cancelled while it waits, gives the reader back, with all that comes: memory ${mode}`, async () => {
+    it(`gives the reader back when it is cancelled while it waits, and no bytes are lost: memory ${mode}`, async () => {
       const reader = readerOf([]);
       const { read, cancel } = readOnce(reader.toWeb(), mode);
       assert.equal(await isSettled(read), false);
@@ -93,7 +93,7 @@ describe("StreamReader.toWeb", () => {
       assert.equal(await rest(reader), "abc");
     });
 
-    it(`cancelled in the turn in which data comes, loses none: memory ${mode}`, async () => {
+    it(`loses no data of the turn in which it is cancelled: memory ${mode}`, async () => {
       const reader = readerOf([]);
       const { read, cancel } = readOnce(reader.toWeb(), mode);
       await turns(2);
@@ -126,7 +126,7 @@ for (const kind of kinds) {
       await sent;
     });
 
-    it("slows whoever writes when the peer does not read", async () => {
+    it("slows the writing program when the peer does not read", async () => {
       await using pair = await openPair(kind);
       const stream = pair.client.writer.toWeb().getWriter();
       const written = stream.write(MUCH);
@@ -137,7 +137,7 @@ for (const kind of kinds) {
       await stream.ready;
     });
 
-    it("aborted, cuts the connection at once, even while a chunk waits for the peer", async () => {
+    it("cuts the connection at once when it is aborted, even while a chunk waits for the peer", async () => {
       await using pair = await openPair(kind);
       const stream = pair.client.writer.toWeb().getWriter();
       const reason = new Error("enough");
@@ -149,7 +149,7 @@ for (const kind of kinds) {
       await assert.rejects(pair.client.writer.waitClosed(), (error) => error === reason);
     });
 
-    it("aborted with something that is no Error, has it as the cause", async () => {
+    it("has an abort reason that is no Error as the cause", async () => {
       await using pair = await openPair(kind);
       await pair.client.writer.toWeb().abort("just text");
       await assert.rejects(pair.client.writer.waitClosed(), {
@@ -179,7 +179,7 @@ for (const kind of kinds) {
       await assert.rejects(stream.closed);
     });
 
-    it("is an error when the connection is closed under it", async () => {
+    it("fails when the connection is closed", async () => {
       await using pair = await openPair(kind);
       const stream = pair.client.writer.toWeb().getWriter();
       pair.client.writer.close();

@@ -12,7 +12,7 @@ import { closed } from "./ended.js";
 
 for (const kind of kinds) {
   describe(`StreamWriter.toWritable over ${kind.name}`, () => {
-    it("sends what is written, and our EOF at its end; the peer can still be read", async () => {
+    it("sends the written bytes, and our EOF at its end; the peer can still be read", async () => {
       await using pair = await openPair(kind);
       const writable = pair.client.writer.toWritable();
       writable.write("one\n");
@@ -63,7 +63,7 @@ for (const kind of kinds) {
       assert.equal(done, true);
     });
 
-    it("destroyed, aborts the connection with its error", async () => {
+    it("aborts the connection with the error that it is destroyed with", async () => {
       await using pair = await openPair(kind);
       const { reader, writer } = pair.client;
       const writable = writer.toWritable();
@@ -75,7 +75,7 @@ for (const kind of kinds) {
       await assert.rejects(reader.read(), (thrown) => thrown === error);
     });
 
-    it("destroyed after its end, leaves the connection", async () => {
+    it("leaves the connection open when it is destroyed after its end", async () => {
       await using pair = await openPair(kind);
       const writable = pair.client.writer.toWritable();
       writable.end("a");
@@ -97,7 +97,7 @@ for (const kind of kinds) {
       assert.equal(source.destroyed, true);
     });
 
-    it("is destroyed when the connection is closed under it", async () => {
+    it("is destroyed when the connection is closed", async () => {
       await using pair = await openPair(kind);
       const writable = pair.client.writer.toWritable();
       pair.client.writer.close();
@@ -105,7 +105,7 @@ for (const kind of kinds) {
       assert.equal(writable.writableFinished, false);
     });
 
-    it("tells with ConnectionLostError of a chunk that was not sent", async () => {
+    it("fails with ConnectionLostError for a chunk that was not sent", async () => {
       await using pair = await openPair(kind);
       const writable = pair.client.writer.toWritable();
       const ended = closed(writable);

@@ -11,6 +11,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   "index.ts": 6,
   "open.ts": 5,
   "serve.ts": 5,
+  "copy.ts": 5,
   "duplex.ts": 5,
   framing: 4,
   net: 4,
@@ -28,6 +29,7 @@ const PLATFORM: Readonly<Record<string, readonly string[]>> = {
   "index.ts": [],
   "open.ts": [],
   "serve.ts": [],
+  "copy.ts": [],
   "duplex.ts": ["node:stream"],
   framing: [],
   net: ["*"],
@@ -47,7 +49,7 @@ const PLATFORM: Readonly<Record<string, readonly string[]>> = {
   core: [],
   contracts: ["node:tls"],
   adapters: ["node:stream"],
-  base: ["node:timers", "node:util"],
+  base: ["node:async_hooks", "node:timers", "node:util"],
 };
 
 /** The only files that may drive a socket, or make one. */
@@ -98,7 +100,7 @@ describe("floors", () => {
     );
   });
 
-  it("imports only downward, and from the platform only what its room may", () => {
+  it("imports only downward, and from the platform only what its folder may", () => {
     const complaints = [...files].flatMap(([file, { imports }]) =>
       imports.map((one) => complaint(file, one)).filter((text) => text !== null),
     );
@@ -116,7 +118,7 @@ describe("floors", () => {
     for (const file of files.keys()) visit(file, []);
   });
 
-  it("complains of an import that climbs, one from beside, and one of the platform", () => {
+  it("reports an import that points upward, one from the same floor, and one of the platform", () => {
     const value = (target: string): Import => ({ target, isType: false });
     assert.match(complaint("base/limits.ts", value("streams/reader.ts")) ?? "", /not below it/);
     assert.match(complaint("streams/reader.ts", value("transports/socket.ts")) ?? "", /not below it/);
@@ -129,14 +131,14 @@ describe("floors", () => {
 describe("source files", () => {
   const files = [...sourceFiles()];
 
-  it("open with what they are", () => {
+  it("open with a comment that says what they are", () => {
     assert.deepEqual(
       files.filter(([, { text }]) => !text.startsWith("/**")).map(([file]) => file),
       [],
     );
   });
 
-  it("are named after what they hold, in kebab-case", () => {
+  it("are named after their contents, in kebab-case", () => {
     const vague = /(^|\/)(utils?|helpers?|common|misc)(\.ts|\/)/;
     assert.deepEqual(
       files.map(([file]) => file).filter((file) => vague.test(file) || !/^[a-z0-9/-]+\.ts$/.test(file)),
@@ -144,12 +146,12 @@ describe("source files", () => {
     );
   });
 
-  it("ask isError() what is an error: one of another realm is no instanceof Error", () => {
+  it("use isError(), because an error of another realm is no instanceof Error", () => {
     const asking = files.filter(([, { text }]) => /\binstanceof Error\b/.test(text)).map(([file]) => file);
     assert.deepEqual(asking.sort(), ["base/arguments.ts", "base/errors.ts"]);
   });
 
-  it("ask for an internal slot or a method what is bytes, a promise or a URL: one of another realm is no instance of ours", () => {
+  it("test bytes, promises and URLs by an internal slot or a method, because an object of another realm is no instance of ours", () => {
     const asking = files.filter(([, { text }]) => /\binstanceof (?:Uint8Array|ArrayBuffer|Promise|URL|Date|AbortSignal)\b/.test(text));
     assert.deepEqual(
       asking.map(([file]) => file),
@@ -157,14 +159,14 @@ describe("source files", () => {
     );
   });
 
-  it("schedule by base/scheduling.ts: the platform's own may be a test's fake", () => {
+  it("schedule through base/scheduling.ts, because a test may replace the platform's functions", () => {
     const complaints = files
       .filter(([file]) => file !== "base/scheduling.ts")
       .flatMap(([file, { text }]) => schedulingComplaints(file, text));
     assert.deepEqual(complaints, []);
   });
 
-  it("complain of scheduling past base/scheduling.ts, however it is written", () => {
+  it("are reported if they schedule without base/scheduling.ts", () => {
     const imported = 'import { setTimeout } from "../base/scheduling.js";\n';
     assert.deepEqual(schedulingComplaints("a.ts", `${imported}const timer = setTimeout(end, 5);`), []);
     assert.deepEqual(schedulingComplaints("a.ts", "/** Not `setTimeout(end, 5)`. */\n// nor Date.now()"), []);

@@ -63,6 +63,7 @@ describe("the public face", () => {
       "StreamReader",
       "StreamReaderProtocol",
       "StreamWriter",
+      "copy",
       "createConnection",
       "createServer",
       "createUnixConnection",
@@ -70,13 +71,14 @@ describe("the public face", () => {
       "listenFds",
       "openConnection",
       "openUnixConnection",
+      "relay",
       "startServer",
       "startUnixServer",
       "toDuplex",
     ]);
   });
 
-  it("has framing beside it", () => {
+  it("has its framing entry", () => {
     assert.deepEqual(Object.keys(framing).sort(), [
       "FrameTooLargeError",
       "Framed",

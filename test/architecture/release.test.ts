@@ -23,11 +23,11 @@ describe("the version", () => {
 });
 
 describe("publishing", () => {
-  it("gives provenance, and to everybody", () => {
+  it("is public and has provenance", () => {
     assert.deepEqual(manifest.publishConfig, { access: "public", provenance: true });
   });
 
-  it("is done by the release workflow alone, which has no other right", () => {
+  it("is possible only for the release workflow, which has no other right", () => {
     for (const [name, text] of workflows) assert.equal(text.includes("id-token: write"), name === "release.yml", name);
     assert.match(workflows.get("release.yml") ?? "", /permissions:\n {2}contents: read\n/);
     assert.match(workflows.get("release.yml") ?? "", /npm publish --provenance/);
@@ -35,7 +35,7 @@ describe("publishing", () => {
 });
 
 describe("the workflows", () => {
-  it("run the check that everybody runs", () => assert.match(workflows.get("ci.yml") ?? "", /- run: \.ci\/run\n/));
+  it("run the same check as developers", () => assert.match(workflows.get("ci.yml") ?? "", /- run: \.ci\/run\n/));
 
   it("pin each action to a commit", () => {
     for (const text of workflows.values()) {
@@ -44,7 +44,7 @@ describe("the workflows", () => {
     }
   });
 
-  it("run scripts that there are", () => {
+  it("run only scripts that exist", () => {
     for (const text of workflows.values()) {
       for (const [, script = ""] of text.matchAll(/node (scripts\/\S+)/g)) assert.ok(read(script).length > 0);
     }

@@ -59,7 +59,7 @@ describe("outOfRange, invalidType and invalidValue", () => {
     });
   }
 
-  it("shows also what throws when it is looked at", () => {
+  it("shows a value that throws when it is inspected", () => {
     const broken = (): never => {
       throw new Error("do not look");
     };
@@ -111,7 +111,7 @@ describe("checkInteger", () => {
 });
 
 describe("checkBoolean, checkFunction and checkOptions", () => {
-  it("lets right values pass", () => {
+  it("accept right values", () => {
     assert.equal(checkBoolean("b", true), true);
     assert.equal(checkBoolean("b", undefined), undefined);
     checkFunction("f", () => {});
@@ -119,7 +119,7 @@ describe("checkBoolean, checkFunction and checkOptions", () => {
     checkOptions("options", {});
   });
 
-  it("refuses wrong ones by name", () => {
+  it("name the wrong value in the error", () => {
     assert.throws(() => checkBoolean("b", 1), { code: "ERR_INVALID_ARG_TYPE", message: "b must be true or false, not number 1" });
     assert.throws(() => checkBoolean("b", null), { code: "ERR_INVALID_ARG_TYPE" });
     assert.throws(() => checkFunction("f", {}), { code: "ERR_INVALID_ARG_TYPE", message: "f must be a function, not {}" });
@@ -133,13 +133,13 @@ describe("checkBoolean, checkFunction and checkOptions", () => {
 });
 
 describe("checkProtocol", () => {
-  it("lets whatever can receive pass", () => {
+  it("accepts any object with dataReceived()", () => {
     checkProtocol("protocol", { dataReceived() {} });
     checkProtocol("protocol", { dataReceived() {}, connectionLost: undefined });
     checkProtocol("protocol", new BaseProtocol());
   });
 
-  it("refuses by name what cannot receive, and a method that is no function", () => {
+  it("refuses an object without dataReceived(), and a method that is not a function", () => {
     for (const value of [null, undefined, 5, {}, { dataReceived: true }]) {
       assert.throws(() => checkProtocol("protocol", value), { code: "ERR_INVALID_ARG_TYPE", message: /dataReceived\(\)/ });
     }
@@ -154,13 +154,13 @@ describe("checkProtocol", () => {
 });
 
 describe("checkSignal", () => {
-  it("returns the signal, or nothing for nothing", () => {
+  it("returns the signal, or undefined", () => {
     const { signal } = new AbortController();
     assert.equal(checkSignal(signal), signal);
     assert.equal(checkSignal(undefined), undefined);
   });
 
-  it("refuses what is no signal, such as the controller itself", () => {
+  it("refuses a value that is not a signal, such as the controller itself", () => {
     for (const value of [new AbortController(), null, {}, "signal", new EventTarget()]) {
       assert.throws(() => checkSignal(value as never), {
         name: "TypeError",
@@ -176,7 +176,7 @@ describe("toBytes and asBuffer", () => {
     assert.deepEqual([...toBytes("data", "\u20ac")], [0xe2, 0x82, 0xac]);
   });
 
-  it("passes bytes on as they are", () => {
+  it("returns bytes unchanged", () => {
     const bytes = Uint8Array.of(1, 2);
     assert.equal(toBytes("data", bytes), bytes);
     const buffer = Buffer.from("ab");
@@ -191,7 +191,7 @@ describe("toBytes and asBuffer", () => {
     assert.deepEqual([...buffer], [2, 3]);
   });
 
-  it("refuses memory that was given away, and not an empty view of other memory", () => {
+  it("refuses detached memory, but accepts an empty view of attached memory", () => {
     assert.throws(() => toBytes("data", detachedView()), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE", message: /detached/ });
     for (const empty of [new Uint8Array(0), new Uint8Array(4).subarray(4), Buffer.alloc(0), new Uint8Array(new SharedArrayBuffer(0))]) {
       assert.equal(toBytes("data", empty), empty);
@@ -213,7 +213,7 @@ describe("toBytes and asBuffer", () => {
     assert.throws(() => toPieces(view as unknown as Uint8Array[]), { code: "ERR_INVALID_ARG_TYPE", message: /was shrunk/ });
   });
 
-  it("says what has become of memory that was given away", () => {
+  it("says that the memory is detached", () => {
     assert.throws(() => toBytes("data", detachedView()), { message: /not 0 bytes in a detached buffer$/ });
   });
 
@@ -233,7 +233,7 @@ describe("toBytes and asBuffer", () => {
     assert.equal(String(asBuffer(bytes)), "bc");
   });
 
-  it("refuses everything else by name", () => {
+  it("refuses anything else, and names the argument", () => {
     for (const value of [1, null, undefined, {}, [1], new Uint16Array(1), new ArrayBuffer(1), new DataView(new ArrayBuffer(1))]) {
       assert.throws(() => toBytes("data", value as never), {
         name: "TypeError",

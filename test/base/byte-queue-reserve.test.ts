@@ -29,11 +29,6 @@ function read(queue: ByteQueue, memory: Buffer, value: number, count: number): v
 const isIn = (memory: Buffer, bytes: Buffer): boolean => bytes.buffer === memory.buffer;
 
 describe("ByteQueue.reserve", () => {
-  it("makes room for the rest of the message, behind what has come", () => {
-    const { memory } = begun();
-    assert.deepEqual([memory.length, memory.buffer.byteLength], [MESSAGE_BYTES - QUARTER, MESSAGE_BYTES]);
-  });
-
   it("gives the message without another copy", () => {
     const { queue, memory } = begun();
     read(queue, memory, 2, 50_000);
@@ -44,7 +39,7 @@ describe("ByteQueue.reserve", () => {
     assert.deepEqual(message, Buffer.concat([Buffer.alloc(QUARTER, 1), Buffer.alloc(50_000, 2), Buffer.alloc(25_000, 3)]));
   });
 
-  it("is refused for what is short, too long, or there already", () => {
+  it("is refused for a message that is short, too long, or complete", () => {
     const queue = new ByteQueue();
     queue.push(Buffer.alloc(60_000));
     assert.equal(queue.reserve(65_535), null);
@@ -54,7 +49,16 @@ describe("ByteQueue.reserve", () => {
     assert.equal(queue.reserve(16_777_216)?.buffer.byteLength, 16_777_216);
   });
 
-  it("is refused where memory in the queue was given away, and changes nothing", () => {
+  it("is refused while the queue is empty, also after a message of that length", () => {
+    const { queue, memory } = begun();
+    read(queue, memory, 2, MESSAGE_BYTES - QUARTER);
+    queue.takeAll();
+    assert.equal(queue.reserve(MESSAGE_BYTES), null);
+    queue.push(Buffer.alloc(1));
+    assert.equal(queue.reserve(MESSAGE_BYTES)?.length, MESSAGE_BYTES - 1);
+  });
+
+  it("is refused when memory in the queue is detached, and changes nothing", () => {
     const queue = new ByteQueue();
     const lost = new Uint8Array(QUARTER);
     queue.push(lost);
@@ -63,16 +67,7 @@ describe("ByteQueue.reserve", () => {
     assert.equal(queue.length, QUARTER);
   });
 
-  it("is refused before a quarter of the message has come, since an announcement costs a peer nothing", () => {
-    const queue = new ByteQueue();
-    assert.equal(queue.reserve(MESSAGE_BYTES), null);
-    queue.push(Buffer.alloc(QUARTER - 1));
-    assert.equal(queue.reserve(MESSAGE_BYTES), null);
-    queue.push(Buffer.alloc(1));
-    assert.equal(queue.reserve(MESSAGE_BYTES)?.length, MESSAGE_BYTES - QUARTER);
-  });
-
-  it("is refused where there is no memory, and leaves the queue as it was", () => {
+  it("is refused when there is no memory, and leaves the queue unchanged", () => {
     const allocUnsafeSlow = Buffer.allocUnsafeSlow.bind(Buffer);
     const queue = new ByteQueue();
     queue.push(Buffer.alloc(QUARTER, 1));
@@ -87,80 +82,15 @@ describe("ByteQueue.reserve", () => {
     assert.deepEqual(queue.takeAll(), Buffer.alloc(QUARTER, 1));
   });
 
-  it("is the same memory until the message is whole", () => {
+  it("returns the same memory until the message is complete", () => {
     const { queue, memory } = begun();
     read(queue, memory, 2, 10);
     assert.equal(reserved(queue).buffer, memory.buffer);
   });
 });
 
-/** What a program or a peer may do meanwhile, and what is left in the queue then. The system reads 100 bytes of the value 2 afterwards. */
-const meddlings: readonly (readonly [what: string, left: Buffer, meddle: (queue: ByteQueue) => void])[] = [
-  [
-    "something else is pushed",
-    Buffer.concat([Buffer.alloc(QUARTER, 1), Buffer.from("other")]),
-    (queue) => queue.push(Buffer.from("other")),
-  ],
-  ["a part is taken", Buffer.alloc(QUARTER - 10, 1), (queue) => queue.take(10)],
-  ["everything is taken", Buffer.alloc(0), (queue) => queue.takeAll()],
-  ["a part is dropped", Buffer.alloc(QUARTER - 10, 1), (queue) => queue.skip(10)],
-  ["everything is dropped", Buffer.alloc(0), (queue) => queue.clear()],
-  ["bytes are put back", Buffer.concat([Buffer.from("back"), Buffer.alloc(QUARTER, 1)]), (queue) => queue.unshift(Buffer.from("back"))],
-  [
-    "its beginning is taken and put back",
-    Buffer.alloc(QUARTER, 1),
-    (queue) => {
-      queue.unshift(queue.take(10));
-    },
-  ],
-  ["a line is looked for and taken", Buffer.alloc(QUARTER - 1, 1), (queue) => queue.takeThroughByte(1, 100)],
-  ["the read is given up", Buffer.alloc(QUARTER, 1), (queue) => queue.release()],
-];
-
-describe("what was reserved in a ByteQueue", () => {
-  for (const [what, left, meddle] of meddlings) {
-    it(`is not shown to the program while the system may read into it: ${what}`, () => {
-      const { queue, memory } = begun();
-      meddle(queue);
-      const shown = queue.takeAll();
-      memory.fill(9); // as the system may do now
-      assert.equal(isIn(memory, shown), false);
-      assert.deepEqual(shown, left);
-    });
-
-    it(`loses nothing that the system reads there afterwards: ${what}`, () => {
-      const { queue, memory } = begun();
-      meddle(queue);
-      read(queue, memory, 2, 100);
-      assert.deepEqual(queue.takeAll(), Buffer.concat([left, Buffer.alloc(100, 2)]));
-      queue.push(Buffer.alloc(10, 3));
-      assert.deepEqual(queue.takeAll(), Buffer.alloc(10, 3));
-    });
-
-    it(`is other memory for the next message: ${what}`, () => {
-      const { queue, memory } = begun();
-      meddle(queue);
-      read(queue, memory, 2, 100);
-      queue.push(Buffer.alloc(QUARTER, 3));
-      assert.notEqual(reserved(queue).buffer, memory.buffer);
-    });
-  }
-
-  it("is what was taken in one piece before is not: that stays as it was", () => {
-    const { queue, memory } = begun();
-    const taken = queue.take(10);
-    memory.fill(9);
-    read(queue, memory, 2, 100);
-    assert.deepEqual(taken, Buffer.alloc(10, 1));
-  });
-
-  it("does not take bytes from the middle of its memory for its beginning", () => {
-    const { queue, memory } = begun();
-    queue.push(memory.subarray(11, 17).fill(2));
-    assert.deepEqual(queue.takeAll(), Buffer.concat([Buffer.alloc(QUARTER, 1), Buffer.alloc(6, 2)]));
-  });
-
-  it("stays where there is no memory for a copy: whoever takes the bytes hears of it, and nothing is lost", () => {
+describe("the reserved memory of a ByteQueue", () => {
+  it("is kept when there is no memory for a copy: take() throws, and no bytes are lost", () => {
     const allocUnsafeSlow = Buffer.allocUnsafeSlow.bind(Buffer);
     const { queue } = begun();
     Buffer.allocUnsafeSlow = () => {
@@ -176,8 +106,16 @@ describe("what was reserved in a ByteQueue", () => {
   });
 });
 
+describe("ByteQueue.takeThroughByte", () => {
+  it("takes a copy of a message from the beginning of reserved memory", () => {
+    const { queue, memory } = begun();
+    const taken = queue.takeThroughByte(1, 100) as Buffer;
+    assert.deepEqual([taken, isIn(memory, taken), queue.length], [Buffer.of(1), false, QUARTER - 1]);
+  });
+});
+
 describe("ByteQueue.release", () => {
-  it("copies the little that the system reads there once more, which would keep all of it alive", () => {
+  it("copies a small last read out of the memory, so that it does not keep all of it alive", () => {
     const { queue, memory } = begun();
     queue.release();
     queue.clear();
@@ -194,7 +132,7 @@ describe("ByteQueue.release", () => {
     assert.ok(isIn(memory, queue.takeAll()));
   });
 
-  it("looks at the next bytes only, wherever they are from", () => {
+  it("affects only the next push", () => {
     for (const size of [1, 2000]) {
       const { queue, memory } = begun();
       queue.release();
@@ -207,7 +145,7 @@ describe("ByteQueue.release", () => {
     }
   });
 
-  it("does nothing where nothing was reserved, or all of it has come", () => {
+  it("does nothing if no memory is reserved, or if the message is complete", () => {
     new ByteQueue().release();
     const { queue, memory } = begun();
     read(queue, memory, 1, MESSAGE_BYTES - QUARTER);
@@ -219,7 +157,7 @@ describe("ByteQueue.release", () => {
 });
 
 describe("ByteQueue.endReading", () => {
-  it("lets go of the memory: nothing is read into it any more", () => {
+  it("drops the memory, because the system reads into it no more", () => {
     const { queue, memory } = begun();
     queue.endReading();
     queue.clear();

@@ -72,7 +72,7 @@ describe("IncompleteReadError fields", () => {
     assert.equal(error.message, "the stream ended after 2 of 3 expected bytes");
   });
 
-  it("expects null, never undefined, where the number is not known", () => {
+  it("has null as the expected number if that is not known", () => {
     assert.equal(new IncompleteReadError(Buffer.alloc(0)).expected, null);
     assert.equal(new IncompleteReadError(Buffer.alloc(0), undefined).expected, null);
     assert.equal(new IncompleteReadError(Buffer.alloc(0), null).message, "the stream ended after 0 bytes, before the end of the message");
@@ -88,7 +88,7 @@ describe("IncompleteReadError fields", () => {
 });
 
 describe("LimitOverrunError and LineTooLongError fields", () => {
-  it("has the message it was given and the bytes consumed", () => {
+  it("has its message and the number of consumed bytes", () => {
     for (const error of [new LimitOverrunError("over", 7), new LineTooLongError("over", 7)]) {
       assert.equal(error.message, "over");
       assert.equal(error.consumed, 7);

@@ -10,11 +10,11 @@ describe("the numbers", () => {
 });
 
 describe("checkLimit", () => {
-  it("is 65,536 if none is given", () => {
+  it("is 65,536 by default", () => {
     assert.equal(checkLimit(undefined), 65_536);
   });
 
-  it("lets any positive integer pass", () => {
+  it("accepts any positive integer", () => {
     for (const limit of [1, 1000, Number.MAX_SAFE_INTEGER]) assert.equal(checkLimit(limit), limit);
   });
 
@@ -60,11 +60,11 @@ describe("waterMarks", () => {
     assert.deepEqual(waterMarks(undefined, undefined, 524_288), { high: 524_288, low: 131_072 });
   });
 
-  it("refuses a low mark above the high one, and says both", () => {
+  it("refuses a low mark above the high one, and states both", () => {
     assert.throws(() => waterMarks(10, 11, 65_536), { code: "ERR_OUT_OF_RANGE", message: "low must be at most high (10), not number 11" });
   });
 
-  it("refuses negative, fractional and other values by name", () => {
+  it("refuses negative, fractional and other values, and names them", () => {
     assert.throws(() => waterMarks(-1, undefined, 1), { code: "ERR_OUT_OF_RANGE", message: /^high must be / });
     assert.throws(() => waterMarks(undefined, -1, 1), { code: "ERR_OUT_OF_RANGE", message: /^low must be / });
     assert.throws(() => waterMarks(10, 0.5, 1), { code: "ERR_OUT_OF_RANGE", message: /^low must be / });

@@ -60,7 +60,7 @@ describe("parseSeparators", () => {
     });
   }
 
-  it("says which one of a list is wrong", () => {
+  it("names the wrong element of a list", () => {
     assert.throws(() => parseSeparators(["\n", 10] as never), { message: /^separator\[1\] must be .*, not number 10$/ });
   });
 });
@@ -96,7 +96,7 @@ describe("SeparatorSearch", () => {
     }
   });
 
-  it("does not look at less than a separator's length", () => {
+  it("does not search fewer bytes than the separator has", () => {
     const queue = new ByteQueue();
     const separatorSearch = new SeparatorSearch(parseSeparators("abc"));
     assert.equal(separatorSearch.find(queue), undefined);
@@ -106,7 +106,7 @@ describe("SeparatorSearch", () => {
     assert.equal(separatorSearch.find(queue), null);
   });
 
-  it("tells how many bytes hold no beginning of a separator", () => {
+  it("counts the bytes in which no separator begins", () => {
     const queue = new ByteQueue();
     const separatorSearch = new SeparatorSearch(parseSeparators(["\n", "END"]));
     assert.equal(separatorSearch.offset, 0);
@@ -137,7 +137,7 @@ describe("SeparatorSearch", () => {
     }
   });
 
-  it("lets a short separator behind a window's edge lose against a long one that ends before", () => {
+  it("prefers a long separator that ends before a short one behind the edge of a window", () => {
     for (let start = 240; start < 280; start += 1) {
       const text = `${"-".repeat(start)}LONGSEPARATOR;${"-".repeat(600)}`;
       assert.deepEqual(search([text], [";", "LONGSEPARATOR"]).match, { start, end: start + 13 });
@@ -145,7 +145,7 @@ describe("SeparatorSearch", () => {
   });
 
   const letters = fc.constantFrom("a", "b", "c");
-  it("finds what a naive search finds, as soon as it has come, in any pieces (property)", () => {
+  it("finds what a naive search finds, as early, in any pieces (property)", () => {
     fc.assert(
       fc.property(
         fc.array(fc.string({ unit: letters, minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 4 }),
@@ -211,7 +211,7 @@ describe("the work of a SeparatorSearch", () => {
     };
   }
 
-  it("goes on where a separator may begin, counted from the front of what is left", () => {
+  it("continues where a separator may begin, counted from the front of the queue", () => {
     const { queue, asked, state } = emptyHanded();
     const search = new SeparatorSearch(new Separators([Buffer.from("END")]));
     state.length = 100;
@@ -248,7 +248,7 @@ describe("the work of a SeparatorSearch", () => {
     );
   });
 
-  it("does not look at less than a separator's length", () => {
+  it("does not search fewer bytes than the separator has", () => {
     const { queue, asked, state } = emptyHanded();
     const search = new SeparatorSearch(new Separators([Buffer.from("END")]));
     state.length = 100;
@@ -259,7 +259,7 @@ describe("the work of a SeparatorSearch", () => {
     assert.equal(asked.length, 2);
   });
 
-  it("looks for several in windows that double, and overlap by what a separator may reach over", () => {
+  it("searches for several in windows that double in size and overlap by a separator", () => {
     const { queue, asked, state } = emptyHanded();
     const search = new SeparatorSearch(new Separators([Buffer.from("\n"), Buffer.from("END")]));
     state.length = 1000;
@@ -275,7 +275,7 @@ describe("the work of a SeparatorSearch", () => {
     );
   });
 
-  it("finds the same match again, as long as nothing is taken", () => {
+  it("finds the same match again while no bytes are taken", () => {
     const queue = new ByteQueue();
     queue.push(Buffer.from("abEND"));
     const search = new SeparatorSearch(new Separators([Buffer.from("END")]));

@@ -28,8 +28,8 @@ const secretive: unknown = new Proxy(
 /** No `toString()`, so that whoever makes a string of it throws. */
 const bare: unknown = Object.create(null);
 
-describe("what is thrown, as an error", () => {
-  it("is itself, of whatever realm", () => {
+describe("a thrown value as an Error", () => {
+  it("is an Error of any realm itself", () => {
     const own = new Error("ours");
     assert.equal(asError(own, "a protocol threw"), own);
     assert.equal(foreign instanceof Error, false);
@@ -41,7 +41,7 @@ describe("what is thrown, as an error", () => {
     [undefined, "a protocol threw undefined"],
     [bare, "a protocol threw "],
   ] as const) {
-    it(`is the cause of one that shows it, if it is none: ${text}`, () => {
+    it(`is the cause of an Error if it is not one: ${text}`, () => {
       const error = asError(thrown, "a protocol threw") as Error & { code?: string };
       assert.ok(error.message.startsWith(text), error.message);
       assert.equal(error.cause, thrown);
@@ -50,7 +50,7 @@ describe("what is thrown, as an error", () => {
   }
 });
 
-describe("what is thrown, as text", () => {
+describe("a thrown value as text", () => {
   it("is the stack of an error, of whatever realm", () => {
     assert.match(describeThrown(new TypeError("ours")), /^TypeError: ours\n.*thrown\.test/);
     assert.match(describeThrown(foreign), /RangeError: from elsewhere/);
@@ -61,13 +61,13 @@ describe("what is thrown, as text", () => {
     assert.equal(describeThrown(error), "TypeError: ours");
   });
 
-  it("is what else it is", () => {
+  it("is the inspected value for anything else", () => {
     assert.equal(describeThrown(5), "number 5");
     assert.equal(typeof describeThrown(bare), "string");
   });
 });
 
-describe("what is thrown, as a warning", () => {
+describe("a thrown value as a warning", () => {
   for (const [what, thrown, message] of [
     ["an error", new Error("ours"), /^ours$/],
     ["an error of another realm", foreign, /RangeError: from elsewhere/],
@@ -76,7 +76,7 @@ describe("what is thrown, as a warning", () => {
     ["what no string can be made of", bare, /./],
     ["what throws when it is asked", secretive, /./],
   ] as const) {
-    it(`tells of ${what}, and does not throw`, async () => {
+    it(`shows ${what}, and does not throw`, async () => {
       const warnings = await warningsOf(() => warnOf(thrown));
       assert.equal(warnings.length, 1);
       assert.match((warnings[0] as Error).message, message);
@@ -84,7 +84,7 @@ describe("what is thrown, as a warning", () => {
   }
 });
 
-describe("what a function of the program's comes to", () => {
+describe("the outcome of a function of the program", () => {
   const failed = new Error("failed");
   const broken = (): never => {
     throw failed;
@@ -126,13 +126,13 @@ describe("what a function of the program's comes to", () => {
     it(`is settled: ${what}`, async () => assert.deepEqual(await told(call), ["settled"]));
   }
 
-  it("is nothing to wait for otherwise", async () => {
+  it("is a plain value otherwise", async () => {
     for (const result of [undefined, null, 5, "text", {}, thenable(5), () => {}]) assert.deepEqual(await told(() => result), []);
   });
 });
 
-describe("what is thrown, with a stack that throws or is none", () => {
-  it("is shown all the same", () => {
+describe("a thrown value without a readable stack", () => {
+  it("is shown", () => {
     const broken = Object.defineProperty(new Error("ours"), "stack", {
       get() {
         throw new Error("no stack");

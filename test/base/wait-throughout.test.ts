@@ -34,7 +34,7 @@ describe("withOneDeadline()", () => {
     assert.equal(await endsByItsTimeout(waitTwice), true);
   });
 
-  it("gives a call the signal itself, if there is no time-out", async () => {
+  it("passes the signal itself if there is no time-out", async () => {
     const { signal } = new AbortController();
     for (const given of [undefined, signal]) {
       await withOneDeadline(cancellationOf({ signal: given }), async (seen) => assert.equal(seen, given));

@@ -16,7 +16,7 @@ describe("cancellationOf", () => {
     assert.equal(cancellationOf(undefined), undefined);
   });
 
-  it("throws the reason of an aborted signal, whatever that is", () => {
+  it("throws the reason of an aborted signal, of any type", () => {
     const reason = { why: "no error" };
     assert.throws(
       () => cancellationOf({ signal: AbortSignal.abort(reason) }),
@@ -25,7 +25,7 @@ describe("cancellationOf", () => {
     assert.throws(() => cancellationOf({ signal: AbortSignal.abort() }), { name: "AbortError" });
   });
 
-  it("refuses what is no signal", () => {
+  it("refuses a value that is not a signal", () => {
     assert.throws(() => cancellationOf({ signal: new AbortController() as never }), { code: "ERR_INVALID_ARG_TYPE" });
   });
 });
@@ -37,13 +37,13 @@ describe("DONE", () => {
 });
 
 describe("Waiters", () => {
-  it("wakes nobody if nobody waits", () => {
+  it("does nothing without a waiting call", () => {
     const waiters = new Waiters();
     waiters.wake();
     waiters.fail(() => new Error("nobody hears this"));
   });
 
-  it("wakes all who wait, with and without a signal", async () => {
+  it("wakes all waiting calls, with and without a signal", async () => {
     const waiters = new Waiters();
     const { signal } = new AbortController();
     const waits = [waiters.wait(), waiters.wait(signal), waiters.wait()];
@@ -52,7 +52,7 @@ describe("Waiters", () => {
     assert.deepEqual(await Promise.all(waits), [undefined, undefined, undefined]);
   });
 
-  it("fails all who wait with the same reason", async () => {
+  it("rejects all waiting calls with the same reason", async () => {
     const waiters = new Waiters();
     const reason = new Error("never");
     const waits = [waiters.wait(), waiters.wait(new AbortController().signal)];
@@ -60,7 +60,7 @@ describe("Waiters", () => {
     for (const result of await Promise.allSettled(waits)) assert.equal(result.status === "rejected" && result.reason, reason);
   });
 
-  it("keeps who comes after waiting for the next time", async () => {
+  it("keeps later calls waiting for the next time", async () => {
     const waiters = new Waiters();
     const first = waiters.wait();
     waiters.wake();
@@ -71,7 +71,7 @@ describe("Waiters", () => {
     await second;
   });
 
-  it("ends an aborted wait alone, with the signal's reason", async () => {
+  it("ends only the aborted wait, with the signal's reason", async () => {
     const waiters = new Waiters();
     const controller = new AbortController();
     const aborted = waiters.wait(controller.signal);
@@ -84,7 +84,7 @@ describe("Waiters", () => {
     await other;
   });
 
-  it("is not moved by an abort after the end of the wait", async () => {
+  it("ignores an abort after the end of the wait", async () => {
     const waiters = new Waiters();
     const controller = new AbortController();
     const wait = waiters.wait(controller.signal);
@@ -111,7 +111,7 @@ describe("Waiters", () => {
   }
 
   // Node 20 warns of the eleventh listener on a signal.
-  it("lets many wait on one signal without a warning, and leaves nothing of them", async () => {
+  it("allows many waits on one signal without a warning, and leaves no listener", async () => {
     const waiters = new Waiters();
     const controller = watchedController();
     const waits = Array.from({ length: 1000 }, () => waiters.wait(controller.signal));

@@ -34,13 +34,13 @@ describe("WriteWatermarks", () => {
     assert.deepEqual(callsFor(new WriteWatermarks(100), [101, 25]), ["pause", "resume"]);
   });
 
-  it("says each thing once, in turn", () => {
+  it("pauses and resumes alternately, once each", () => {
     const flow = new WriteWatermarks(100);
     assert.deepEqual(callsFor(flow, [101, 200, 300, 50, 20, 10, 0, 101, 102, 0]), ["pause", "resume", "pause", "resume"]);
     assert.equal(flow.paused, false);
   });
 
-  it("tells whether it has paused, already in the call", () => {
+  it("has its new state during the call of the protocol", () => {
     const flow = new WriteWatermarks(100);
     const seen: boolean[] = [];
     const protocol = { pauseWriting: () => seen.push(flow.paused), resumeWriting: () => seen.push(flow.paused) };

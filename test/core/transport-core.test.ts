@@ -34,7 +34,7 @@ const CALLS: Readonly<Partial<Record<keyof Protocol, (transport: BareTransport) 
 
 describe("TransportCore", () => {
   for (const [method, call] of Object.entries(CALLS)) {
-    it(`tells of a loss within ${method}() after that call, and once`, () => {
+    it(`calls connectionLost() once after ${method}() if the connection is lost within it`, () => {
       let inside = false;
       const { transport, protocol } = transportOf({
         [method]: () => {
@@ -55,7 +55,7 @@ describe("TransportCore", () => {
       assert.equal(transport.state, "lost");
     });
 
-    it(`ends the connection with what ${method}() throws`, () => {
+    it(`ends the connection with the error that ${method}() throws`, () => {
       const { transport } = transportOf({
         [method]: () => {
           throw boom;
@@ -66,7 +66,7 @@ describe("TransportCore", () => {
       assert.equal(transport.firstError, boom);
     });
 
-    it(`ends the connection with what an async ${method}() rejects with`, async () => {
+    it(`ends the connection with the error that an async ${method}() rejects with`, async () => {
       for (const result of [Promise.reject(boom), thenable((_: unknown, reject: (error: Error) => void) => reject(boom))]) {
         const protocol = { dataReceived: () => {}, [method]: () => result } as unknown as Protocol;
         const transport = new BareTransport(protocol, HIGH);
@@ -78,14 +78,14 @@ describe("TransportCore", () => {
     });
   }
 
-  it("tells of a loss at once where no call is under way", () => {
+  it("calls connectionLost() at once when no call is under way", () => {
     const { transport, protocol } = transportOf();
     transport.note(boom);
     transport.lose();
     assert.deepEqual([protocol.losses, transport.losses], [[boom], 1]);
   });
 
-  it("tells of a loss after the outermost of several calls", () => {
+  it("calls connectionLost() after the outermost of several calls", () => {
     const { transport, protocol } = transportOf({
       dataReceived: () => {
         transport.setBufferSize(HIGH + 1);
@@ -135,7 +135,7 @@ describe("TransportCore", () => {
     }
   });
 
-  it("warns of what connectionLost() throws or rejects with, and of what is thrown after it", async () => {
+  it("warns of an error that connectionLost() throws or rejects with, and of later errors", async () => {
     const later = deferred();
     const protocols: readonly Partial<Protocol>[] = [
       {
@@ -173,7 +173,7 @@ describe("TransportCore", () => {
     assert.equal(protocol.calls.at(-1), "pauseWriting");
   });
 
-  it("tells a new protocol that writing is paused", () => {
+  it("pauses a new protocol while writing is paused", () => {
     const { transport } = transportOf();
     transport.setBufferSize(HIGH + 1);
     const next = new RecordingProtocol();
@@ -216,7 +216,7 @@ describe("the end of writing", () => {
     assert.deepEqual(protocol.losses, [boom]);
   });
 
-  it("by a write that fails within a call of the protocol tells that protocol at once", () => {
+  it("by a write that fails within a call of the protocol is visible to that protocol at once", () => {
     const protocol = new Writing();
     const transport = new BareTransport(protocol, HIGH);
     protocol.dataReceived = () => {
@@ -227,7 +227,7 @@ describe("the end of writing", () => {
     assert.deepEqual(protocol.losses, []);
   });
 
-  it("is refused where nothing is open", () => {
+  it("is refused if the writing side is not open", () => {
     const protocol = new Writing();
     const transport = new BareTransport(protocol, HIGH);
     transport.move("closing");
@@ -260,7 +260,7 @@ describe("the end of writing", () => {
 });
 
 describe("flushed()", () => {
-  it("is fulfilled where nothing is left, and waits where something is", async () => {
+  it("is fulfilled if no bytes are left, and waits otherwise", async () => {
     const { transport } = transportOf();
     await transport.flushed(undefined);
     transport.bufferSize = 1;
@@ -270,7 +270,7 @@ describe("flushed()", () => {
     await flushing;
   });
 
-  it("rejects once something was dropped, and when the connection is lost before", async () => {
+  it("rejects after bytes were dropped, and when the connection is lost", async () => {
     const { transport } = transportOf();
     transport.bufferSize = 1;
     const flushing = transport.flushed(undefined);

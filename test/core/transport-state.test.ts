@@ -44,7 +44,7 @@ describe("the states of a transport", () => {
     );
   });
 
-  it("lead to lost directly from wherever the loss has still to be told", () => {
+  it("lead to lost directly from each state in which connectionLost() is still due", () => {
     for (const state of STATES) assert.equal(TRANSITIONS[state].includes("lost"), state !== "lost" && state !== "replaced", state);
   });
 

@@ -18,7 +18,7 @@ function isDuration(value: unknown): boolean {
 
 for (const kind of [...kinds, unixTls]) {
   describe(`diagnostics channels over ${kind.name}`, () => {
-    it("tell of the beginning of both ends, before their protocols hear of it", async () => {
+    it("publish the beginning of both ends before their protocols are called", async () => {
       using channels = listen();
       const served: boolean[] = [];
       const { server, connect } = await kind.serve((_reader, writer) => {
@@ -41,7 +41,7 @@ for (const kind of [...kinds, unixTls]) {
       await server.waitClosed();
     });
 
-    it("tell of the end with the bytes that were carried", async () => {
+    it("publish the end with the transferred bytes", async () => {
       using channels = listen("close");
       await using pair = await openPair(kind);
       pair.client.writer.write("question\n");
@@ -60,7 +60,7 @@ for (const kind of [...kinds, unixTls]) {
       assert.equal(channels.of("close").length, 2);
     });
 
-    it("tell of the error that ended a connection, and of its end", async () => {
+    it("publish the error that ended a connection, and its end", async () => {
       using channels = listen("close", "error");
       const reason = new Error("enough");
       await using pair = await openPair(kind);
@@ -76,7 +76,7 @@ for (const kind of [...kinds, unixTls]) {
       assert.equal(channels.of("close").find((message) => message.transport === transport)?.error, reason);
     });
 
-    it("tell when writing has to wait, and when it goes on", async () => {
+    it("publish the pauses and resumptions of writing", async () => {
       using channels = listen("pause", "resume");
       await using pair = await openPair(kind, { server: { limit: 1_000 } });
       const { transport } = pair.client.writer;
@@ -93,7 +93,7 @@ for (const kind of [...kinds, unixTls]) {
       assert.ok((resumed?.writeBufferSize ?? Infinity) <= transport.getWriteBufferLimits()[0]);
     });
 
-    it("tell when reading has to wait, and when it goes on", async () => {
+    it("publish the pauses and resumptions of reading", async () => {
       using channels = listen("pause", "resume");
       await using pair = await openPair(kind, { client: { limit: 1_000 } });
       const { transport } = pair.client.writer;
@@ -107,7 +107,7 @@ for (const kind of [...kinds, unixTls]) {
       assert.ok(channels.of("resume").every(({ durationMs }) => isDuration(durationMs)));
     });
 
-    it("give null for a pause that began when nobody listened", async () => {
+    it("give null for a pause that began before the subscription", async () => {
       await using pair = await openPair(kind);
       const { transport } = pair.client.writer;
       transport.pauseReading();
@@ -120,7 +120,7 @@ for (const kind of [...kinds, unixTls]) {
       assert.ok(isDuration(durations[1]));
     });
 
-    it("are silent when nobody has subscribed, and again when the last one has left", async () => {
+    it("publish nothing without a subscriber, and nothing after the last one has left", async () => {
       const channels = listen();
       channels[Symbol.dispose]();
       await using pair = await openPair(kind);
@@ -131,8 +131,8 @@ for (const kind of [...kinds, unixTls]) {
   });
 }
 
-describe("diagnostics channels, of what fails", () => {
-  it("tell of a connection that cannot be opened", async () => {
+describe("diagnostics channels of failures", () => {
+  it("publish a connection that cannot be opened", async () => {
     using channels = listen();
     const path = socketPath();
     await assert.rejects(openUnixConnection(path), { code: "ENOENT" });
@@ -141,7 +141,7 @@ describe("diagnostics channels, of what fails", () => {
     assert.deepEqual([transport, (error as NodeJS.ErrnoException).code, during], [null, "ENOENT", "connect"]);
   });
 
-  it("tell of a connection that was called off", async () => {
+  it("publish a connection whose opening is aborted", async () => {
     using channels = listen("error");
     const listener = net.createServer().listen(0, "127.0.0.1");
     await new Promise((resolve) => listener.once("listening", resolve));
@@ -157,14 +157,14 @@ describe("diagnostics channels, of what fails", () => {
     await new Promise((resolve) => listener.close(resolve));
   });
 
-  it("do not tell of arguments that are refused", async () => {
+  it("publish nothing about refused arguments", async () => {
     using channels = listen();
     await assert.rejects(openUnixConnection(5 as never), TypeError);
     await assert.rejects(openConnection("localhost", -1), RangeError);
     assert.deepEqual(channels.names, []);
   });
 
-  it("tell of a client whose TLS handshake fails", async () => {
+  it("publish a client whose TLS handshake fails", async () => {
     using channels = listen("error", "accept");
     const reports: unknown[] = [];
     const server = await startServer(() => {}, "127.0.0.1", 0, { ssl: identity("server"), onClientError: (error) => reports.push(error) });
@@ -181,7 +181,7 @@ describe("diagnostics channels, of what fails", () => {
     await server.waitClosed();
   });
 
-  it("tell of a factory that throws", async () => {
+  it("publish the error of a factory that throws", async () => {
     using channels = listen("error");
     const path = socketPath();
     const server = await startUnixServer(() => {}, path);
@@ -197,7 +197,7 @@ describe("diagnostics channels, of what fails", () => {
 
 for (const kind of kinds) {
   describe(`the channel tls-upgrade over ${kind.name}`, () => {
-    it("tells of both ends, with their roles; the bytes of the whole connection are counted", async () => {
+    it("publishes both ends with their roles, and the bytes of the whole connection are counted", async () => {
       using channels = listen("tls-upgrade", "close");
       await using pair = await openPair(kind);
       pair.client.writer.write("STARTTLS\n");
@@ -223,7 +223,7 @@ for (const kind of kinds) {
       assert.equal(pair.server.getStats().bytesRead, 16);
     });
 
-    it("is silent if the upgrade fails, which the channel error tells", async () => {
+    it("is silent if the upgrade fails, which the channel error publishes", async () => {
       using channels = listen("tls-upgrade", "error");
       await using pair = await openPair(kind);
       const upgrading = pair.client.writer.startTls(trust, { serverHostname: "localhost" });

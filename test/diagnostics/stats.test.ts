@@ -20,7 +20,7 @@ for (const kind of kinds) {
       await server.waitClosed();
     });
 
-    it("counts clients and bytes, of those that are there and of those that are gone", async () => {
+    it("counts clients and bytes of open and closed connections", async () => {
       await using pair = await openPair(kind);
       const { server } = pair;
       pair.client.writer.write("12345");
@@ -49,7 +49,7 @@ for (const kind of kinds) {
       assert.equal(pair.server.getStats().bytesRead, 5);
     });
 
-    it("tells who waits for a turn, and who was refused", async () => {
+    it("counts queued and refused clients", async () => {
       const { server, connect } = await kind.serve(
         async (reader, writer) => {
           await reader.read();

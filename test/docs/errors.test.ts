@@ -43,7 +43,7 @@ const bare = sources
     })),
   );
 
-describe("an error that is made of a class of JavaScript's", () => {
+describe("an error of a JavaScript class", () => {
   for (const { name, line, before, behind } of bare) {
     it(`is given a code: ${name}: ${line}`, () => {
       const isGivenOne =
@@ -71,7 +71,7 @@ describe("docs/errors.md", () => {
     });
   }
 
-  it("explains no code that nothing makes", () => {
+  it("explains only codes that exist", () => {
     const codes = new Set(made.map(({ code }) => code));
     assert.deepEqual(
       documented.filter((code) => !codes.has(code)),

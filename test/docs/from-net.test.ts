@@ -86,9 +86,11 @@ const cases: readonly [what: string, names: readonly string[], headings: readonl
 ];
 
 // Bun and Deno have names of their own.
-describe("node:net, in docs/from-net.md", { skip: runtime === "node" ? false : "the documentation is of Node's names" }, () => {
+describe("the members of node:net in docs/from-net.md", {
+  skip: runtime === "node" ? false : "the documentation is of Node's names",
+}, () => {
   for (const [what, names, headings] of cases) {
-    it(`is there whole: ${what}`, () => {
+    it(`are complete: ${what}`, () => {
       const told = namesBelow(...headings);
       assert.ok(names.length > 0);
       assert.deepEqual(
@@ -121,7 +123,7 @@ describe("docs/from-net.md", () => {
     });
   }
 
-  it("names only extra info that there is", () => {
+  it("names only extra info that exists", () => {
     const keys = new Set(membersOf("ExtraInfo"));
     const named = [...document.text.matchAll(/getExtraInfo\("(\w+)"\)/g)].map((match) => match[1] as string);
     assert.deepEqual(

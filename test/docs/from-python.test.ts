@@ -62,7 +62,7 @@ const HEADINGS: Readonly<Record<string, string>> = { options: "Keyword arguments
 for (const [heading, names] of existing) {
   const table = entries(heading);
   describe(`docs/from-python.md, ${heading}`, () => {
-    it("has rows, none twice", () => {
+    it("has rows, each once", () => {
       assert.ok(table.length > 0);
       assert.deepEqual(
         table.map(({ python }) => python),
@@ -81,7 +81,7 @@ for (const [heading, names] of existing) {
       for (const { here } of table) if (here !== null) assert.ok(names.includes(here), `${here} does not exist`);
     });
 
-    it("says what to do where there is no counterpart", () => {
+    it("says what to do if there is no counterpart", () => {
       for (const { python, here, notes } of table) if (here === null) assert.ok(notes !== "", `${python} has no note`);
     });
   });
@@ -99,7 +99,7 @@ describe("docs/from-python.md, Only here", () => {
 
 describe("the public API, in docs/from-python.md", () => {
   for (const name of [...classes, "Keyword arguments", "Extra info"]) {
-    it(`is there whole: ${name}`, () => {
+    it(`is complete: ${name}`, () => {
       const of = Object.keys(HEADINGS).find((word) => HEADINGS[word] === name) ?? name;
       const told = new Set([...entries(name).map(({ here }) => here), ...onlyHere.filter((one) => one.of === of).map((one) => one.name)]);
       assert.deepEqual(
@@ -109,14 +109,14 @@ describe("the public API, in docs/from-python.md", () => {
     });
   }
 
-  it("is there whole: the exports", () => {
+  it("is complete: the exports", () => {
     assert.deepEqual(
       exported.filter((name) => !document.text.includes(`\`${name}\``) && !document.text.includes(`\`${name}(`)),
       [],
     );
   });
 
-  it("has the members that the declarations tell of", () => {
+  it("has the members of the declarations", () => {
     for (const Class of [StreamReader, StreamWriter, StreamReaderProtocol]) {
       for (const member of membersOf(Class.name)) {
         const key =
@@ -169,7 +169,7 @@ describe("CPython's public names, in docs/from-python.md", needs(python), () => 
   const printed = python.skip === false ? execFileSync(python.binary, ["-c", PYTHON], { encoding: "utf8" }) : "{}";
   const names = JSON.parse(printed) as Record<string, readonly string[]>;
   for (const [heading, pythonNames] of Object.entries(names)) {
-    it(`are there: ${heading}`, () => {
+    it(`are complete: ${heading}`, () => {
       const told = new Set(entries(heading).map((entry) => entry.python));
       assert.deepEqual(
         pythonNames.filter((name) => !told.has(name)),

@@ -28,7 +28,7 @@ const faultTests = readdirSync(testFile("faults"))
 
 describe("docs/reliability.md", () => {
   for (const { fault, expected, files } of rows) {
-    it(`says what must happen, and where that is shown, in the case: ${fault}`, () => {
+    it(`states the required outcome, and the test, for the fault: ${fault}`, () => {
       assert.ok(expected.length > 20, "it does not say what must happen");
       assert.ok(files.length > 0, "it names no test");
       for (const file of files) {

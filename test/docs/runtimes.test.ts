@@ -32,7 +32,7 @@ describe("docs/runtimes.md", () => {
     });
   }
 
-  it("lists no skip that there is not", () => {
+  it("lists only skips that exist", () => {
     assert.deepEqual(
       [...documented.keys()].filter((name) => name === null || !skips.has(name)),
       [],
@@ -44,11 +44,11 @@ describe("docs/runtimes.md", () => {
   const matrix = readMarkdown("docs/runtimes.md").rows("What was run");
   const folders = readdirSync(join(root, "test"));
 
-  it("tells what was run only of tests that there are", () => {
+  it("shows results only of tests that exist", () => {
     for (const [folder = ""] of matrix) assert.ok(folder === "**all**" || folders.includes(folder.slice(1, -2)), folder);
   });
 
-  it("tells of no failure, and of no skip on Node but those that need CPython 3.13", () => {
+  it("shows no failure, and on Node only skips that need CPython 3.13", () => {
     for (const [folder, ...cells] of matrix) {
       for (const cell of cells) assert.doesNotMatch(cell, /failed/);
       const known = folder === "`parity/`" || folder === "**all**" ? ", 3 skipped" : "";

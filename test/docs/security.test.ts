@@ -17,7 +17,7 @@ describe("docs/security.md", () => {
 
   for (const row of rows) {
     const promise = row[0] as string;
-    it(`names a test that there is: ${promise}`, () => {
+    it(`names an existing test: ${promise}`, () => {
       const cell = row.at(-1) as string;
       const file = leadingCode(cell);
       assert.ok(file !== null && existsSync(join(root, file)), `${file} is not there`);

@@ -146,7 +146,7 @@ describe("code in the documentation", { concurrency: AT_A_TIME }, () => {
     assert.equal(compiled?.status, 0);
   });
 
-  it("is of no other kind than it should be", onNode, () => {
+  it("has only known kinds of blocks", onNode, () => {
     const kinds = new Set(typescript.map(({ info }) => info));
     assert.deepEqual([...kinds].toSorted(), ["ts", "ts compiled", "ts redis", "ts run", "ts run certificates"]);
     assert.ok(typescript.filter(({ info }) => info === "ts compiled").length <= 1);

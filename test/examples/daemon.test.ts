@@ -38,18 +38,18 @@ describe("the daemon", () => {
   // In case that a test has failed before the end.
   after(() => daemon.process.kill("SIGKILL"));
 
-  it("lets its group in, and nobody else", () => assert.equal(statSync(path).mode & 0o777, 0o660));
+  it("admits only members of its group", () => assert.equal(statSync(path).mode & 0o777, 0o660));
 
   it("answers each line with its process id", async () => assert.equal(await ask(path), pid));
 
-  it("refuses to be started twice, and goes on", async () => {
+  it("refuses a second start, and keeps serving", async () => {
     const { status, stderr } = runExample("daemon.js", [path]);
     assert.notEqual(status, 0);
     assert.match(stderr, /EADDRINUSE: address already in use: a live server listens on this path/);
     assert.equal(await ask(path), pid);
   });
 
-  it("is restarted by SIGHUP, with every client answered meanwhile, by the old process or the new", async () => {
+  it("is restarted by SIGHUP, while the old or the new process answers every client", async () => {
     const [reader, writer] = await openUnixConnection(path);
     process.kill(pid, "SIGHUP");
     let successor = pid;
@@ -67,7 +67,7 @@ describe("the daemon", () => {
     pid = successor;
   });
 
-  it("ends with SIGTERM: idle clients are told, and the socket file goes", async () => {
+  it("ends with SIGTERM: idle clients read EOF, and the socket file is removed", async () => {
     const [reader, writer] = await openUnixConnection(path);
     writer.write("hello\n");
     assert.equal((await reader.readline()).toString(), `${pid} hello\n`);

@@ -17,12 +17,12 @@ const clients = stdout
   .filter((columns) => /^\d$/.test(columns[0] ?? "") && columns.length === 7);
 
 describe("the demo", () => {
-  it("is what npm run demo runs", () => {
+  it("is run by npm run demo", () => {
     const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: Record<string, string> };
     assert.match(scripts["demo"] ?? "", /build\b.*&& node build\/examples\/demo\.js$/);
   });
 
-  it("tells where the server listens, in a socket that only its user may use", () => {
+  it("shows the path of the server, whose socket only its user may use", () => {
     assert.match(stdout, /^A line server listens on \/\S+\/lines\.sock \(mode 600\)\.\n/);
   });
 
@@ -50,7 +50,7 @@ describe("the demo", () => {
     assert.equal(status, 0);
   });
 
-  it("meets back-pressure, which holds the buffers down", () => {
+  it("meets backpressure, which keeps the buffers small", () => {
     const [, waits, sent, buffered] = stdout.match(/wait (\d+) times\. Of the (\d+) KiB that each sent, at most (\d+) KiB/) ?? [];
     // Bun: the system accepts what is written in one turn, as long as the lines of the README are short.
     assert.ok(Number(waits) > 0 || (runtime === "bun" && waits === "0"), `${waits} waits`);

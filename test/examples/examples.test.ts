@@ -114,7 +114,7 @@ const talkToPrograms = examples.filter(
 const LINES_OF_A_CLIENT = 120;
 
 describe("examples/", () => {
-  it("are listed in examples/README.md, all of them", () => {
+  it("are all listed in examples/README.md", () => {
     const { text } = readMarkdown("examples/README.md");
     const listed = [...text.matchAll(/\]\(([a-z-]+\.ts)\)/g)].map(([, name = ""]) => name);
     assert.deepEqual(listed.toSorted(), examples.toSorted());
@@ -138,7 +138,7 @@ describe("examples/", () => {
         assert.deepEqual(leftovers, [], "files are left in the temporary directory");
       });
 
-    it(`opens with what it is, how to run it and what to see: ${name}`, () => {
+    it(`opens with its purpose, its command and its output: ${name}`, () => {
       assert.match(source, /^\/\*\*\n \* \S.*\n.* \* Run it: .*\n \* You will see: .*?\n \*\/\n/s);
     });
 

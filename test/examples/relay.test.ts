@@ -55,7 +55,7 @@ for (const { from, to, mostOnItsWay } of ways) {
       await end(connection);
     });
 
-    it("passes the server's end, and what the client says after it", async () => {
+    it("passes the server's end, and what the client sends after it", async () => {
       await using link = await startLink(from, to);
       const connection = await link.connect();
       const { client, server } = connection;
@@ -68,7 +68,7 @@ for (const { from, to, mostOnItsWay } of ways) {
     });
 
     for (const direction of ["client", "server"] as const) {
-      it(`slows a ${direction} whose peer reads slowly, with little held on the way`, async () => {
+      it(`slows a ${direction} whose peer reads slowly, with small buffers in between`, async () => {
         await using link = await startLink(from, to);
         const connection = await link.connect();
         const { writer } = connection[direction];
@@ -111,7 +111,7 @@ for (const { from, to, mostOnItsWay } of ways) {
       await until(() => link.lines.filter((line) => line.endsWith("* closed")).length === connections.length);
     });
 
-    it("cuts the server off when the client is gone, and the other way round", async () => {
+    it("cuts the server off after the client's loss, and the client after the server's", async () => {
       for (const [gone, left] of [
         ["client", "server"],
         ["server", "client"],
@@ -148,7 +148,7 @@ describe("the relay, when a connection breaks", () => {
     await server.writer.waitClosed();
   });
 
-  it("passes what a server said before it went without having listened", cannot("reset-by-unread-data", "bun"), async () => {
+  it("passes what a server sent before it closed without reading", cannot("reset-by-unread-data", "bun"), async () => {
     await using link = await startLink(unix, unix);
     const { client, server } = await link.connect();
     server.writer.transport.pauseReading();

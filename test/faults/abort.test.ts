@@ -27,7 +27,7 @@ const reads: readonly (readonly [name: string, result: string, call: (reader: St
 for (const kind of [...kinds, unixTls, tcpTls]) {
   describe(`an abort at any turn over ${kind.name}`, () => {
     for (const [name, result, call] of reads) {
-      it(`of ${name} takes all or nothing: no byte is lost, none comes twice`, async () => {
+      it(`of ${name} takes all bytes or none: no byte is lost or doubled`, async () => {
         await using pair = await openPair(kind);
         const { reader } = pair.client;
         const outcomes = new Set<string>();
@@ -59,7 +59,7 @@ for (const kind of [...kinds, unixTls, tcpTls]) {
       });
     }
 
-    it("of read() to the end takes nothing: all that came is there for the next one", async () => {
+    it("of read() to the end takes nothing: the next read gets all bytes", async () => {
       for (let turn = 0; turn < TURNS; turn += 1) {
         await using pair = await openPair(kind);
         const controller = watchedController();
@@ -111,7 +111,7 @@ for (const kind of [...kinds, unixTls, tcpTls]) {
       }
     });
 
-    it("of opening a connection gives one that works, or none at all on either side", async () => {
+    it("of opening leaves a working connection, or none on either side", async () => {
       const served: StreamWriter[] = [];
       const { server, connect } = await kind.serve(
         async (reader, writer) => {
@@ -142,7 +142,7 @@ for (const kind of [...kinds, unixTls, tcpTls]) {
       await server.waitClosed();
     });
 
-    it("of the start and of the waits of a server leaves one that works, or none at all", async () => {
+    it("of the start and the waits of a server leaves a working server, or none", async () => {
       for (let turn = 0; turn < TURNS; turn += 1) {
         const controller = watchedController();
         const starting = kind.serve((_reader, writer) => writer.close(), { signal: controller.signal });

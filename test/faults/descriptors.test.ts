@@ -33,7 +33,7 @@ for (const [name, newPath] of [
   ["TCP", () => ""],
 ] as const) {
   describe(`no descriptor left for a server over ${name}`, needs(needsLinux, cannot("out-of-descriptors", "deno")), () => {
-    it("harms none of those who are connected", async () => {
+    it("harms no connected client", async () => {
       await using poor = await startPoor(newPath());
       const clients = [await poor.connect(), await poor.connect()];
       for (const client of clients) assert.equal(await say(client, "before\n"), "before\n");
@@ -47,7 +47,7 @@ for (const [name, newPath] of [
       for (const [, writer] of others) writer.abort();
     });
 
-    it("lets nobody hang who comes meanwhile: the connection is closed, or served when there is one", async () => {
+    it("leaves no new client hanging: it is closed, or served once there is a descriptor", async () => {
       await using poor = await startPoor(newPath());
       await poor.child.ask("fill");
       const clients = await Promise.all(Array.from({ length: 5 }, () => poor.connect()));
@@ -57,7 +57,7 @@ for (const [name, newPath] of [
       for (const answer of await Promise.all(answers)) assert.match(answer, /^(hello\n)?$/);
     });
 
-    it("costs no time while the server waits for one", cannot("idle-without-descriptors", "bun"), async () => {
+    it("costs no CPU time while the server waits for a descriptor", cannot("idle-without-descriptors", "bun"), async () => {
       await using poor = await startPoor(newPath());
       await poor.child.ask("fill");
       await Promise.all(Array.from({ length: 5 }, () => poor.connect()));
@@ -65,7 +65,7 @@ for (const [name, newPath] of [
       assert.ok(cpuMs < 100, `${cpuMs} ms of CPU time in 500 ms`);
     });
 
-    it("is over as soon as there is one: who comes then is served", async () => {
+    it("ends when there is a descriptor: the next client is served", async () => {
       await using poor = await startPoor(newPath());
       for (let time = 0; time < 3; time += 1) {
         assert.equal(await poor.child.ask("fill"), "EMFILE");
@@ -77,7 +77,7 @@ for (const [name, newPath] of [
   });
 
   describe(`maxConnections and backlog that together stay below the limit of descriptors over ${name}`, needsLinux, () => {
-    it("do not let it come to that", async () => {
+    it("keep descriptors free", async () => {
       await using poor = await startPoor(newPath(), { maxConnections: 20, backlog: 20 });
       const clients = await Promise.all(Array.from({ length: 150 }, () => poor.connect().catch(() => null)));
       let served = 0;
@@ -92,7 +92,7 @@ for (const [name, newPath] of [
 }
 
 describe("no descriptor left for a call", needs(needsLinux, cannot("calls-without-descriptors", "bun", "deno")), () => {
-  it("that connects: EMFILE, and it works when there is one again", async () => {
+  it("that connects gives EMFILE, and works when there is a descriptor again", async () => {
     await using poor = await startPoor(socketPath());
     await poor.child.ask("fill");
     assert.equal(await poor.child.ask("connect"), "EMFILE");
@@ -100,7 +100,7 @@ describe("no descriptor left for a call", needs(needsLinux, cannot("calls-withou
     assert.equal(await poor.child.ask("connect"), null);
   });
 
-  it("that listens: EMFILE, and nothing is left", async () => {
+  it("that listens gives EMFILE, and leaves nothing", async () => {
     const path = socketPath();
     await using poor = await startPoor(path);
     await poor.child.ask("fill");

@@ -59,7 +59,7 @@ for (const kind of [...kinds, unixTls, tcpTls]) {
       await draining;
     });
 
-    it("is got rid of by abort(), which frees what was buffered at once", async () => {
+    it("is removed by abort(), which frees the buffered bytes at once", async () => {
       await using pair = await openPair(kind);
       const { writer } = pair.client;
       const { draining } = await fill(writer);
@@ -111,7 +111,7 @@ const MESSAGE = `${"slowly does it, ".repeat(40)}\n`;
 
 for (const kind of kinds) {
   describe(`a peer that sends a byte at a time over ${kind.name}`, () => {
-    it("is read whole, whatever the call, and others are served meanwhile", async () => {
+    it("is read completely by every call, and others are served meanwhile", async () => {
       const { server, connect } = await kind.serve(async (reader, writer) => {
         writer.write(await reader.readline());
         writer.write(await reader.readexactly(MESSAGE.length));
@@ -141,7 +141,7 @@ for (const kind of kinds) {
       await server.shutdown();
     });
 
-    it("may be too slow for a time-out: what has come is kept for the next call", async () => {
+    it("may be too slow for a time-out, which keeps the received bytes for the next call", async () => {
       await using pair = await openPair(kind);
       let attempts = 0;
       const sending = (async () => {

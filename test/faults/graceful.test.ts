@@ -36,7 +36,7 @@ for (const [name, newPath] of [
   ["TCP", () => ""],
 ] as const) {
   describe(`SIGTERM under load over ${name}`, () => {
-    it("ends the process by itself: every answer is whole, nobody is cut off, no file is left", async () => {
+    it("lets the process end: every answer is complete, no client is cut off, no file is left", async () => {
       const path = newPath();
       await using serving = await start("sigterm", path);
       let answered = 0;
@@ -56,7 +56,7 @@ for (const [name, newPath] of [
       if (path !== "") assert.deepEqual(readdirSync(dirname(path)), []);
     });
 
-    it("with clients that are idle and stay connected, ends the process by itself, too", async () => {
+    it("lets the process end when idle clients stay connected", async () => {
       await using serving = await start("sigterm", newPath());
       const clients = [await serving.connect(), await serving.connect()];
       for (const client of clients) assert.equal(await ask(client), "it is answered\n");

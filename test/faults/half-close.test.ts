@@ -27,7 +27,7 @@ for (const kind of kinds) {
     ["the peer's side", (pair: { client: End; peer: End }) => [pair.peer, pair.client]],
   ] as const) {
     describe(`a half-close of ${side} over ${kind.name}`, () => {
-      it("ends that direction after what was written, and much still comes the other way", async () => {
+      it("ends that direction after the written bytes, and the other direction goes on", async () => {
         await using pair = await openPair(kind);
         const [ended, open] = of(pair) as [End, End];
         ended.writer.write("the last\n");
@@ -45,7 +45,7 @@ for (const kind of kinds) {
 
       // Deno: end() on a TCP socket that has not read everything closes both sides.
       const unread = kind.name === "TCP" ? cannot("tcp-half-close-with-unread-data", "deno") : {};
-      it("in the middle of the other's answer cuts nothing off", unread, async () => {
+      it("during the peer's answer cuts nothing off", unread, async () => {
         await using pair = await openPair(kind);
         const [ended, open] = of(pair) as [End, End];
         const sending = sendMuch(open);
@@ -81,7 +81,7 @@ for (const kind of kinds) {
 
 for (const kind of [unixTls, tcpTls]) {
   describe(`an end of one side over ${kind.name}`, () => {
-    it("is the end of both: what was written before it arrives", async () => {
+    it("is the end of both: the bytes written before it arrive", async () => {
       await using pair = await openPair(kind);
       assert.throws(() => pair.client.writer.writeEof(), { code: "ERR_INVALID_STATE" });
       pair.client.writer.write(pattern(0, 100_000));

@@ -34,7 +34,7 @@ function open(address: SocketAddress, sock: net.Socket): ReturnType<typeof openC
 
 for (const kind of kinds) {
   describe(`a server that is closed while handshakes run over ${kind.name}`, () => {
-    it("goes on with them: those who finish are served, and waitClosed() waits for that", async () => {
+    it("continues them: clients that finish are served, and waitClosed() waits for them", async () => {
       await using ours = await listen(kind);
       const { address } = ours;
       const sockets = await connectMany(ours);

@@ -153,7 +153,7 @@ async function checkReads(reader: StreamReader, read: (reader: StreamReader) => 
   assert.ok(counter.turns >= 9, `${counter.turns} turns`);
 }
 
-describe("a loop of reads of what was fed by hand", () => {
+describe("a loop of reads of a reader that is fed by hand", () => {
   for (const [name, read] of Object.entries(READS)) {
     it(`lets the event loop turn: ${name}`, async () => {
       const reader = new StreamReader();

@@ -108,7 +108,7 @@ for (const kind of kinds) {
   describe(`a reset behind data over ${kind.name}`, () => {
     const dropsData = kind.name === "TLS" ? cannot("data-before-a-reset-over-tls", "deno") : {};
     for (const size of [1, 5000, 60_000]) {
-      it(`is told after ${size} bytes, by the error and not as the end`, dropsData, async () => {
+      it(`is an error, not EOF, after ${size} bytes`, dropsData, async () => {
         await using pair = await kind.open();
         await pair.send("x".repeat(size));
         await pair.reset();
@@ -142,7 +142,7 @@ for (const kind of kinds) {
       assert.equal((await pair.reader.readexactly(11)).toString(), "half a line");
     });
 
-    it("is told to a program that reads when it is over", async () => {
+    it("is an error for a program that reads after the loss", async () => {
       await using pair = await kind.open();
       await pair.send("half a line");
       await pair.reset();

@@ -21,7 +21,7 @@ async function checkLost(writer: StreamWriter): Promise<void> {
 
 describe("the input of a child that has died", () => {
   for (const event of ["exit", "close"]) {
-    it(`takes no more, as soon as '${event}' tells of its death`, async () => {
+    it(`takes no more after '${event}'`, async () => {
       const child = spawn("cat");
       const [reader, writer] = [StreamReader.from(child.stdout), StreamWriter.from(child.stdin)];
       writer.write("x\n");

@@ -137,7 +137,7 @@ const python = findPython();
 
 describe("a peer that no longer reads, and still sends", () => {
   // Elsewhere the system does not refuse such writes.
-  it("is heard to the end, long after a write to it has failed", needs(python, needsLinux), async () => {
+  it("is read to the end, long after a write to it has failed", needs(python, needsLinux), async () => {
     const path = socketPath();
     let accept!: (end: End) => void;
     const accepted = new Promise<End>((resolve) => {

@@ -111,7 +111,7 @@ for (const kind of kinds) {
       assert.equal(pair.writer.isClosing(), true);
     });
 
-    it("with nobody who waits is no unhandled rejection and no 'error' event", async () => {
+    it("without a waiting call causes no unhandled rejection and no 'error' event", async () => {
       await using pair = await kind.open();
       await pair.reset();
       await until(() => pair.writer.isClosing());
@@ -155,7 +155,7 @@ for (const kind of kinds) {
       await draining;
     });
 
-    it("and is written to, breaks the pipe: a later drain() tells", async () => {
+    it("and is written to, breaks the pipe: a later drain() rejects", async () => {
       await using pair = await kind.open();
       pair.peer.destroy();
       assert.equal((await pair.reader.read()).length, 0);

@@ -81,7 +81,7 @@ for (const kind of kinds) {
         "partial|",
       ],
     ] as const) {
-      it(`${call} gives what had come`, async () => {
+      it(`${call} gives the received bytes`, async () => {
         await using victim = await connectVictim(kind, "partial");
         const reading = read(victim.reader);
         assert.equal(await isSettled(reading), false);
@@ -95,7 +95,7 @@ for (const kind of kinds) {
       ["readexactly(n)", (reader: StreamReader) => reader.readexactly(100), 100],
       ["readuntil()", (reader: StreamReader) => reader.readuntil("\r\n"), null],
     ] as const) {
-      it(`${call} throws IncompleteReadError with what had come`, async () => {
+      it(`${call} throws IncompleteReadError with the received bytes`, async () => {
         await using victim = await connectVictim(kind, "partial");
         const reading = read(victim.reader);
         victim.kill();
@@ -155,7 +155,7 @@ for (const kind of kinds) {
       await closing;
     });
 
-    it("writes fail at the next drain() or the one after, never by themselves", async () => {
+    it("the next drain() or the one after rejects, and write() never throws", async () => {
       await using victim = await connectVictim(kind, "deaf");
       victim.kill();
       assert.equal((await victim.reader.read()).length, 0);
@@ -168,7 +168,7 @@ for (const kind of kinds) {
       }, ConnectionLostError);
     });
 
-    it("await using ends, though what was written cannot be sent", async () => {
+    it("await using ends although the written bytes cannot be sent", async () => {
       await using victim = await connectVictim(kind, "deaf");
       {
         await using writer = victim.writer;
@@ -178,7 +178,7 @@ for (const kind of kinds) {
       assert.equal(victim.writer.isClosing(), true);
     });
 
-    it("with nobody who waits, the loss harms nobody, and the server lives on", async () => {
+    it("without a waiting call, the loss harms no other connection, and the server goes on", async () => {
       await using victim = await connectVictim(kind, "rude");
       victim.writer.write("never read");
       await turns(5);
@@ -191,7 +191,7 @@ for (const kind of kinds) {
 
 for (const kind of kinds) {
   describe(`a peer that is killed while it writes much over ${kind.name}`, () => {
-    it("what came of it is what it sent first, to the byte", async () => {
+    it("the received bytes are the first bytes that it sent", async () => {
       await using victim = await connectVictim(kind, "flood");
       const begun = await victim.reader.readexactly(3 * 1_048_576);
       assert.ok(begun.equals(pattern(0, begun.length)));
@@ -210,7 +210,7 @@ for (const kind of kinds) {
 
 for (const kind of [unixTls, tcpTls]) {
   describe(`a peer that is killed in the middle of a TLS record over ${kind.name}`, () => {
-    it("what was whole is read, then the end; the half record is nobody's", async () => {
+    it("complete records are read, then EOF; the incomplete record is dropped", async () => {
       await using victim = await connectVictim(kind, "record", (writer) => writer.write("go on"));
       assert.equal((await victim.reader.readline()).toString(), "first\n");
       const reading = assert.rejects(victim.reader.readexactly(1_000), ({ name, partial }: IncompleteReadError) => {

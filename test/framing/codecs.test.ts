@@ -85,7 +85,7 @@ for (const { name, make } of codecs) {
       await fc.assert(fc.asyncProperty(texts, cuts, property), { numRuns: 60 });
     });
 
-    it("throws IncompleteReadError at the end inside a frame, wherever that is, with what there was", async () => {
+    it("throws IncompleteReadError with the partial bytes at an end anywhere inside a frame", async () => {
       for (let cut = 1; cut < wire.length; cut += 1) {
         const partial = wire.subarray(0, cut);
         const reader = endedReaderOf([partial]);
@@ -131,7 +131,7 @@ for (const { name, make } of codecs) {
       assert.equal(await frame, "hello");
     });
 
-    it("throws the error of a lost connection, between frames and inside one, and keeps what came", async () => {
+    it("throws the error of a lost connection, between frames and inside one, and keeps the received bytes", async () => {
       for (const cut of [0, 2]) {
         const { reader, protocol } = connectedStreams();
         protocol.dataReceived(wire);
@@ -143,7 +143,7 @@ for (const { name, make } of codecs) {
       }
     });
 
-    it("throws what setException() set", async () => {
+    it("throws the error of setException()", async () => {
       const reader = readerOf([wire]);
       const error = new Error("set");
       reader.setException(error);
@@ -159,7 +159,7 @@ for (const { name, make } of codecs) {
       assert.deepEqual(transport.calls.filter((call) => call === "pauseReading").length, 0);
     });
 
-    it("reads and writes a frame of the maximum, and refuses one of a byte more, both ways", async () => {
+    it("reads and writes a frame of the maximum, and refuses one more byte, both ways", async () => {
       const quotes = name === "ndjson()" ? 2 : 0;
       const small = make(100);
       const fits = "x".repeat(100 - quotes);
@@ -186,7 +186,7 @@ for (const { name, make } of codecs) {
       });
     }
 
-    it("refuses what is no StreamReader and no StreamWriter", async () => {
+    it("refuses anything but a StreamReader and a StreamWriter", async () => {
       const wrong = { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" };
       for (const other of [undefined, null, {}, new Uint8Array(1)]) {
         await assert.rejects(codec.readFrame(other as StreamReader), wrong);
@@ -195,7 +195,7 @@ for (const { name, make } of codecs) {
       await assert.rejects(codec.readFrame(new StreamReader(), 5 as unknown as object), wrong);
     });
 
-    it("may be used on many readers at a time", async () => {
+    it("works on many readers at a time", async () => {
       const readers = Array.from({ length: 10 }, () => new StreamReader());
       const frames = readers.map((reader) => read(reader));
       for (const byte of wire) for (const reader of readers) reader.feedData(Uint8Array.of(byte));
@@ -216,7 +216,7 @@ describe("the codecs of bytes", () => {
       assert.deepEqual(frame, Buffer.from(bytes));
     });
 
-    it(`refuse what is neither bytes nor text, and bytes that were given away: ${name}`, () => {
+    it(`refuse values that are neither bytes nor text, and detached bytes: ${name}`, () => {
       for (const frame of [undefined, null, 5, [1], new ArrayBuffer(2), {}, detachedView()]) {
         assert.throws(() => encode(make(), frame as Uint8Array), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });
       }

@@ -53,7 +53,7 @@ describe("delimited", () => {
     });
   }
 
-  it("gives up a frame without an end once more than the maximum has come, and consumes nothing", async () => {
+  it("refuses a frame without an end once more than the maximum has come, and consumes nothing", async () => {
     const codec = delimited("\n", { maxFrameSize: 10 });
     const reader = readerOf(["0123456789"]);
     const frame = codec.readFrame(reader);
@@ -63,7 +63,7 @@ describe("delimited", () => {
     assert.equal(await rest(reader), "0123456789ab");
   });
 
-  it("does not care for the reader's limit", async () => {
+  it("ignores the reader's limit", async () => {
     const reader = readerOf([`${"x".repeat(100)}\n`], { limit: 10 });
     assert.equal((await delimited("\n").readFrame(reader))?.length, 100);
   });
@@ -75,7 +75,7 @@ describe("delimited", () => {
     await assert.rejects(codec.readFrame(reader), { code: "ERR_INCOMPLETE_READ", partial: Buffer.from("bc"), expected: null });
   });
 
-  it("refuses an empty delimiter, and what is neither bytes nor text", () => {
+  it("refuses an empty delimiter, and one that is neither bytes nor text", () => {
     for (const delimiter of ["", new Uint8Array(0)]) assert.throws(() => delimited(delimiter), { code: "ERR_INVALID_ARG_VALUE" });
     for (const delimiter of [undefined, null, 10, ["\n"], /\n/]) {
       assert.throws(

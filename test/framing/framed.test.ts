@@ -27,14 +27,14 @@ describe("frames", () => {
     assert.deepEqual(values, [1, 2, 3]);
   });
 
-  it("left by break, leaves the reader usable behind the last frame", async () => {
+  it("leaves the reader usable behind the last frame after a break", async () => {
     const reader = endedReaderOf(["1#2#3#rest"]);
     for await (const value of frames(reader, decimal)) if (value === 2) break;
     assert.equal(await decimal.readFrame(reader), 3);
     assert.equal(await text(reader.read()), "rest");
   });
 
-  it("has one signal for all of it", async () => {
+  it("uses one signal for all frames", async () => {
     const codec = lengthPrefixed();
     const reader = readerOf([encode(codec, "one"), encode(codec, "two").subarray(0, 5)]);
     const controller = watchedController();
@@ -47,17 +47,17 @@ describe("frames", () => {
     assert.equal(await rest(reader), "\0\0\0\x03t");
   });
 
-  it("throws what the codec throws", async () => {
+  it("throws the codec's error", async () => {
     await assert.rejects(frames(endedReaderOf(["\0\0"]), lengthPrefixed()).next(), { code: "ERR_INCOMPLETE_READ" });
   });
 
-  it("refuses what is no reader, and a number for options, at once", () => {
+  it("refuses a value that is not a reader, and a number as options, at once", () => {
     const wrong = { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" };
     for (const reader of [undefined, null, {}, 5]) assert.throws(() => frames(reader as unknown as StreamReader, decimal), wrong);
     for (const options of [5, null]) assert.throws(() => frames(endedReaderOf([]), decimal, options as unknown as object), wrong);
   });
 
-  it("refuses what is no codec, at once", () => {
+  it("refuses a value that is not a codec, at once", () => {
     for (const codec of [undefined, null, {}, { readFrame: 5 }]) {
       assert.throws(() => frames(endedReaderOf([]), codec as unknown as typeof decimal), {
         name: "TypeError",
@@ -84,7 +84,7 @@ describe("Framed", () => {
     assert.equal(await connection.readFrame(), null);
   });
 
-  it("hands the signal on", async () => {
+  it("passes the signal on", async () => {
     const { writer } = collectingWriter();
     const connection = new Framed(readerOf([]), writer, lengthPrefixed());
     const reason = new Error("enough");
@@ -92,14 +92,14 @@ describe("Framed", () => {
     await assert.rejects(connection.drain({ signal: AbortSignal.abort(reason) }), (error) => error === reason);
   });
 
-  it("refuses what is no reader or writer", () => {
+  it("refuses values that are not a reader or a writer", () => {
     const { writer } = collectingWriter();
     const wrong = { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" };
     assert.throws(() => new Framed({} as StreamReader, writer, decimal), wrong);
     assert.throws(() => new Framed(readerOf([]), undefined as unknown as StreamWriter, decimal), wrong);
   });
 
-  it("refuses what is no codec", () => {
+  it("refuses a value that is not a codec", () => {
     const { writer } = collectingWriter();
     for (const codec of [undefined, { ...decimal, writeFrame: undefined }, { ...decimal, readFrame: "no" }]) {
       assert.throws(() => new Framed(readerOf([]), writer, codec as unknown as typeof decimal), { code: "ERR_INVALID_ARG_TYPE" });
@@ -129,7 +129,7 @@ for (const kind of kinds) {
       await served;
     });
 
-    it("end with the server's shutdown between two frames: null, not an error", async () => {
+    it("end with null, not an error, at the server's shutdown between two frames", async () => {
       await using pair = await openPair(kind);
       const codec = ndjson<number>();
       pair.client.writer.write("1\n2");
@@ -145,7 +145,7 @@ for (const kind of kinds) {
       await ended;
     });
 
-    it("written to a connection that is closed are dropped, and drain() tells; after writeEof() they are refused", async () => {
+    it("are dropped after close(), where drain() rejects, and refused after writeEof()", async () => {
       await using pair = await openPair(kind);
       const codec = lengthPrefixed();
       pair.client.writer.writeEof();

@@ -60,7 +60,7 @@ describe("lengthPrefixed", () => {
     });
   }
 
-  it("names size and maximum, and does not pretend to know a size that no number holds", async () => {
+  it("states size and maximum, but no size that a number cannot hold", async () => {
     const codec = lengthPrefixed({ prefix: 8, maxFrameSize: 1000 });
     const refusal = (header: string): Promise<unknown> =>
       codec.readFrame(readerOf([Buffer.from(header, "hex")])).catch((error: unknown) => error);
@@ -68,7 +68,7 @@ describe("lengthPrefixed", () => {
     assert.match(String(await refusal("ffffffffffffffff")), /a frame of 2 \*\* 53 or more bytes: the maximum is 1000/);
   });
 
-  it("takes no memory for what is announced, and asks for no more: an idle peer with 4 GiB in its header is told off", async () => {
+  it("allocates no memory for an announced 4 GiB, and refuses it at once", async () => {
     const codec = lengthPrefixed({ prefix: 8 });
     const reader = readerOf([Buffer.from("00000001", "hex")]);
     const frame = codec.readFrame(reader);
@@ -78,7 +78,7 @@ describe("lengthPrefixed", () => {
     assert.equal(reader.bufferedLength, 8);
   });
 
-  it("allows what a larger maximum allows, up to what the prefix can tell", () => {
+  it("allows a larger maximum, up to the range of the prefix", () => {
     assert.equal(encode(lengthPrefixed({ prefix: 1 }), Buffer.alloc(255)).length, 256);
     assert.throws(() => encode(lengthPrefixed({ prefix: 1 }), Buffer.alloc(256)), { size: 256, maximum: 255 });
     assert.equal(encode(lengthPrefixed({ prefix: 2 }), Buffer.alloc(65_535)).length, 65_537);
@@ -88,7 +88,7 @@ describe("lengthPrefixed", () => {
     assert.equal(encode(lengthPrefixed({ maxFrameSize: 20_000_000 }), large).length, large.length + 4);
   });
 
-  it("leaves the frame that is too large, so that one who knows better can pass over it", async () => {
+  it("leaves a frame that is too large in the reader, so that the program can skip it", async () => {
     const codec = lengthPrefixed({ prefix: 1, maxFrameSize: 3 });
     const reader = endedReaderOf([Uint8Array.of(5), "abcde", Uint8Array.of(2), "fg"]);
     const error: unknown = await codec.readFrame(reader).catch((thrown: unknown) => thrown);
@@ -97,12 +97,12 @@ describe("lengthPrefixed", () => {
     assert.equal(String(await codec.readFrame(reader)), "fg");
   });
 
-  it("tells how much was expected when the stream ends in the body, and nothing when it ends in the length", async () => {
+  it("states the expected length when the stream ends in the body, and none when it ends in the prefix", async () => {
     await assert.rejects(lengthPrefixed().readFrame(endedReaderOf([Uint8Array.of(0, 0, 0, 9), "abc"])), { expected: 13 });
     await assert.rejects(lengthPrefixed().readFrame(endedReaderOf([Uint8Array.of(0, 0, 0)])), { expected: null });
   });
 
-  it("looks at a header anew that unread() has put in front", async () => {
+  it("reads a header that unread() has put in front", async () => {
     const reader = readerOf([Uint8Array.of(5), "ab"]);
     const frame = lengthPrefixed({ prefix: 1 }).readFrame(reader);
     assert.equal(await isSettled(frame), false);
@@ -128,7 +128,7 @@ describe("lengthPrefixed", () => {
     });
   }
 
-  it("refuses an order of bytes that is none, any with a varint, and a number for options", () => {
+  it("refuses an unknown byte order, any with a varint, and a number as options", () => {
     const wrongValue = { name: "TypeError", code: "ERR_INVALID_ARG_VALUE", message: /^endian / };
     assert.throws(() => lengthPrefixed({ endian: "LE" as "little" }), wrongValue);
     assert.throws(() => lengthPrefixed({ prefix: "varint", endian: "little" }), wrongValue);
@@ -157,7 +157,7 @@ describe("a varint", () => {
   }
 
   for (const header of ["8000", "818000", "80808080808080808000"]) {
-    it(`that is longer than it need be is refused: ${header}`, async () => {
+    it(`that is longer than necessary is refused: ${header}`, async () => {
       const reader = readerOf(["ab", Buffer.from(header, "hex")]);
       await reader.skip(2);
       const refused = { name: "InvalidFrameError", code: "ERR_INVALID_FRAME", offset: 2, line: null, message: /not in its shortest form/ };
@@ -166,7 +166,7 @@ describe("a varint", () => {
     });
   }
 
-  it("that does not end is refused after ten bytes, not before", async () => {
+  it("that does not end is refused after ten bytes", async () => {
     const reader = readerOf([Buffer.alloc(9, 0xff)]);
     const frame = codec.readFrame(reader);
     assert.equal(await isSettled(frame), false);

@@ -28,7 +28,7 @@ describe("ndjson", () => {
     assert.deepEqual([await codec.readFrame(reader), await codec.readFrame(reader), await codec.readFrame(reader)], [1, 2, null]);
   });
 
-  it("gives a broken line as an error with its place and its cause, and goes on with the next", async () => {
+  it("throws for a broken line an error with position and cause, and goes on with the next", async () => {
     const reader = endedReaderOf(["junk before\n", '{"a":1}\n', "\n{broken}\n", '{"a":2}\n', "nope\n", '{"a":3}\n']);
     await reader.readline();
     const codec = ndjson();
@@ -71,7 +71,7 @@ describe("ndjson", () => {
     assert.equal(await ndjson().readFrame(reader), "ok");
   });
 
-  it("refuses null both ways, which would be the end", async () => {
+  it("refuses null both ways, because null means the end", async () => {
     const reader = endedReaderOf(["null\n1\n"]);
     await assert.rejects(ndjson().readFrame(reader), { code: "ERR_INVALID_FRAME", message: /is null/ });
     assert.equal(await ndjson().readFrame(reader), 1);
@@ -80,7 +80,7 @@ describe("ndjson", () => {
     }
   });
 
-  it("does not take a last line without its newline for a value: 12 may have been 123", async () => {
+  it("refuses a last line without a newline, because 12 may have been 123", async () => {
     const reader = endedReaderOf(["1\n12"]);
     const codec = ndjson();
     assert.equal(await codec.readFrame(reader), 1);
@@ -99,7 +99,7 @@ describe("ndjson", () => {
     assert.throws(() => encode(codec, "123456789"), { code: "ERR_FRAME_TOO_LARGE", size: 11 });
   });
 
-  it("refuses values that JSON does not have, and writes nothing of them", () => {
+  it("refuses values that JSON cannot represent, and writes nothing", () => {
     const { writer, written } = collectingWriter();
     const cycle: unknown[] = [];
     cycle.push(cycle);
@@ -118,7 +118,7 @@ describe("ndjson", () => {
     assert.equal(written().length, 0);
   });
 
-  it("says where a bigint is, for which JSON has no form", () => {
+  it("states the place of a bigint, which JSON cannot represent", () => {
     const shared = [null, "text"];
     const frame: Record<string, unknown> = { id: 1, shared, again: shared, list: [{}, [], { "a key": 7n }, 8n] };
     frame["self"] = frame;
@@ -130,7 +130,7 @@ describe("ndjson", () => {
     }
   });
 
-  it("throws what a toJSON() throws", () => {
+  it("throws the error of a toJSON()", () => {
     const failure = new RangeError("on purpose");
     const toJSON = (): never => {
       throw failure;

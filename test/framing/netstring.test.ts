@@ -9,7 +9,7 @@ import { encode } from "./written.js";
 const codec = netstring();
 
 describe("netstring", () => {
-  it("writes what the specification shows", () => {
+  it("writes the example of the specification", () => {
     assert.equal(encode(codec, "hello world!").toString(), "12:hello world!,");
     assert.equal(encode(codec, "").toString(), "0:,");
     assert.equal(encode(codec, "€").toString("latin1"), "3:\xe2\x82\xac,");
@@ -54,7 +54,7 @@ describe("netstring", () => {
     await assert.rejects(codec.readFrame(readerOf(["0".repeat(17)])), { code: "ERR_INVALID_FRAME" });
   });
 
-  it("has any bytes in it, commas and colons too", async () => {
+  it("carries any bytes, also commas and colons", async () => {
     const reader = endedReaderOf(["6:1:a,,:,", "1:,,"]);
     assert.equal(String(await codec.readFrame(reader)), "1:a,,:");
     assert.equal(String(await codec.readFrame(reader)), ",");

@@ -76,7 +76,7 @@ backend back
     assert.equal(answers.length, 200);
   });
 
-  it("tells of a command that it does not know", async () => {
+  it("answers an unknown command with an error", async () => {
     assert.match(await ask(haproxy.socket, "sing"), /^Unknown command/);
   });
 

@@ -113,7 +113,7 @@ describe("Dovecot", () => {
     await assert.rejects(renamed.startTls(trust, "elsewhere.example"), { code: "ERR_TLS_CERT_ALTNAME_INVALID" });
   });
 
-  it("lets nobody in with a wrong password, and the connection goes on", async () => {
+  it("refuses a wrong password, and the connection goes on", async () => {
     const imap = await Imap.connect(server.socket);
     await imap.startTls(trust);
     await assert.rejects(

@@ -24,7 +24,7 @@ describe("memcached", () => {
     server.atEnd(() => memcached.close());
   });
 
-  it("keeps values with newlines, and with what looks like an answer", async () => {
+  it("keeps values with newlines, and values that look like an answer", async () => {
     const values = ["", "\r\n", "a\nb\r\nc", "END\r\n", "VALUE x 0 3\r\nabc\r\nEND\r\n", "\r\n".repeat(10_000)];
     for (const value of values) {
       await memcached.set("text", value);
@@ -49,7 +49,7 @@ describe("memcached", () => {
     }
   });
 
-  it("stores by cas what nobody has changed meanwhile", async () => {
+  it("stores by cas only a value that is unchanged", async () => {
     await memcached.set("seats", "3");
     const version = (await memcached.gets("seats")).get("seats")?.version as string;
     assert.equal(await memcached.cas("seats", "2", version), true);
@@ -58,7 +58,7 @@ describe("memcached", () => {
     assert.equal(await memcached.cas("no-seats", "2", version), false);
   });
 
-  it("adds what is not there, and forgets what is deleted or too old", async () => {
+  it("adds only missing values, and drops deleted and expired ones", async () => {
     assert.equal(await memcached.add("new", "1"), true);
     assert.equal(await memcached.add("new", "2"), false);
     assert.equal(await memcached.command("incr new 41"), "42");
@@ -67,7 +67,7 @@ describe("memcached", () => {
     assert.equal((await memcached.gets("new", "old")).size, 0);
   });
 
-  it("tells of errors, and goes on", async () => {
+  it("answers with errors, and goes on", async () => {
     await assert.rejects(memcached.command("sing"), new MemcachedError("ERROR"));
     await memcached.set("word", "seven");
     await assert.rejects(memcached.command("incr word 1"), /^Error: CLIENT_ERROR cannot increment/);

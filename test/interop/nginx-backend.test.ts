@@ -46,7 +46,7 @@ describe("a back end behind nginx", () => {
     assert.equal(server.getStats().accepted, 1);
   });
 
-  it("answers HTTP/1.0 too, which nginx speaks unless it is told otherwise", async () => {
+  it("answers HTTP/1.0 too, which nginx speaks by default", async () => {
     const { status, body } = await client.request("GET", "/old/", { "user-agent": "old" });
     assert.equal(status, 200);
     assert.equal(await text(body), "hello, old\n");
@@ -71,14 +71,14 @@ describe("a back end behind nginx", () => {
     assert.deepEqual(JSON.parse(await text(body)), { bytes: 100 * MIB, sha256: sent.digest("hex") });
   });
 
-  it("says what it does not have, and leaves what it was sent there", async () => {
+  it("answers 404, and leaves the unread body", async () => {
     const { status, body } = await client.request("POST", "/buffered/nothing", {}, "x".repeat(MIB));
     assert.equal(status, 404);
     assert.equal(await text(body), "there is no /nothing here\n");
     assert.equal((await client.request("GET", "/")).status, 200);
   });
 
-  it("is told when a client leaves in the middle of an endless answer", async () => {
+  it("notices a client that leaves in the middle of an endless answer", async () => {
     const leaving = await HttpClient.connect(nginx.socket);
     const { body } = await leaving.request("GET", "/count");
     assert.match(String((await body.next()).value), /^1\n2\n/);

@@ -96,14 +96,14 @@ describe("nginx", () => {
     assert.equal((await buffer(head.body)).length, 0);
   });
 
-  it("goes on after an answer that nobody has read", async () => {
+  it("goes on after an answer that was not read", async () => {
     await client.request("GET", "/lines.txt");
     const { status } = await client.request("GET", "/nothing");
     assert.equal(status, 404);
     assert.equal(String(await buffer((await client.request("GET", "/hello.txt")).body)), "hello\n");
   });
 
-  it("refuses what is no HTTP, and closes the connection", async () => {
+  it("refuses input that is not HTTP, and closes the connection", async () => {
     const another = await HttpClient.connect(nginx.socket);
     const { status, headers, body } = await another.request("GET", "/hello.txt", { "bad header": "x\0y" });
     assert.equal(status, 400);

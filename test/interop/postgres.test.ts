@@ -29,11 +29,11 @@ describe("PostgreSQL", () => {
     server.program.atEnd(() => Promise.all([postgres.close(), onlooker.close()]));
   });
 
-  it("lets in who knows the password, by SCRAM", async () => {
+  it("accepts the right password, by SCRAM", async () => {
     assert.deepEqual(await postgres.execute("SELECT current_user, inet_client_addr()"), [["tester", null]]);
   });
 
-  it("refuses who does not", async () => {
+  it("refuses a wrong password", async () => {
     await assert.rejects(Postgres.connect({ ...server.unix, password: "guessed" }), failure("28P01"));
     await assert.rejects(Postgres.connect({ ...server.unix, user: "nobody" }), failure("28P01"));
     await assert.rejects(Postgres.connect({ ...server.unix, database: "nothing" }), failure("3D000"));
@@ -103,7 +103,7 @@ describe("PostgreSQL", () => {
     assert.deepEqual(await postgres.execute("SELECT count(*) FROM copied WHERE number >= 200000"), [["0"]]);
   });
 
-  it("tells of an error, and goes on", async () => {
+  it("answers with an error, and goes on", async () => {
     await assert.rejects(postgres.execute("SELECT wrong"), failure("42703"));
     await assert.rejects(postgres.execute("SELECT 1 / (3 - n) FROM generate_series(1, 5) n"), failure("22012"));
     assert.deepEqual(await postgres.execute("SELECT 1"), [["1"]]);

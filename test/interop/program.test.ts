@@ -40,5 +40,5 @@ describe("findProgram()", () => {
     );
   });
 
-  it("looks where servers lie that are not on everybody's PATH", () => assert.match(findProgram("postgres", "postgresql"), /postgres$/));
+  it("looks in the directories of servers that are not on PATH", () => assert.match(findProgram("postgres", "postgresql"), /postgres$/));
 });

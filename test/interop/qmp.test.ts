@@ -36,7 +36,7 @@ describe("QEMU, by QMP", () => {
     await qmp.close();
   });
 
-  it("tells of jobs by events, every one in its order, while commands are answered", async () => {
+  it("sends events about jobs, each in order, while commands are answered", async () => {
     const qmp = await Qmp.connect(server.socket);
     const ids = Array.from({ length: JOBS }, (_, index) => `job-${index}`);
     for (const id of ids) {
@@ -58,7 +58,7 @@ describe("QEMU, by QMP", () => {
     await qmp.close();
   });
 
-  it("waits for an event only as long as it is told to, and loses none by that", async () => {
+  it("waits for an event only for the given time, and loses none", async () => {
     const qmp = await Qmp.connect(server.socket);
     await assert.rejects(qmp.nextEvent({ signal: AbortSignal.timeout(1) }), { name: "TimeoutError" });
     const options = { driver: "file", filename: join(server.directory, "late"), size: 4096 };
@@ -68,7 +68,7 @@ describe("QEMU, by QMP", () => {
     await qmp.close();
   });
 
-  it("says what was wrong with a command, and the connection goes on", async () => {
+  it("answers a wrong command with an error, and the connection goes on", async () => {
     const qmp = await Qmp.connect(server.socket);
     await assert.rejects(qmp.execute("make-coffee"), new QmpError("The command make-coffee has not been found"));
     await assert.rejects(qmp.execute("job-dismiss", { id: 7 }), QmpError);

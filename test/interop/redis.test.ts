@@ -83,7 +83,7 @@ describe("Redis", () => {
     assert.equal(String(await reply("verbatim")), "txt:This is a verbatim\nstring");
   });
 
-  it("tells of an error, and the connection goes on", async () => {
+  it("answers with an error, and the connection goes on", async () => {
     await redis.command("SET", "text", "no number");
     await assert.rejects(redis.command("INCR", "text"), new RedisError("ERR value is not an integer or out of range"));
     const [, failed, after] = await redis.pipeline([["PING"], ["SING"], ["PING"]]);

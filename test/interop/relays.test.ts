@@ -72,7 +72,7 @@ for (const [name, connect] of Object.entries(clients)) {
         await stop(server);
       });
 
-      it("ends its side, and hears megabytes after that", async () => {
+      it("ends its side, and receives megabytes after that", async () => {
         let sent: Promise<string> | undefined;
         const { server } = await kind.serve(async (reader, writer) => {
           assert.equal((await reader.read()).toString(), "a question");
@@ -122,7 +122,7 @@ for (const [name, listen] of Object.entries(servers)) {
       rmSync(path, { force: true });
     });
 
-    it("ends its side, and hears megabytes after that", async () => {
+    it("ends its side, and receives megabytes after that", async () => {
       const path = socketPath();
       await using server = listen(path);
       const client = await connected(path);
@@ -218,7 +218,7 @@ function listens(path: string): boolean {
 for (const [clientName, connect] of Object.entries(clients)) {
   for (const [serverName, listen] of Object.entries(servers)) {
     describe(`our relay between ${clientName} and ${serverName}`, () => {
-      it("passes megabytes, both ends, and what comes between them", async () => {
+      it("passes megabytes, both ends, and the bytes between the ends", async () => {
         const [path, real] = [socketPath(), socketPath("real.sock")];
         await using server = listen(real);
         await until(() => listens(real));

@@ -147,11 +147,11 @@ for (const [name, begin] of Object.entries(STARTS)) {
       await server.shutdown();
     }
 
-    it("is the one in which it was started, for every callback of every client, also of those who waited", async () => {
+    it("is the one of its start, for every callback of every client, also of queued clients", async () => {
       await checkVisit(await start(begin), "the server", adopted);
     });
 
-    it("is the same while somebody listens to net.server.socket", async () => {
+    it("is the same while net.server.socket has a subscriber", async () => {
       const watch = (): void => {};
       subscribe("net.server.socket", watch);
       try {
@@ -161,7 +161,7 @@ for (const [name, begin] of Object.entries(STARTS)) {
       }
     });
 
-    it("is none where the server was started in none, whatever context the clients have", async () => {
+    it("is none if the server was started in none, whatever context the clients have", async () => {
       await checkVisit(await start(begin, true, null), "none", adopted);
     });
 
@@ -170,7 +170,7 @@ for (const [name, begin] of Object.entries(STARTS)) {
       [null, "the starter"],
       ["the server", null],
     ] as const) {
-      it(`is that of startServing(): ${starter ?? "none"}, where the server was made in ${maker ?? "none"}`, async () => {
+      it(`is that of startServing(): ${starter ?? "none"}, if the server was made in ${maker ?? "none"}`, async () => {
         const started = await start(begin, false, maker);
         await (starter === null ? started.server.startServing() : storage.run(starter, () => started.server.startServing()));
         await checkVisit(started, starter ?? "none", true);
@@ -211,7 +211,7 @@ for (const kind of [unix, tcp]) {
 }
 
 describe("the context of shutdownRequested()", () => {
-  it("is the server's, whoever shuts it down", async () => {
+  it("is the server's, whatever the context of shutdown()", async () => {
     const seen: string[] = [];
     class Asked extends Noting {
       shutdownRequested(): void {

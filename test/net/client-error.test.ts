@@ -47,7 +47,7 @@ function nextWarning(): Promise<Error & { code?: string }> {
 for (const kind of kinds) {
   describe(`a callback that fails over ${kind.name}`, () => {
     for (const [what, callback] of failing) {
-      it(`and ${what} is reported once with its writer, its connection closed, and the server lives on`, async () => {
+      it(`and ${what} is reported once with its writer, its connection is closed, and the server goes on`, async () => {
         const reports: [unknown, StreamWriter | null][] = [];
         let served: StreamWriter | undefined;
         let fails = true;
@@ -79,7 +79,7 @@ for (const kind of kinds) {
       });
     }
 
-    it("still sends what it had written", async () => {
+    it("still sends the bytes it had written", async () => {
       const { server, connect } = await kind.serve(
         (_reader, writer) => {
           writer.write("sorry");
@@ -140,7 +140,7 @@ describe("onClientError", () => {
     });
   }
 
-  it("hears nothing of a callback that ends well, nor of one that closes its writer", async () => {
+  it("is not called for a callback that succeeds or that closes its writer", async () => {
     const path = socketPath();
     const reports: unknown[] = [];
     const server = await startUnixServer(
@@ -157,7 +157,7 @@ describe("onClientError", () => {
 });
 
 describe("onError of a server of protocols", () => {
-  it("hears what the factory throws; the client is closed, and the server lives on", async () => {
+  it("gets the error of the factory; the client is closed, and the server goes on", async () => {
     const path = socketPath();
     const errors: unknown[] = [];
     let fails = true;
@@ -187,7 +187,7 @@ describe("onError of a server of protocols", () => {
     ],
     ["rejects", () => Promise.reject(new Error("the handler, on purpose"))],
   ] as const) {
-    it(`harms nobody if it ${what}: that is a process warning, and the server lives on`, async () => {
+    it(`that ${what} causes a process warning, and the server goes on`, async () => {
       const path = socketPath();
       const warning = nextWarning();
       const factory = (): BaseProtocol => {

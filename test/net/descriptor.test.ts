@@ -47,7 +47,7 @@ describe("the descriptor of a connected Unix socket", () => {
     assert.deepEqual(await child.next(), { error: null, closed: true });
   });
 
-  it("is refused when it is given again, and stays the first connection's", async () => {
+  it("is refused when it is given again, and the first connection goes on", async () => {
     await using child = childWith("pipe", "openUnixConnectionTwice");
     const far = farEnd(child);
     const { refused } = await child.next<{ readonly refused: Outcome }>();
@@ -161,7 +161,7 @@ describe("a descriptor that is no socket", () => {
     (sock: number) => startServer(() => {}, null, null, { sock }),
   ];
 
-  it("is refused, and left open: it is somebody else's file", async () => {
+  it("is refused, and left open, because it belongs to other code", async () => {
     const fd = openSync(new URL(import.meta.url), "r");
     const { ino } = fstatSync(fd);
     const wrongOtherwise = [
@@ -203,7 +203,7 @@ describe("a descriptor that is no socket", () => {
 });
 
 describe("socketIdentity()", () => {
-  it("knows none where there is no socket", () => {
+  it("is null for a descriptor that is not a socket", () => {
     const fd = openSync("/", "r");
     assert.equal(socketIdentity(fd), null);
     closeSync(fd);

@@ -4,62 +4,40 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { describe, it } from "node:test";
-import { inspect } from "node:util";
 import { BaseProtocol, createServer, createUnixServer, startServer, startUnixServer } from "asyncio-streams";
+import { type OptionRow, RANGE, show, TYPE, VALUE } from "../support/refused.js";
 import { socketPath } from "../support/temporary.js";
 
-const RANGE = { name: "RangeError", code: "ERR_OUT_OF_RANGE" };
-const TYPE = { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" };
-const VALUE = { name: "TypeError", code: "ERR_INVALID_ARG_VALUE" };
-
-type Expected = { readonly name: string; readonly code?: string };
-type OptionRow = readonly [option: string, value: unknown, expected: Expected];
-
-/** A value as it is shown in the name of a test. */
-const show = (value: unknown): string => inspect(value, { breakLength: Infinity });
-
 const OF_BOTH: readonly OptionRow[] = [
-  ["backlog", -1, RANGE],
-  ["backlog", Number.NaN, RANGE],
-  ["backlog", "100", TYPE],
-  ["startServing", 1, TYPE],
-  ["startServing", "no", TYPE],
-  ["maxConnections", 0, RANGE],
-  ["maxConnections", -5, RANGE],
-  ["maxConnections", 1.5, RANGE],
-  ["maxConnections", "5", TYPE],
-  ["signal", {}, TYPE],
-  ["signal", "abort", TYPE],
-  ["sock", {}, TYPE],
-  ["sock", "3", TYPE],
-  ["sock", null, TYPE],
-  ["ssl", true, { name: "TypeError" }],
-  ["sslHandshakeTimeout", 1_000, VALUE],
-  ["sslShutdownTimeout", 1_000, VALUE],
+  ["backlog", RANGE, -1, Number.NaN],
+  ["backlog", TYPE, "100"],
+  ["startServing", TYPE, 1, "no"],
+  ["maxConnections", RANGE, 0, -5, 1.5],
+  ["maxConnections", TYPE, "5"],
+  ["signal", TYPE, {}, "abort"],
+  ["sock", TYPE, {}, "3", null],
+  ["ssl", { name: "TypeError" }, true],
+  ["sslHandshakeTimeout", VALUE, 1_000],
+  ["sslShutdownTimeout", VALUE, 1_000],
 ];
 const OF_STREAMS: readonly OptionRow[] = [
-  ["limit", 0, RANGE],
-  ["limit", -1, RANGE],
-  ["limit", Number.NaN, RANGE],
-  ["limit", "1024", TYPE],
-  ["onClientError", "log", TYPE],
-  ["onClientError", null, TYPE],
+  ["limit", RANGE, 0, -1, Number.NaN],
+  ["limit", TYPE, "1024"],
+  ["onClientError", TYPE, "log", null],
 ];
-const OF_PROTOCOLS: readonly OptionRow[] = [["onError", "log", TYPE]];
+const OF_PROTOCOLS: readonly OptionRow[] = [["onError", TYPE, "log"]];
 const OF_UNIX: readonly OptionRow[] = [
-  ["mode", -1, RANGE],
-  ["mode", 0o10000, RANGE],
-  ["mode", "600", TYPE],
-  ["mode", null, TYPE],
-  ["cleanupSocket", 0, TYPE],
+  ["mode", RANGE, -1, 0o10000],
+  ["mode", TYPE, "600", null],
+  ["cleanupSocket", TYPE, 0],
 ];
 const OF_TCP: readonly OptionRow[] = [
-  ["family", 5, VALUE],
-  ["family", "IPv6", TYPE],
-  ["reuseAddress", false, VALUE],
-  ["reuseAddress", 1, TYPE],
-  ["reusePort", "yes", TYPE],
-  ["keepAlive", 1, TYPE],
+  ["family", VALUE, 5],
+  ["family", TYPE, "IPv6"],
+  ["reuseAddress", VALUE, false],
+  ["reuseAddress", TYPE, 1],
+  ["reusePort", TYPE, "yes"],
+  ["keepAlive", TYPE, 1],
 ];
 
 const callback = (): void => {};
@@ -70,13 +48,15 @@ describe("the options of a Unix server", () => {
     ["startUnixServer", (path: string | undefined, options: object) => startUnixServer(callback, path, options), [...OF_STREAMS]],
     ["createUnixServer", (path: string | undefined, options: object) => createUnixServer(factory, path, options), [...OF_PROTOCOLS]],
   ] as const) {
-    for (const [option, value, expected] of [...OF_BOTH, ...OF_UNIX, ...rows]) {
-      it(`${entry}() refuses { ${option}: ${show(value)} }, names it, and leaves nothing`, async () => {
-        const path = socketPath();
-        const given = option === "sock" ? undefined : path;
-        await assert.rejects(serve(given, { [option]: value }), { ...expected, message: new RegExp(option) });
-        assert.deepEqual(readdirSync(dirname(path)), []);
-      });
+    for (const [option, expected, ...values] of [...OF_BOTH, ...OF_UNIX, ...rows]) {
+      for (const value of values) {
+        it(`${entry}() refuses { ${option}: ${show(value)} }, names it, and leaves nothing`, async () => {
+          const path = socketPath();
+          const given = option === "sock" ? undefined : path;
+          await assert.rejects(serve(given, { [option]: value }), { ...expected, message: new RegExp(option) });
+          assert.deepEqual(readdirSync(dirname(path)), []);
+        });
+      }
     }
 
     for (const wrong of [0o600, "mode", null, true]) {
@@ -113,11 +93,13 @@ describe("the arguments of a TCP server", () => {
     ["startServer", ([host, port]: Address, options: object) => startServer(callback, host, port, options), [...OF_STREAMS]],
     ["createServer", ([host, port]: Address, options: object) => createServer(factory, host, port, options), [...OF_PROTOCOLS]],
   ] as const) {
-    for (const [option, value, expected] of [...OF_BOTH, ...OF_TCP, ...rows]) {
-      it(`${entry}() refuses { ${option}: ${show(value)} }, and names it`, async () => {
-        const address = option === "sock" ? [] : ["127.0.0.1", 0];
-        await assert.rejects(serve(address as never, { [option]: value }), { ...expected, message: new RegExp(option) });
-      });
+    for (const [option, expected, ...values] of [...OF_BOTH, ...OF_TCP, ...rows]) {
+      for (const value of values) {
+        it(`${entry}() refuses { ${option}: ${show(value)} }, and names it`, async () => {
+          const address = option === "sock" ? [] : ["127.0.0.1", 0];
+          await assert.rejects(serve(address as never, { [option]: value }), { ...expected, message: new RegExp(option) });
+        });
+      }
     }
 
     for (const [port, expected] of [
@@ -147,7 +129,7 @@ describe("the arguments of a TCP server", () => {
     });
   }
 
-  it("a callback has to be a function", async () => {
+  it("refuse a callback that is not a function", async () => {
     await assert.rejects(startServer("callback" as never, "127.0.0.1", 0), { ...TYPE, message: /clientConnectedCb/ });
     await assert.rejects(createServer(null as never, "127.0.0.1", 0), { ...TYPE, message: /protocolFactory/ });
   });

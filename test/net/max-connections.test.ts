@@ -43,7 +43,7 @@ function counting(): { serve: (reader: StreamReader, writer: StreamWriter) => Pr
 
 for (const kind of kinds) {
   describe(`maxConnections over ${kind.name}`, () => {
-    it("lets further clients wait, who are served in turn with what they have sent", async () => {
+    it("queues further clients, and serves them in turn with the bytes they have sent", async () => {
       const { serve, now } = counting();
       const { server, connect } = await kind.serve(serve, { maxConnections: 2 });
       const clients: Client[] = [];
@@ -97,7 +97,7 @@ for (const kind of kinds) {
       await server.shutdown();
     });
 
-    it("passes over a waiting client that has gone", async () => {
+    it("skips a queued client that has left", async () => {
       const { serve, now } = counting();
       const { server, connect } = await kind.serve(serve, { maxConnections: 1 });
       const served = await connect();
@@ -113,7 +113,7 @@ for (const kind of kinds) {
       await server.shutdown();
     });
 
-    it("close() leaves those who wait: they still get their turn, and waitClosed() waits for them", async () => {
+    it("close() leaves queued clients: they are still served, and waitClosed() waits for them", async () => {
       const { serve, now } = counting();
       const { server, connect } = await kind.serve(serve, { maxConnections: 1 });
       const served = await connect();
@@ -132,7 +132,7 @@ for (const kind of kinds) {
     });
 
     for (const end of ["closeClients", "abortClients"] as const) {
-      it(`${end}() ends those who wait, too`, async () => {
+      it(`${end}() ends queued clients, too`, async () => {
         const { serve, now } = counting();
         const { server, connect } = await kind.serve(serve, { maxConnections: 1 });
         const clients = [await connect()];
@@ -244,8 +244,8 @@ for (const { name, kind, secured, serve } of kindsOfServers) {
     await writer.waitClosed();
   }
 
-  describe(`clients that leave the queue of ${name}`, { skip: !notices && "this runtime does not tell" }, () => {
-    it("are passed over: the callback is not called for them", async () => {
+  describe(`a client that leaves the queue of ${name}`, { skip: !notices && "this runtime does not tell" }, () => {
+    it("is skipped: the callback is not called for it", async () => {
       const { server, served, first } = await occupied(10);
       for (let index = 1; index <= 3; index += 1) {
         const gone = await bareClient(server);
@@ -264,7 +264,7 @@ for (const { name, kind, secured, serve } of kindsOfServers) {
       await server.shutdown();
     });
 
-    it("take no room: a new client has their place, and only who comes when nobody has left is closed", async () => {
+    it("frees its place for a new client; without a free place, a new client is closed", async () => {
       const { server, served, first } = await occupied(2);
       const gone = [await bareClient(server), await bareClient(server)];
       await waits(server, 2);
@@ -282,7 +282,7 @@ for (const { name, kind, secured, serve } of kindsOfServers) {
       await server.shutdown();
     });
 
-    it("are neither finished nor aborted in the result of shutdown()", async () => {
+    it("counts neither as finished nor as aborted in the result of shutdown()", async () => {
       for (const hurried of [false, true]) {
         const { server, served, first } = await occupied(10);
         const gone = await bareClient(server);
@@ -297,8 +297,8 @@ for (const { name, kind, secured, serve } of kindsOfServers) {
     });
   });
 
-  describe(`clients in the queue of ${name}`, { skip: secured && "a bare client does not speak TLS" }, () => {
-    it("who have ended their side are served with what they sent before", async () => {
+  describe(`a client in the queue of ${name}`, { skip: secured && "a bare client does not speak TLS" }, () => {
+    it("that has ended its side is served with the bytes it sent before", async () => {
       const { server, served, first } = await occupied(10);
       const half = await bareClient(server);
       const answer: Buffer[] = [];
@@ -315,7 +315,7 @@ for (const { name, kind, secured, serve } of kindsOfServers) {
       await server.shutdown();
     });
 
-    it("who cannot be told from those are served, too: they are at their end", {
+    it("that looks the same is served, too: it is at EOF", {
       skip: notices && kind === unix && "it can be told",
     }, async () => {
       const { server, served, first } = await occupied(10);

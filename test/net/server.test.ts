@@ -48,7 +48,7 @@ function idle(): { callback: ClientConnectedCallback; clients: StreamWriter[] } 
 
 for (const kind of kinds) {
   describe(`Server over ${kind.name}`, () => {
-    it("tells whether it serves, and its sockets, until it is closed", async () => {
+    it("has isServing() and sockets until it is closed", async () => {
       await using served = await serve(kind, () => {});
       const { server } = served;
       assert.equal(server.isServing(), true);
@@ -128,7 +128,7 @@ for (const kind of kinds) {
       assert.equal(served.server.isServing(), true);
     });
 
-    it("closeClients() closes every client after what was written to it, and the server serves on", async () => {
+    it("closeClients() closes every client after the bytes written to it, and the server keeps serving", async () => {
       const { callback, clients } = idle();
       await using served = await serve(kind, callback);
       const connections = [await served.connect(), await served.connect()];
@@ -141,7 +141,7 @@ for (const kind of kinds) {
       await until(() => clients.length === 3);
     });
 
-    it("abortClients() drops what was written", async () => {
+    it("abortClients() drops the written bytes", async () => {
       const { callback, clients } = idle();
       await using served = await serve(kind, callback);
       const [reader] = await served.connect();
@@ -164,7 +164,7 @@ for (const kind of kinds) {
       served.server.abortClients();
     });
 
-    it("a client whose both sides ended counts no more", async () => {
+    it("a client whose two sides have ended is not counted", async () => {
       const { callback, clients } = idle();
       await using served = await serve(kind, callback);
       const [reader, writer] = await served.connect();

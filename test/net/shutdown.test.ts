@@ -25,7 +25,7 @@ for (const kind of kinds) {
       assert.deepEqual(server.sockets, []);
     });
 
-    it("ends idle clients: a read that waits for a new message finds the end", async () => {
+    it("ends idle clients: a read that waits for a new message gets EOF", async () => {
       const { server, connect } = await kind.serve(echo);
       const clients = [await connect(), await connect()];
       for (const [reader, writer] of clients) {
@@ -39,7 +39,7 @@ for (const kind of kinds) {
       }
     });
 
-    it("lets a client finish what it is at", async () => {
+    it("lets a client finish its current message", async () => {
       let go!: () => void;
       const gate = new Promise<void>((resolve) => {
         go = resolve;
@@ -74,7 +74,7 @@ for (const kind of kinds) {
       await hangUp(writer);
     });
 
-    it("gives a callback that is not async until the deadline: it may be at work by other means", async () => {
+    it("gives a callback that is not async until the deadline, because it may still work", async () => {
       const clients: StreamWriter[] = [];
       const { server, connect } = await kind.serve((_reader, writer) => void clients.push(writer));
       const [, writer] = await connect();
@@ -119,7 +119,7 @@ for (const kind of kinds) {
       await hangUp(writer);
     });
 
-    it("cuts off at the deadline what is left, and counts it", async () => {
+    it("cuts off the remaining clients at the deadline, and counts them", async () => {
       let stuck = 0;
       const { server, connect } = await kind.serve(async (reader, writer) => {
         if ((await reader.readline()).toString() === "stuck\n") {
@@ -194,7 +194,7 @@ for (const kind of kinds) {
   });
 
   describe(`await using a server over ${kind.name}`, () => {
-    it("ends it, with an idle client, too", async () => {
+    it("ends it, also with an idle client", async () => {
       let client: [StreamReader, StreamWriter];
       {
         const { server, connect } = await kind.serve(echo);
@@ -210,7 +210,7 @@ for (const kind of kinds) {
 }
 
 describe("shutdown() of a server of protocols", () => {
-  it("cuts off those that do not know shutdownRequested(), at the deadline", async () => {
+  it("cuts off protocols without shutdownRequested() at the deadline", async () => {
     const path = socketPath();
     const server = await createUnixServer(() => new BaseProtocol(), path);
     const [, writer] = await openUnixConnection(path);
@@ -218,7 +218,7 @@ describe("shutdown() of a server of protocols", () => {
     await hangUp(writer);
   });
 
-  it("ends a connection whose shutdownRequested() throws, and tells the others all the same", async () => {
+  it("ends a connection whose shutdownRequested() throws, and still calls it for the others", async () => {
     const path = socketPath();
     const lost: (Error | null)[] = [];
     let told = 0;

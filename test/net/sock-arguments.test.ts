@@ -14,11 +14,10 @@ import {
   startUnixServer,
 } from "asyncio-streams";
 import { bareConnection, listeningServer } from "../support/bare-sockets.js";
+import { VALUE } from "../support/refused.js";
 import { until } from "../support/turns.js";
 
-const VALUE = { name: "TypeError", code: "ERR_INVALID_ARG_VALUE" };
-
-describe("sock beside an address", () => {
+describe("sock with an address", () => {
   it("is refused, and closed", async () => {
     for (const connect of [
       (sock: net.Socket) => openConnection("127.0.0.1", 80, { sock }),
@@ -50,11 +49,21 @@ describe("sock beside an address", () => {
 });
 
 describe("sock of a call that fails", () => {
-  it("is closed when the callback, the factory or the mode is refused", async () => {
+  it("is closed when a client's factory is refused, or makes no protocol", async () => {
+    for (const factory of [5, () => null]) {
+      const { far, socket } = await bareConnection("unix");
+      await using _ = far;
+      await assert.rejects(createUnixConnection(factory as never, null, { sock: socket }), { message: /protocolFactory/ });
+      await until(() => socket.destroyed);
+    }
+  });
+
+  it("is closed when the callback, the factory, the mode or the takeover of a server is refused", async () => {
     for (const listen of [
       (sock: net.Server) => startUnixServer("callback" as never, null, { sock }),
       (sock: net.Server) => createUnixServer(5 as never, null, { sock }),
       (sock: net.Server) => startUnixServer(() => {}, null, { sock, mode: 0o600 }),
+      (sock: net.Server) => startUnixServer(() => {}, null, { sock, takeover: true }),
     ]) {
       const sock = await listeningServer("unix");
       await assert.rejects(listen(sock), TypeError);

@@ -9,11 +9,9 @@ import { describe, it } from "node:test";
 import { TLSSocket } from "node:tls";
 import { openConnection, openUnixConnection, startServer, startUnixServer } from "asyncio-streams";
 import { bareConnection, bareServer, listeningServer } from "../support/bare-sockets.js";
+import { TYPE, VALUE } from "../support/refused.js";
 import { socketPath } from "../support/temporary.js";
 import { turns } from "../support/turns.js";
-
-const TYPE = { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" };
-const VALUE = { name: "TypeError", code: "ERR_INVALID_ARG_VALUE" };
 
 const families = [
   ["unix", "Unix", (options: object) => openUnixConnection(null, options), (options: object) => startUnixServer(() => {}, null, options)],
@@ -24,7 +22,7 @@ for (const [family, name, open, start] of families) {
   const otherFamily = family === "unix" ? "tcp" : "unix";
 
   describe(`sock of a ${name} connection`, () => {
-    it("becomes a connection, with what it had received, and is closed with the writer", async () => {
+    it("becomes a connection with the bytes it had received, and is closed with the writer", async () => {
       const { far, socket } = await bareConnection(family);
       await using _ = far;
       const peer = await far.accepted();
@@ -56,7 +54,7 @@ for (const [family, name, open, start] of families) {
       await writer.waitClosed();
     });
 
-    it("is asked after its end whether everything had gone", async () => {
+    it("is asked after its end whether all bytes were sent", async () => {
       for (const [size, hasGone] of [
         [1, true],
         [16 * 1024 * 1024, false],
@@ -73,7 +71,7 @@ for (const [family, name, open, start] of families) {
       }
     });
 
-    it("tells its addresses", async () => {
+    it("has its addresses in the extra info", async () => {
       const { far, socket } = await bareConnection(family);
       await using _ = far;
       const [, writer] = await open({ sock: socket });
@@ -98,7 +96,7 @@ for (const [family, name, open, start] of families) {
       });
     }
 
-    it("is refused when it is given a second time, and stays the first call's", async () => {
+    it("is refused when it is given a second time, and the first connection goes on", async () => {
       const { far, socket } = await bareConnection(family);
       await using _ = far;
       const opening = open({ sock: socket });
@@ -118,7 +116,8 @@ for (const [family, name, open, start] of families) {
     it("is refused, and closed, if it is of the wrong family", async () => {
       const { far, socket } = await bareConnection(otherFamily);
       await using _ = far;
-      await assert.rejects(open({ sock: socket }), { ...VALUE, message: /TCP.*Unix|Unix.*TCP/ });
+      const message = new RegExp(`must be a ${name} stream socket: the socket is a ${name === "TCP" ? "Unix" : "TCP"} socket`);
+      await assert.rejects(open({ sock: socket }), { ...VALUE, message });
       assert.equal(socket.destroyed, true);
     });
 
@@ -146,7 +145,7 @@ for (const [family, name, open, start] of families) {
       const { far, socket } = await bareConnection(family);
       await using _ = far;
       socket.end();
-      await assert.rejects(open({ sock: socket }), VALUE);
+      await assert.rejects(open({ sock: socket }), { ...VALUE, message: /sock must be a connected socket/ });
       assert.equal(socket.destroyed, true);
     });
 
@@ -159,7 +158,7 @@ for (const [family, name, open, start] of families) {
       socket.destroy();
     });
 
-    it("is refused, and closed, if it decodes what it reads, since bytes are lost in that", async () => {
+    it("is refused, and closed, if it decodes what it reads, because decoding loses bytes", async () => {
       const { far, socket } = await bareConnection(family);
       await using _ = far;
       socket.setEncoding("utf8");
@@ -191,7 +190,7 @@ for (const [family, name, open, start] of families) {
       await server.waitClosed();
     });
 
-    it("with startServing: false, keeps who connects early until it serves", async () => {
+    it("with startServing: false keeps early clients until it serves", async () => {
       const sock = await listeningServer(family);
       const address = sock.address() as net.AddressInfo & string;
       const served: string[] = [];
@@ -217,7 +216,7 @@ for (const [family, name, open, start] of families) {
       await server.waitClosed();
     });
 
-    it("closed before it served, closes who connected early", async () => {
+    it("closes early clients when it is closed before it served", async () => {
       const sock = await listeningServer(family);
       const address = sock.address() as net.AddressInfo & string;
       const server = await start({ sock, startServing: false, ...(family === "unix" ? { cleanupSocket: true } : {}) });
@@ -243,7 +242,7 @@ for (const [family, name, open, start] of families) {
       });
     }
 
-    it("is refused when it is given a second time, and stays the first server's", async () => {
+    it("is refused when it is given a second time, and the first server goes on", async () => {
       const sock = await listeningServer(family);
       const server = await start({ sock, startServing: false, ...(family === "unix" ? { cleanupSocket: true } : {}) });
       await assert.rejects(start({ sock }), { ...VALUE, message: /sock cannot be given twice/ });
@@ -256,7 +255,8 @@ for (const [family, name, open, start] of families) {
 
     it("is refused, and closed, if it is of the wrong family", async () => {
       const sock = await listeningServer(otherFamily);
-      await assert.rejects(start({ sock }), { ...VALUE, message: /TCP.*Unix|Unix.*TCP/ });
+      const message = new RegExp(`must be a ${name} stream socket: the server is a ${name === "TCP" ? "Unix" : "TCP"} socket`);
+      await assert.rejects(start({ sock }), { ...VALUE, message });
       assert.equal(sock.listening, false);
     });
 
@@ -264,7 +264,7 @@ for (const [family, name, open, start] of families) {
       await assert.rejects(start({ sock: net.createServer() }), { ...VALUE, message: /not listening/ });
     });
 
-    it("is refused, and closed, if somebody else takes its connections", async () => {
+    it("is refused, and closed, if it has a 'connection' listener", async () => {
       const sock = await listeningServer(family);
       sock.on("connection", (socket) => socket.destroy());
       await assert.rejects(start({ sock }), { ...VALUE, message: /'connection'/ });
@@ -281,7 +281,7 @@ for (const [family, name, open, start] of families) {
 }
 
 describe("the socket file of a server that was handed over", () => {
-  it("stays, unless cleanupSocket says that it is to go", async () => {
+  it("stays without cleanupSocket: true", async () => {
     for (const cleanupSocket of [undefined, false, true]) {
       const sock = await listeningServer("unix");
       const path = sock.address() as string;

@@ -22,7 +22,7 @@ describe("StagingDirectory.removeIfStill", () => {
     hidden.remove();
   });
 
-  it("gives another that has taken its place its name back", () => {
+  it("gives its name back to another file that has taken its place", () => {
     const { hidden, directory, path } = hiddenBeside();
     writeFileSync(path, "stale");
     const stale = lstatSync(path);
@@ -33,7 +33,7 @@ describe("StagingDirectory.removeIfStill", () => {
     hidden.remove();
   });
 
-  it("gives it back also where it cannot be linked", () => {
+  it("gives it back also if it cannot be linked", () => {
     const { hidden, directory, path } = hiddenBeside();
     mkdirSync(path);
     hidden.removeIfStill(path, lstatSync(directory));
@@ -47,7 +47,7 @@ describe("StagingDirectory.removeIfStill", () => {
     hidden.remove();
   });
 
-  it("throws what the system says if the file cannot be moved", () => {
+  it("throws the system's error if the file cannot be moved", () => {
     const { hidden, directory, path } = hiddenBeside();
     writeFileSync(path, "");
     assert.throws(() => hidden.removeIfStill(join(path, "below a file"), lstatSync(directory)), { code: "ENOTDIR" });

@@ -98,7 +98,7 @@ for (const kind of kinds) {
       await server.waitClosed();
     });
 
-    it("keeps nothing of a server that is closed", async () => {
+    it("leaves no listener after the server is closed", async () => {
       const controller = new AbortController();
       const { server } = await kind.serve(() => {}, { signal: controller.signal });
       server.close();
@@ -139,7 +139,7 @@ for (const kind of kinds) {
       await server.waitClosed();
     });
 
-    it("gives its own reason for a time-out", async () => {
+    it("rejects with a TimeoutError for a time-out", async () => {
       const { server, connect } = await kind.serve(() => {});
       const signal = AbortSignal.timeout(0);
       while (!signal.aborted) await turns();
@@ -151,7 +151,7 @@ for (const kind of kinds) {
 }
 
 describe("startUnixServer() with startServing: false", () => {
-  it("has no public file yet, so that nobody can connect", async () => {
+  it("has no public file yet, so that no client can connect", async () => {
     const path = socketPath();
     const server = await startUnixServer(() => {}, path, { startServing: false });
     assert.equal(server.sockets[0]!.getsockname(), path);
@@ -161,7 +161,7 @@ describe("startUnixServer() with startServing: false", () => {
     await server.waitClosed();
   });
 
-  it("finds out then that the path has been taken, and is closed", async () => {
+  it("rejects startServing() if the path has been taken, and is closed", async () => {
     const path = socketPath();
     const late = await startUnixServer(() => {}, path, { startServing: false });
     await using _ = await startUnixServer(() => {}, path);
@@ -193,7 +193,7 @@ describe("startUnixServer() with startServing: false", () => {
 });
 
 describe("startServer() with startServing: false", () => {
-  it("does not have the port yet, so that nobody can connect", async () => {
+  it("does not have the port yet, so that no client can connect", async () => {
     const port = await freePort();
     const server = await startServer(() => {}, "127.0.0.1", port, { startServing: false });
     assert.deepEqual(server.sockets[0]!.getsockname(), ["127.0.0.1", port]);
@@ -202,7 +202,7 @@ describe("startServer() with startServing: false", () => {
     await server.waitClosed();
   });
 
-  it("finds out then that the port has been taken, and is closed", async () => {
+  it("rejects startServing() if the port has been taken, and is closed", async () => {
     await using far = await bareServer();
     const server = await startServer(() => {}, "127.0.0.1", far.port, { startServing: false });
     await assert.rejects(server.startServing(), { code: "EADDRINUSE" });

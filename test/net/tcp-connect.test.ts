@@ -49,7 +49,7 @@ describe("openConnection()", () => {
     assert.equal(noDelay, true);
   });
 
-  it("connects to a name, and to null for this machine", async () => {
+  it("connects to a name, and with null to this machine", async () => {
     await using far = await bareServer();
     for (const host of ["localhost", null, undefined]) {
       const [, writer] = await openConnection(host, far.port, { family: 4 });
@@ -124,7 +124,7 @@ describe("openConnection() to a name with several addresses", () => {
     assert.deepEqual([far.sockets.length, other.sockets.length], [1, 0]);
   });
 
-  it("tries each, in the system's order, and tells of all with allErrors", needsLookup, async () => {
+  it("tries each in the system's order, and reports all errors with allErrors", needsLookup, async () => {
     const port = await freePort();
     const addresses = ["127.0.0.1", "::1", "127.0.0.2", "127.0.0.3"];
     await withAddresses(addresses, () =>
@@ -138,7 +138,7 @@ describe("openConnection() to a name with several addresses", () => {
     );
   });
 
-  it("without allErrors, quotes all in one error with the first one's code", needsLookup, async () => {
+  it("quotes all errors in one with the first one's code without allErrors", needsLookup, async () => {
     const port = await freePort();
     await withAddresses(["127.0.0.1", "127.0.0.2"], () =>
       assert.rejects(openConnection(NAME, port), (error: NodeJS.ErrnoException) => {
@@ -150,7 +150,7 @@ describe("openConnection() to a name with several addresses", () => {
     );
   });
 
-  it("with allErrors and one address, still gives an AggregateError", async () => {
+  it("gives an AggregateError with allErrors and one address, too", async () => {
     const port = await freePort();
     await assert.rejects(openConnection("127.0.0.1", port, { allErrors: true }), (error: AggregateError & { code?: string }) => {
       assert.equal(error.errors.length, 1);
@@ -206,7 +206,7 @@ async function withDeadAddress(body: (port: number, good: string, dead: string) 
 }
 
 describe("happyEyeballsDelay", () => {
-  it("tries the next address beside one that does not answer", needsLookup, async () => {
+  it("tries the next address while one does not answer", needsLookup, async () => {
     await withDeadAddress(async (port, good, dead) => {
       const [, writer] = await withAddresses([dead, good], () => openConnection(NAME, port, { happyEyeballsDelay: 1 }));
       assert.deepEqual(writer.getExtraInfo("peername"), [good, port]);
@@ -214,7 +214,7 @@ describe("happyEyeballsDelay", () => {
     });
   });
 
-  it("without one, waits for the first address; the signal ends that", needsLookup, async () => {
+  it("waits for the first address without a delay, until the signal ends the wait", needsLookup, async () => {
     await withDeadAddress(async (port, good, dead) => {
       const controller = new AbortController();
       const connecting = withAddresses([dead, good], () => openConnection(NAME, port, { signal: controller.signal }));

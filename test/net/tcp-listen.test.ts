@@ -35,7 +35,7 @@ async function ask(host: string, port: number): Promise<string> {
 }
 
 describe("startServer()", () => {
-  it("listens on any free port, and tells which", async () => {
+  it("listens on any free port, and has it in getsockname()", async () => {
     await using server = await startServer(tellSockname, "127.0.0.1", 0);
     const [[host, port] = ["", 0]] = addressesOf(server);
     assert.equal(host, "127.0.0.1");
@@ -92,7 +92,7 @@ describe("startServer()", () => {
     }
   });
 
-  it("tells IPv6 addresses in Python's form", { skip: hasIpv6 ? false : "no IPv6 here" }, async () => {
+  it("gives IPv6 addresses in Python's form", { skip: hasIpv6 ? false : "no IPv6 here" }, async () => {
     await using server = await startServer(tellSockname, "::1", 0);
     const address = server.sockets[0]!.getsockname() as unknown as readonly [string, number, number, number];
     assert.deepEqual([address.length, address[0], address[2], address[3]], [4, "::1", 0, 0]);
@@ -110,7 +110,7 @@ describe("startServer()", () => {
     await taken.shutdown();
   });
 
-  it("leaves out an address that this machine does not have, beside one that it has", cannot("listen-error-codes", "deno"), async () => {
+  it("skips an address that this machine does not have if it has another", cannot("listen-error-codes", "deno"), async () => {
     await using server = await startServer(tellSockname, ["192.0.2.1", "127.0.0.1"], 0);
     assert.deepEqual(
       addressesOf(server).map(([host]) => host),
@@ -197,7 +197,7 @@ describe("reusePort", () => {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   const supported = (major === 22 && minor >= 12) || major >= 24;
 
-  it("lets two servers share a port where the runtime can, and is refused clearly where it cannot", async () => {
+  it("lets two servers share a port if the runtime supports it, and is refused otherwise", async () => {
     if (!supported) {
       assert.equal(runtime, "node");
       assert.ok(nodeMajor < 22);
@@ -221,7 +221,7 @@ describe("reusePort", () => {
     await assert.rejects(serve("two", addressesOf(one)[0]![1], {}), { code: "EADDRINUSE" });
   });
 
-  it("reuseAddress: true is as good as nothing: a port can be taken again at once", async () => {
+  it("reuseAddress: true changes nothing: a port can be taken again at once", async () => {
     const one = await serve("one", 0, { reuseAddress: true });
     const [[host, port] = ["", 0]] = addressesOf(one);
     assert.equal(await ask(host, port), "one");

@@ -54,7 +54,7 @@ describe("the socket file", () => {
     await server.waitClosed();
   });
 
-  it("is what both ends report as the server's address", async () => {
+  it("is the server's address at both ends", async () => {
     const path = socketPath();
     let sockname: unknown;
     await using server = await startUnixServer((_reader, writer) => {
@@ -111,7 +111,7 @@ describe("the socket file", () => {
     ["a dangling link", (path: string) => symlinkSync("/nowhere/at/all", path), () => null],
     ["a link to a plain file", (path: string) => symlinkSync("/etc/hosts", path), () => null],
   ] as const) {
-    it(`does not take the place of ${what}: EADDRINUSE, and that is untouched`, async () => {
+    it(`does not replace ${what}: the start gives EADDRINUSE`, async () => {
       const path = socketPath();
       make(path);
       const before = [identity(lstatSync(path)), look(path)];
@@ -122,7 +122,7 @@ describe("the socket file", () => {
     });
   }
 
-  it("of several who start at once on one path, one wins, also over a stale file", async () => {
+  it("of several servers that start at once on one path, one wins, also over a stale file", async () => {
     for (const path of [socketPath(), await staleSocket()]) {
       const results = await Promise.allSettled(Array.from({ length: 5 }, (_, index) => serve(`${index}`, path)));
       const winners = results.flatMap((result, index) => (result.status === "fulfilled" ? [{ server: result.value, index }] : []));
@@ -151,7 +151,7 @@ describe("mode", () => {
     });
   }
 
-  it("without one, is what the umask leaves", async () => {
+  it("is what the umask leaves by default", async () => {
     const path = socketPath();
     const umask = process.umask(0o027);
     try {
@@ -221,7 +221,7 @@ describe("cleanupSocket", () => {
     assert.equal(readFileSync(path, "utf8"), "mine");
   });
 
-  it("does not mind if the file has been removed already", async () => {
+  it("succeeds if the file has been removed already", async () => {
     const path = socketPath();
     const server = await serve("first", path);
     unlinkSync(path);

@@ -56,7 +56,7 @@ describe("PathLike", () => {
     });
   }
 
-  it("is not what only looks like bytes", () => {
+  it("must not be an object that only looks like bytes", () => {
     for (const fake of Object.values(fakes())) {
       assert.throws(() => parseUnixPath("connect", fake), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });
     }
@@ -134,7 +134,7 @@ describe("an abstract name", needsLinux, () => {
     assert.equal(await talk(Buffer.from(path), path), "hello");
   });
 
-  it("is what both ends report", async () => {
+  it("is the address at both ends", async () => {
     const path = name();
     const names: unknown[] = [];
     await using server = await startUnixServer((_reader, writer) => {
@@ -163,11 +163,11 @@ describe("an abstract name", needsLinux, () => {
     await second.waitClosed();
   });
 
-  it("that nobody listens on gives ECONNREFUSED", async () => {
+  it("without a listener gives ECONNREFUSED", async () => {
     await assert.rejects(openUnixConnection(name()), { code: "ECONNREFUSED" });
   });
 
-  it("that is shorter works where the runtime does not pad it, and is refused where it does", async () => {
+  it("that is shorter works unless the runtime pads it, and is refused then", async () => {
     const path = shortName();
     if (padded) {
       const refusal = { name: "TypeError", code: "ERR_INVALID_ARG_VALUE", message: /pads/ };

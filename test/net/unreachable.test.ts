@@ -13,23 +13,23 @@ import { staleSocket } from "../support/stale-socket.js";
 import { socketPath, temporaryDirectory } from "../support/temporary.js";
 
 describe("openUnixConnection() to a path that leads nowhere", () => {
-  it("gives ENOENT where there is no file, with the path", async () => {
+  it("gives ENOENT with the path if there is no file", async () => {
     const path = socketPath();
     await assert.rejects(openUnixConnection(path), { code: "ENOENT", syscall: "connect" });
     await assert.rejects(openUnixConnection(path), (error: Error) => error.message.includes(path));
   });
 
-  it("gives ENOENT where there is no directory", async () => {
+  it("gives ENOENT if there is no directory", async () => {
     await assert.rejects(openUnixConnection(join(temporaryDirectory(), "none", "test.sock")), { code: "ENOENT" });
   });
 
-  it("gives ECONNREFUSED where nobody listens any more", async () => {
+  it("gives ECONNREFUSED if the server has ended", async () => {
     const path = await staleSocket();
     await assert.rejects(openUnixConnection(path), { code: "ECONNREFUSED" });
     unlinkSync(path);
   });
 
-  it("gives an error where the file is no socket", async () => {
+  it("gives an error if the file is not a socket", async () => {
     const path = socketPath();
     writeFileSync(path, "plain");
     await assert.rejects(openUnixConnection(path), (error: NodeJS.ErrnoException) =>
@@ -37,21 +37,21 @@ describe("openUnixConnection() to a path that leads nowhere", () => {
     );
   });
 
-  it("gives ENOTDIR where the parent is a plain file", cannot("unix-connect-error-codes", "bun"), async () => {
+  it("gives ENOTDIR if the parent is a plain file", cannot("unix-connect-error-codes", "bun"), async () => {
     const path = socketPath();
     writeFileSync(path, "plain");
     await assert.rejects(openUnixConnection(join(path, "test.sock")), { code: "ENOTDIR" });
   });
 
-  it("gives ELOOP where links go round in circles", cannot("unix-connect-error-codes", "bun"), async () => {
+  it("gives ELOOP for a circle of links", cannot("unix-connect-error-codes", "bun"), async () => {
     const path = socketPath();
     symlinkSync(path, path);
     await assert.rejects(openUnixConnection(path), { code: "ELOOP" });
   });
 });
 
-describe("startUnixServer() where it cannot listen", () => {
-  it("gives ENOENT where there is no directory, with the public path", async () => {
+describe("startUnixServer() that cannot listen", () => {
+  it("gives ENOENT with the public path if there is no directory", async () => {
     const path = join(temporaryDirectory(), "none", "test.sock");
     await assert.rejects(
       startUnixServer(() => {}, path),
@@ -63,7 +63,7 @@ describe("startUnixServer() where it cannot listen", () => {
     );
   });
 
-  it("gives ENOTDIR where the parent is a plain file, which stays as it is", async () => {
+  it("gives ENOTDIR if the parent is a plain file, which stays unchanged", async () => {
     const parent = socketPath("file");
     writeFileSync(parent, "plain");
     await assert.rejects(
@@ -121,7 +121,7 @@ describe("permissions", () => {
     [0o666, undefined],
     [0o777, undefined],
   ] as const) {
-    it(`a server with mode 0o${mode.toString(8)} ${code === undefined ? "lets somebody else connect" : "keeps somebody else out"}`, async () => {
+    it(`a server with mode 0o${mode.toString(8)} ${code === undefined ? "lets another user connect" : "refuses another user"}`, async () => {
       const directory = temporaryDirectory();
       chmodSync(directory, 0o755);
       await using server = await startUnixServer(untilEof, join(directory, "live.sock"), { mode });
@@ -133,7 +133,7 @@ describe("permissions", () => {
 });
 
 describe("TCP that leads nowhere", () => {
-  it("gives ECONNREFUSED where nobody listens, with address and port", async () => {
+  it("gives ECONNREFUSED with address and port if there is no listener", async () => {
     const port = await freePort();
     await assert.rejects(openConnection("127.0.0.1", port), (error: NodeJS.ErrnoException) => {
       assert.equal(error.code, "ECONNREFUSED");
@@ -152,7 +152,7 @@ describe("TCP that leads nowhere", () => {
     );
   });
 
-  it("gives EADDRINUSE for a port that is taken, and disturbs nobody", async () => {
+  it("gives EADDRINUSE for a port that is taken, and does not disturb its server", async () => {
     await using far = await bareServer();
     await assert.rejects(
       startServer(() => {}, "127.0.0.1", far.port),

@@ -13,19 +13,19 @@ for (const { name, command, project } of runtimes) {
       directory = newProject(project);
     });
 
-    it("is imported", () => assert.equal(runProgram(directory, command, "esm.mjs"), "HELLO\n"));
+    it("can be imported", () => assert.equal(runProgram(directory, command, "esm.mjs"), "HELLO\n"));
 
-    it("is required", () => assert.equal(runProgram(directory, command, "require.cjs"), "HELLO\n"));
+    it("can be required", () => assert.equal(runProgram(directory, command, "require.cjs"), "HELLO\n"));
 
     it("is imported from CommonJS", () => assert.equal(runProgram(directory, command, "import.cjs"), "HELLO\n"));
 
-    it("has its entries, and nothing below them", () => {
+    it("exports its entries, and no other files", () => {
       const lines = runProgram(directory, command, "entries.cjs").trimEnd().split("\n");
       assert.deepEqual(lines.slice(0, ENTRIES.length), ENTRIES);
       for (const line of lines.slice(ENTRIES.length)) assert.match(line, /^\S+ (ERR_PACKAGE_PATH_NOT_EXPORTED|MODULE_NOT_FOUND)$/);
     });
 
-    it("does nothing by being loaded", () => assert.equal(runProgram(directory, command, "untouched.mjs"), "untouched\n"));
+    it("does nothing when it is loaded", () => assert.equal(runProgram(directory, command, "untouched.mjs"), "untouched\n"));
 
     // Node 20 does not run TypeScript, Node 22 has no `await using`.
     if (!name.startsWith("node 20")) it("is used from TypeScript", () => assert.equal(runTypeScript("typed.ts"), "HELLO\n"));

@@ -70,12 +70,12 @@ describe("the package", () => {
     });
   }
 
-  it("holds the library, its types and its papers, and nothing else", () => {
+  it("holds only the library, its types and its documents", () => {
     const others = files.filter((file) => !/^dist\/[a-z0-9/-]+(\.js|\.d\.ts)$/.test(file));
     assert.deepEqual(others.toSorted(), ["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
   });
 
-  it("holds nothing without a source", () => {
+  it("holds no file without a source", () => {
     const sources = files
       .filter((file) => file.startsWith("dist/"))
       .map((file) => file.replace(/^dist/, "src").replace(/\.js$|\.d\.ts$/, ".ts"));
@@ -94,7 +94,7 @@ describe("the package", () => {
 });
 
 describe("a bundle of openUnixConnection()", () => {
-  it("has no server, no Duplex, no framing and no test kit in it", () => {
+  it("holds no server, Duplex, framing or test kit", () => {
     const inside = taken(minimal.metafile);
     for (const file of NOT_NEEDED) {
       assert.ok(files.includes(`dist/${file}`), `there is no ${file} any more`);
@@ -106,7 +106,7 @@ describe("a bundle of openUnixConnection()", () => {
     );
   });
 
-  it("has what it needs in it", () => {
+  it("holds what it needs", () => {
     assert.ok(taken(minimal.metafile).includes("transports/socket.js"));
   });
 });

@@ -75,7 +75,7 @@ for (const one of CASES) {
 describe("the package's declarations", () => {
   const one: Case = { compiler: "new", resolution: "nodenext", types: "old", files: ["typed.ts"] };
 
-  it("are held against the program: a wrong one is found", () => {
+  it("are compared with the program: a wrong one is found", () => {
     const directory = newProject();
     rmSync(join(directory, "node_modules", "asyncio-streams", "dist", "streams", "reader.d.ts"));
     cpSync(TYPES.old, join(directory, "node_modules", "@types", "node"), { recursive: true });

@@ -45,7 +45,7 @@ for (const { name: kind, serve } of kinds) {
       await Promise.all(talks);
     });
 
-    it("reads what came before the server was killed, and then its end", options, async () => {
+    it("reads the bytes that came before the server was killed, then EOF", options, async () => {
       await using server = await startPythonServer(peer, kind);
       const [reader, writer] = await server.connect();
       writer.write("hang\n");
@@ -62,7 +62,7 @@ for (const { name: kind, serve } of kinds) {
       await writer.waitClosed();
     });
 
-    it("hears from drain() and waitClosed() that the server was killed while it sent", options, async () => {
+    it("gets an error from drain() and waitClosed() if the server is killed while it sends", options, async () => {
       await using server = await startPythonServer(peer, kind);
       const [reader, writer] = await server.connect();
       writer.write("hang\n");

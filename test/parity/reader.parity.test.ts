@@ -58,7 +58,7 @@ function pick(name: "gives" | "transport", here: unknown, there: unknown): objec
   return value === undefined ? {} : { [name]: value };
 }
 
-describe("StreamReader, StreamWriter and StreamReaderProtocol beside CPython's", () => {
+describe("StreamReader, StreamWriter and StreamReaderProtocol compared with CPython's", () => {
   for (const recorded of cases) {
     const divergence = divergences.get(recorded.name);
     it(divergence === undefined ? recorded.name : `${recorded.name} (different on purpose)`, async () => {

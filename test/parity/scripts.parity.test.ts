@@ -23,12 +23,12 @@ const newest = findPython(13);
 const python = newest.skip === false ? newest : findPython(11);
 
 describe("random scripts of reader operations", () => {
-  it("go as they went in CPython when they were recorded", async () => {
+  it("have the recorded results of CPython", async () => {
     assert.ok(recorded.length >= 150);
     for (const [script, verdicts] of recorded) await compare(script, verdicts);
   });
 
-  it("are recorded as CPython judges them", needs(newest), async () => {
+  it("have recorded results that CPython repeats", needs(newest), async () => {
     let index = 0;
     for await (const verdicts of judge(
       newest,
@@ -41,7 +41,7 @@ describe("random scripts of reader operations", () => {
     assert.equal(index, recorded.length);
   });
 
-  it(`go as in CPython, ${SCRIPTS} of them`, needs(python), async () => {
+  it(`have CPython's results, ${SCRIPTS} scripts`, needs(python), async () => {
     const make = (number: number): Script => makeScript(SEED, number, { severalSeparators: newest.skip === false });
     assert.equal(await compareAll(python, SCRIPTS, make), SCRIPTS);
   });

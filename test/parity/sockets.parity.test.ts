@@ -47,7 +47,7 @@ function diverge(expected: readonly Step[], gives: Readonly<Record<number, Outco
   return changed;
 }
 
-describe("streams over sockets beside CPython's", () => {
+describe("streams over sockets compared with CPython's", () => {
   for (const recorded of cases) {
     const divergence = divergences.get(recorded.name);
     it(divergence === undefined ? recorded.name : `${recorded.name} (different on purpose)`, async () => {

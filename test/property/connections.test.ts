@@ -154,7 +154,7 @@ for (const way of WAYS) {
   describe(`a connection over ${way.name}`, () => {
     const largest = way.name === "memory that cuts everything in bytes" ? 3000 : 150_000;
 
-    it("brings exactly the bytes that were written before the end, in any order of writes, drains, pauses and closes (property)", async () => {
+    it("delivers exactly the bytes that were written before the end, in any order of writes, drains, pauses and closes (property)", async () => {
       const end = way.halfClose ? fc.constantFrom("close" as const, "writeEof" as const) : fc.constant("close" as const);
       await fc.assert(
         fc.asyncProperty(deeds(largest), end, fc.constantFrom(1 << 20, 5000), async (all, ending, size) => {
@@ -170,7 +170,7 @@ for (const way of WAYS) {
       );
     });
 
-    it("gives what the model gives to any calls, however the data comes and however often they are aborted (property)", async () => {
+    it("gives the model's results for any calls, pieces and aborts (property)", async () => {
       // What read(n) gives depends on what has come.
       const steadyCall = anyCall.filter((call) => call.name !== "read" || call.n <= 0);
       const aborts = fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 });

@@ -48,7 +48,7 @@ describe("the calls of a StreamReader", () => {
   const steadyCall = anyCall.filter((call) => call.name !== "read" || call.n <= 0);
 
   for (const [how, chunk] of Object.entries(chunkings)) {
-    it(`give what the model gives when the data comes ${how} (property)`, async () => {
+    it(`give the model's results when the data comes ${how} (property)`, async () => {
       await fc.assert(
         fc.asyncProperty(
           fc.array(anyText, { maxLength: 8 }).map((texts) => texts.join("")),
@@ -68,7 +68,7 @@ describe("the calls of a StreamReader", () => {
     });
   }
 
-  it("lose and double nothing, whatever read(n) is asked for (property)", async () => {
+  it("lose and double no bytes for any read(n) (property)", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(anyText, { maxLength: 8 }),

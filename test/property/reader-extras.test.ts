@@ -70,7 +70,7 @@ const readuntil = fc.record({ limit: fc.integer({ min: 1, max: 12 }), keepSepara
 const pieces = fc.array(fc.string({ unit: fc.constantFrom("a", "b", ";", "\n"), minLength: 1, maxLength: 10 }), { maxLength: 12 });
 const calls = fc.array(fc.oneof(peek, readinto, skip, readAndUnread, readuntil), { maxLength: 20 });
 
-describe("the reader's calls beyond Python and a plain string", () => {
+describe("the reader's calls beyond Python's and a plain string", () => {
   it("give the same for any pieces and any calls (property)", async () => {
     const property = async (fed: readonly string[], made: readonly Call[]): Promise<void> => {
       const reader = new StreamReader({ limit: LIMIT });
@@ -88,7 +88,7 @@ describe("the reader's calls beyond Python and a plain string", () => {
     await fc.assert(fc.asyncProperty(pieces, calls, property), { numRuns: 500 });
   });
 
-  it("give the same where the data comes while they wait (property)", async () => {
+  it("give the same when the data comes while they wait (property)", async () => {
     // The others answer with what has come by then.
     const waiting = fc.oneof(peek, skip);
     const property = async (fed: readonly string[], { name, make, expect }: Call): Promise<void> => {

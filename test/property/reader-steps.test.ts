@@ -162,7 +162,7 @@ describe("a StreamReader and its model", () => {
     );
   });
 
-  it("give the same where a read takes bytes from under a search that waits", async () => {
+  it("give the same when a read takes bytes that a waiting search has passed", async () => {
     await play(
       65_536,
       [

@@ -19,6 +19,8 @@ const piece = fc.oneof(
       Buffer.from("\u20ac"),
       Buffer.of(0xe2, 0x82),
       Buffer.of(0xff),
+      Buffer.of(0x8a),
+      Buffer.of(0x8d),
       Buffer.of(0xef, 0xbb, 0xbf),
     ),
   },
@@ -87,6 +89,65 @@ describe("lines({ encoding })", () => {
             assert.deepEqual(result, { done: false, value: expected.line });
           }
         }
+      },
+    );
+    await fc.assert(property, { numRuns: 300 });
+  });
+});
+
+/** Reads to the end, and shows each line or error. */
+async function outcomes(read: () => Promise<readonly (string | Buffer)[]>): Promise<string[]> {
+  const seen: string[] = [];
+  for (;;) {
+    try {
+      const lines = await read();
+      if (lines.length === 0) return seen;
+      for (const line of lines) seen.push(typeof line === "string" ? `text ${JSON.stringify(line)}` : `bytes ${line.toString("hex")}`);
+    } catch (error) {
+      seen.push(String(error));
+    }
+  }
+}
+
+describe("readlines()", () => {
+  it("returns the lines and errors of one readline() after the other", async () => {
+    const property = fc.asyncProperty(
+      fc.array(bytes, { minLength: 1, maxLength: 5 }),
+      fc.constantFrom(undefined, ...ENCODINGS),
+      fc.constantFrom(20, 60, 300, 2 ** 20),
+      async (chunks, encoding, limit) => {
+        const [batched, single] = [new StreamReader({ limit: 2 ** 20 }), new StreamReader({ limit: 2 ** 20 })];
+        for (const chunk of chunks) for (const reader of [batched, single]) reader.feedData(Buffer.from(chunk));
+        for (const reader of [batched, single]) reader.feedEof();
+        const options = encoding === undefined ? { limit } : { limit, encoding };
+        const fromBatches = await outcomes(() => batched.readlines(options as { encoding: BufferEncoding }));
+        const fromLines = await outcomes(async () => {
+          const line = await single.readline({ limit });
+          return line.length === 0 ? [] : [encoding === undefined ? line : line.toString(encoding)];
+        });
+        assert.deepEqual(fromBatches, fromLines);
+      },
+    );
+    await fc.assert(property, { numRuns: 300 });
+  });
+});
+
+describe("lineBatches()", () => {
+  it("yields the lines of lines()", async () => {
+    const property = fc.asyncProperty(
+      fc.array(bytes, { minLength: 1, maxLength: 5 }),
+      fc.constantFrom(undefined, ...ENCODINGS),
+      fc.boolean(),
+      async (chunks, encoding, keepSeparator) => {
+        const [batched, single] = [new StreamReader({ limit: 2 ** 20 }), new StreamReader({ limit: 2 ** 20 })];
+        for (const chunk of chunks) for (const reader of [batched, single]) reader.feedData(Buffer.from(chunk));
+        for (const reader of [batched, single]) reader.feedEof();
+        const options = { keepSeparator, encoding } as { encoding: BufferEncoding };
+        const fromBatches: string[] = [];
+        for await (const batch of batched.lineBatches(options)) fromBatches.push(...batch);
+        const fromLines: string[] = [];
+        for await (const line of single.lines(options)) fromLines.push(line);
+        assert.deepEqual(fromBatches, fromLines);
       },
     );
     await fc.assert(property, { numRuns: 300 });

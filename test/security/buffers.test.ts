@@ -52,7 +52,7 @@ for (const kind of [...kinds, unixTls, tcpTls]) {
       assert.equal(await reading, 400 * piece.length);
     });
 
-    it("lets go of what was written to a peer that never reads, with abort()", async () => {
+    it("releases with abort() the bytes written to a peer that never reads", async () => {
       await using pair = await openPair(kind);
       const { writer } = pair.client;
       writer.write(Buffer.alloc(MUCH_BYTES));
@@ -67,7 +67,7 @@ for (const kind of [...kinds, unixTls, tcpTls]) {
 }
 
 describe("a connection in memory", () => {
-  it("holds at most its capacity on a line in memory", async () => {
+  it("holds at most its capacity", async () => {
     const capacity = 3000;
     const [client, server] = memoryPair({ capacity, limit: LIMIT });
     client.writer.write(Buffer.alloc(MUCH_BYTES));

@@ -73,7 +73,7 @@ for (const kind of socketKinds) {
       }
     });
 
-    it("that joins what has come: the read rejects with ENOMEM, takes nothing, and may be made again", async () => {
+    it("that joins received pieces: the read rejects with ENOMEM, takes nothing, and may be repeated", async () => {
       await using pair = await openPair(kind);
       const { reader } = pair.client;
       for (const [index, letter] of ["A", "B"].entries()) {
@@ -103,7 +103,7 @@ for (const kind of socketKinds) {
       await assert.rejects(writer.waitClosed(), NO_MEMORY);
     });
 
-    it("that writes: write() does not throw, and the writer is told", async () => {
+    it("that writes: write() does not throw, and the next drain() rejects", async () => {
       await using pair = await openPair(kind);
       const { writer } = pair.client;
       const piece = Buffer.alloc(4000);
@@ -128,7 +128,7 @@ for (const kind of socketKinds) {
 describe("a program that takes Node's pool of short buffers away", () => {
   // Node 25: marks the pool so that enqueue() is refused, too.
   const canTake = { skip: (runtime !== "node" || nodeMajor > 24) && "only Node 20 to 24 let a program do that" };
-  it("does not change what connections read", canTake, async () => {
+  it("does not change the bytes that connections read", canTake, async () => {
     await using child = new Child(scriptCommand("security/detached-pool-child"));
     assert.deepEqual(await child.ended, { code: 0, signal: null });
   });

@@ -36,7 +36,7 @@ async function giveFirstLineAway({ client, peer }: Ends): Promise<void> {
 }
 
 for (const route of routes) {
-  describe(`unread bytes over ${route.name} whose memory was given away`, () => {
+  describe(`unread bytes over ${route.name} whose memory is detached`, () => {
     for (const [name, call] of Object.entries(CALLS)) {
       it(`make ${name} reject with a code, every time, and the connection still writes`, async () => {
         await using ends = await route.open();
@@ -89,7 +89,7 @@ for (const route of routes) {
       await reading;
     });
 
-    it("leave what the program puts back in its own memory alone", async () => {
+    it("leave the memory of bytes that the program puts back alone", async () => {
       await using ends = await route.open();
       ends.peer.writer.write("one\ntwo\n");
       await until(() => ends.client.reader.bufferedLength === 8);
@@ -131,7 +131,7 @@ for (const route of routes) {
       assert.ok((await client.reader.readexactly(50_000)).equals(Buffer.alloc(50_000, "B")));
     });
 
-    it("that was given up leaves its part to be given away, and the rest comes", async () => {
+    it("that was given up returns its part in transferable memory, and the rest comes", async () => {
       await using ends = await route.open();
       const { client, peer } = ends;
       const given = new AbortController();
@@ -156,7 +156,7 @@ for (const route of routes) {
       assert.equal((await client.reader.read()).length, 0);
     });
 
-    it("that is done may be given away while the next one waits", async () => {
+    it("that is done may be transferred while the next one waits", async () => {
       await using ends = await route.open();
       const { client, peer } = ends;
       for (const letter of "AB") {
@@ -171,7 +171,7 @@ for (const route of routes) {
       }
     });
 
-    it("that waits does not change what a protocol that takes over was given", async () => {
+    it("that waits does not change the bytes of a protocol that takes over", async () => {
       await using ends = await route.open();
       const { client, peer } = ends;
       const { transport } = client.writer;

@@ -111,7 +111,7 @@ for (const route of routes) {
 }
 
 describe("memory that was written to a sink", () => {
-  it("is copied: the program may give its own away at once", async () => {
+  it("is copied: the program may transfer its own at once", async () => {
     for (const size of [10, 100_000]) {
       const chunks: Buffer[] = [];
       const sink = new Writable({
@@ -131,7 +131,7 @@ describe("memory that was written to a sink", () => {
     }
   });
 
-  it("may be given away by the sink", async () => {
+  it("may be transferred by the sink", async () => {
     const chunks: Uint8Array[] = [];
     const writer = StreamWriter.from(
       new WritableStream<Uint8Array>({

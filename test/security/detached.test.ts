@@ -77,9 +77,9 @@ async function exchange(
 }
 
 for (const route of routes) {
-  describe(`memory that was handed out over ${route.name}`, () => {
+  describe(`a Buffer that was read over ${route.name}`, () => {
     for (const [name, giveAway] of Object.entries(waysToGiveAway)) {
-      it(`may be given away by ${name}: no other connection notices, and this one goes on`, async () => {
+      it(`may be transferred by ${name}: no other connection notices, and this one goes on`, async () => {
         await using bystander = await openBystander(route);
         await using giver = await route.open();
         for (const size of SIZES) {
@@ -93,7 +93,7 @@ for (const route of routes) {
     }
 
     for (const [name, read] of Object.entries(READS)) {
-      it(`is not shared with other connections where it comes from ${name}`, async () => {
+      it(`is not shared with other connections if it comes from ${name}`, async () => {
         await using bystander = await openBystander(route);
         await using giver = await route.open(1_000_000);
         for (const size of SIZES) {

@@ -97,7 +97,7 @@ for (const kind of [...kinds, tcpTls]) {
   }
 
   describe(`what a reader over ${kind.name} holds`, () => {
-    it("keeps no more alive where the program puts back what comes, piece by piece", async () => {
+    it("keeps no more alive when the program puts back what comes, piece by piece", async () => {
       await using pair = await openPair(kind);
       const { reader } = pair.client;
       for (let sent = 1; sent <= 500; sent += 1) {
@@ -145,9 +145,9 @@ for (const kind of [...kinds, tcpTls]) {
   });
 
   describe(`connections over ${kind.name}`, () => {
-    it("keep none where they are idle", onNode, () => checkIdle(kind, 40, 6, 0));
+    it("keep no memory while they are idle", onNode, () => checkIdle(kind, 40, 6, 0));
 
-    it("keep 16 MiB at most where they are idle after long messages", onNode, () =>
+    it("keep at most 16 MiB while they are idle after long messages", onNode, () =>
       // Over TLS it is Node that reads, into memory of its own for each read.
       checkIdle(kind, LONG_CONNECTIONS, LONG_BYTES, kind === tcpTls ? 0 : MOST_BLOCK_BYTES),
     );

@@ -110,7 +110,7 @@ describe("bytes of toWritable(), toWeb() and toDuplex()", () => {
 });
 
 describe("a separator", () => {
-  it("is what it was at the call, though the caller changes it or gives its memory away meanwhile", async () => {
+  it("keeps its value of the call, even if the caller changes or detaches it meanwhile", async () => {
     const reader = new StreamReader();
     const [changed, given] = [Uint8Array.of(0x23), Uint8Array.of(0x23)];
     const line = reader.readuntil(changed);

@@ -131,7 +131,7 @@ describe("a signal that throws", () => {
     });
   }
 
-  it("may throw when it is let go, or asked for its reason", async () => {
+  it("may throw when a listener is removed, or when its reason is read", async () => {
     const waiters = new Waiters();
     const listeners: (() => void)[] = [];
     const signal = {

@@ -53,7 +53,7 @@ describe("a loop that ignores errors", () => {
 });
 
 describe("a source whose destroy() throws", () => {
-  it("is given back all the same", async () => {
+  it("is still given back", async () => {
     const source = new Readable({ read() {} });
     const reader = StreamReader.from(source);
     source.destroy = broken;
@@ -65,7 +65,7 @@ describe("a source whose destroy() throws", () => {
 });
 
 describe("a sink whose destroy() throws", () => {
-  it("is lost with what it threw, or with the reason that was given", async () => {
+  it("is lost with the thrown error, or with the given reason", async () => {
     for (const reason of [undefined, new Error("given up")]) {
       const sink = new Writable({ write() {} });
       const writer = StreamWriter.from(sink);
@@ -80,7 +80,7 @@ describe("a sink whose destroy() throws", () => {
 });
 
 describe("readline() without memory for a line that has to be copied", () => {
-  it("rejects, and may be called again", async () => {
+  it("rejects with an error, and may be called again", async () => {
     const allocUnsafeSlow = Buffer.allocUnsafeSlow.bind(Buffer);
     const reader = new StreamReader();
     reader.feedData("1\n");

@@ -79,7 +79,7 @@ for (const [how, callbackThat] of failing) {
       });
     }
 
-    it("warns of it with its stack where there is no onClientError, and closes the connection", async () => {
+    it("causes a warning with its stack without onClientError, and closes the connection", async () => {
       const error = new TypeError("broken");
       let transport: FakeTransport | undefined;
       const warnings = await warningsOf(() => {
@@ -92,7 +92,7 @@ for (const [how, callbackThat] of failing) {
       assert.deepEqual(transport?.calls, ["close"]);
     });
 
-    it("warns of what is no Error, too", async () => {
+    it("causes a warning for a value that is not an Error, too", async () => {
       for (const [thrown, shown] of [
         ["a string", "a string"],
         [undefined, "undefined"],
@@ -104,7 +104,7 @@ for (const [how, callbackThat] of failing) {
       }
     });
 
-    it("warns of what even String() cannot show", async () => {
+    it("causes a warning for a value that String() cannot show", async () => {
       let transport: FakeTransport | undefined;
       const warnings = await warningsOf(() => {
         transport = connect(callbackThat(Object.create(null)));
@@ -113,7 +113,7 @@ for (const [how, callbackThat] of failing) {
       assert.deepEqual(transport?.calls, ["close"]);
     });
 
-    it("is closed though onClientError itself fails, which is warned of", async () => {
+    it("is closed although onClientError itself fails, which causes a warning", async () => {
       for (const onClientError of [
         () => {
           throw new Error("the handler's own");

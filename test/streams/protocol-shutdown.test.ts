@@ -39,7 +39,7 @@ describe("the signal of a callback's context", () => {
     assert.match((events[0] as Error).message, /shutting down/);
   });
 
-  it("is the same each time it is looked at", () => {
+  it("is the same object each time", () => {
     let context!: ClientContext;
     const { protocol } = connect((_reader, _writer, given) => {
       context = given;
@@ -49,7 +49,7 @@ describe("the signal of a callback's context", () => {
     assert.equal(context.signal, first);
   });
 
-  it("is aborted already when it is looked at after the request", () => {
+  it("is aborted when it is first read after the request", () => {
     let context!: ClientContext;
     const { protocol } = connect((_reader, _writer, given) => {
       context = given;
@@ -117,14 +117,14 @@ describe("a reader when shutdown is requested", () => {
     assert.equal(await text(reader.readline()), "");
   });
 
-  it("gives the rejection that fits to a read of an exact number", async () => {
+  it("rejects a read of an exact number with IncompleteReadError", async () => {
     const { reader, protocol } = connectedStreams();
     const exactly = reader.readexactly(4);
     protocol.shutdownRequested();
     await assert.rejects(exactly, { code: "ERR_INCOMPLETE_READ", partial: Buffer.alloc(0), expected: 4 });
   });
 
-  it("drops what the peer, who cannot know, sends after that end", async () => {
+  it("drops the bytes that the peer sends after that end", async () => {
     const { reader, protocol } = connectedStreams();
     protocol.shutdownRequested();
     assert.equal(await text(reader.readline()), "");
@@ -177,7 +177,7 @@ describe("the connection when shutdown is requested", () => {
     assert.deepEqual(transport.calls, ["write the last answer", "close"]);
   });
 
-  it("is left alone on the client's side, where there is no callback", () => {
+  it("is not affected on the client's side, which has no callback", () => {
     const { protocol, transport } = connectedStreams();
     protocol.shutdownRequested();
     assert.deepEqual(transport.calls, []);

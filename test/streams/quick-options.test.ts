@@ -14,6 +14,8 @@ const CALLS: readonly (readonly [string, (reader: StreamReader, options: object)
   ["readinto", (reader, options) => reader.readinto(new Uint8Array(4), options)],
   ["lines", (reader, options) => reader.lines(options).next()],
   ["lines of text", (reader, options) => reader.lines({ ...options, encoding: "utf8" }).next()],
+  ["readlines", (reader, options) => reader.readlines(options)],
+  ["lineBatches of text", (reader, options) => reader.lineBatches({ ...options, encoding: "utf8" }).next()],
   ["chunks", (reader, options) => reader.chunks(4, options).next()],
 ];
 

@@ -100,7 +100,7 @@ for (const { name, call, before, after, ended, result } of calls) {
       assert.equal(await rest(reader), before + after);
     });
 
-    it("has its result once that is out: a later abort takes nothing back", async () => {
+    it("keeps its result after a later abort", async () => {
       const reader = readerOf([before]);
       const controller = watchedController();
       const waiting = call(reader, { signal: controller.signal });
@@ -111,7 +111,7 @@ for (const { name, call, before, after, ended, result } of calls) {
       assert.equal(await rest(reader), (before + after).slice(result.length));
     });
 
-    it("has either its result or everything left for the next read, at whatever turn the abort comes", async () => {
+    it("returns its result or leaves everything for the next read, at any turn of the abort", async () => {
       const outcomes = new Set<string>();
       for (let turn = 0; turn < 8; turn += 1) {
         const reader = readerOf([before]);
@@ -189,7 +189,7 @@ for (const { name, call, before, after, ended, result } of calls) {
 }
 
 describe("an aborted read to EOF", () => {
-  it("keeps what it has gathered, bit by bit, for the next read", async () => {
+  it("leaves the gathered bytes for the next read", async () => {
     const reader = new StreamReader({ limit: 4 });
     const controller = new AbortController();
     const all = reader.read(-1, { signal: controller.signal });
@@ -220,7 +220,7 @@ describe("one signal for many readers", () => {
     for (const reader of readers) assert.equal(await rest(reader), "");
   });
 
-  it("ends the wait of those only that still wait", async () => {
+  it("ends only the reads that still wait", async () => {
     const controller = watchedController();
     const readers = ["a\n", "", "b\n"].map((fed) => ({ reader: new StreamReader(), fed }));
     const reads = readers.map(({ reader, fed }) => {

@@ -74,7 +74,7 @@ describe("the stack of a read that fails while it waits", () => {
     assertNamed(both);
   });
 
-  it("names the caller in the very error that ended the connection, once", async () => {
+  it("names the caller once in the error that ended the connection", async () => {
     const { reader, writer, protocol } = connectedStreams();
     const lost = Object.assign(new Error("reset"), { code: "ECONNRESET" });
     const closed = waitingFunction(() => writer.waitClosed()).catch((error: unknown) => error);
@@ -119,7 +119,7 @@ describe("the stack of a read that fails while it waits", () => {
     assert.equal(reason.stack, stack);
   });
 
-  it("leaves alone what has no stack to extend", async () => {
+  it("does not change a value without a stack", async () => {
     for (const error of [Object.freeze(new Error("frozen")), Object.assign(new Error("bare"), { stack: undefined })]) {
       const reader = new StreamReader();
       assert.equal(

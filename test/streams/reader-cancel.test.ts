@@ -44,7 +44,7 @@ describe("StreamReader.from a Duplex", () => {
     assert.deepEqual(written, ["answer"]);
   });
 
-  it("lets an error that comes after the end be its other users' affair", async () => {
+  it("ignores an error that comes after the end", async () => {
     const { stream } = duplex();
     const reader = StreamReader.from(stream);
     stream.push(null);
@@ -54,7 +54,7 @@ describe("StreamReader.from a Duplex", () => {
     assert.equal(reader.exception(), null);
   });
 
-  it("gives it back paused and without listeners, with what has not been read", async () => {
+  it("gives it back paused and without listeners, and keeps the unread bytes", async () => {
     const { stream } = duplex();
     const reader = StreamReader.from(stream);
     stream.push("one\ntwo");
@@ -75,7 +75,7 @@ describe("StreamReader.from a Duplex", () => {
 });
 
 describe("StreamReader.from a Readable", () => {
-  it("has the error of one that is closed before its end", async () => {
+  it("has an error if the stream is closed before its end", async () => {
     const readable = silent();
     const reader = StreamReader.from(readable);
     readable.push("ab");
@@ -84,7 +84,7 @@ describe("StreamReader.from a Readable", () => {
     await assert.rejects(reader.readline(), { code: "ERR_STREAM_PREMATURE_CLOSE" });
   });
 
-  it("takes one that is over for what it is", async () => {
+  it("has the state of a stream that has ended before", async () => {
     const atEnd = Readable.from([]).resume();
     await until(() => atEnd.readableEnded);
     assert.equal(await text(StreamReader.from(atEnd).read()), "");
@@ -114,7 +114,7 @@ describe("StreamReader.from a Readable", () => {
     assert.equal(readable.destroyed, true);
   });
 
-  it("does not take an emitter with lines for one", async () => {
+  it("does not treat an emitter with lines as a stream", async () => {
     const lines = createInterface({ input: Readable.from(["a\nb\n"]) });
     assert.equal(await text(StreamReader.from(lines).read()), "ab");
   });
@@ -156,7 +156,7 @@ describe("cancel()", () => {
     assert.deepEqual([ended.locked, failed.locked], [false, false]);
   });
 
-  it("calls return() of an iterator, once, whatever that throws", async () => {
+  it("calls return() of an iterator once, and ignores its error", async () => {
     let returned = 0;
     const source: AsyncIterable<Data> = {
       [Symbol.asyncIterator]: () => ({
@@ -174,7 +174,7 @@ describe("cancel()", () => {
     assert.equal(returned, 1);
   });
 
-  it("takes nothing of what comes afterwards, nor its error", async () => {
+  it("ignores later values and errors of the source", async () => {
     for (const end of ["value", "error"]) {
       const answers: ((result: IteratorResult<Data, unknown> | Promise<never>) => void)[] = [];
       const source: AsyncIterable<Data> = { [Symbol.asyncIterator]: () => ({ next: () => new Promise((answer) => answers.push(answer)) }) };
@@ -188,7 +188,7 @@ describe("cancel()", () => {
     }
   });
 
-  it("comes back though the source never answers", async () => {
+  it("returns although the source never answers", async () => {
     const stuck: Readonly<Record<string, AsyncIterable<Data>>> = {
       generator: (async function* () {
         yield await new Promise<Data>(() => {});
@@ -206,7 +206,7 @@ describe("cancel()", () => {
     );
   });
 
-  it("does nothing to a source that is over", async () => {
+  it("does nothing to a source that has ended", async () => {
     const reader = StreamReader.from(Readable.from([Buffer.from("all")]));
     assert.equal(await text(reader.read()), "all");
     await reader.cancel();
@@ -215,7 +215,7 @@ describe("cancel()", () => {
     await pulled.cancel();
   });
 
-  it("of a connection ends reading, and drops what still comes: the connection stays", async () => {
+  it("of a connection ends reading and drops later bytes, and the connection stays open", async () => {
     const { reader, writer, protocol, transport } = connectedStreams({ limit: 4 });
     protocol.dataReceived(Buffer.from("one\ntwo.."));
     assert.deepEqual(transport.calls, ["pauseReading"]);
@@ -272,7 +272,7 @@ describe("leaving a loop", () => {
     assert.deepEqual(transport.calls, []);
   });
 
-  it("leaves a read that waits alone, and what is paused already", async () => {
+  it("does not affect a waiting read, or a source that is paused", async () => {
     const readable = silent();
     const reader = StreamReader.from(readable, { limit: 7 });
     const iterator = reader[Symbol.asyncIterator]();
@@ -344,7 +344,7 @@ describe("standard input that stays open", () => {
     "leave, and go on": ["one", "two", "three", "four", "left"],
   };
   for (const [way, lines] of Object.entries(expected)) {
-    it(`no longer keeps the process: ${way}`, async () => {
+    it(`does not keep the process alive: ${way}`, async () => {
       await using child = new Child(scriptCommand("streams/stdin-child", way));
       child.process.stdin?.write("one\ntwo\n");
       const seen: string[] = [];
@@ -359,7 +359,7 @@ describe("standard input that stays open", () => {
 });
 
 describe("a reader that is not from() a source", () => {
-  it("rests not, nor has anything to give back", async () => {
+  it("does not pause, and has no source to give back", async () => {
     const reader = readerOf(["one\ntwo\n"]);
     for await (const _ of reader) break;
     assert.equal(await text(reader.readline()), "two\n");

@@ -21,7 +21,7 @@ async function feedSlowly(reader: StreamReader, chunk: Uint8Array, count: number
 }
 
 describe("countWork", () => {
-  it("counts what is searched and copied, and is gone afterwards", async () => {
+  it("counts searched and copied bytes, and restores the methods", async () => {
     const untouched = countedMethods();
     const bytes = Buffer.alloc(100);
     const work = await countWork(async () => {
@@ -37,7 +37,7 @@ describe("countWork", () => {
   });
 });
 
-describe("what a long message costs", () => {
+describe("the cost of a long message", () => {
   const length = 16 * MIB;
 
   for (const [name, call, end] of [
@@ -98,8 +98,8 @@ describe("what a long message costs", () => {
   });
 });
 
-describe("what taking from the front costs", () => {
-  it("is a copy of nothing but the lines across seams: 250,000 small lines out of chunks of 64 KiB", async () => {
+describe("the cost of taking from the front", () => {
+  it("copies only the lines across seams: 250,000 small lines out of chunks of 64 KiB", async () => {
     const line = Buffer.from("a line of 23 bytes in it\n".slice(2));
     const count = 250_000;
     const chunkSize = 65_536;

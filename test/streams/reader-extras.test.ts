@@ -2,13 +2,12 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type SignalOptions, StreamReader } from "asyncio-streams";
-import { detachedView } from "../support/detached.js";
-import { connectedStreams, endedReaderOf, readerOf, rest, text } from "../support/readers.js";
+import { connectedStreams, readerOf, rest, text } from "../support/readers.js";
 import { isSettled, microtasks } from "../support/turns.js";
 import { watchedController } from "../support/watched-signal.js";
 
 describe("StreamReader.bufferedLength", () => {
-  it("counts what has come and has not been read", async () => {
+  it("counts the bytes that have come and have not been read", async () => {
     const reader = new StreamReader();
     assert.equal(reader.bufferedLength, 0);
     reader.feedData("abc");
@@ -26,41 +25,13 @@ describe("StreamReader.bufferedLength", () => {
 });
 
 describe("StreamReader.peek", () => {
-  it("gives the next bytes and leaves them", async () => {
-    const reader = readerOf(["abcdef"]);
-    assert.equal(await text(reader.peek(3)), "abc");
-    assert.equal(await text(reader.peek(3)), "abc");
-    assert.equal(await text(reader.read(4)), "abcd");
-    assert.equal(await rest(reader), "ef");
-  });
-
-  it("waits for all of them, across pieces", async () => {
-    const reader = readerOf(["a"]);
-    const peeked = reader.peek(4);
-    reader.feedData("bc");
-    assert.equal(await isSettled(peeked), false);
-    reader.feedData("de");
-    assert.equal(await text(peeked), "abcd");
-    assert.equal(await rest(reader), "abcde");
-  });
-
-  it("gives a copy: writing into it does no harm", async () => {
+  it("returns a copy", async () => {
     const reader = readerOf(["abc"]);
     (await reader.peek(3)).fill(0);
     assert.equal(await rest(reader), "abc");
   });
 
-  it("gives fewer at EOF, also if it has waited", async () => {
-    const reader = readerOf(["ab"]);
-    const peeked = reader.peek(4);
-    reader.feedEof();
-    assert.equal(await text(peeked), "ab");
-    assert.equal(await text(reader.peek(4)), "ab");
-    assert.equal(reader.atEof(), false);
-    assert.equal(await text(endedReaderOf([]).peek(1)), "");
-  });
-
-  it("gives nothing at once for nothing, even while a read() to EOF waits", async () => {
+  it("returns no bytes at once for 0, even while a read() to EOF waits", async () => {
     const reader = new StreamReader();
     const all = reader.read();
     assert.equal(await text(reader.peek(0)), "");
@@ -69,7 +40,7 @@ describe("StreamReader.peek", () => {
     await all;
   });
 
-  it("goes up to the limit and not over it, whatever is there", async () => {
+  it("returns at most the limit", async () => {
     const reader = readerOf(["abcdefgh"], { limit: 4 });
     assert.equal(await text(reader.peek(4)), "abcd");
     await assert.rejects(reader.peek(5), { code: "ERR_LIMIT_OVERRUN", message: "cannot peek at 5 bytes: the limit is 4" });
@@ -88,7 +59,7 @@ describe("StreamReader.peek", () => {
     protocol.eofReceived();
   });
 
-  it("throws the error of a lost connection if that cut it short, and not if enough is there", async () => {
+  it("throws the error of a lost connection only if there are too few bytes", async () => {
     const { reader, protocol } = connectedStreams();
     protocol.dataReceived(Buffer.from("abc"));
     protocol.connectionLost(new Error("lost"));
@@ -99,18 +70,6 @@ describe("StreamReader.peek", () => {
 });
 
 describe("StreamReader.readinto", () => {
-  it("fills what it can, and tells how much that is", async () => {
-    const reader = readerOf(["abc", "def"]);
-    const view = new Uint8Array(4);
-    assert.equal(await reader.readinto(view), 4);
-    assert.equal(Buffer.from(view).toString(), "abcd");
-    assert.equal(await reader.readinto(view), 2);
-    assert.equal(Buffer.from(view).toString(), "efcd");
-    reader.feedEof();
-    assert.equal(await reader.readinto(view), 0);
-    assert.equal(Buffer.from(view).toString(), "efcd");
-  });
-
   it("waits for a byte", async () => {
     const reader = new StreamReader();
     const view = new Uint8Array(4);
@@ -121,7 +80,7 @@ describe("StreamReader.readinto", () => {
     assert.equal(view[0], 0x78);
   });
 
-  it("writes into the part of the memory that the view is of, and a Buffer is one", async () => {
+  it("writes only into the memory of the view, which may be a Buffer", async () => {
     const reader = readerOf(["abcdef"]);
     const memory = Buffer.alloc(6, ".");
     assert.equal(await reader.readinto(memory.subarray(2, 4)), 2);
@@ -145,21 +104,6 @@ describe("StreamReader.readinto", () => {
     assert.ok(received.equals(sent));
   });
 
-  for (const [what, view] of [
-    ["an empty view", new Uint8Array(0)],
-    ["a detached view", detachedView()],
-    ["an ArrayBuffer", new ArrayBuffer(4)],
-    ["a DataView", new DataView(new ArrayBuffer(4))],
-    ["an array", [1, 2]],
-    ["nothing", undefined],
-  ] as const) {
-    it(`refuses ${what}, and takes nothing`, async () => {
-      const reader = readerOf(["abc"]);
-      await assert.rejects(reader.readinto(view as Uint8Array), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });
-      assert.equal(await rest(reader), "abc");
-    });
-  }
-
   it("refuses a view that is detached while it waits, and takes nothing", async () => {
     const reader = new StreamReader();
     const view = new Uint8Array(4);
@@ -172,14 +116,7 @@ describe("StreamReader.readinto", () => {
 });
 
 describe("StreamReader.skip", () => {
-  it("drops bytes and tells how many", async () => {
-    const reader = readerOf(["abc", "def"]);
-    assert.equal(await reader.skip(4), 4);
-    assert.equal(await reader.skip(0), 0);
-    assert.equal(await rest(reader), "ef");
-  });
-
-  it("drops them as they come, without collecting: the transport is never paused", async () => {
+  it("drops bytes as they come, and never pauses the transport", async () => {
     const { reader, protocol, transport } = connectedStreams({ limit: 1 });
     const skipped = reader.skip(1_000_000);
     for (let sent = 0; sent < 1_000_000; sent += 1000) {
@@ -191,16 +128,7 @@ describe("StreamReader.skip", () => {
     assert.deepEqual(transport.calls, []);
   });
 
-  it("drops fewer at EOF", async () => {
-    assert.equal(await endedReaderOf(["abc"]).skip(5), 3);
-    const reader = readerOf(["abc"]);
-    const skipped = reader.skip(5);
-    reader.feedEof();
-    assert.equal(await skipped, 3);
-    assert.equal(reader.atEof(), true);
-  });
-
-  it("lets nobody take bytes meanwhile", async () => {
+  it("refuses other reads meanwhile", async () => {
     const reader = new StreamReader();
     const skipped = reader.skip(3);
     await microtasks(2);
@@ -220,7 +148,7 @@ describe("StreamReader.skip", () => {
     assert.equal(await text(line), "abc\n");
   });
 
-  it("if aborted, has dropped what had come, and leaves what comes", async () => {
+  it("has dropped the bytes that had come when it is aborted, and leaves later bytes", async () => {
     const reader = readerOf(["ab"]);
     const controller = watchedController();
     const skipped = reader.skip(4, { signal: controller.signal });
@@ -232,7 +160,7 @@ describe("StreamReader.skip", () => {
     assert.equal(await rest(reader), "cd");
   });
 
-  it("throws the error of a lost connection if that cut it short", async () => {
+  it("throws the error of a lost connection if there are too few bytes", async () => {
     const { reader, protocol } = connectedStreams();
     protocol.dataReceived(Buffer.from("abc"));
     protocol.connectionLost(new Error("lost"));
@@ -248,23 +176,8 @@ describe("peek, readinto and skip", () => {
     readinto: (reader: StreamReader, _: number, options?: SignalOptions) => reader.readinto(new Uint8Array(4), options),
   };
 
-  for (const name of ["peek", "skip"] as const) {
-    for (const n of [-1, 1.5, Number.NaN, 2 ** 53, Infinity]) {
-      it(`${name}(${n}) is out of range`, async () => {
-        const reader = readerOf(["abc"]);
-        await assert.rejects(calls[name](reader, n), { name: "RangeError", code: "ERR_OUT_OF_RANGE" });
-        assert.equal(await rest(reader), "abc");
-      });
-    }
-    it(`${name} takes only numbers`, async () => {
-      for (const n of ["3", null, 3n, undefined]) {
-        await assert.rejects(calls[name](readerOf(["abc"]), n as unknown as number), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });
-      }
-    });
-  }
-
   for (const [name, call] of Object.entries(calls)) {
-    it(`${name}: an aborted signal lets it take nothing, at once or while it waits`, async () => {
+    it(`${name}: takes nothing when its signal is aborted, before or during the wait`, async () => {
       const reader = readerOf(["ab"]);
       const reason = new Error("enough");
       await assert.rejects(call(reader, 2, { signal: AbortSignal.abort(reason) }), (thrown) => thrown === reason);
@@ -278,7 +191,7 @@ describe("peek, readinto and skip", () => {
       assert.equal(await rest(reader), "cd");
     });
 
-    it(`${name}: throws what setException() set, and is refused beside a read that waits`, async () => {
+    it(`${name}: throws the error of setException(), and is refused while another read waits`, async () => {
       const reader = new StreamReader();
       const first = reader.readline();
       await assert.rejects(call(reader, 2), { code: "ERR_CONCURRENT_READ" });
@@ -286,10 +199,6 @@ describe("peek, readinto and skip", () => {
       reader.setException(error);
       await assert.rejects(first, (thrown) => thrown === error);
       await assert.rejects(call(reader, 2), (thrown) => thrown === error);
-    });
-
-    it(`${name}: refuses a number for options`, async () => {
-      await assert.rejects(call(readerOf(["abc"]), 1, 5 as SignalOptions), { code: "ERR_INVALID_ARG_TYPE" });
     });
   }
 });

@@ -50,7 +50,7 @@ const sources: Readonly<Record<string, (pieces: readonly Data[]) => AsyncIterabl
 
 for (const [name, make] of Object.entries(sources)) {
   describe(`StreamReader.from ${name}`, () => {
-    it("reads what it gives, and its end", async () => {
+    it("reads the bytes of the source, and its end", async () => {
       const reader = StreamReader.from(make([Buffer.from("one\ntw"), Buffer.from("o\nthree")]));
       assert.equal(await text(reader.readline()), "one\n");
       assert.equal(await text(reader.readexactly(4)), "two\n");
@@ -67,7 +67,7 @@ for (const [name, make] of Object.entries(sources)) {
 describe("StreamReader.from", () => {
   it("takes text for UTF-8", async () => assert.equal(String(await StreamReader.from(generate("grün")).read()), "grün"));
 
-  it("asks for no more than twice the limit and a piece, however long nobody reads", async () => {
+  it("asks for at most twice the limit and a piece while no read comes", async () => {
     const source = new CountingSource(10);
     const reader = StreamReader.from(source, { limit: 100 });
     await turns(20);
@@ -110,7 +110,7 @@ describe("StreamReader.from", () => {
     assert.equal(most, 1);
   });
 
-  it("throws the source's error after what came before it, and tells of it", async () => {
+  it("throws the source's error after the bytes before it, and has it as the exception", async () => {
     const error = new Error("broken");
     const reader = StreamReader.from(
       (async function* () {
@@ -136,7 +136,7 @@ describe("StreamReader.from", () => {
     await assert.rejects(line, { message: "cut" });
   });
 
-  it("wraps what is no Error", async () => {
+  it("wraps a value that is not an Error", async () => {
     const reader = StreamReader.from(
       (async function* (): AsyncGenerator<string> {
         // eslint-disable-next-line no-throw-literal
@@ -150,7 +150,7 @@ describe("StreamReader.from", () => {
     });
   });
 
-  it("fails at a piece that is neither bytes nor text, and lets the source go", async () => {
+  it("fails at a piece that is neither bytes nor text, and releases the source", async () => {
     let released = false;
     const reader = StreamReader.from(
       (async function* () {
@@ -167,13 +167,13 @@ describe("StreamReader.from", () => {
     await assert.rejects(reader.read(1), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });
   });
 
-  it("an aborted read leaves what comes for the next", async () => {
+  it("leaves later bytes for the next read after an abort", async () => {
     const reader = StreamReader.from(generate("a", "b", "c"));
     await assert.rejects(reader.read(-1, { signal: AbortSignal.abort() }), { name: "AbortError" });
     assert.equal(await text(reader.read()), "abc");
   });
 
-  it("refuses what is not async iterable, and wrong options", () => {
+  it("refuses a value that is not async iterable, and wrong options", () => {
     for (const source of [undefined, null, 5, "text", new Uint8Array(3), ["a"], {}]) {
       assert.throws(() => StreamReader.from(source as AsyncIterable<Data>), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });
     }

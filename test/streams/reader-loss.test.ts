@@ -25,7 +25,7 @@ describe("a StreamReader whose connection was lost", () => {
     assert.equal(reader.atEof(), false);
   });
 
-  it("gives what was received first, then the error, again and again", async () => {
+  it("gives the received bytes first, then the error, again and again", async () => {
     const reader = lostReader("one\ntwo;threefour");
     assert.equal(await text(reader.readline()), "one\n");
     assert.equal(await text(reader.readuntil(";")), "two;");
@@ -65,28 +65,6 @@ describe("a StreamReader whose connection was lost", () => {
     });
   }
 
-  it("gives a waiting read the data that came together with the error", async () => {
-    const { reader, protocol } = connectedStreams();
-    const line = reader.readline();
-    protocol.dataReceived(Buffer.from("one\ntwo"));
-    protocol.connectionLost(LOST);
-    assert.equal(await text(line), "one\n");
-    await rejectsWithLoss(reader.readline());
-    assert.equal(await text(reader.readexactly(3)), "two");
-  });
-
-  it("rejects a read that waits with nothing received", async () => {
-    const { reader, protocol } = connectedStreams();
-    const read = reader.read(1);
-    protocol.connectionLost(LOST);
-    await rejectsWithLoss(read);
-  });
-
-  it("still answers a read of nothing", async () => {
-    assert.equal(await text(lostReader("").read(0)), "");
-    assert.equal(await text(lostReader("").readexactly(0)), "");
-  });
-
   it("still keeps to the limit", async () => {
     const reader = lostReader("123456\n123456", 5);
     await assert.rejects(reader.readuntil(), { code: "ERR_LIMIT_OVERRUN", consumed: 6 });
@@ -105,22 +83,5 @@ describe("a StreamReader whose connection was lost", () => {
     assert.equal(await text(reader.read()), "");
     assert.equal(reader.atEof(), true);
     assert.equal(reader.exception(), LOST);
-  });
-
-  it("keeps the first error", async () => {
-    const { reader, protocol } = connectedStreams();
-    protocol.connectionLost(LOST);
-    protocol.connectionLost(new Error("again"));
-    await rejectsWithLoss(reader.read(1));
-  });
-
-  it("ends as usual if the connection is closed without an error", async () => {
-    const { reader, protocol } = connectedStreams();
-    protocol.dataReceived(Buffer.from("par"));
-    const line = reader.readline();
-    protocol.connectionLost(null);
-    assert.equal(await text(line), "par");
-    assert.equal(reader.atEof(), true);
-    assert.equal(reader.exception(), null);
   });
 });

@@ -5,7 +5,7 @@ import { describe, it } from "node:test";
 import { BaseProtocol, StreamWriter } from "asyncio-streams";
 
 describe("the transport of a StreamWriter over a sink", () => {
-  it("has nothing to read, and knows nothing of a connection", async () => {
+  it("has nothing to read, and no extra info of a connection", async () => {
     const writer = StreamWriter.from(new PassThrough().resume());
     const { transport } = writer;
     transport.pauseReading();
@@ -17,7 +17,7 @@ describe("the transport of a StreamWriter over a sink", () => {
     await writer.waitClosed();
   });
 
-  it("has water marks, and tells a protocol that comes while writing is paused", async () => {
+  it("has water marks, and pauses a protocol that is set while writing is paused", async () => {
     const calls: string[] = [];
     class Noting extends BaseProtocol {
       override pauseWriting(): void {

@@ -9,7 +9,7 @@ import { isSettled, turns, until } from "../support/turns.js";
 import { watchedController } from "../support/watched-signal.js";
 
 describe("StreamWriter.bytesWritten", () => {
-  it("counts what was given to write() and writelines(), text as UTF-8", () => {
+  it("counts the bytes given to write() and writelines(), text as UTF-8", () => {
     const { writer } = connectedStreams();
     assert.equal(writer.bytesWritten, 0);
     writer.write("€");
@@ -21,7 +21,7 @@ describe("StreamWriter.bytesWritten", () => {
     assert.equal(writer.bytesWritten, 16);
   });
 
-  it("does not count what was refused", () => {
+  it("does not count refused values", () => {
     const { writer } = connectedStreams();
     assert.throws(() => writer.write(5 as unknown as string), { code: "ERR_INVALID_ARG_TYPE" });
     assert.throws(() => writer.writelines(["ab", 5 as unknown as string]), { code: "ERR_INVALID_ARG_TYPE" });
@@ -46,7 +46,7 @@ for (const kind of kinds) {
       assert.equal(writer.transport.getWriteBufferSize(), 0);
     });
 
-    it("waits for what is too little for drain() to wait", async () => {
+    it("waits for bytes below the marks of drain()", async () => {
       await using pair = await openPair(kind);
       const { writer } = pair.client;
       writer.transport.setWriteBufferLimits({ high: 2 * MUCH.length });
@@ -56,7 +56,7 @@ for (const kind of kinds) {
       for await (const _ of pair.peer.reader.chunks()) if (writer.transport.getWriteBufferSize() === 0) break;
     });
 
-    it("sends what the turn has gathered, and does not wait for the peer", async () => {
+    it("sends the bytes gathered in this turn, and does not wait for the peer", async () => {
       await using pair = await openPair(kind);
       const { writer } = pair.client;
       writer.write("a");
@@ -67,7 +67,7 @@ for (const kind of kinds) {
       assert.equal((await pair.peer.reader.readexactly(2)).toString(), "ab");
     });
 
-    it("may be waited for by many, and aborted by each, with everything still sent", async () => {
+    it("may be called by many and aborted by each, and everything is still sent", async () => {
       await using pair = await openPair(kind);
       const { writer } = pair.client;
       const controller = watchedController();
@@ -93,7 +93,7 @@ for (const kind of kinds) {
       await assert.rejects(writer.flush(), ConnectionLostError);
     });
 
-    it("has nothing to wait for once both sides have ended: everything was sent", async () => {
+    it("does not wait after both sides have ended, because everything was sent", async () => {
       await using pair = await openPair(kind);
       pair.client.writer.write("asked");
       pair.client.writer.writeEof();
@@ -119,7 +119,7 @@ for (const kind of kinds) {
   });
 
   describe(`StreamWriter.abort over ${kind.name}`, () => {
-    it("cuts the connection, with the reason for all who wait", async () => {
+    it("cuts the connection, and rejects all waiting calls with the reason", async () => {
       await using pair = await openPair(kind);
       const { reader, writer } = pair.client;
       const reason = new Error("enough");
@@ -147,7 +147,7 @@ for (const kind of kinds) {
       assert.ok(received.length < MUCH.length);
     });
 
-    it("leaves what was received before it to the reader", async () => {
+    it("leaves the bytes received before it to the reader", async () => {
       await using pair = await openPair(kind);
       pair.peer.writer.write("hello");
       await until(() => pair.client.reader.bufferedLength === 5);
@@ -157,7 +157,7 @@ for (const kind of kinds) {
       await assert.rejects(pair.client.reader.read(1), { message: "enough" });
     });
 
-    it("keeps its first reason, and does nothing to a connection that is gone", async () => {
+    it("keeps its first reason, and does nothing after the loss", async () => {
       await using pair = await openPair(kind);
       const { writer } = pair.client;
       writer.abort(new Error("first"));
@@ -169,7 +169,7 @@ for (const kind of kinds) {
   });
 }
 
-describe("StreamWriter.flush on a transport that cannot tell", () => {
+describe("StreamWriter.flush on a transport without flushed()", () => {
   it("waits like drain()", async () => {
     const { writer, protocol } = connectedStreams();
     await writer.flush();
@@ -180,7 +180,7 @@ describe("StreamWriter.flush on a transport that cannot tell", () => {
     await flushed;
   });
 
-  it("refuses a number for options, and a signal that is none", async () => {
+  it("refuses a number as options, and a value that is not a signal", async () => {
     const { writer } = connectedStreams();
     await assert.rejects(writer.flush(5 as unknown as object), { code: "ERR_INVALID_ARG_TYPE" });
     await assert.rejects(writer.flush({ signal: 5 as unknown as AbortSignal }), { code: "ERR_INVALID_ARG_TYPE" });

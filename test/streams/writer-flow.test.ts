@@ -7,13 +7,13 @@ import { FakeTransport } from "../support/fake-transport.js";
 import { isSettled } from "../support/turns.js";
 
 describe("WriterFlow", () => {
-  it("is a client's, whatever transport it gets, unless a protocol says otherwise", () => {
+  it("has the TLS role of a client by default", () => {
     const flow = new WriterFlow();
     flow.replaceTransport(new FakeTransport());
     assert.equal(flow.tlsRole, "client");
   });
 
-  it("knows no error before the loss, and then the one it was told", () => {
+  it("has no error before the loss, and then the error of the loss", () => {
     const flow = new WriterFlow();
     assert.equal(flow.lossError, null);
     const error = new Error("lost");
@@ -21,7 +21,7 @@ describe("WriterFlow", () => {
     assert.equal(flow.lossError, error);
   });
 
-  it("tells those who extend it whether the connection is gone", () => {
+  it("gives its subclasses the state of the connection", () => {
     class Telling extends WriterFlow {
       get gone(): boolean {
         return this.lost;
@@ -41,7 +41,7 @@ describe("WriterFlow", () => {
     await assert.rejects(waiting, { name: "ConnectionLostError", message: "cannot drain: the connection is closed" });
   });
 
-  it("flows unless writing is paused or the connection is gone", () => {
+  it("flows unless writing is paused or the connection is lost", () => {
     const flow = new WriterFlow();
     assert.equal(flow.isFlowing, true);
     flow.pauseWriting();
@@ -62,7 +62,7 @@ describe("WriterFlow", () => {
     await flow.closed(undefined);
   });
 
-  it("lets nobody wait in drained() while writing is not paused", async () => {
+  it("waits in drained() only while writing is paused", async () => {
     const flow = new WriterFlow();
     await flow.drained(undefined);
     flow.pauseWriting();
@@ -85,7 +85,7 @@ describe("WriterFlow", () => {
     });
   });
 
-  it("says that the connection is closed where there was no error", async () => {
+  it("says that the connection is closed if there was no error", async () => {
     const flow = new WriterFlow();
     const never = flow.rejectOnceLost(undefined);
     assert.equal(await isSettled(never), false);

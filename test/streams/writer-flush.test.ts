@@ -36,7 +36,7 @@ for (const kind of [...kinds, tcpTls]) {
       await writer.flush();
     });
 
-    it("rejects after abort() that dropped what the turn had gathered", async () => {
+    it("rejects after abort() that dropped the bytes gathered in this turn", async () => {
       await using pair = await openPair(kind);
       const { writer } = pair.client;
       writer.write("never sent");
@@ -46,7 +46,7 @@ for (const kind of [...kinds, tcpTls]) {
       await assert.rejects(writer.flush(), ConnectionLostError);
     });
 
-    it("rejects for what is written after close()", async () => {
+    it("rejects for bytes written after close()", async () => {
       await using pair = await openPair(kind);
       const { writer } = pair.client;
       writer.write("in time");
@@ -92,7 +92,7 @@ for (const [what, makeWriter] of [
   ["a sink", () => StreamWriter.from(new PassThrough())],
 ] as const) {
   describe(`StreamWriter.flush after the end of ${what}`, () => {
-    it("is done when everything was taken, and rejects for what came later", async () => {
+    it("is done when everything was taken, and rejects for later bytes", async () => {
       const writer = makeWriter();
       writer.write("sent");
       writer.close();

@@ -175,7 +175,7 @@ for (const [name, make] of Object.entries(sinks)) {
       writer.close();
     });
 
-    it("abort() destroys the sink, with the reason for all who wait", async () => {
+    it("abort() destroys the sink, and rejects all waiting calls with the reason", async () => {
       const sink = make();
       const writer = StreamWriter.from(sink.stream);
       const reason = new Error("enough");
@@ -191,7 +191,7 @@ for (const [name, make] of Object.entries(sinks)) {
 }
 
 describe("StreamWriter.from", () => {
-  it("tells of a sink that its owner destroys, or has destroyed before", async () => {
+  it("notices a sink that its owner destroys or has destroyed", async () => {
     const sink = new PassThrough();
     const writer = StreamWriter.from(sink);
     sink.destroy();
@@ -231,7 +231,7 @@ describe("StreamWriter.from", () => {
     rmSync(path);
   });
 
-  it("knows nothing of a socket", async () => {
+  it("has no socket in its extra info", async () => {
     const writer = StreamWriter.from(new PassThrough());
     assert.deepEqual([writer.getExtraInfo("peername"), writer.getExtraInfo("socket", 5)], [null, 5]);
     await assert.rejects(writer.startTls(true), { code: "ERR_INVALID_STATE" });
@@ -239,7 +239,7 @@ describe("StreamWriter.from", () => {
     await writer.waitClosed();
   });
 
-  it("refuses what is no sink, and a stream that somebody else writes to", () => {
+  it("refuses a value that is not a sink, and a stream that other code writes to", () => {
     for (const other of [undefined, null, 5, "text", {}, new StreamReader()]) {
       assert.throws(() => StreamWriter.from(other as unknown as Writable), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });
     }
@@ -248,7 +248,7 @@ describe("StreamWriter.from", () => {
     assert.throws(() => StreamWriter.from(locked), { name: "TypeError" });
   });
 
-  it("refuses what is neither bytes nor text", async () => {
+  it("refuses a value that is neither bytes nor text", async () => {
     const writer = StreamWriter.from(new PassThrough());
     for (const wrong of [5, null, undefined, {}, detachedView()]) {
       assert.throws(() => writer.write(wrong as unknown as string), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });

@@ -94,7 +94,7 @@ describe("checkTransport()", () => {
     });
   }
 
-  it("finds a protocol that hears connectionLost() twice", async () => {
+  it("finds a second connectionLost()", async () => {
     const twice: MakePair = (first, second) => {
       const connectionLost = first.connectionLost.bind(first);
       first.connectionLost = (error) => {
@@ -106,7 +106,7 @@ describe("checkTransport()", () => {
     assert.equal((await failures(twice, /comes once/)).length, 1);
   });
 
-  it("finds connectionLost() from within close()", async () => {
+  it("finds a connectionLost() call within close()", async () => {
     const atOnce: MakePair = (first, second) => {
       const [transport] = connectMemory(first, second);
       const close = transport.close.bind(transport);
@@ -152,20 +152,20 @@ describe("checkTransport()", () => {
     assert.ok(cleanUps >= checks.length);
   });
 
-  it("says so if a pair cannot be clogged", async () => {
+  it("fails if a pair cannot be clogged", async () => {
     const makePair: MakePair = (first, second) => void connectMemory(first, second, { capacity: 1_000_000_000 });
     const failed = await failures(makePair, /close\(\) waits for a peer/, 30_000);
     assert.match(String(failed[0]?.error), /67108864 bytes were written to a peer that does not read/);
   });
 
-  it("refuses what is no function", () => {
+  it("refuses a value that is not a function", () => {
     assert.throws(() => checkTransport(5 as never), { code: "ERR_INVALID_ARG_TYPE", message: /makePair/ });
     assert.throws(() => checkTransport(() => {}, null as never), { code: "ERR_INVALID_ARG_TYPE", message: /makeCloggedPair/ });
   });
 });
 
 describe("a check", () => {
-  it("gives up what hangs", async () => {
+  it("ends a hanging check", async () => {
     const [check] = checkTransport(() => new Promise<void>(() => {}), undefined, { timeout: 1 });
     await assert.rejects(check!.run(), { name: "TimeoutError", message: /1 ms/ });
   });
@@ -184,11 +184,11 @@ describe("runChecks()", () => {
     [[{ name: "no run()" }], "checks[0].run must be a function, not undefined"],
     [[null], "checks[0].run must be a function, not undefined"],
   ] as const) {
-    it(`refuses what is none: ${message}`, () =>
+    it(`refuses a wrong value: ${message}`, () =>
       assert.rejects(runChecks(wrong as never), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE", message }));
   }
 
-  it("tells of a check that throws at once, as of one that rejects", async () => {
+  it("reports a check that throws like one that rejects", async () => {
     const failure = new Error("on purpose");
     const run = (): never => {
       throw failure;
@@ -202,7 +202,7 @@ describe("runChecks()", () => {
     run,
   });
 
-  it("tells what came of each check", async () => {
+  it("reports the result of each check", async () => {
     const failure = new Error("on purpose");
     const results = await runChecks([check("passes", () => Promise.resolve()), check("fails", () => Promise.reject(failure))]);
     assert.deepEqual(results, [
@@ -211,7 +211,7 @@ describe("runChecks()", () => {
     ]);
   });
 
-  it("passes on what a maker throws", async () => {
+  it("passes on the error of a maker", async () => {
     const failure = new Error("no connection");
     const results = await runChecks(checkTransport((_first: Protocol, _second: Protocol) => Promise.reject(failure)));
     assert.ok(results.every(({ error }) => error === failure));

@@ -22,7 +22,7 @@ describe("hostile.oneByteAtATime()", () => {
     assert.deepEqual(await chunksOf(ALPHABET, hostile.oneByteAtATime()), ALPHABET.split(""));
   });
 
-  it("does no harm to a program that reads right", async () => {
+  it("does not affect a program that reads correctly", async () => {
     const [client, server] = memoryPair({ hostile: hostile.oneByteAtATime() });
     client.writer.write("grüße\r\n\0\0\0\u0002ok");
     assert.equal((await server.reader.readuntil("\r\n")).toString(), "grüße\r\n");
@@ -42,7 +42,7 @@ describe("hostile.randomCuts()", () => {
     assert.ok(new Set([once, ...others].map(String)).size > 4);
   });
 
-  it("makes no chunk larger than it is told, and chunks of every size below", async () => {
+  it("makes chunks of every size up to the maximum", async () => {
     const sizes = (await chunksOf(ALPHABET.repeat(40), hostile.randomCuts(1, 5))).map(({ length }) => length);
     assert.deepEqual(
       [...new Set(sizes)].sort((a, b) => a - b),
@@ -143,7 +143,7 @@ describe("hostile.delayed()", () => {
     assert.ok(once.every((time, index) => time - (once[index - 1] ?? 0) <= 50));
   });
 
-  it("loses what comes too late: the connection may end meanwhile", async () => {
+  it("loses the data that comes after the end of the connection", async () => {
     const clock = new FakeClock();
     const [client, server] = memoryPair({ hostile: hostile.delayed(clock, 100) });
     client.writer.write("too late");
@@ -154,7 +154,7 @@ describe("hostile.delayed()", () => {
     assert.equal((await server.reader.read()).length, 0);
   });
 
-  it("refuses what is no clock, and times that are none", () => {
+  it("refuses a value that is not a clock, and invalid times", () => {
     for (const wrong of [null, undefined, {}, 5]) {
       assert.throws(() => hostile.delayed(wrong as never, 1), { code: "ERR_INVALID_ARG_TYPE", message: /clock/ });
     }
@@ -164,7 +164,7 @@ describe("hostile.delayed()", () => {
   });
 });
 
-describe("a Hostile of one's own", () => {
+describe("a custom Hostile", () => {
   for (const wrong of [0, -1, 1.5, 27, Number.NaN, "1"]) {
     it(`that cuts ${JSON.stringify(wrong)} of 26 bytes ends the connection with the reason`, async () => {
       const [client, server] = memoryPair({ hostile: { cut: () => wrong as number } });
@@ -174,7 +174,7 @@ describe("a Hostile of one's own", () => {
     });
   }
 
-  it("that throws, or whose delay rejects, ends the connection with that", async () => {
+  it("that throws, or whose delay rejects, ends the connection with the error", async () => {
     const failure = new Error("on purpose");
     const throwing = (): never => {
       throw failure;
@@ -188,7 +188,7 @@ describe("a Hostile of one's own", () => {
 });
 
 describe("FakeClock", () => {
-  it("wakes sleepers in the order of their times, and of their calls where these are the same", async () => {
+  it("wakes sleepers in the order of their times, then of their calls", async () => {
     const clock = new FakeClock();
     const woken: string[] = [];
     const sleep = async (ms: number, name: string): Promise<void> => {
@@ -204,7 +204,7 @@ describe("FakeClock", () => {
     assert.equal(woken.at(-1), "late at 31");
   });
 
-  it("lets who was woken sleep again within the same advance()", async () => {
+  it("lets a woken sleeper sleep again within the same advance()", async () => {
     const clock = new FakeClock();
     const ticks: number[] = [];
     const tick = async (): Promise<void> => {
@@ -218,7 +218,7 @@ describe("FakeClock", () => {
     assert.deepEqual(ticks, [10, 20, 30]);
   });
 
-  it("refuses times that are none", async () => {
+  it("refuses invalid times", async () => {
     const clock = new FakeClock();
     for (const wrong of [-1, 0.5, "1"]) {
       await assert.rejects(async () => clock.sleep(wrong as number), /ms/);

@@ -12,7 +12,7 @@ expectWarnings("OnPurpose");
 const reset = { code: "ECONNRESET", syscall: "read" };
 
 describe("a reset connection", () => {
-  it("gives what was on its way first, then the error, at both ends", async () => {
+  it("gives the data on its way first, then the error, at both ends", async () => {
     const [client, server] = memoryPair();
     client.writer.write("to the server\nhalf");
     server.writer.write("to the client\nhalf");
@@ -29,7 +29,7 @@ describe("a reset connection", () => {
     }
   });
 
-  it("loses what is in the write buffers", async () => {
+  it("loses the data in the write buffers", async () => {
     const [client, server] = memoryPair({ capacity: 10, limit: 1 });
     client.writer.write("0123456789 lost");
     await turns(5);
@@ -83,7 +83,7 @@ describe("a reset connection", () => {
     await assert.rejects(server.writer.waitClosed(), reset);
   });
 
-  it("is told once, however often it is reset", async () => {
+  it("ends the connection once, however often it is reset", async () => {
     const [first, second] = [new RecordingProtocol(), new RecordingProtocol()];
     const transports = connectMemory(first, second);
     for (const transport of [...transports, ...transports]) transport.reset();
@@ -95,8 +95,8 @@ describe("a reset connection", () => {
   });
 });
 
-describe("a peer that is gone", () => {
-  it("gives EPIPE to who still writes", async () => {
+describe("a peer that has closed", () => {
+  it("gives EPIPE to an end that still writes", async () => {
     const [client, server] = memoryPair();
     client.writer.close();
     await client.writer.waitClosed();
@@ -105,7 +105,7 @@ describe("a peer that is gone", () => {
     await assert.rejects(server.writer.waitClosed(), { code: "EPIPE", syscall: "write" });
   });
 
-  it("gives EPIPE to who has written more than was taken", async () => {
+  it("gives EPIPE to an end that has written more than was taken", async () => {
     const [client, server] = memoryPair({ limit: 1_000 });
     server.writer.write(Buffer.alloc(1_000_000));
     server.writer.close();
@@ -114,7 +114,7 @@ describe("a peer that is gone", () => {
     await assert.rejects(server.writer.waitClosed(), { code: "EPIPE" });
   });
 
-  it("has sent what the line had taken when it was aborted, and no more", async () => {
+  it("has sent only the data that the line had taken before the abort", async () => {
     const [client, server] = memoryPair({ capacity: 100 });
     client.writer.write(Buffer.alloc(1_000));
     client.transport.abort();
@@ -142,7 +142,7 @@ describe("a protocol that throws in memory", () => {
     });
   }
 
-  it("something that is no Error is wrapped in one", async () => {
+  it("wraps a thrown value that is not an Error", async () => {
     const first = new RecordingProtocol({
       dataReceived: () => {
         throw "just text"; // oxlint-disable-line typescript/only-throw-error

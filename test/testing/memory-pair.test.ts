@@ -51,7 +51,7 @@ describe("memoryPair()", () => {
     assert.deepEqual(reports, [failure]);
   });
 
-  it("lets a callback hear of a shutdown by its protocol", async () => {
+  it("passes a shutdown request of the protocol to the callback", async () => {
     const [client, server] = memoryPair({
       async clientConnectedCb(reader, writer) {
         for await (const line of reader) writer.write(line);
@@ -160,7 +160,7 @@ describe("memoryPair()", () => {
 });
 
 describe("connectMemory()", () => {
-  it("tells the first protocol first, both before it returns", () => {
+  it("calls connectionMade() of the first protocol first, and of both before it returns", () => {
     const order: string[] = [];
     const [first, second] = [1, 2].map((number) => new RecordingProtocol({ connectionMade: () => order.push(`protocol ${number}`) }));
     const transports = connectMemory(first!, second!);
@@ -168,7 +168,7 @@ describe("connectMemory()", () => {
     assert.deepEqual(transports, [first!.transport, second!.transport]);
   });
 
-  it("tells where the ends are, and what else it is told", () => {
+  it("gives the addresses of the ends and the given extra info", () => {
     const [first, second] = connectMemory(new BaseProtocol(), new BaseProtocol(), {
       extraInfo: [{ alpn_protocol: "h2" }, { sockname: "/run/app.sock" }],
     });

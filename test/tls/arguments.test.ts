@@ -15,15 +15,12 @@ import {
 import { bareConnection, bareServer } from "../support/bare-sockets.js";
 import { identity, trust } from "../support/certificates.js";
 import { type Kind, kinds, openPair } from "../support/pairs.js";
+import { RANGE, TYPE, VALUE } from "../support/refused.js";
 import { cannot } from "../support/runtime.js";
 import { socketPath } from "../support/temporary.js";
 import { turns } from "../support/turns.js";
 
 type Case = readonly [what: string, options: object, error: { name: string; code?: string | RegExp; message?: RegExp }];
-
-const TYPE = { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" };
-const VALUE = { name: "TypeError", code: "ERR_INVALID_ARG_VALUE" };
-const RANGE = { name: "RangeError", code: "ERR_OUT_OF_RANGE" };
 
 /** Time-outs that no call takes. */
 const timeouts: readonly Case[] = ["sslHandshakeTimeout", "sslShutdownTimeout"].flatMap((name): readonly Case[] => [

@@ -76,7 +76,7 @@ for (const kind of kinds) {
   }
 
   describe(`a client's certificate over ${kind.name}, by startTls()`, () => {
-    it("is refused if it is required and there is none, and the server hears of it", async () => {
+    it("is refused and reported if it is required and missing", async () => {
       let told: Promise<void> | undefined;
       const { server, connect } = await kind.serve((_reader, writer) => {
         told = writer.startTls({ ...identity("server"), ...trust, requestCert: true });

@@ -139,7 +139,7 @@ for (const [role, run] of [
 }
 
 describe("the table of ends", () => {
-  it("is what CPython tells", needs(python), () => {
+  it("is what CPython records", needs(python), () => {
     const { stdout, stderr } = spawnSync(python.binary, [testFile("tls/endings.py"), certificatesFolder], { encoding: "utf8" });
     assert.equal(stderr, "");
     assert.deepEqual(JSON.parse(stdout), { client: expected, server: expected });

@@ -17,7 +17,7 @@ const python = findPython();
 
 for (const kind of kinds) {
   describe(`getExtraInfo() over ${kind.name}`, () => {
-    it("tells nothing of TLS where there is none", async () => {
+    it("has no extra info of TLS without TLS", async () => {
       await using pair = await openPair(kind);
       for (const { writer } of [pair.client, pair.peer]) {
         for (const key of TLS_KEYS) assert.equal(writer.getExtraInfo(key), null, key);
@@ -25,7 +25,7 @@ for (const kind of kinds) {
       }
     });
 
-    it("tells of TLS on both sides", async () => {
+    it("has extra info of TLS on both sides", async () => {
       const serverSsl = { ...identity("server"), ...trust, requestCert: true };
       const clientSsl = { ...trust, ...identity("client") };
       await using ours = await listen(kind, { ssl: serverSsl });
@@ -46,7 +46,7 @@ for (const kind of kinds) {
       await checkEcho(client);
     });
 
-    it("peercert is not known on a server that asked for none", async () => {
+    it("has no peercert on a server that asked for no certificate", async () => {
       await using ours = await listen(kind);
       const client = await ours.connect();
       await until(() => ours.served.length > 0);
@@ -54,7 +54,7 @@ for (const kind of kinds) {
       await checkEcho(client);
     });
 
-    it("is there when the callback is called", async () => {
+    it("is known when the callback is called", async () => {
       let told: unknown[] = [];
       await using ours = await listen(kind, {}, (_reader, writer) => {
         told = [writer.getExtraInfo("cipher")?.length, typeof writer.getExtraInfo("peername"), writer.canWriteEof()];
@@ -79,7 +79,7 @@ for (const kind of kinds) {
       assert.equal(writer.getExtraInfo("cipher")?.length, 3);
     });
 
-    it("is still there after the end", async () => {
+    it("is known after the end", async () => {
       await using pair = await openPair(overTls(kind, { begin: "ssl", version: "TLSv1.3" }));
       const { writer } = pair.client;
       const before = TLS_KEYS.map((name) => writer.getExtraInfo(name));

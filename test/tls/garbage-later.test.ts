@@ -24,7 +24,7 @@ for (const kind of kinds) {
   for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
     describe(`behind a handshake over ${kind.name}, ${version}`, () => {
       for (const [what, bytes] of GARBAGE) {
-        it(`a client is told of ${what}`, async () => {
+        it(`a client gets an error for ${what}`, async () => {
           await using ours = await listen(kind, { ssl: { ...identity("server"), maxVersion: version } });
           await using relay = await Relay.to(ours.address);
           const [reader, writer] = await connectTo(relay.address);
@@ -36,7 +36,7 @@ for (const kind of kinds) {
           await until(() => ours.served[0]?.writer.isClosing() === true);
         });
 
-        it(`a server is told of ${what}, and serves the next client`, async () => {
+        it(`a server gets an error for ${what}, and serves the next client`, async () => {
           await using ours = await listen(kind, { ssl: { ...identity("server"), maxVersion: version } });
           await using relay = await Relay.to(ours.address);
           const [reader, writer] = await connectTo(relay.address);

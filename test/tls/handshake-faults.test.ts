@@ -64,7 +64,7 @@ for (const kind of kinds) {
       ["is gone", (client: net.Socket) => client.destroy()],
       ["ends in the middle of its first record", (client: net.Socket) => client.end(Buffer.from([22, 3, 1]))],
     ] as const) {
-      it(`tells of a client that ${what} before it has shaken hands`, async () => {
+      it(`reports a client that ${what} before the end of its handshake`, async () => {
         await using ours = await listen(kind);
         const client = rawClient(ours.address);
         await once(client, "connect");
@@ -109,7 +109,7 @@ for (const kind of kinds) {
       assert.ok(!ours.errors.some((told) => told.writer === null));
     });
 
-    it("does not tell of a client that it cuts itself", async () => {
+    it("does not report a client that it cuts off itself", async () => {
       await using ours = await listen(kind);
       const client = rawClient(ours.address);
       await once(client.resume(), "connect");
@@ -149,7 +149,7 @@ for (const kind of kinds) {
       );
     });
 
-    it("counts handshakes into maxConnections, and serves who waits when one has failed", async () => {
+    it("counts handshakes for maxConnections, and serves a queued client when one has failed", async () => {
       await using ours = await listen(kind, { maxConnections: 1 });
       const silent = rawClient(ours.address);
       await once(silent.resume(), "connect");
@@ -227,7 +227,7 @@ for (const kind of kinds) {
       await server.waitClosed();
     });
 
-    it("is told when the server ends instead of shaking hands", async () => {
+    it("gets an error when the server ends during the handshake", async () => {
       const { far, address } = await bareFar(kind);
       await using _ = far;
       const connecting = assert.rejects(connectTo(address), { code: "ECONNRESET" });

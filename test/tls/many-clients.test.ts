@@ -46,7 +46,7 @@ for (const kind of kinds) {
       assert.deepEqual([ours.served.length, ours.errors.length], [1, 0]);
     });
 
-    it("are cut by the time-out, and told of one by one", async () => {
+    it("are cut by the time-out, and reported one by one", async () => {
       await using ours = await listen(kind, { backlog: MANY, sslHandshakeTimeout: 300 });
       const clients = await stall(ours.address, MANY);
       await until(() => clients.every((client) => client.closed) && ours.errors.length >= MANY);

@@ -75,7 +75,7 @@ for (const kind of kinds) {
         assert.deepEqual(ours.errors, []);
       });
 
-      it("sees our close() after every byte", async () => {
+      it("reads our EOF after every byte", async () => {
         const speak: ClientConnectedCallback = (_reader, writer) => {
           writer.write(bytes());
           writer.close();
@@ -87,7 +87,7 @@ for (const kind of kinds) {
         await ours.served[0]?.writer.waitClosed();
       });
 
-      it("may say all it has and end: nothing of it is lost", async () => {
+      it("may send everything and end: no byte is lost", async () => {
         let received: Buffer | undefined;
         const hear: ClientConnectedCallback = async (reader) => {
           received = await reader.read();
@@ -100,7 +100,7 @@ for (const kind of kinds) {
         await until(() => client.closed);
       });
 
-      it("that ends its side ends both: what we wrote before comes, and what we write later does not", async () => {
+      it("that ends its side ends both: bytes we wrote before arrive, later ones do not", async () => {
         const hear: ClientConnectedCallback = async (reader, writer) => {
           writer.write("before");
           await reader.read();
@@ -151,7 +151,7 @@ for (const kind of kinds) {
         await writer.waitClosed();
       });
 
-      it("gets what was written before close(), though it has ended its side", async () => {
+      it("gets the bytes written before close(), although it has ended its side", async () => {
         let received: Promise<Buffer> | undefined;
         await using theirs = await nodeServer(kind === unix, versions, (socket) => {
           received = collect(socket);
@@ -163,7 +163,7 @@ for (const kind of kinds) {
         assert.ok((await received)?.equals(bytes()));
       });
 
-      it("waits for us where it does not answer close_notify: sslShutdownTimeout ends that", async () => {
+      it("is cut off after sslShutdownTimeout if it does not answer close_notify", async () => {
         await using theirs = await nodeServer(kind === unix, { ...versions, allowHalfOpen: true } as tls.TlsOptions, (socket) =>
           socket.resume(),
         );

@@ -78,7 +78,7 @@ for (const kind of kinds) {
         assert.equal(await received, createHash("sha1").update(payload(MIB)).digest("hex"));
       });
 
-      it("shows its certificate where that is required", options, async () => {
+      it("shows its certificate if that is required", options, async () => {
         const tellName: ClientConnectedCallback = (_reader, writer) => {
           writer.write(`${writer.getExtraInfo("peercert")?.subject.CN}\n`);
           writer.close();
@@ -96,7 +96,7 @@ for (const kind of kinds) {
       });
 
       for (const name of ["expired", "wrong-host", "self-signed"] as const) {
-        it(`refuses the certificate ${name}, and the server hears its alert`, options, async () => {
+        it(`refuses the certificate ${name}, and the server receives its alert`, options, async () => {
           await using ours = await listen(kind, { ssl: { ...identity(name), ...versions } });
           await using client = OpenSsl.client(ours.address, flag);
           assert.notEqual(await client.end(), 0);

@@ -30,7 +30,7 @@ for (const kind of kinds) {
       assert.deepEqual(asked, ["sni.example", "localhost"]);
     });
 
-    it("no name is sent for an address, nor where anybody's certificate will do", async () => {
+    it("no name is sent for an address, nor if any certificate is accepted", async () => {
       await using ours = await listen(kind);
       for (const serverHostname of ["127.0.0.1", "::1", ""]) {
         await checkEcho(await ours.connect({ serverHostname }));
@@ -105,7 +105,7 @@ for (const kind of kinds) {
         assert.deepEqual(ours.errors, []);
       });
 
-      it(`is for startTls(), too, ${version}`, async () => {
+      it(`works for startTls(), too, ${version}`, async () => {
         const { server, connect } = await kind.serve(async (reader, writer) => {
           await writer.startTls(tls.createSecureContext({ ...identity("server"), ...versions }));
           writer.write(await reader.readline());
@@ -120,7 +120,7 @@ for (const kind of kinds) {
       });
     }
 
-    it("refuses a client that does not speak TLS, and tells of it", async () => {
+    it("refuses and reports a client that does not speak TLS", async () => {
       await using ours = await listen(kind, { ssl: tls.createSecureContext(identity("server")) });
       const client = net.connect(dial(ours.address)).on("error", () => {});
       client.end("GET / HTTP/1.1\r\n\r\n");

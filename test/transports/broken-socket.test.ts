@@ -65,7 +65,7 @@ async function brokenWire(): Promise<{ wire: NodeWire; notes: Notes; end: () => 
 const onceReadAhead = { skip: runtime === "deno" && "a paused socket does not read ahead there" };
 
 describe("a NodeWire whose socket breaks while it is paused", onceReadAhead, () => {
-  it("tells that nothing can be sent, and delivers what was received, then the error, when reading goes on", async () => {
+  it("refuses writes at once, and delivers the received bytes, then the error, when reading goes on", async () => {
     const { wire, notes, end } = await brokenWire();
     assert.deepEqual(notes.calls, ["write error broken"]);
     assert.equal(wire.write(Buffer.from("late"), false), false);
@@ -97,7 +97,7 @@ describe("a NodeWire whose socket breaks while it is paused", onceReadAhead, () 
   });
 });
 
-describe("what a NodeWire delivers after it was paused", onceReadAhead, () => {
+describe("the deliveries of a NodeWire after a pause", onceReadAhead, () => {
   it("lies in memory of its own, though the stream joins it in the pool", async () => {
     const server = net.createServer().listen(socketPath());
     await once(server, "listening");

@@ -50,7 +50,7 @@ describe("NodeWire over TLS", () => {
     server.close();
   });
 
-  it("tells the error that broke it, afterwards, too", async () => {
+  it("keeps the error that broke it", async () => {
     const { near, far, server } = await openEnds();
     const wire = new NodeWire(near);
     const calls = noteEvents(wire);

@@ -10,18 +10,18 @@ describe("isPeerGone()", () => {
     for (const handle of [5, {}, { fd: -1 }, { fd: "3" }]) assert.equal(isPeerGone(handle), false);
   });
 
-  it("is true where the socket has no handle any more", () => {
+  it("is true if the socket has no handle any more", () => {
     for (const handle of [null, undefined]) assert.equal(isPeerGone(handle), true);
   });
 
-  it("is false where the descriptor is closed, or is that of a file that may not be written", () => {
+  it("is false if the descriptor is closed, or belongs to a file that may not be written", () => {
     const fd = openSync(process.execPath, "r");
     assert.equal(isPeerGone({ fd }), false);
     closeSync(fd);
     assert.equal(isPeerGone({ fd }), false);
   });
 
-  it("is false where asking throws", () => {
+  it("is false if the test itself throws", () => {
     const handle = {
       get fd(): number {
         throw new Error("no");

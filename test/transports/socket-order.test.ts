@@ -75,7 +75,7 @@ for (const kind of protocolKinds) {
       assert.deepEqual(pair.peer.calls, ["connectionMade", "eofReceived", "connectionLost"]);
     });
 
-    it("what is written before the transport closes itself at the peer's EOF still goes out", async () => {
+    it("bytes written before the transport closes itself at the peer's EOF are sent", async () => {
       await using pair = await openProtocols(kind, {
         peer: { eofReceived: () => pair.peer.transport.write("goodbye") },
       });
@@ -99,7 +99,7 @@ for (const kind of protocolKinds) {
       }
     });
 
-    it("connectionLost is told the reset that ended the connection, once", async () => {
+    it("connectionLost() gets the reset that ended the connection, once", async () => {
       // A reset shows on a Unix socket as one when the peer had unread data; over TCP the peer can send one.
       await using pair = await openToBareSocket(kind);
       if (kind.name === "Unix") {

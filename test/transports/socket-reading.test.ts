@@ -116,7 +116,7 @@ for (const kind of protocolKinds) {
   });
 
   describe(`setProtocol() over ${kind.name}`, () => {
-    it("gives every later call to the new protocol, and connectionMade to nobody", async () => {
+    it("makes every later call on the new protocol, and does not call its connectionMade()", async () => {
       await using pair = await openToBareSocket(kind);
       pair.socket.write("first");
       await until(() => pair.client.receivedBytes === 5);
@@ -143,7 +143,7 @@ for (const kind of protocolKinds) {
       pair.client.connectionLost(null);
     });
 
-    it("while writing is paused, the new protocol is told to pause, and later to resume", async () => {
+    it("calls pauseWriting() of the new protocol while writing is paused, and later resumeWriting()", async () => {
       await using pair = await openToBareSocket(kind);
       pair.client.transport.write(Buffer.alloc(MUCH_BYTES));
       assert.deepEqual(pair.client.calls, ["connectionMade", "pauseWriting"]);
@@ -157,7 +157,7 @@ for (const kind of protocolKinds) {
       pair.client.connectionLost(null);
     });
 
-    it("while writing is not paused, the new protocol is told nothing", async () => {
+    it("calls nothing on the new protocol while writing is not paused", async () => {
       await using pair = await openToBareSocket(kind);
       const next = new RecordingProtocol();
       pair.client.transport.setProtocol(next);

@@ -82,7 +82,7 @@ for (const kind of protocolKinds) {
       await server.waitClosed();
     });
 
-    it("something that is no Error is wrapped in one", async () => {
+    it("wraps a thrown value that is not an Error", async () => {
       await using pair = await openProtocols(kind, { client: { dataReceived: thrower("just text") } });
       pair.peer.transport.write("data");
       const error = await pair.client.lost;

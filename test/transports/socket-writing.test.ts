@@ -70,7 +70,7 @@ for (const kind of protocolKinds) {
       assert.ok(atResume >= 0 && atResume <= 100_000, `${atResume} bytes`);
     });
 
-    it("with a high mark of 0 pauses for what the system does not take, and resumes when there is nothing left", async () => {
+    it("with a high mark of 0 pauses for any unsent byte, and resumes when all is sent", async () => {
       let atResume = -1;
       await using pair = await openToBareSocket(kind, { resumeWriting: () => (atResume = pair.client.transport.getWriteBufferSize()) });
       const { transport } = pair.client;
@@ -83,7 +83,7 @@ for (const kind of protocolKinds) {
       assert.equal(atResume, 0);
     });
 
-    it("new marks act on what is buffered already", async () => {
+    it("new marks apply to bytes that are already buffered", async () => {
       await using pair = await openToBareSocket(kind);
       const { transport } = pair.client;
       transport.setWriteBufferLimits({ high: 2 * MUCH_BYTES });
@@ -104,7 +104,7 @@ for (const kind of protocolKinds) {
       assert.deepEqual(transport.getWriteBufferLimits(), [16_384, 65_536]);
     });
 
-    it("counts what waits for the end of the turn, and what the socket holds", async () => {
+    it("counts the bytes gathered in this turn, and those in the socket", async () => {
       await using pair = await openToBareSocket(kind);
       const { transport } = pair.client;
       assert.equal(transport.getWriteBufferSize(), 0);
@@ -129,7 +129,7 @@ for (const kind of protocolKinds) {
       assert.equal(await nextChunk(pair.socket), "whole");
     });
 
-    it("writeEof() comes after what was written, and forbids more", async () => {
+    it("writeEof() comes after the written bytes, and forbids more", async () => {
       await using pair = await openToBareSocket(kind, { eofReceived: () => true });
       const { transport } = pair.client;
       assert.equal(transport.canWriteEof(), true);
@@ -144,7 +144,7 @@ for (const kind of protocolKinds) {
       transport.writeEof();
     });
 
-    it("takes a single piece for a list of one", async () => {
+    it("treats a single piece as a list of one", async () => {
       await using pair = await openToBareSocket(kind);
       pair.client.transport.writelines("te" as never);
       pair.client.transport.writelines(Buffer.from("xt") as never);
@@ -173,7 +173,7 @@ for (const kind of protocolKinds) {
       }
     });
 
-    it("does not tell the protocol to go on when abort() drops the buffer", async () => {
+    it("does not call resumeWriting() when abort() drops the buffer", async () => {
       await using pair = await openToBareSocket(kind);
       pair.client.transport.write(Buffer.alloc(MUCH_BYTES));
       pair.client.transport.abort();
@@ -182,7 +182,7 @@ for (const kind of protocolKinds) {
       assert.deepEqual(pair.client.calls, ["connectionMade", "pauseWriting", "connectionLost"]);
     });
 
-    it("tells the protocol to go on when close() has sent enough", async () => {
+    it("calls resumeWriting() when close() has sent enough", async () => {
       await using pair = await openToBareSocket(kind);
       pair.client.transport.write(Buffer.alloc(MUCH_BYTES));
       pair.client.transport.close();

@@ -65,7 +65,7 @@ for (const family of ["unix", "tcp"] as const) {
       await until(() => socket.closed && carrier.closed);
     });
 
-    it("ends its own side when the other has ended", async () => {
+    it("ends its own side after the other side", async () => {
       await using ends = await carried(family);
       const received = collect(ends.far.resume());
       ends.far.end();
@@ -74,7 +74,7 @@ for (const family of ["unix", "tcp"] as const) {
       await until(() => ends.carrier.closed);
     });
 
-    it("does not read before it is read", async () => {
+    it("does not read before its user reads", async () => {
       await using ends = await carried(family);
       assert.ok((await fill(ends.far)) < MANY_BYTES);
     });
@@ -110,7 +110,7 @@ for (const family of ["unix", "tcp"] as const) {
       secured.destroy();
     });
 
-    it("tells of the socket's error", async () => {
+    it("reports the socket's error", async () => {
       await using ends = await carried(family);
       const reason = new Error("reset");
       ends.socket.destroy(reason);

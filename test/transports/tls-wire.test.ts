@@ -101,7 +101,7 @@ async function receive(far: tls.TLSSocket, count: number): Promise<Buffer> {
 }
 
 describe("a secured wire", { skip: runtime !== "node" && "Node only" }, () => {
-  it("delivers what it held back, also where each chunk pauses it and lets it go on", async () => {
+  it("delivers held back data, also if each chunk pauses and resumes it", async () => {
     await using ends = await openEnds();
     const { wire, notes } = makeWire(ends.near);
     notes.onData = () => {
@@ -121,7 +121,7 @@ describe("a secured wire", { skip: runtime !== "node" && "Node only" }, () => {
     assert.deepEqual([notes.calls, notes.bytes.equals(payload(41_000))], [["data"], true]);
   });
 
-  it("ends in order where it is let go on, paused and ended in one turn, with something held back", async () => {
+  it("delivers held back data before the end if it is resumed, paused and ended in one turn", async () => {
     await using ends = await openEnds();
     const { wire, notes } = makeWire(ends.near);
     let ending = false;
@@ -143,14 +143,14 @@ describe("a secured wire", { skip: runtime !== "node" && "Node only" }, () => {
     assert.equal(wire.errored, null);
   });
 
-  it("tells what its socket does of itself", async () => {
+  it("reports the events of its socket", async () => {
     await using ends = await openEnds();
     assert.equal(new NodeWire(ends.near).facts, ends.near);
   });
 });
 
 describe("reading from a secured wire", { skip: runtime !== "node" && "Node only" }, () => {
-  it("begins with what came before there was a wire", async () => {
+  it("begins with the data that came before the wire was made", async () => {
     await using ends = await openEnds();
     ends.far.write("early ");
     await until(() => ends.near.readableLength > 0);
@@ -163,7 +163,7 @@ describe("reading from a secured wire", { skip: runtime !== "node" && "Node only
     assert.equal(notes.bytes.toString(), "early late");
   });
 
-  it("hears of an end that came before there was a wire", async () => {
+  it("reports an end that came before the wire was made", async () => {
     await using ends = await openEnds();
     ends.far.end("last words");
     await until(() => ends.near.readableLength > 0);
@@ -175,7 +175,7 @@ describe("reading from a secured wire", { skip: runtime !== "node" && "Node only
     assert.equal(notes.bytes.toString(), "last words");
   });
 
-  it("hands nothing on while it is paused, and then everything, the end last", async () => {
+  it("delivers nothing while it is paused, and then everything, the end last", async () => {
     await using ends = await openEnds();
     const { wire, notes } = makeWire(ends.near);
     let paused = false;
@@ -200,7 +200,7 @@ describe("reading from a secured wire", { skip: runtime !== "node" && "Node only
     assert.deepEqual(notes.calls, ["data", "end", "close"]);
   });
 
-  it("gives memory that nobody writes to afterwards, 64 KiB at a time at most", async () => {
+  it("delivers at most 64 KiB at a time, in memory that is not written to again", async () => {
     await using ends = await openEnds();
     const { wire, notes } = makeWire(ends.near);
     wire.resume();
@@ -217,7 +217,7 @@ describe("reading from a secured wire", { skip: runtime !== "node" && "Node only
 });
 
 describe("an empty write within a read", { skip: runtime !== "node" && "Node only" }, () => {
-  it("does not make the engine overwrite what it has just read", async () => {
+  it("does not make the engine overwrite the bytes it has just read", async () => {
     await using ends = await openEnds();
     const { wire, notes } = makeWire(ends.near);
     notes.onData = () => ends.near.write("");
@@ -229,7 +229,7 @@ describe("an empty write within a read", { skip: runtime !== "node" && "Node onl
 });
 
 describe("writing to a secured wire", { skip: runtime !== "node" && "Node only" }, () => {
-  it("keeps the order of what is written while a write is under way, and counts it", async () => {
+  it("keeps the order of writes during a write, and counts them", async () => {
     await using ends = await openEnds();
     const { wire, notes } = makeWire(ends.near);
     let sent = 0;
@@ -249,7 +249,7 @@ describe("writing to a secured wire", { skip: runtime !== "node" && "Node only" 
     for (let at = 0; at < sent; at += BYTES) assert.ok(received.subarray(at, at + BYTES).equals(payload(Math.min(BYTES, sent - at), at)));
   });
 
-  it("takes turns with what somebody writes to the socket of extra info", async () => {
+  it("waits for the program's own writes to the socket of the extra info", async () => {
     await using ends = await openEnds();
     const { wire } = makeWire(ends.near);
     wire.write(payload(BYTES), true);
@@ -277,7 +277,7 @@ describe("writing to a secured wire", { skip: runtime !== "node" && "Node only" 
     assert.ok(far.notes.bytes.equals(payload(BYTES)));
   });
 
-  it("of much in both directions during a renegotiation, which OpenSSL does not stand, breaks nothing but the connection", async () => {
+  it("of much in both directions during a renegotiation breaks only the connection (a limit of OpenSSL)", async () => {
     await using ends = await openEnds({ maxVersion: "TLSv1.2" });
     const near = makeWire(ends.near);
     const far = makeWire(ends.far);
@@ -295,7 +295,7 @@ describe("writing to a secured wire", { skip: runtime !== "node" && "Node only" 
 });
 
 describe("the end of a secured wire", { skip: runtime !== "node" && "Node only" }, () => {
-  it("comes after everything that was written, and takes the peer's with it", async () => {
+  it("comes after everything that was written, and ends the peer's side, too", async () => {
     await using ends = await openEnds();
     const { wire, notes } = makeWire(ends.near);
     wire.resume();
@@ -313,7 +313,7 @@ describe("the end of a secured wire", { skip: runtime !== "node" && "Node only" 
     assert.equal(wire.errored, null);
   });
 
-  it("comes by itself after the peer's, and after what was written by then", async () => {
+  it("follows the peer's by itself, after the bytes written until then", async () => {
     await using ends = await openEnds();
     ends.far.allowHalfOpen = true;
     const { wire, notes } = makeWire(ends.near);
@@ -328,7 +328,7 @@ describe("the end of a secured wire", { skip: runtime !== "node" && "Node only" 
     assert.equal(notes.calls.includes("error"), false);
   });
 
-  it("may come in the midst of a write", async () => {
+  it("may come during a write", async () => {
     await using ends = await openEnds();
     const { wire, notes } = makeWire(ends.near);
     wire.resume();
@@ -339,7 +339,7 @@ describe("the end of a secured wire", { skip: runtime !== "node" && "Node only" 
     assert.deepEqual(notes.calls, ["close"]);
   });
 
-  it("is told where the peer vanishes in the midst of a write", async () => {
+  it("is an error if the peer vanishes during a write", async () => {
     await using ends = await openEnds();
     const { wire, notes } = makeWire(ends.near);
     wire.resume();

@@ -16,7 +16,7 @@ function filled(...texts: string[]): WriteBatch {
 }
 
 describe("WriteBatch", () => {
-  it("copies a short piece at once: its memory may be changed or given away before it is sent", () => {
+  it("copies a short piece at once, so that its memory may be changed or detached before it is sent", () => {
     const piece = Buffer.from("alone");
     const batch = new WriteBatch();
     batch.push(piece);
@@ -24,14 +24,14 @@ describe("WriteBatch", () => {
     assert.equal(textOf(batch.take()), "alone");
   });
 
-  it("gives back a long piece that is alone as it is", () => {
+  it("returns a single long piece without a copy", () => {
     const piece = Buffer.alloc(4096);
     const batch = new WriteBatch();
     batch.push(piece);
     assert.equal(batch.take(), piece);
   });
 
-  it("refuses to give bytes whose memory was given away or shrunk, and is empty then", () => {
+  it("refuses to return bytes whose memory is detached or shrunk, and is empty afterwards", () => {
     const lost = [
       (): Uint8Array => {
         const piece = new Uint8Array(5000);
@@ -63,7 +63,7 @@ describe("WriteBatch", () => {
     }
   });
 
-  it("refuses a short piece whose memory is gone", () => {
+  it("refuses a short piece whose memory is detached", () => {
     const batch = filled("before ");
     const piece = Buffer.allocUnsafeSlow(100);
     structuredClone(piece, { transfer: [piece.buffer] });
@@ -91,7 +91,7 @@ describe("WriteBatch", () => {
     assert.ok(piecesOf(taken).includes(long));
   });
 
-  it("keeps apart what several write in turn", () => {
+  it("keeps the pieces of alternating writers apart", () => {
     const a = new WriteBatch();
     const b = new WriteBatch();
     for (let number = 0; number < 10; number += 1) {
@@ -102,20 +102,20 @@ describe("WriteBatch", () => {
     assert.equal(textOf(b.take()), "b0 b1 b2 b3 b4 b5 b6 b7 b8 b9 ");
   });
 
-  it("leaves alone what was taken and not released", () => {
+  it("does not reuse memory that was taken and not released", () => {
     const taken = filled("first ", "run").take();
     const other = filled("second ", "run").take();
     assert.deepEqual([textOf(taken), textOf(other)], ["first run", "second run"]);
   });
 
-  it("uses memory again that was released", () => {
+  it("reuses released memory", () => {
     const taken = filled("first ", "run").take() as Uint8Array;
     release(taken);
     const other = filled("second ", "run").take() as Uint8Array;
     assert.deepEqual([other.buffer, other.byteOffset], [taken.buffer, taken.byteOffset]);
   });
 
-  it("does not take back memory behind which another run has begun", () => {
+  it("does not reuse memory behind which another run has begun", () => {
     const taken = filled("first ", "run").take();
     const open = filled("second ", "run");
     release(taken);

@@ -9,7 +9,7 @@ import { turns, until } from "../support/turns.js";
 import { openToBareSocket, protocolKinds } from "./protocol-pairs.js";
 
 describe("copyBehind()", () => {
-  it("copies what lies behind the first so many bytes, across pieces", () => {
+  it("copies the bytes behind a position, across pieces", () => {
     const pieces = ["one ", "two ", "three"].map((text) => Buffer.from(text));
     assert.deepEqual(
       [0, 2, 4, 9, 13].map((taken) => copyBehind(pieces, taken).toString()),
@@ -21,12 +21,12 @@ describe("copyBehind()", () => {
 });
 
 describe("writeNow()", () => {
-  it("takes nothing where the descriptor is not known", () => {
+  it("takes nothing if the descriptor is not known", () => {
     assert.deepEqual([writeNow(undefined, Buffer.alloc(1)), writeNow(-1, Buffer.alloc(1))], [0, 0]);
   });
 
   for (const kind of protocolKinds) {
-    it(`sends much in one piece over ${kind.name}, and tells of a peer that is gone as a failed write`, {
+    it(`sends much in one piece over ${kind.name}, and fails for a peer that has closed`, {
       skip: nodeInternals() === null && "on libuv's handles only",
     }, async () => {
       await using pair = await openToBareSocket(kind);

@@ -27,7 +27,7 @@ const events = {
 };
 
 describe("WriteScheduler", () => {
-  it("gives a wire that stands what was gathered, and has dropped nothing", () => {
+  it("passes the gathered bytes to an open wire, and drops nothing", () => {
     const { wire, written } = fakeWire(false);
     const sending = new WriteScheduler(wire, events);
     sending.write(Buffer.from("sent"));
@@ -35,7 +35,7 @@ describe("WriteScheduler", () => {
     assert.deepEqual([written, sending.sentBytes, sending.dropped], [["sent"], 4, false]);
   });
 
-  it("drops what a wire that has broken in the same turn cannot send, and tells so", () => {
+  it("drops and reports bytes that a wire broken in the same turn cannot send", () => {
     const { wire, written } = fakeWire(true);
     const sending = new WriteScheduler(wire, events);
     sending.write(Buffer.from("too late"));
@@ -44,7 +44,7 @@ describe("WriteScheduler", () => {
     assert.deepEqual([written, sending.sentBytes, sending.dropped], [[], 0, true]);
   });
 
-  it("aborts the connection where there is no memory to gather more in, whichever write of the turn it is", () => {
+  it("aborts the connection if there is no memory to gather bytes in, at any write of the turn", () => {
     const allocUnsafeSlow = Buffer.allocUnsafeSlow.bind(Buffer);
     const { wire } = fakeWire(false);
     const aborted: unknown[] = [];

@@ -25,7 +25,7 @@ const opens: readonly (readonly [name: string, open: Open])[] = [
 
 for (const [name, open] of opens) {
   describe(`a transport over ${name}`, () => {
-    it("refuses what is no protocol, and keeps the one that it has", async () => {
+    it("refuses a value that is not a protocol, and keeps its own", async () => {
       await using opened = await open();
       const { transport } = opened;
       const protocol = transport.getProtocol();
@@ -35,7 +35,7 @@ for (const [name, open] of opens) {
       assert.equal(transport.getProtocol(), protocol);
     });
 
-    it("takes whatever can receive for a protocol", async () => {
+    it("accepts any object with dataReceived() as a protocol", async () => {
       await using opened = await open();
       const { transport } = opened;
       const duck = { dataReceived() {}, connectionLost() {}, eofReceived() {} };
@@ -45,7 +45,7 @@ for (const [name, open] of opens) {
       transport.setProtocol(protocol);
     });
 
-    it("refuses to be aborted with what is no error, and stands", async () => {
+    it("refuses an abort reason that is not an error, and stays open", async () => {
       await using opened = await open();
       const { transport } = opened;
       for (const wrong of [null, "enough", 5])

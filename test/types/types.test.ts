@@ -55,7 +55,7 @@ class Echo extends BaseProtocol {
 }
 
 describe("the type helper itself", () => {
-  it("tells types apart", () => {
+  it("distinguishes types", () => {
     same<Equal<string, string>, true>();
     same<Equal<string, string | null>, false>();
     same<Equal<unknown, string>, false>();
@@ -192,7 +192,7 @@ describe("callbacks", () => {
     });
   });
 
-  it("may not ask for more than they get", () => {
+  it("may not have more parameters than arguments", () => {
     // @ts-expect-error a fourth argument
     accepts<ClientConnectedCallback>((_reader, _writer, _context, fourth: string) => void fourth);
   });
@@ -236,7 +236,7 @@ describe("options", () => {
     accepts<ConnectionOptions>({ family: undefined });
   });
 
-  it("refuse keys that there are not, and wrong types", () => {
+  it("refuse unknown keys, and wrong types", () => {
     // @ts-expect-error a slip of the pen
     accepts<StreamReaderOptions>({ limits: 5 });
     // @ts-expect-error text
@@ -265,7 +265,7 @@ describe("transports and protocols", () => {
     });
   });
 
-  it("takes any object with the methods for a protocol", () => {
+  it("accepts any object with the methods as a protocol", () => {
     compiled(() => {
       const plain = {
         connectionMade: none,
@@ -300,7 +300,7 @@ describe("errors", () => {
     same<LineTooLongError["code"], "ERR_LINE_TOO_LONG">();
   });
 
-  it("tell what was expected, or null", () => {
+  it("have the expected number, or null", () => {
     same<IncompleteReadError["expected"], number | null>();
     same<IncompleteReadError["partial"], Buffer>();
   });

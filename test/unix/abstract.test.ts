@@ -57,7 +57,7 @@ for (const [what, make, can] of names) {
       await peer.ended;
     });
 
-    it("connects two ends of ours, as bytes and as text, and is what they report", can, async () => {
+    it("connects two ends of ours, as bytes and as text, and is their address", can, async () => {
       const name = make();
       const server = await serve("ours", Buffer.from(name));
       assert.equal(server.sockets[0]!.getsockname(), name);
@@ -73,7 +73,7 @@ for (const [what, make, can] of names) {
 if (pads) {
   describe("an abstract name that would be padded", () => {
     for (const name of [abstractName(), abstractName(107), "\0"]) {
-      it(`of ${name.length} bytes is refused before anything is opened, with what can be done`, async () => {
+      it(`of ${name.length} bytes is refused before anything is opened, with advice`, async () => {
         const refusal = { name: "TypeError", code: "ERR_INVALID_ARG_VALUE", message: /pads it with NULs.*108 bytes.*Node\.js 22/ };
         await assert.rejects(serve("ours", name), refusal);
         await assert.rejects(openUnixConnection(name), refusal);
@@ -82,7 +82,7 @@ if (pads) {
   });
 }
 
-describe("an abstract name has no file, so that there is none", needsLinux, () => {
+describe("an abstract name without a file refuses an option", needsLinux, () => {
   for (const [option, value] of [
     ["mode", 0o600],
     ["owner", { uid: 0 }],

@@ -123,7 +123,7 @@ describe("a process that was passed sockets", needs(needsLinux, python), () => {
     await peer.ended;
   });
 
-  it("serves if they are of another network namespace, of which the system does not tell", needs(needsRoot, needsUnshare), async () => {
+  it("serves sockets of another network namespace, which the system does not list", needs(needsRoot, needsUnshare), async () => {
     const path = socketPath();
     await using peer = activate(
       [
@@ -168,7 +168,7 @@ describe("systemd-socket-activate", needsSystemd, () => {
     return peer;
   }
 
-  it("starts a server with the first client, who is answered", async () => {
+  it("starts a server with the first client, which is answered", async () => {
     const path = socketPath();
     await using peer = await activateBySystemd(path, "--fdname=app");
     assert.equal(await ask(path, "first"), "app first");

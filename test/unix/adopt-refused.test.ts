@@ -3,7 +3,6 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { describe, it } from "node:test";
-import { openUnixConnection, startUnixServer } from "asyncio-streams";
 import { bareServer } from "../support/bare-sockets.js";
 import { Child, scriptCommand } from "../support/child.js";
 import { needs, needsLinux } from "../support/needs.js";
@@ -106,29 +105,6 @@ describe("a descriptor as sock", needs(needsLinux, python), () => {
     it(`${what} is closed, and once`, isStream ? {} : cannot("descriptors-of-others-closed", "deno"), async () => {
       const { closed, leftAlone } = await outcome();
       assert.deepEqual({ closed, leftAlone }, { closed: true, leftAlone: true });
-    });
-  }
-});
-
-describe("a number as sock", needsLinux, () => {
-  for (const sock of [9999, 2 ** 31 - 1]) {
-    it(`${sock}, which is no open descriptor, gives EBADF`, async () => {
-      await assert.rejects(openUnixConnection(null, { sock }), { code: "EBADF", message: /file descriptor/ });
-      await assert.rejects(
-        startUnixServer(() => {}, null, { sock }),
-        { code: "EBADF" },
-      );
-    });
-  }
-
-  for (const sock of [-1, 1.5, Number.NaN, "3", {}, null]) {
-    it(`${JSON.stringify(sock)}, which can be none, gives a TypeError`, async () => {
-      const expected = { name: "TypeError", code: /^ERR_INVALID_ARG_(TYPE|VALUE)$/, message: /sock/ };
-      await assert.rejects(openUnixConnection(null, { sock: sock as never }), expected);
-      await assert.rejects(
-        startUnixServer(() => {}, null, { sock: sock as never }),
-        expected,
-      );
     });
   }
 });

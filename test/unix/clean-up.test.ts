@@ -49,7 +49,7 @@ describe("close()", () => {
     unlinkSync(path);
   });
 
-  it("leaves other names that somebody has given to the file", async () => {
+  it("leaves other names of the file", async () => {
     const path = socketPath();
     const server = await serve("ours", path);
     linkSync(path, join(dirname(path), "other.sock"));
@@ -58,7 +58,7 @@ describe("close()", () => {
     unlinkSync(join(dirname(path), "other.sock"));
   });
 
-  it("does not mind that the directory has gone", async () => {
+  it("succeeds if the directory has been removed", async () => {
     const path = socketPath("gone/test.sock");
     mkdirSync(dirname(path));
     const server = await serve("ours", path);
@@ -66,7 +66,7 @@ describe("close()", () => {
     await end(server);
   });
 
-  it("does not mind that the file has got another name", async () => {
+  it("succeeds if the file has another name", async () => {
     const path = socketPath();
     const server = await serve("ours", path);
     const moved = join(dirname(path), "moved.sock");
@@ -125,7 +125,7 @@ describe("the path of the socket file", () => {
     }
   }
 
-  it("if it is relative, is what it was when the server started", async () => {
+  it("is resolved when the server starts if it is relative", async () => {
     const path = socketPath();
     const elsewhere = dirname(socketPath());
     let closing: Promise<void> | undefined;
@@ -140,7 +140,7 @@ describe("the path of the socket file", () => {
     assert.deepEqual(filesBeside(path), []);
   });
 
-  it("if it is relative, is what it was at the call, with startServing: false, too", async () => {
+  it("is resolved at the call if it is relative, also with startServing: false", async () => {
     const path = await staleSocket();
     const elsewhere = dirname(socketPath());
     await within(dirname(path), async () => {

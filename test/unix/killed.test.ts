@@ -111,7 +111,7 @@ describe("hidden directories in the socket's directory", () => {
     });
   }
 
-  it("are not looked for behind a link that somebody has put there", async () => {
+  it("are not looked for behind a symbolic link", async () => {
     const path = socketPath();
     const target = join(dirname(path), "target");
     mkdirSync(target);

@@ -61,7 +61,7 @@ describe("startUnixServer() on the path of a live server", () => {
 
   for (const kind of ["full", "dgram", "seqpacket"] as const) {
     const what = { full: "has a full queue", dgram: "is a datagram socket", seqpacket: "is a packet socket" }[kind];
-    it(`that ${what} gives EADDRINUSE, and says that it cannot be told`, needs(python), async () => {
+    it(`that ${what} gives EADDRINUSE, and says that its state is unknown`, needs(python), async () => {
       const path = socketPath();
       await using other = new Child(pythonCommand("sockets", kind, path));
       assert.equal(await other.next(), "ready");
@@ -74,7 +74,7 @@ describe("startUnixServer() on the path of a live server", () => {
     });
   }
 
-  it("that this process may not connect to gives EADDRINUSE, and says that it cannot be told", async () => {
+  it("that this process may not connect to gives EADDRINUSE, and says that its state is unknown", async () => {
     const path = socketPath();
     chmodSync(dirname(path), 0o777);
     const live = await serve("live", path, { mode: 0o000 });
@@ -100,7 +100,7 @@ describe("startUnixServer() on the path of a live server", () => {
   });
 });
 
-describe("what is no socket", () => {
+describe("a file that is not a socket", () => {
   const kinds: readonly (readonly [string, (path: string) => unknown])[] = [
     ["a plain file", (path) => writeFileSync(path, "content")],
     ["a directory", (path) => mkdirSync(path)],

@@ -62,14 +62,14 @@ async function startAndEnd(path: string, options: StartUnixServerOptions): Promi
 
 describe("a process that connects in a loop from before the start", () => {
   for (const mode of closedModes) {
-    it(`is never let in with mode 0o${mode.toString(8).padStart(3, "0")}`, needs(python), async () => {
+    it(`never connects with mode 0o${mode.toString(8).padStart(3, "0")}`, needs(python), async () => {
       const path = openPath();
       const results = await besideConnecting(path, { mode }, "EACCES", () => startAndEnd(path, { mode }));
       assert.equal(results["in"], undefined, JSON.stringify(results));
     });
   }
 
-  it("is never let in when the server starts over a stale file, or takes over", needs(python), async () => {
+  it("never connects when the server starts over a stale file, or takes over", needs(python), async () => {
     const path = openPath();
     const mode = closedModes[0] as number;
     const results = await besideConnecting(path, { mode }, "EACCES", async () => {
@@ -87,7 +87,7 @@ describe("a process that connects in a loop from before the start", () => {
     assert.equal(results["in"], undefined, JSON.stringify(results));
   });
 
-  it("is never let in when the server starts in a worker thread", needs(python), async () => {
+  it("never connects when the server starts in a worker thread", needs(python), async () => {
     const path = openPath();
     const mode = closedModes[0] as number;
     const results = await besideConnecting(path, { mode }, "EACCES", async () => {
@@ -98,7 +98,7 @@ describe("a process that connects in a loop from before the start", () => {
     assert.equal(results["in"], undefined, JSON.stringify(results));
   });
 
-  it("is let in without a mode, where the umask allows it", needs(python), async () => {
+  it("can connect without a mode if the umask allows it", needs(python), async () => {
     const path = openPath();
     const results = await besideConnecting(path, {}, "in", () => startAndEnd(path, {}));
     assert.equal(results["EACCES"], undefined, JSON.stringify(results));
@@ -106,7 +106,7 @@ describe("a process that connects in a loop from before the start", () => {
 });
 
 describe("the owner of a socket", () => {
-  it("is who it is said to be, with the mode", needsRoot, async () => {
+  it("is the given user and group, with the mode", needsRoot, async () => {
     const path = openPath();
     const server = await serve("owned", path, { owner: { uid: NOBODY, gid: 12 }, mode: 0o620 });
     const { uid, gid, mode } = statSync(path);
@@ -137,7 +137,7 @@ describe("the owner of a socket", () => {
     assert.equal(results["EACCES"], undefined, JSON.stringify(results));
   });
 
-  it("that this process may not give is an EPERM with the path, and nothing is left", async () => {
+  it("that this process may not set gives EPERM with the path, and leaves nothing", async () => {
     const path = openPath();
     chmodSync(dirname(path), 0o777);
     await using peer = new Child(scriptCommand("unix/server-child", "nobody"));

@@ -93,7 +93,7 @@ describe("a path that is too long", () => {
     ["by far", `/tmp/${"x".repeat(300)}`],
     ["in bytes, if not in characters", `/tmp/${"ü".repeat(60)}`],
   ] as const) {
-    it(`${what} is refused by us, with the limit and the length`, async () => {
+    it(`${what} is refused with the limit and the length`, async () => {
       const expected = {
         code: "ENAMETOOLONG",
         path,

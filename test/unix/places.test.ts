@@ -76,7 +76,7 @@ describe("a socket's directory", () => {
     });
   }
 
-  it("where everybody may write and nobody may remove what is another's: a stale file of another's gives EPERM or EACCES", async () => {
+  it("with the sticky bit and another user's stale file gives EPERM or EACCES", async () => {
     const path = await staleSocket();
     chmodSync(dirname(path), 0o1777);
     chmodSync(path, 0o777);
@@ -152,7 +152,7 @@ const needsMount: Need = (() => {
   return { skip: directory === null && "needs the right to mount a file system" };
 })();
 
-describe("a file system that is full, read-only or none of ours", needsLinux, () => {
+describe("a file system that is full, read-only or unsuitable", needsLinux, () => {
   it("gives EROFS if it is read-only", needsMount, async () => {
     const directory = mount("size=4k") as string;
     try {
@@ -198,7 +198,7 @@ describe("a file system that is full, read-only or none of ours", needsLinux, ()
   });
 
   for (const directory of ["/proc", "/sys"]) {
-    it(`gives the system's error with the path if it is not for files of ours, as ${directory}`, async () => {
+    it(`gives the system's error with the path if it holds no socket files, as ${directory}`, async () => {
       const path = `${directory}/test.sock`;
       await assert.rejects(serve("refused", path), (error: NodeJS.ErrnoException) => {
         assert.match(error.code ?? "", /^(ENOENT|EACCES|EPERM|EROFS)$/);

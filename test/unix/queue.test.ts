@@ -26,8 +26,8 @@ function fillQueue(path: string): Child {
 
 const answersOf = (name: string): string[] => Array.from({ length: CLIENTS }, (_, number) => `${name} ${number}`);
 
-describe("clients in the queue when the server closes", () => {
-  it("are answered", needs(python), async () => {
+describe("a client in the queue when the server closes", () => {
+  it("is answered", needs(python), async () => {
     const path = socketPath();
     const server = await serve("closing", path);
     await using peer = fillQueue(path);
@@ -38,7 +38,7 @@ describe("clients in the queue when the server closes", () => {
     await peer.ended;
   });
 
-  it("are answered by the old server when it has been taken over, and then closes", needs(python), async () => {
+  it("is answered by the old server when it has been taken over, and then closes", needs(python), async () => {
     const path = socketPath();
     const old = await serve("old", path);
     const starting = serve("new", path, { takeover: true });
@@ -56,7 +56,7 @@ describe("clients in the queue when the server closes", () => {
     await peer.ended;
   });
 
-  it("are answered when the name has vanished", needs(python), async () => {
+  it("is answered when the name has been removed", needs(python), async () => {
     const path = socketPath();
     const server = await serve("vanished", path);
     await using peer = fillQueue(path);
@@ -67,7 +67,7 @@ describe("clients in the queue when the server closes", () => {
     await peer.ended;
   });
 
-  it("are waited for by waitClosed()", needs(python), async () => {
+  it("keeps waitClosed() waiting", needs(python), async () => {
     const path = socketPath();
     const answer = answerAs("waited for");
     let served = 0;
@@ -84,7 +84,7 @@ describe("clients in the queue when the server closes", () => {
     await peer.ended;
   });
 
-  it("are not joined by others: the name is gone at once", async () => {
+  it("is not joined by others, because the name is removed at once", async () => {
     const path = socketPath();
     const server: Server = await serve("closing", path);
     server.close();
@@ -121,8 +121,8 @@ except BlockingIOError:
 print(len(clients))
 `;
 
-describe("the name of a server, which vanishes while it serves", () => {
-  it("leaves its clients alone, and a new server may take it", async () => {
+describe("the name of a server that is removed while it serves", () => {
+  it("does not affect its clients, and a new server may take it", async () => {
     const path = socketPath();
     const first = await serve("first", path);
     const [reader, writer] = await openUnixConnection(path);

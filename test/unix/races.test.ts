@@ -73,7 +73,7 @@ describe("two processes that start on one path at the same time", () => {
     });
   }
 
-  it("where one takes over: that one has the name in the end, and answers, 100 times", async () => {
+  it("with takeover: the one that takes over has the name in the end, and answers, 100 times", async () => {
     await using racers = new Racers();
     const path = socketPath();
     for (let race = 1; race <= 100; race += 1) {

@@ -111,7 +111,7 @@ describe("takeover", () => {
     assert.deepEqual(filesBeside(path), []);
   });
 
-  it("the old server still serves itself where it has no name any more, until it is closed", async () => {
+  it("the old server serves without a name until it is closed", async () => {
     const path = socketPath();
     const old = await serve("old", path);
     const successor = await serve("new", path, { takeover: true });

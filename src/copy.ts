@@ -1,0 +1,164 @@
+/**
+ * `copy()` and `relay()`: the bytes of one stream to another, in one direction and in both.
+ *
+ * Each chunk is written as it was received, without a copy. `drain()` passes the backpressure of the receiver on to the sender.
+ */
+import { checkFunction, checkOptions, invalidType, type SignalOptions } from "./base/arguments.js";
+import { CHUNK_BYTES } from "./base/limits.js";
+import { cancellationOf, withOneDeadline } from "./base/waiting.js";
+import { StreamReader } from "./streams/reader.js";
+import { StreamWriter } from "./streams/writer.js";
+
+/** Options of `copy()`. */
+export interface CopyOptions extends SignalOptions {
+  /** Called after each chunk with the number of bytes copied so far. An exception ends the copying and is its error. */
+  readonly onProgress?: ((copied: number) => void) | undefined;
+}
+
+/** Options of `relay()`. */
+export interface RelayOptions extends SignalOptions {
+  /** Called after each chunk with the numbers of bytes relayed so far, from the first pair to the second and back. */
+  readonly onProgress?: ((forth: number, back: number) => void) | undefined;
+}
+
+/** How long sending may take, in milliseconds, of what was received before a connection broke. */
+const GRACE_MS = 1_000;
+
+/**
+ * Copies everything from a reader to a writer, until EOF. Not in asyncio. The writer stays open: end it with `writeEof()` or `close()`.
+ *
+ * The loss of the writer's connection is noticed with the next chunk. `relay()` notices it at once.
+ *
+ * **If aborted**, nothing is lost: what was read has been written, the rest stays in the reader.
+ *
+ * @param reader what to read from
+ * @param writer what to write to
+ * @param options `signal` and `timeout` end the call; `onProgress` is called after each chunk
+ * @returns the number of bytes copied
+ * @throws TypeError if `reader` is not a `StreamReader`, `writer` not a `StreamWriter`, or an option is wrong
+ * @throws ConnectionLostError if the writer's connection is lost, with the socket's error as `cause`
+ * @throws the error that ended the reader's connection, after the data received before it has been written
+ *
+ * @example
+ * ```ts
+ * const [reader, writer] = await openUnixConnection("/run/backup.sock");
+ * const size = await copy(StreamReader.from(process.stdin), writer, { onProgress: (bytes) => console.error(bytes) });
+ * writer.writeEof();
+ * ```
+ */
+export async function copy(reader: StreamReader, writer: StreamWriter, options?: CopyOptions): Promise<number> {
+  checkPair("reader", "writer", reader, writer);
+  checkOptions("options", options);
+  const onProgress = options?.onProgress;
+  if (onProgress !== undefined) checkFunction("onProgress", onProgress);
+  let copied = 0;
+  await withOneDeadline(cancellationOf(options), async (signal) => {
+    await pass(reader, writer, signal, (bytes) => {
+      copied += bytes;
+      onProgress?.(copied);
+    });
+  });
+  return copied;
+}
+
+async function pass(
+  reader: StreamReader,
+  writer: StreamWriter,
+  signal: AbortSignal | undefined,
+  onChunk: (bytes: number) => void,
+): Promise<void> {
+  const options = signal === undefined ? undefined : { signal };
+  for (;;) {
+    const chunk = await reader.read(CHUNK_BYTES, options);
+    if (chunk.length === 0) return;
+    writer.write(chunk);
+    onChunk(chunk.length);
+    await writer.drain(options);
+  }
+}
+
+/**
+ * Joins two connections: what is received from one is sent to the other, both ways, until both have ended. Not in asyncio. For proxies.
+ *
+ * The EOF of one side is passed on to the other, so half-closed connections work. TLS has no half-close: there, the EOF of one side closes
+ * the other. Backpressure is passed on in both directions. The call owns both connections, and has closed them when it settles. If one of
+ * them breaks, what was received before is still sent, for a second at most, and then both are aborted.
+ *
+ * **If aborted**, both connections are aborted.
+ *
+ * @param first one connection
+ * @param second the other connection
+ * @param options `signal` and `timeout` end the call; `onProgress` is called after each chunk
+ * @returns the numbers of bytes relayed, from the first connection to the second and back
+ * @throws TypeError if an argument is not a pair of streams, or an option is wrong
+ * @throws the error of the connection that broke
+ *
+ * @example
+ * ```ts
+ * await startServer(async (reader, writer) => {
+ *   await relay([reader, writer], await openUnixConnection("/run/app.sock"));
+ * }, "127.0.0.1", 8080);
+ * ```
+ */
+export async function relay(
+  first: readonly [StreamReader, StreamWriter],
+  second: readonly [StreamReader, StreamWriter],
+  options?: RelayOptions,
+): Promise<[forth: number, back: number]> {
+  for (const [name, pair] of [
+    ["first", first],
+    ["second", second],
+  ] as const) {
+    if (!Array.isArray(pair)) throw invalidType(name, "a pair of a StreamReader and a StreamWriter", pair);
+    checkPair(`${name}[0]`, `${name}[1]`, pair[0], pair[1]);
+  }
+  checkOptions("options", options);
+  const onProgress = options?.onProgress;
+  if (onProgress !== undefined) checkFunction("onProgress", onProgress);
+  const relayed: [number, number] = [0, 0];
+  const [[firstReader, firstWriter], [secondReader, secondWriter]] = [first, second];
+  const writers = [firstWriter, secondWriter];
+  const run = async (signal: AbortSignal | undefined): Promise<void> => {
+    const direction = (index: 0 | 1, reader: StreamReader, writer: StreamWriter): Promise<void> =>
+      passToEnd(reader, writer, signal, (bytes) => {
+        relayed[index] += bytes;
+        onProgress?.(relayed[0], relayed[1]);
+      });
+    const both = [direction(0, firstReader, secondWriter), direction(1, secondReader, firstWriter)];
+    try {
+      await Promise.all(both);
+    } catch (error) {
+      if (signal?.aborted !== true) await Promise.allSettled(writers.map((writer) => writer.flush({ timeout: GRACE_MS })));
+      for (const writer of writers) writer.abort(error as Error);
+      await Promise.allSettled(both);
+      throw error;
+    }
+    for (const writer of writers) writer.close();
+    await Promise.all(writers.map((writer) => writer.waitClosed()));
+  };
+  try {
+    await withOneDeadline(cancellationOf(options), run);
+  } catch (error) {
+    for (const writer of writers) writer.abort(error as Error);
+    throw error;
+  }
+  return relayed;
+}
+
+/** Passes everything on, then EOF. */
+async function passToEnd(
+  reader: StreamReader,
+  writer: StreamWriter,
+  signal: AbortSignal | undefined,
+  onChunk: (bytes: number) => void,
+): Promise<void> {
+  await pass(reader, writer, signal, onChunk);
+  if (writer.isClosing()) return;
+  if (writer.canWriteEof()) writer.writeEof();
+  else writer.close();
+}
+
+function checkPair(readerName: string, writerName: string, reader: unknown, writer: unknown): void {
+  if (!(reader instanceof StreamReader)) throw invalidType(readerName, "a StreamReader", reader);
+  if (!(writer instanceof StreamWriter)) throw invalidType(writerName, "a StreamWriter", writer);
+}
