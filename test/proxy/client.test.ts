@@ -1,6 +1,8 @@
 /** `sendProxyHeader`: what opened connections send first. */
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
+import type net from "node:net";
+import { Duplex } from "node:stream";
 import { describe, it } from "node:test";
 import {
   BaseProtocol,
@@ -10,7 +12,7 @@ import {
   type SendProxyHeaderOptions,
   type SocketAddress,
 } from "asyncio-streams";
-import { checkSendProxyHeader } from "#src/net/proxy-protocol/send-header.js";
+import { checkSendProxyHeader, sendHeader } from "#src/net/proxy-protocol/send-header.js";
 import { bareConnection, bareServer } from "../support/bare-sockets.js";
 import { identity, trust } from "../support/certificates.js";
 import { echo } from "../support/echo.js";
@@ -211,6 +213,21 @@ for (const kind of kinds) {
 }
 
 describe("a signal while the header is sent", () => {
+  it("that is aborted closes the socket, and the call rejects with its reason", async () => {
+    const stuck = new Duplex({ read() {}, write() {} });
+    const controller = new AbortController();
+    const sending = sendHeader(stuck as net.Socket, Buffer.from("header"), controller.signal);
+    controller.abort(new Error("on purpose"));
+    await assert.rejects(sending, /on purpose/);
+    assert.ok(stuck.destroyed);
+  });
+
+  it("is not watched any more once sending has failed", async () => {
+    const failing = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done(new Error("cannot send")) }).on("error", () => {});
+    await assert.rejects(sendHeader(failing as net.Socket, Buffer.from("header"), undefined), /cannot send/);
+    assert.ok(failing.destroyed);
+  });
+
   it("that throws when it is watched closes the socket", async () => {
     const far = await bareServer(socketPath());
     const signal = new AbortController().signal;
