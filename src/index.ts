@@ -16,6 +16,7 @@ export {
   InvalidStateError,
   LimitOverrunError,
   LineTooLongError,
+  ProxyProtocolError,
 } from "./base/errors.js";
 export type { ByteCounts, Protocol, ProtocolFactory, Transport, WriteBufferLimits, WriteData } from "./contracts/connection.js";
 export { BaseProtocol } from "./contracts/connection.js";
@@ -23,6 +24,10 @@ export type {
   CipherInfo,
   ExtraInfo,
   ExtraInfoSource,
+  ProxyFields,
+  ProxyHeader,
+  ProxySsl,
+  ProxyTlv,
   SocketAddress,
   SSLClient,
   SSLServer,
@@ -37,6 +42,8 @@ export { type AcceptedSocketOptions, connectAcceptedSocket } from "./net/connect
 export { createServer, createUnixServer, type TcpServerOptions, type UnixServerOptions } from "./net/listen.js";
 export { type ListenFd, listenFds } from "./net/listen-fds.js";
 export type { ClientTlsOptions, IpFamily, ServerOptions, ServerTlsOptions } from "./net/options.js";
+export type { ProxyProtocolOptions } from "./net/proxy-protocol/proxy-option.js";
+export type { SendProxyHeaderOptions } from "./net/proxy-protocol/send-header.js";
 export type { Server, ShutdownResult } from "./net/server.js";
 export type { PathLike } from "./net/socket-file/unix-path.js";
 export { startTls, type TransportStartTlsOptions } from "./net/upgrade.js";

@@ -21,6 +21,7 @@ const OPEN_UNIX_CONNECTION: ConnectCall = {
   known: knownOptions<OpenUnixConnectionOptions>({
     limit: true,
     sock: true,
+    sendProxyHeader: true,
     signal: true,
     timeout: true,
     ssl: true,
@@ -40,6 +41,7 @@ const OPEN_CONNECTION: ConnectCall = {
     interleave: true,
     allErrors: true,
     sock: true,
+    sendProxyHeader: true,
     signal: true,
     timeout: true,
     ssl: true,

@@ -174,6 +174,16 @@ export class ConnectionTimeoutError extends Error {
 }
 nameOnPrototype(ConnectionTimeoutError, "ConnectionTimeoutError");
 
+/**
+ * A server that expects the PROXY protocol refused a connection: it did not begin with a valid header, or its sender is not trusted. Passed
+ * to the server's error handler. Python has no counterpart.
+ */
+export class ProxyProtocolError extends Error {
+  /** Always `"ERR_PROXY_PROTOCOL"`. */
+  readonly code = "ERR_PROXY_PROTOCOL";
+}
+nameOnPrototype(ProxyProtocolError, "ProxyProtocolError");
+
 /* Handles a value that the program's code has thrown, which need not be an error, and a promise that such code has returned. */
 
 /**

@@ -102,6 +102,10 @@ export function familyOf(sock: net.Socket | net.Server): Family | null {
     return sock instanceof net.Socket && sock.remoteAddress === undefined && sock.localAddress === undefined ? "unix" : "tcp";
   if (typeof handle.getpeername === "function" || typeof handle.localFamily === "string" || typeof handle.hostname === "string")
     return "tcp";
+  // node:cluster: the handle of a worker's server is an object that stands for the handle in the first process. The server knows its
+  // address.
+  if (sock instanceof net.Server && Object.getPrototypeOf(handle) === Object.prototype)
+    return typeof sock.address() === "string" ? "unix" : "tcp";
   if (typeof handle.fd !== "number" || !isSocket(handle.fd)) return null;
   if (typeof handle.fchmod === "function") return "unix";
   /* c8 ignore next 2 -- Bun: a handle on a descriptor tells nothing */

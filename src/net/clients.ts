@@ -3,9 +3,10 @@
  *
  * Theory of operation
  *
- * A client is waiting, in its TLS handshake, or being served. An accepted client gets a transport and a protocol at once, or after its
- * TLS handshake. Above `maxConnections` it first waits in a queue, and nothing is read from it. A client can be aborted in each of the
- * three states, and counts as connected in all of them.
+ * A client is waiting, in its handshake, or being served. The handshake is the header of the PROXY protocol, then that of TLS, if the
+ * server uses them. An accepted client gets a transport and a protocol at once, or after its handshake. Above `maxConnections` it first
+ * waits in a queue, and nothing is read from it. A client can be aborted in each of the three states, and counts as connected in all of
+ * them.
  *
  * Waiting. Because nothing is read, a disconnect is not noticed. `wire.isPeerGone()` checks for it when the client's turn comes, and
  * before a new client is refused because the queue is full.
@@ -15,9 +16,8 @@
  * the server's context.
  */
 import { AsyncResource } from "node:async_hooks";
-import type net from "node:net";
 import { asError, callForeign } from "../base/errors.js";
-import { queueMicrotask } from "../base/scheduling.js";
+import { setImmediate } from "../base/scheduling.js";
 import type { ByteCounts, ProtocolFactory, Transport, TransportOwner } from "../contracts/connection.js";
 import { now, publishError } from "../transports/diagnostics.js";
 import { ConnectedSocket, type UnixNames } from "../transports/socket-info.js";
@@ -25,6 +25,7 @@ import type { Wire } from "../transports/wire.js";
 import { hasContext } from "./async-context.js";
 import type { AcceptHandler } from "./listener.js";
 import type { ServerTls } from "./options.js";
+import type { ProxyPolicy } from "./proxy-protocol/proxy-option.js";
 import { acceptSecured, type ConnectionContext, startTransport } from "./start-transport.js";
 import type { MakeWire } from "./wire-factory.js";
 
@@ -40,6 +41,8 @@ export interface ClientsPolicy {
   readonly onError: (error: unknown) => void;
   /** TLS for every client at the start; `null` for none. */
   readonly tls: ServerTls | null;
+  /** The PROXY protocol in front of every client; `null` for none. */
+  readonly proxy: ProxyPolicy | null;
 }
 
 /** The current state and the totals of a server. */
@@ -48,7 +51,7 @@ export interface ServerStats extends ByteCounts {
   readonly active: number;
   /** Accepted clients that wait for their turn because `maxConnections` are being served. */
   readonly waiting: number;
-  /** Clients in their TLS handshake. */
+  /** Clients in their TLS handshake, or whose PROXY header is not complete. */
   readonly handshakes: number;
   /** Clients accepted so far. */
   readonly accepted: number;
@@ -70,7 +73,7 @@ export class Clients {
   readonly #onGone: () => void;
   #tls: ServerTls | null;
   readonly #served: Set<Transport & ByteCounts> = new Set();
-  /** Clients in their TLS handshake, without a protocol yet. Aborting a controller ends its handshake. */
+  /** Clients in their TLS handshake, or before it in their PROXY header, without a protocol yet. Aborting a controller ends it. */
   readonly #handshakes: Set<AbortController> = new Set();
   readonly #waiting: Accepted[] = [];
   /** The index of the waiting client to check next. */
@@ -120,6 +123,7 @@ export class Clients {
     this.#accepted += 1;
     const wire = makeWire(this.#hasContext);
     const client = { wire, info: new ConnectedSocket(wire, unixNames), begunAt: now() };
+    if (!this.#checkSender(client)) return;
     if (this.#taken < this.#policy.maxConnections) {
       this.#serve(client);
       return;
@@ -131,6 +135,20 @@ export class Clients {
     } else {
       this.#refused += 1;
       wire.destroy();
+    }
+  }
+
+  /** Refuses a client that is not trusted to send a header, before it takes a place. */
+  #checkSender({ wire, info }: Accepted): boolean {
+    const { proxy } = this.#policy;
+    if (proxy === null) return true;
+    try {
+      proxy.checkSender(info);
+      return true;
+    } catch (error) {
+      wire.destroy();
+      this.#fail(error);
+      return false;
     }
   }
 
@@ -154,11 +172,11 @@ export class Clients {
   }
 
   #serve({ wire, info, begunAt }: Accepted): void {
-    const { protocolFactory } = this.#policy;
+    const { protocolFactory, proxy } = this.#policy;
     const tls = this.#tls;
     const facts = { info, begunAt, owner: this.#owner };
-    if (tls !== null) {
-      void this.#serveSecured(wire.release(), { ...facts, tls });
+    if (tls !== null || proxy !== null) {
+      void this.#serveAfterHandshake(wire, facts);
       return;
     }
     try {
@@ -168,11 +186,16 @@ export class Clients {
     }
   }
 
-  async #serveSecured(socket: net.Socket, facts: ConnectionContext & { readonly tls: ServerTls }): Promise<void> {
+  /** Serves a client behind its PROXY header, if there is one, and its TLS handshake, if there is one. */
+  async #serveAfterHandshake(wire: Wire, facts: ConnectionContext): Promise<void> {
+    const { protocolFactory, tls, proxy } = this.#policy;
     const handshake = new AbortController();
+    const { signal } = handshake;
     this.#handshakes.add(handshake);
     try {
-      await acceptSecured(socket, this.#policy.protocolFactory, { ...facts, signal: handshake.signal });
+      const proxyInfo = proxy === null ? undefined : await proxy.receive(wire, facts.info, signal);
+      if (tls !== null) await acceptSecured(wire.release(), protocolFactory, { ...facts, proxyInfo, tls, signal });
+      else startTransport(wire, protocolFactory, { ...facts, proxyInfo });
     } catch (error) {
       if (!handshake.signal.aborted) this.fail(error);
     } finally {
@@ -184,8 +207,9 @@ export class Clients {
 
   #attach(transport: Transport & ByteCounts): void {
     this.#served.add(transport);
-    // Started from the queue while the server shuts down. A microtask, because `connectionMade()` has not been called yet.
-    if (this.#shuttingDown) queueMicrotask(() => requestShutdown(transport));
+    // Started from the queue, or after its handshake, while the server shuts down. `connectionMade()` has not been called yet, and bytes
+    // that were received behind the handshake are delivered first.
+    if (this.#shuttingDown) setImmediate(() => this.#served.has(transport) && requestShutdown(transport));
   }
 
   #detach(transport: Transport & ByteCounts): void {

@@ -14,6 +14,7 @@ import { now, publishError } from "../transports/diagnostics.js";
 import { adoptBound, adoptConnection, type BoundSocket, isBoundSocket, takingSock } from "./adopt.js";
 import { connectTcp, type TcpTarget } from "./open-socket.js";
 import { type ClientTlsOptions, checkClientTls, checkIpFamily, checkPort, type IpFamily } from "./options.js";
+import { checkSendProxyHeader, type SendProxyHeaderOptions } from "./proxy-protocol/send-header.js";
 import { connectToSocketFile } from "./socket-file/unix-connect.js";
 import { type PathLike, parseUnixPath } from "./socket-file/unix-path.js";
 import { openTransport } from "./start-transport.js";
@@ -25,6 +26,8 @@ export interface UnixConnectionOptions extends ClientTlsOptions, SignalOptions {
    * The call takes ownership, even if it fails.
    */
   readonly sock?: net.Socket | BoundSocket | number | undefined;
+  /** Sends a header of the PROXY protocol first, before TLS. For balancers, which thereby tell the server who its client is. */
+  readonly sendProxyHeader?: SendProxyHeaderOptions | undefined;
   /** Cancels connecting. Has no effect once the connection is made. */
   readonly signal?: AbortSignal | undefined;
   /**
@@ -37,6 +40,7 @@ export interface UnixConnectionOptions extends ClientTlsOptions, SignalOptions {
 /** The names of the options of `createUnixConnection()`. */
 const UNIX_CONNECTION_OPTIONS: KnownOptions = knownOptions<UnixConnectionOptions>({
   sock: true,
+  sendProxyHeader: true,
   signal: true,
   timeout: true,
   ssl: true,
@@ -73,6 +77,7 @@ const CONNECTION_OPTIONS: KnownOptions = knownOptions<ConnectionOptions>({
   interleave: true,
   allErrors: true,
   sock: true,
+  sendProxyHeader: true,
   signal: true,
   timeout: true,
   ssl: true,
@@ -133,11 +138,12 @@ export async function connectToPath<P extends Protocol>(
     if (parsed !== undefined && sock !== undefined && bound === undefined)
       throw invalidValue("path and sock cannot be given at the same time");
     const tls = checkClientTls(options, undefined);
+    const proxyHeader = checkSendProxyHeader(options?.sendProxyHeader);
     return await opening(options, async (signal, begunAt) => {
       const socket = parsed === undefined ? adoptConnection(sock, "unix") : await connectToSocketFile(parsed, signal, bound?.sock);
       handOver();
       const unixNames = { sockname: bound?.name ?? "", peername: parsed?.name ?? "" };
-      return await openTransport(socket, protocolFactory, { unixNames, begunAt, tls, signal });
+      return await openTransport(socket, protocolFactory, { unixNames, begunAt, proxyHeader, tls, signal });
     });
   });
 }
@@ -191,10 +197,12 @@ export async function connectToHost<P extends Protocol>(
     if (sock !== undefined) refuseWithSock(options, bound === undefined ? OPTIONS_OF_AN_ADDRESS : ["localAddr"]);
     const target = given ? { ...checkTarget(host, port, options), bound: bound?.sock } : undefined;
     const tls = checkClientTls(options, host ?? undefined);
+    const proxyHeader = checkSendProxyHeader(options?.sendProxyHeader);
     return await opening(options, async (signal, begunAt) => {
       const socket = target === undefined ? adoptConnection(sock, "tcp").setNoDelay(true) : await connectTcp(target, signal);
       handOver();
-      return await openTransport(socket, protocolFactory, { unixNames: null, begunAt, tls, signal, host: target?.host });
+      const facts = { unixNames: null, begunAt, host: target?.host };
+      return await openTransport(socket, protocolFactory, { ...facts, proxyHeader, tls, signal });
     });
   });
 }

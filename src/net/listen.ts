@@ -76,6 +76,7 @@ export interface UnixServerOptions extends ServerOptions, ServerTlsOptions {
 const UNIX_SERVER_OPTIONS: KnownOptions = knownOptions<UnixServerOptions>({
   backlog: true,
   startServing: true,
+  proxyProtocol: true,
   maxConnections: true,
   onError: true,
   signal: true,
@@ -112,6 +113,7 @@ export interface TcpServerOptions extends ServerOptions, ServerTlsOptions {
 const TCP_SERVER_OPTIONS: KnownOptions = knownOptions<TcpServerOptions>({
   backlog: true,
   startServing: true,
+  proxyProtocol: true,
   maxConnections: true,
   onError: true,
   signal: true,
@@ -162,7 +164,7 @@ export async function listenOnPath(
 ): Promise<Server> {
   const sock = options?.sock;
   return await takingSock(sock, async (handOver) => {
-    const config = checkServerOptions(call, options);
+    const config = checkServerOptions(call, options, "unix");
     const { backlog } = config;
     const parsed = path === undefined || path === null ? undefined : parseUnixPath("listen", path);
     if (parsed === undefined && sock === undefined) throw invalidValue("neither path nor sock was given");
@@ -225,7 +227,7 @@ export async function listenOnHosts(
 ): Promise<Server> {
   const sock = options?.sock;
   return await takingSock(sock, async (handOver) => {
-    const config = checkServerOptions(call, options);
+    const config = checkServerOptions(call, options, "tcp");
     const { backlog } = config;
     const given = (host !== undefined && host !== null) || (port !== undefined && port !== null);
     if (!given && sock === undefined) throw invalidValue("neither host and port nor sock were given");
@@ -297,7 +299,7 @@ async function openServer(
 ): Promise<Server> {
   const { maxConnections = Infinity, signal } = options ?? {};
   const onError = (error: unknown): void => reportServerError(handler, error);
-  const policy = { protocolFactory, tls: config.tls, maxConnections, maxWaiting: config.backlog, onError };
+  const policy = { protocolFactory, tls: config.tls, proxy: config.proxy, maxConnections, maxWaiting: config.backlog, onError };
   const server = makeServer(listeners, policy, signal);
   const onAbort = (): void => server.close();
   try {

@@ -17,6 +17,7 @@ import { checkWaitOptions } from "../base/waiting.js";
 import type { ProtocolFactory } from "../contracts/connection.js";
 import type { SSLClient, SSLServer, TlsTimeouts } from "../contracts/extra-info.js";
 import { ClientHandshake, ServerHandshakes } from "../transports/tls-handshake.js";
+import { checkProxyProtocol, type ProxyPolicy, type ProxyProtocolOptions } from "./proxy-protocol/proxy-option.js";
 
 /** TLS options of an opened connection. */
 export interface ClientTlsOptions extends TlsTimeouts {
@@ -59,6 +60,11 @@ export interface ServerOptions {
    * maximum.
    */
   readonly maxConnections?: number | undefined;
+  /**
+   * Whether every connection begins with a header of the PROXY protocol, version 1 or 2, by which a proxy such as HAProxy tells the
+   * client's address: `true`, or options. Connections without a header are refused. Default false.
+   */
+  readonly proxyProtocol?: boolean | ProxyProtocolOptions | undefined;
   /** Receives errors that happen before a client has a protocol, such as running out of descriptors. Default: a process warning. */
   readonly onError?: ((error: unknown) => void) | undefined;
   /** Closes the server, like `server.close()`. If aborted before the server is ready, the call rejects with the signal's reason. */
@@ -117,12 +123,14 @@ export interface ServerConfig {
   readonly backlog: number;
   readonly startServing: boolean;
   readonly tls: ServerTls | null;
+  readonly proxy: ProxyPolicy | null;
 }
 
 /** Checks the options that TCP and Unix servers share. */
 export function checkServerOptions(
   { name, known, protocolFactory, onError }: ListenCall,
   options: (Omit<ServerOptions, "onError"> & ServerTlsOptions) | undefined,
+  kind: "tcp" | "unix",
 ): ServerConfig {
   checkFunction("protocolFactory", protocolFactory);
   checkWaitOptions(name, options, known);
@@ -132,6 +140,7 @@ export function checkServerOptions(
     backlog: options?.backlog === undefined ? DEFAULT_BACKLOG : checkInteger("backlog", options.backlog, 0, 2 ** 31 - 1),
     startServing: checkBoolean("startServing", options?.startServing) ?? true,
     tls: checkServerTls(options),
+    proxy: checkProxyProtocol(options?.proxyProtocol, kind),
   };
 }
 

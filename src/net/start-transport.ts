@@ -4,12 +4,14 @@ import type { TLSSocket } from "node:tls";
 import { checkProtocol } from "../base/arguments.js";
 import { abortReason } from "../base/waiting.js";
 import type { Protocol, ProtocolFactory, Transport, TransportOwner } from "../contracts/connection.js";
+import type { ExtraInfo } from "../contracts/extra-info.js";
 import { publishStarted } from "../transports/diagnostics.js";
 import { NodeWire } from "../transports/node-wire.js";
 import { ConnectedSocket, tlsExtraInfo, type UnixNames } from "../transports/socket-info.js";
 import { UpgradableTransport } from "../transports/upgradable.js";
 import type { Wire } from "../transports/wire.js";
 import type { ClientTls, ServerTls } from "./options.js";
+import { sendHeader } from "./proxy-protocol/send-header.js";
 import { wireOf } from "./wire-factory.js";
 
 /** The facts about a connection before it has a transport. */
@@ -24,22 +26,27 @@ export interface ConnectionContext {
   readonly isAccepted?: boolean | undefined;
   /** The host that the connection was opened to. */
   readonly host?: string | undefined;
+  /** The extra info that a proxy has sent. */
+  readonly proxyInfo?: Partial<ExtraInfo> | undefined;
 }
 
 /** The facts about an opened connection. */
 interface OpenedContext extends Omit<ConnectionContext, "info"> {
+  /** The header of the PROXY protocol to send first; `null` for none. */
+  readonly proxyHeader: Buffer | null;
   /** The names of a Unix socket; `null` for TCP. */
   readonly unixNames: UnixNames | null;
   readonly tls: ClientTls | null;
   readonly signal: AbortSignal | undefined;
 }
 
-/** Starts an opened connection, after the TLS handshake if there is one. On any failure the socket is closed. */
+/** Starts an opened connection, after the PROXY header and the TLS handshake if there are any. On any failure the socket is closed. */
 export async function openTransport<P extends Protocol>(
   socket: net.Socket,
   protocolFactory: ProtocolFactory<P>,
-  { tls, signal, unixNames, ...facts }: OpenedContext,
+  { proxyHeader, tls, signal, unixNames, ...facts }: OpenedContext,
 ): Promise<[Transport, P]> {
+  if (proxyHeader !== null) await sendHeader(socket, proxyHeader, signal);
   if (tls === null) {
     const wire = wireOf(socket);
     return startTransport(wire, protocolFactory, { ...facts, info: new ConnectedSocket(wire, unixNames) });
@@ -84,14 +91,15 @@ function startSecured<P extends Protocol>(
 function start<P extends Protocol>(
   wire: Wire,
   protocolFactory: ProtocolFactory<P>,
-  { owner, isAccepted, host, begunAt, info }: ConnectionContext,
+  { owner, isAccepted, host, begunAt, info, proxyInfo }: ConnectionContext,
   tls?: (ClientTls | ServerTls) & { readonly secured: TLSSocket },
 ): [Transport, P] {
   try {
     const protocol = protocolFactory();
     checkProtocol("the result of protocolFactory", protocol);
     const tlsInfo = tls === undefined ? undefined : tlsExtraInfo(tls.secured, tls.ssl);
-    const transport = new UpgradableTransport(wire, { protocol, info, tlsInfo, owner, host, tlsShutdownTimeout: tls?.sslShutdownTimeout });
+    const tlsShutdownTimeout = tls?.sslShutdownTimeout;
+    const transport = new UpgradableTransport(wire, { protocol, info, tlsInfo, proxyInfo, owner, host, tlsShutdownTimeout });
     publishStarted(transport, isAccepted ?? owner !== undefined, begunAt);
     transport.start();
     return [transport, protocol];

@@ -52,6 +52,8 @@ export class HandleWire implements Wire {
   /** The memory that the handle reads into; `null` before the first read. */
   #block: Buffer | null = null;
   #holdsBlocks = false;
+  /** Bytes that were put back. */
+  #unread: Buffer | null = null;
   /** The number of the event that delivered the last data. */
   #lastData = 0;
   #inFlight = 0;
@@ -104,12 +106,33 @@ export class HandleWire implements Wire {
   resume(): void {
     if (this.#readState !== "paused") return; // libuv refuses to start a handle that is already reading
     this.#readState = "reading";
+    if (this.#unread === null) this.#checkStarted(this.#startReading());
+    else nextTick(() => this.#deliverUnread());
+  }
+
+  #startReading(): number {
     if (this.#block === null) {
       this.#block = SCRATCH;
       this.#handle.useUserBuffer(SCRATCH);
     }
-    const error = this.#handle.readStart();
+    return this.#handle.readStart();
+  }
+
+  #checkStarted(error: number): void {
     if (error < 0) this.#break(libuvError(error, "read"));
+  }
+
+  unread(chunk: Buffer): void {
+    this.#unread = chunk;
+  }
+
+  #deliverUnread(): void {
+    const chunk = this.#unread;
+    if (chunk === null || this.#readState !== "reading") return; // paused again
+    this.#unread = null;
+    const started = this.#startReading(); // first: the receiver may pause
+    this.#events?.handleData(chunk);
+    this.#checkStarted(started);
   }
 
   pause(): void {
@@ -286,9 +309,9 @@ export class HandleWire implements Wire {
     this.#setDestroyed(); // only this wire is destroyed
     this.#handle[WIRE] = null;
     this.#handle.reading = false; // a flag of Node's own code
-    return new net.Socket({ handle: this.#handle, allowHalfOpen: true, manualStart: true } as net.SocketConstructorOpts)
-      .pause()
-      .on("error", ignore);
+    const socket = new net.Socket({ handle: this.#handle, allowHalfOpen: true, manualStart: true } as net.SocketConstructorOpts);
+    if (this.#unread !== null) socket.unshift(this.#unread);
+    return socket.pause().on("error", ignore);
   }
 }
 

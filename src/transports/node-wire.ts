@@ -161,6 +161,10 @@ export class NodeWire implements Wire {
     this.#socket.pause();
   }
 
+  unread(chunk: Buffer): void {
+    this.#socket.unshift(chunk);
+  }
+
   /** @internal */
   handleData(received: Buffer): void {
     if (this.#closing) {

@@ -46,6 +46,8 @@ export interface SocketTransportOptions {
   readonly info: ConnectedSocket;
   /** The extra info about TLS, if the connection is secured. */
   readonly tlsInfo?: Partial<ExtraInfo> | undefined;
+  /** The extra info that a proxy has sent. It stands above that of the socket. */
+  readonly proxyInfo?: Partial<ExtraInfo> | undefined;
   /** The server that accepted the connection. */
   readonly owner?: TransportOwner | undefined;
   /** The lifetime and the byte counts that the transport continues; default: they begin now. */
@@ -67,6 +69,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   readonly #sending: WriteScheduler;
   readonly #info: ConnectedSocket;
   readonly #tlsInfo: Readonly<Record<string, unknown>> | undefined;
+  readonly #proxyInfo: Readonly<Record<string, unknown>> | undefined;
   #owner: TransportOwner | undefined;
   readonly #tlsShutdownTimeout: number | undefined;
   readonly #isTls: boolean;
@@ -88,6 +91,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     this.#sending = new WriteScheduler(wire, this);
     this.#info = options.info;
     this.#tlsInfo = options.tlsInfo;
+    this.#proxyInfo = options.proxyInfo;
     this.#owner = options.owner;
     this.#tlsShutdownTimeout = options.tlsShutdownTimeout;
     this.#isTls = isTls;
@@ -360,7 +364,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     const history = { begunAt: this.#begunAt, bytesRead, bytesWritten };
     const owner = this.#owner;
     this.#bytesRead = this.#sending.sentBytes = 0; // they count for the successor
-    return { protocol: this.getProtocol(), info: this.#info, owner, history };
+    return { protocol: this.getProtocol(), info: this.#info, proxyInfo: this.#proxyInfo, owner, history };
   }
 
   // ---- byte counts -------------------------------------------------------------------------------------------------------------
@@ -382,6 +386,8 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   getExtraInfo(name: string, defaultValue?: unknown): unknown;
   getExtraInfo(name: string, defaultValue: unknown = null): unknown {
     if (name === "socket") return this.#info;
+    const proxyInfo = this.#proxyInfo;
+    if (proxyInfo !== undefined && Object.hasOwn(proxyInfo, name)) return proxyInfo[name];
     if (name === "peername") return this.#info.getpeername();
     if (name === "sockname") return this.#info.sockname;
     const tlsInfo = this.#tlsInfo;

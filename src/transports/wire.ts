@@ -55,6 +55,8 @@ export interface Wire {
   resume(): void;
   /** Stops reading from the system. */
   pause(): void;
+  /** Puts received bytes back into the paused wire. They are delivered again first, after the next `resume()`. */
+  unread(chunk: Buffer): void;
   /**
    * Sends data, in order. There must be at least one byte.
    *

@@ -60,6 +60,7 @@ describe("the public face", () => {
       "InvalidStateError",
       "LimitOverrunError",
       "LineTooLongError",
+      "ProxyProtocolError",
       "StreamReader",
       "StreamReaderProtocol",
       "StreamWriter",

@@ -1,0 +1,172 @@
+/**
+ * One TCP port and one Unix path, served by several processes. SIGHUP restarts them one after the other, without a failed client. A process
+ * that dies is replaced.
+ *
+ * Run it: node build/examples/cluster.js 8080 /tmp/cluster.sock 2 cluster, then in another terminal: echo hello | nc localhost 8080
+ * You will see: the answer, with the id of the process that gave it; kill -HUP the first process, and the id changes.
+ *
+ * The last argument says how the processes share the sockets: "cluster" (node:cluster accepts in the first process and passes the
+ * connections on), "handover" (the first process listens and hands its listening sockets to the others) or "reuse-port" (each process
+ * listens itself, TCP only, Linux with Node 22.12 or later).
+ */
+import { type ChildProcess, fork } from "node:child_process";
+import cluster from "node:cluster";
+import { once } from "node:events";
+import { rmSync } from "node:fs";
+import net from "node:net";
+import { fileURLToPath } from "node:url";
+import { type Server, type StreamReader, type StreamWriter, startServer, startUnixServer } from "asyncio-streams";
+
+/** How long a process that is replaced may serve its last clients. */
+const GRACE_MS = 10_000;
+
+/** A process that dies at once is not replaced at once. */
+const RESPAWN_MS = 100;
+
+const [port = "8080", path = "/tmp/cluster.sock", count = "2", how = "cluster", role = "first"] = process.argv.slice(2);
+const HOST = "127.0.0.1";
+/** The port that the workers listen on: if it was 0, the one that the first of them got. */
+let sharedPort = Number(port);
+
+/** Serves a client: one request, one answer. */
+async function serve(reader: StreamReader, writer: StreamWriter): Promise<void> {
+  const line = await reader.readline();
+  if (line.length > 0) writer.write(`${process.pid} ${String(line)}`);
+  writer.close();
+}
+
+/** Listens with Node's own server. */
+async function listening(options: net.ListenOptions): Promise<net.Server> {
+  const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }).listen({ backlog: 1_000, ...options });
+  await once(server, "listening");
+  return server;
+}
+
+/**
+ * Listens in a worker of node:cluster, where the first process accepts, and adopts the server. Connections may come before the promise of
+ * "listening" has resolved: they are kept, and passed on once the adopted server receives them.
+ */
+async function adopting(options: net.ListenOptions, adopt: (sock: net.Server) => Promise<Server>): Promise<Server> {
+  const sock = net.createServer({ allowHalfOpen: true });
+  const early: net.Socket[] = [];
+  const keep = (socket: net.Socket): void => void early.push(socket);
+  sock.on("connection", keep).listen(options);
+  await once(sock, "listening");
+  const adopted = adopt(sock.off("connection", keep));
+  for (const socket of early) sock.emit("connection", socket);
+  return adopted;
+}
+
+// ---- the worker ------------------------------------------------------------------------------------------------------------------
+
+async function work(): Promise<void> {
+  const servers: Server[] = [];
+  let finishing = false;
+  const finish = async (): Promise<void> => {
+    if (finishing) return;
+    finishing = true;
+    // First: node:cluster passes on the connections that are on their way here. An exit() would lose them.
+    cluster.worker?.disconnect();
+    for (const server of servers) server.close(); // who is connected is served, also without having asked yet
+    const deadline = AbortSignal.timeout(GRACE_MS);
+    await Promise.all(servers.map((server) => server.waitClosed({ signal: deadline }).catch(() => server.abortClients())));
+    if (process.connected && !cluster.isWorker) process.disconnect(); // then nothing keeps the process alive
+  };
+  process.once("disconnect", finish); // the first process is gone
+  process.on("SIGHUP", () => {}).on("SIGINT", () => {}); // a terminal sends them to all processes: the first one decides
+  const handedOver: net.Server[] = [];
+  process.on("message", (message: unknown, handle?: unknown) => {
+    if (message === "finish") void finish();
+    else if (handle instanceof net.Server) {
+      // At once: a connection that is accepted before would be lost.
+      const sock = handle;
+      handedOver.push(sock);
+      void start(message === "tcp" ? startServer(serve, null, null, { sock }) : startUnixServer(serve, null, { sock }));
+    } else if (typeof message === "number") handedOver[message]?.emit("connection", handle);
+  });
+
+  async function start(starting: Promise<Server>): Promise<void> {
+    servers.push(await starting);
+    if (servers.length === (how === "reuse-port" ? 1 : 2)) process.send?.({ serves: servers[0]?.sockets[0]?.getsockname() });
+  }
+
+  if (how === "cluster") {
+    const backlog = 1_000;
+    await start(adopting({ host: HOST, port: sharedPort, backlog }, (sock) => startServer(serve, null, null, { sock })));
+    await start(adopting({ path, backlog }, (sock) => startUnixServer(serve, null, { sock })));
+  } else if (how === "reuse-port") await start(startServer(serve, HOST, sharedPort, { reusePort: true, backlog: 1_000 }));
+}
+
+// ---- the first process -----------------------------------------------------------------------------------------------------------
+
+/** Starts a process. node:cluster would take a handed over socket for one to share, so it is used for its own way alone. */
+function startProcess(): ChildProcess {
+  return how === "cluster"
+    ? cluster.fork().process
+    : fork(fileURLToPath(import.meta.url), [String(sharedPort), path, count, how, "worker"]);
+}
+
+async function lead(): Promise<void> {
+  const workers = new Set<ChildProcess>();
+  const handles = how === "handover" ? await Promise.all([listening({ host: HOST, port: sharedPort }), listening({ path })]) : [];
+  let ending = false;
+
+  // Node: a process that listens accepts. The clients that the first process gets go to the others in turn.
+  let turn = 0;
+  for (const [index, handle] of handles.entries()) {
+    handle.on("connection", (client) => {
+      turn += 1;
+      [...workers][turn % workers.size]?.send(index, client);
+    });
+  }
+
+  /** Starts a worker, and waits until it serves. */
+  async function start(): Promise<readonly [host: string, port: number]> {
+    const worker = startProcess();
+    workers.add(worker);
+    worker.once("exit", () => {
+      if (!workers.delete(worker) || ending) return; // replaced, or no longer needed
+      console.log(`${worker.pid} died`);
+      setTimeout(() => ending || start().catch(console.error), RESPAWN_MS);
+    });
+    for (const [index, handle] of handles.entries()) worker.send(index === 0 ? "tcp" : "unix", handle);
+    return new Promise((resolve, reject) => {
+      worker.once("exit", () => reject(new Error(`${worker.pid} died before it served`)));
+      worker.on("message", (message: { serves?: readonly [string, number] }) => {
+        if (message.serves !== undefined) resolve(message.serves); // node:cluster sends messages of its own
+      });
+    });
+  }
+
+  /** Ends a worker: others serve its future clients already. */
+  async function finish(worker: ChildProcess): Promise<void> {
+    workers.delete(worker);
+    const exited = once(worker, "exit");
+    worker.send("finish");
+    await exited;
+  }
+
+  async function restart(): Promise<void> {
+    for (const worker of [...workers]) {
+      await start(); // first, so that there is always one
+      await finish(worker);
+    }
+    console.log("restarted");
+  }
+
+  [, sharedPort] = await start();
+  while (workers.size < Number(count)) await start();
+  console.log(`${process.pid} listens on ${HOST}:${sharedPort} and ${how === "reuse-port" ? "no path" : path}`);
+  process.on("SIGHUP", () => void restart());
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, async () => {
+      ending = true;
+      for (const handle of handles) handle.close();
+      await Promise.all([...workers].map(finish));
+      rmSync(path, { force: true });
+      process.exit(0);
+    });
+  }
+}
+
+await (cluster.isPrimary && role === "first" ? lead() : work());
