@@ -82,7 +82,7 @@ async function parseByHand(): Promise<void> {
       JSON.parse(JSON_LINES.toString("utf8", at, end));
       at = end + 1;
     }
-    await null;
+    await Promise.resolve();
   }
 }
 

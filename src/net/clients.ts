@@ -188,12 +188,13 @@ export class Clients {
 
   /** Serves a client behind its PROXY header, if there is one, and its TLS handshake, if there is one. */
   async #serveAfterHandshake(wire: Wire, facts: ConnectionContext): Promise<void> {
-    const { protocolFactory, tls, proxy } = this.#policy;
+    const { protocolFactory, proxy } = this.#policy;
     const handshake = new AbortController();
     const { signal } = handshake;
     this.#handshakes.add(handshake);
     try {
       const proxyInfo = proxy === null ? undefined : await proxy.receive(wire, facts.info, signal);
+      const tls = this.#tls; // read as late as possible: it may have been renewed during the header
       if (tls !== null) await acceptSecured(wire.release(), protocolFactory, { ...facts, proxyInfo, tls, signal });
       else startTransport(wire, protocolFactory, { ...facts, proxyInfo });
     } catch (error) {

@@ -1,6 +1,5 @@
 /**
- * `TransportCarrier`: a transport as a plain stream, for TLS within a connection that already has a transport (TLS in TLS), and
- * `CarriedWire`, the wire of the secured socket above it.
+ * `TransportCarrier`: a transport as a plain stream, for TLS within a connection that already has a transport (TLS in TLS).
  *
  * Theory of operation
  *
@@ -9,7 +8,7 @@
  *
  * Ending. The layers end from the inside out. TLS above ends its writing side with close_notify; the transport below is not told, because
  * the peer's close_notify must still arrive through it. When the secured socket is closed in order, the transport below is closed, too, and
- * exchanges its own close_notify. In every other case it is aborted. `CarriedWire` reports its end only after that of the transport below.
+ * exchanges its own close_notify. In every other case it is aborted. `CarriedWire` (`carried-wire.ts`) reports its end only after that of the transport below.
  *
  * A loss of the transport below ends the stream with its error, behind the data received before.
  */
@@ -17,7 +16,6 @@ import { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { ignore } from "../base/errors.js";
 import type { Protocol, Transport } from "../contracts/connection.js";
-import { NodeWire } from "./node-wire.js";
 
 type Done = (error?: Error | null) => void;
 
@@ -146,36 +144,5 @@ export class TransportCarrier extends Duplex implements Protocol {
   cut(): void {
     this.#isCut = true;
     if (!this.#lost) this.#transport?.abort();
-  }
-}
-
-export class CarriedWire extends NodeWire {
-  readonly #carrier: TransportCarrier;
-
-  constructor(secured: TLSSocket, carrier: TransportCarrier) {
-    super(secured);
-    this.#carrier = carrier;
-    carrier.onWritten = () => this.setWritten();
-    carrier.onWritingFailed = (error) => this.failWriting(error);
-  }
-
-  /** Bun: reports a write as done when it is encrypted, and the bytes wait in the carrier. */
-  protected override get pendingBytes(): number {
-    return Math.max(super.pendingBytes, this.#carrier.writableLength);
-  }
-
-  /** A failed write is reported by the transport below, so the descriptor need not be asked. Bun: there is none. */
-  override isPeerGone(): boolean {
-    return this.destroyed || this.#carrier.destroyed;
-  }
-
-  override destroy(): void {
-    super.destroy();
-    this.#carrier.cut();
-  }
-
-  override handleClose(): void {
-    if (this.#carrier.closed) super.handleClose();
-    else this.#carrier.destroy().once("close", () => super.handleClose());
   }
 }

@@ -16,13 +16,14 @@ import type { TLSSocket } from "node:tls";
 import { asError, ConnectionLostError, InvalidStateError, notSentError } from "../base/errors.js";
 import { DONE } from "../base/waiting.js";
 import type { StartTlsRequest, Transport } from "../contracts/connection.js";
+import { CarriedWire } from "./carried-wire.js";
 import { mute, now, publishSecured } from "./diagnostics.js";
 import { NodeWire } from "./node-wire.js";
 import { SocketTransport, type SocketTransportOptions } from "./socket.js";
 import { tlsExtraInfo } from "./socket-info.js";
 import { StartTlsOperation } from "./start-tls.js";
 import type { Beneath } from "./tls-carrier.js";
-import { CarriedWire, TransportCarrier } from "./transport-carrier.js";
+import { TransportCarrier } from "./transport-carrier.js";
 import type { Wire } from "./wire.js";
 
 export class UpgradableTransport extends SocketTransport {

@@ -28,7 +28,7 @@ import {
   startUnixServer,
   toDuplex,
 } from "asyncio-streams";
-import { delimited, Framed, frames, lengthPrefixed, ndjson, netstring } from "asyncio-streams/framing";
+import { contentLength, delimited, Framed, frames, lengthPrefixed, ndjson, netstring } from "asyncio-streams/framing";
 import { checkTransport, connectMemory, memoryPair, RecordingProtocol } from "asyncio-streams/testing";
 import { bareConnection } from "../support/bare-sockets.js";
 import { identity } from "../support/certificates.js";
@@ -107,6 +107,7 @@ const calls: Readonly<Record<string, (options: never) => unknown>> = {
     return relay([one.reader, one.writer], [other.reader, other.writer], options);
   },
   delimited: (options) => delimited("\n", options),
+  contentLength: (options) => contentLength(options),
   lengthPrefixed: (options) => lengthPrefixed(options),
   ndjson: (options) => ndjson(options),
   netstring: (options) => netstring(options),
@@ -139,6 +140,7 @@ const WITHOUT_TIMEOUT = new Set([
   "toDuplex",
   "setWriteBufferLimits",
   "delimited",
+  "contentLength",
   "lengthPrefixed",
   "ndjson",
   "netstring",

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { describe, it } from "node:test";
 import type { TLSSocket } from "node:tls";
-import { CarriedWire, TransportCarrier } from "#src/transports/transport-carrier.js";
+import { CarriedWire } from "#src/transports/carried-wire.js";
+import { TransportCarrier } from "#src/transports/transport-carrier.js";
 import { FakeTransport } from "../support/fake-transport.js";
 
 describe("TransportCarrier", () => {
