@@ -31,12 +31,22 @@ export function frames<Read>(
   checkReader(reader);
   checkCodec(codec, "readFrame");
   checkKnownOptions("frames", options, WAIT_OPTIONS);
+  const engine = engineOf(reader);
+  let hasTaken = false;
   return {
     async next(): Promise<IteratorResult<Read, undefined>> {
-      const frame = await codec.readFrame(reader, options);
-      return frame === null ? { done: true, value: undefined } : { done: false, value: frame };
+      // A loop that asks for a frame meanwhile is ahead of the program (`streams/securing.ts`).
+      const isAhead = hasTaken;
+      if (isAhead) engine.noteTaker("frames", 1);
+      try {
+        const frame = await codec.readFrame(reader, options);
+        hasTaken = true;
+        return frame === null ? { done: true, value: undefined } : { done: false, value: frame };
+      } finally {
+        if (isAhead) engine.noteTaker("frames", -1);
+      }
     },
-    return: () => leave(engineOf(reader)),
+    return: () => leave(engine),
     [Symbol.asyncIterator]() {
       return this;
     },

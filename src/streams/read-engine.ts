@@ -46,6 +46,8 @@ export interface Attempt<T> {
   readonly takesNothing?: boolean;
   /** The number of bytes it needs, if known. */
   readonly wanted?: number;
+  /** Belongs to a loop that has passed on results before, and now asks for the next one. */
+  readonly isAhead?: boolean;
   /** Called when it has failed or was aborted. */
   failed?(): void;
 }
@@ -224,7 +226,7 @@ export class ReadEngine {
 
   /** Lets reads wait. Returns false if another `startTls()` is in progress. Throws if it would overlook bytes received in the clear. */
   beginSecuring(): boolean {
-    return this.#securing.begin(this.#parked?.attempt.takesAsTheyCome === true);
+    return this.#securing.begin(this.#parked?.attempt);
   }
 
   /** Returns everything that is unread, for the handshake. */

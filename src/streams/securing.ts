@@ -4,8 +4,18 @@
  * Three rules ensure that. Reads wait while `startTls()` is in progress: what has been received and not read belongs to the handshake.
  * Nothing is fed or put back once the handshake has taken it. And `startTls()` is refused while an adapter or a loop over chunks may hold
  * bytes that the program has not seen (`taker.ts`), or while a `skip()` waits, which drops bytes as they come.
+ *
+ * A loop over lines or frames passes on one at a time, so a program that calls `startTls()` in its body has seen everything that was taken.
+ * But a loop that asks for the next line meanwhile is ahead of the program: a `Readable.from(reader)`, or a task that fills a queue, may
+ * hold a line that was slipped in behind the command. So `startTls()` is refused while such a loop waits.
  */
 import { InvalidStateError } from "../base/errors.js";
+
+/** What matters here of a read that waits. */
+interface WaitingRead {
+  readonly takesAsTheyCome?: boolean;
+  readonly isAhead?: boolean;
+}
 
 export class Securing {
   #isHandedOver = false;
@@ -24,17 +34,21 @@ export class Securing {
   /**
    * Begins, unless another `startTls()` is in progress.
    *
-   * @param isSkipping whether a `skip()` waits
+   * @param waiting the read that waits, if any
    * @returns whether it has begun
    * @throws InvalidStateError if bytes received in the clear would count as secured later
    */
-  begin(isSkipping: boolean): boolean {
+  begin(waiting: WaitingRead | undefined): boolean {
     if (this.isInProgress) return false;
     for (const [method, count] of this.#takers ?? []) {
       if (count > 0)
         throw new InvalidStateError(`cannot startTls(): ${method}() may hold bytes that it has taken from the reader in the clear`);
     }
-    if (isSkipping) throw new InvalidStateError("cannot startTls(): a skip() is waiting for data");
+    if (waiting?.takesAsTheyCome === true) throw new InvalidStateError("cannot startTls(): a skip() is waiting for data");
+    if (waiting?.isAhead === true)
+      throw new InvalidStateError(
+        "cannot startTls(): a loop that waits for more data may hold what it has taken from the reader in the clear",
+      );
     this.isInProgress = true;
     return true;
   }
