@@ -5,6 +5,7 @@
  * Nothing is fed or put back once the handshake has taken it. And `startTls()` is refused while an adapter or a loop over chunks may hold
  * bytes that the program has not seen (`taker.ts`), or while a `skip()` waits, which drops bytes as they come.
  */
+import type { ByteQueue } from "../base/byte-queue.js";
 import { InvalidStateError } from "../base/errors.js";
 
 export class Securing {
@@ -39,9 +40,10 @@ export class Securing {
     return true;
   }
 
-  /** The handshake takes what is unread. */
-  handOver(): void {
+  /** Takes everything that is unread, for the handshake. */
+  handOver(queue: ByteQueue): Buffer {
     this.#isHandedOver = this.isInProgress;
+    return queue.takeAll();
   }
 
   /** Whether the handshake has taken what was unread. */

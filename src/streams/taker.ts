@@ -53,7 +53,9 @@ export class Taker implements ReadingEnd {
   release(rest: readonly Uint8Array[] = []): void {
     if (this.#stop.signal.aborted) return;
     this.#stop.abort(); // a read that waits takes nothing
-    this.#engine.giveBack(ownCopy(Buffer.concat(this.#underWay === null ? rest : [...rest, this.#underWay])));
+    const undelivered = ownCopy(Buffer.concat(this.#underWay === null ? rest : [...rest, this.#underWay]));
+    // Dropped if the handshake of `startTls()` has begun, because these bytes were not secured.
+    if (!this.#engine.securing.isHandedOver) this.#engine.unread(undelivered);
     this.left();
   }
 
@@ -61,13 +63,13 @@ export class Taker implements ReadingEnd {
   took(): void {
     if (this.#hasTaken) return;
     this.#hasTaken = true;
-    this.#engine.noteTaker(this.#method, 1);
+    this.#engine.securing.noteTaker(this.#method, 1);
   }
 
   /** The program has left the adapter or the loop. */
   left(): void {
     if (!this.#hasTaken) return;
     this.#hasTaken = false;
-    this.#engine.noteTaker(this.#method, -1);
+    this.#engine.securing.noteTaker(this.#method, -1);
   }
 }
