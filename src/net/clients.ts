@@ -72,7 +72,7 @@ export class Clients {
   readonly #onGone: () => void;
   #tls: ServerTls | null;
   readonly #served: Set<Transport & ByteCounts> = new Set();
-  /** Clients in their TLS handshake, or before it in their PROXY header, without a protocol yet. Aborting a controller ends it. */
+  /** Clients that wait for their PROXY header or are in their TLS handshake: they have no protocol yet. Aborting a controller ends one. */
   readonly #handshakes: Set<AbortController> = new Set();
   readonly #waiting: Accepted[] = [];
   /** The index of the waiting client to check next. */

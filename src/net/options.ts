@@ -110,7 +110,7 @@ export function renewServerTls(tls: ServerTls, given: SSLServer): ServerTls {
   return { ...tls, ssl, handshakes: new ServerHandshakes(ssl, tls.handshakes) };
 }
 
-/** The public call that listens: its name, the names of its options, and what it makes of clients and errors. */
+/** The public call that listens: its name, the names of its options, its protocols and its error handlers. */
 export interface ListenCall {
   readonly name: string;
   readonly known: KnownOptions;

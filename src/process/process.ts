@@ -4,10 +4,10 @@
  * Theory of operation
  *
  * `spawn()` of Node gives its pipes as Node streams. The writer and the readers are made of those by `StreamWriter.from()` and
- * `StreamReader.from()`, so they have the same limits, back-pressure and errors as those of any other source. Two habits of runtimes are
- * undone, because they lose or keep too much once the child has exited:
- *   - They destroy the child's standard input, though written data may be on its way to another process that has inherited it. Here it
- *     is closed, after that data, once the outputs have ended, too.
+ * `StreamReader.from()`, so they have the same limits, back-pressure and errors as those of any other source. The class corrects
+ * two things that the runtimes do when the child has exited:
+ *   - They destroy the child's standard input, although a process that has inherited it may still have to read written data. Here it is
+ *     closed after that data, once the outputs have ended, too.
  *   - They resume outputs that are paused. The reader pauses them again (see `streams/node-source.ts`), so a grandchild that still writes
  *     cannot fill the memory.
  *
@@ -218,7 +218,7 @@ export class Process<
     this.sendSignal("SIGKILL");
   }
 
-  /** Ends the process: asks it to, and kills it if it does not follow in time. A signal that cannot be sent is as one that is ignored. */
+  /** Ends the process: sends SIGTERM, and SIGKILL after `graceMs`. A signal that cannot be sent is treated like one that is ignored. */
   async #end(): Promise<void> {
     callForeign(() => this.terminate(), ignore);
     await this.wait({ timeout: this.#graceMs }).catch(() => {

@@ -78,7 +78,7 @@ export class ReadEngine {
   #parked: Parked | null = null;
   #retryScheduled = false;
   #endWhenIdle = false;
-  /** Whether `startTls()` is in progress, and what it must not overlook. */
+  /** The state of a `startTls()`. */
   readonly securing: Securing = new Securing();
   /** The remaining budget of this turn of the event loop. See `scheduling.ts`. */
   #budget: number = TURN_BYTES;
@@ -197,7 +197,7 @@ export class ReadEngine {
 
   // ---- changing over to TLS ------------------------------------------------------------------------------------------------------
 
-  /** Lets reads wait. Returns false if another `startTls()` is in progress. Throws if it would overlook bytes received in the clear. */
+  /** Makes reads wait. Returns false if another `startTls()` is in progress. Throws if plaintext could be mistaken for secured data. */
   beginSecuring(): boolean {
     return this.securing.begin(this.#parked?.attempt.takesAsTheyCome === true);
   }

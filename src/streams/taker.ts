@@ -1,10 +1,9 @@
 /**
- * `Taker`: takes bytes out of a reader for an adapter (`toReadable()`, `toWeb()`, `toDuplex()`) or for `chunks()`, whose pieces end
- * anywhere.
+ * `Taker`: takes bytes out of a reader for an adapter (`toReadable()`, `toWeb()`, `toDuplex()`) or for `chunks()`, in pieces of any length.
  *
- * Such a piece may hold more than the message that the program acts on. If the program then calls `startTls()`, the rest was received in
- * the clear, but would come out of the adapter, or of the program's parser behind it, as if it were secured. So the read engine knows who
- * has taken bytes, and `startTls()` is refused until the adapter is destroyed or cancelled, or the loop over the chunks is left.
+ * A piece may hold more than the message that the program handles. If the program then calls `startTls()`, the rest of the piece is
+ * plaintext, but the adapter or the program's parser would deliver it as if it were secured. So the reader counts its takers (see
+ * `securing.ts`), and refuses `startTls()` until the adapter is destroyed or cancelled, or the loop over the chunks is left.
  */
 import type { ReadingEnd } from "../adapters/node-streams.js";
 import { CHUNK_BYTES } from "../base/limits.js";
@@ -59,14 +58,14 @@ export class Taker implements ReadingEnd {
     this.left();
   }
 
-  /** Bytes have left the reader. */
+  /** Called when bytes have left the reader. */
   took(): void {
     if (this.#hasTaken) return;
     this.#hasTaken = true;
     this.#engine.securing.noteTaker(this.#method, 1);
   }
 
-  /** The program has left the adapter or the loop. */
+  /** Called when the adapter has ended, or the program has left the loop. */
   left(): void {
     if (!this.#hasTaken) return;
     this.#hasTaken = false;
