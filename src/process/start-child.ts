@@ -7,9 +7,9 @@
  * program is missing. This module rejects in all three cases with the system's error, which names a bad working directory.
  *
  * `spawn()` cannot use one pipe for both outputs of a child, and on Deno it cannot inherit one output twice. Joining two pipes in this
- * process would lose the order of what the child writes. So `stderr: STDOUT` starts a shell that runs `exec program 2>&1`. The shell becomes
- * the program, with the same process ID. If the shell cannot run the program, it writes its message to the child's output. So this module
- * checks first that the program exists.
+ * process would lose the order of what the child writes. So `stderr: STDOUT` starts a shell that runs `exec program 2>&1`. The shell
+ * becomes the program, with the same process ID. If the shell cannot run the program, it writes its message to the child's output. So this
+ * module checks first that the program exists.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { accessSync, constants, statSync } from "node:fs";
