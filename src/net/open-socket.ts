@@ -210,8 +210,8 @@ function addressesFor({ host, interleave, bound }: TcpTarget, addresses: readonl
   const usable = addresses.find((one) => one.family === family);
   if (usable === undefined) throw noLocalAddress(`sock (${address})`, host);
   return [usable];
-  /* c8 ignore stop */
 }
+/* c8 ignore stop */
 
 /** Orders addresses so that the families alternate, after `firstCount` addresses of the first family. */
 function interleaved(addresses: readonly IpAddress[], firstCount: number): IpAddress[] {
@@ -247,6 +247,7 @@ export async function connectUnix(path: UnixPath, signal: AbortSignal | undefine
     // At random, so that clients that came together do not return together.
     await untilAborted(delay(waitMs * (0.5 + Math.random())), signal);
   }
+  /* c8 ignore next -- V8 counts the end of a function that the loop never reaches */
 }
 
 function connectUnixOnce(path: UnixPath, signal: AbortSignal | undefined, bound: BoundSocket | undefined): Promise<net.Socket> {

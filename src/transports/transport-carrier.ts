@@ -8,7 +8,8 @@
  *
  * Ending. The layers end from the inside out. TLS above ends its writing side with close_notify; the transport below is not told, because
  * the peer's close_notify must still arrive through it. When the secured socket is closed in order, the transport below is closed, too, and
- * exchanges its own close_notify. In every other case it is aborted. `CarriedWire` (`carried-wire.ts`) reports its end only after that of the transport below.
+ * exchanges its own close_notify. In every other case it is aborted. `CarriedWire` (`carried-wire.ts`) reports its end only after that of
+ * the transport below.
  *
  * A loss of the transport below ends the stream with its error, behind the data received before.
  */
