@@ -103,8 +103,11 @@ export class AdoptedListener implements Listener {
     } catch (error) {
       disown(fd);
       if (typeof bound !== "number") discardBound(bound);
-      // Node: has already closed the descriptor in some cases.
-      else if (identity !== null && socketIdentity(bound) === identity) discardSock(bound);
+      /* c8 ignore next 2 -- Bun, Deno, other systems than Linux. Node: has closed the descriptor already in some cases. */ else if (
+        identity !== null &&
+        socketIdentity(bound) === identity
+      )
+        discardSock(bound);
       if (codeOf(error) !== "EINVAL") throw error;
       throw Object.assign(invalidValue("sock must be a listening or a bound stream socket: the system cannot listen on it"), {
         cause: error,

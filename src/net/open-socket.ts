@@ -211,8 +211,8 @@ function addressesFor({ host, interleave, bound }: TcpTarget, addresses: readonl
   const usable = addresses.find((one) => one.family === family);
   if (usable === undefined) throw noLocalAddress(`sock (${address})`, host);
   return [usable];
-  /* c8 ignore stop */
 }
+/* c8 ignore stop */
 
 /** Orders addresses so that the families alternate, after `firstCount` addresses of the first family. */
 function interleaved(addresses: readonly IpAddress[], firstCount: number): IpAddress[] {
@@ -262,6 +262,7 @@ async function connectUnixName(name: string, signal: AbortSignal | undefined, bo
     // At random, so that clients that came together do not return together.
     await untilAborted(delay(waitMs * (0.5 + Math.random())), signal);
   }
+  /* c8 ignore next -- V8 counts the end of a function that the loop never reaches */
 }
 
 function connectUnixOnce(name: string, signal: AbortSignal | undefined, bound: BoundSocket | undefined): Promise<net.Socket> {
