@@ -11,7 +11,7 @@
  * too, and exchanges its own close_notify. In every other case it is aborted. `CarriedWire` (`carried-wire.ts`) reports its end only after
  * that of the transport below.
  *
- * A loss of the transport below ends the stream with its error, behind the data received before.
+ * A loss of the transport below ends the stream with its error, after the data received before.
  */
 import { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";

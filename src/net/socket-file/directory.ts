@@ -64,7 +64,7 @@ export class Directory {
     }
   }
 
-  /** Whether names go through the descriptor, so that no link can come into their way. */
+  /** Whether names go through the descriptor, so that no symbolic link can redirect them. */
   get isPinned(): boolean {
     return this.#descriptor !== null;
   }
