@@ -25,14 +25,16 @@ const MUTATED = [
   "base/limits",
   "streams/writer-flow",
 ];
-/** The run of a mutant ends at the first file that detects it. The property test is the last: when it fails, it searches for a small case. */
+/** The run of a mutant ends at the first file that detects it. Property tests are last: when they fail, they search for a small case. */
 const TESTS = [
   "base/byte-queue-reserve",
   "base/byte-queue",
   "base/separator-search",
   "base/write-watermarks",
   "streams/writer-flow",
+  "streams/reader-messages",
   "property/byte-queue",
+  "property/reader-extras",
 ];
 
 /** Mutations that are not tested: the text of messages. */

@@ -61,7 +61,7 @@ export interface ServerOptions {
    */
   readonly maxConnections?: number | undefined;
   /**
-   * Whether every connection begins with a header of the PROXY protocol, version 1 or 2, by which a proxy such as HAProxy tells the
+   * Whether every connection begins with a header of the PROXY protocol, version 1 or 2, in which a proxy such as HAProxy sends the
    * client's address: `true`, or options. Connections without a header are refused. Default false.
    */
   readonly proxyProtocol?: boolean | ProxyProtocolOptions | undefined;

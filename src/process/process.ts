@@ -121,7 +121,7 @@ export class Process<
    * Waits until the process has ended. Does not read its output: a child that fills a pipe which the program does not read never ends, so
    * read `stdout` and `stderr`, or call `communicate()`.
    *
-   * **If aborted**, only the wait ends: the process goes on.
+   * **If aborted**, only the wait ends: the process continues.
    *
    * @param options `signal` and `timeout` end the wait
    * @returns the `returncode`
@@ -145,7 +145,7 @@ export class Process<
    * The output is collected in memory, whatever its size: read a large one from `stdout`. An output ends when every process that has
    * inherited it has ended, so a grandchild in the background can keep the call waiting: give it a `timeout`.
    *
-   * **If aborted**, the process goes on, and what was read goes back to the readers: call `communicate()` again to continue.
+   * **If aborted**, the process continues, and what was read is put back into the readers: call `communicate()` again to continue.
    *
    * @param input bytes or text for the child's standard input. Bytes are copied.
    * @param options `signal` and `timeout` end the call

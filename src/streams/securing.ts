@@ -34,8 +34,7 @@ export class Securing {
   begin(isSkipping: boolean): boolean {
     if (this.isInProgress) return false;
     for (const [method, count] of this.#takers ?? []) {
-      if (count > 0)
-        throw new InvalidStateError(`cannot startTls(): ${method}() may hold bytes that it has taken from the reader in the clear`);
+      if (count > 0) throw new InvalidStateError(`cannot startTls(): ${method}() may hold plaintext that it has taken from the reader`);
     }
     if (isSkipping) throw new InvalidStateError("cannot startTls(): a skip() is waiting for data");
     this.isInProgress = true;

@@ -83,7 +83,7 @@ for (const kind of kinds) {
             const leave = await take(end.reader, end.writer);
             await assert.rejects(startTls(end), {
               code: "ERR_INVALID_STATE",
-              message: `cannot startTls(): ${method}() may hold bytes that it has taken from the reader in the clear`,
+              message: `cannot startTls(): ${method}() may hold plaintext that it has taken from the reader`,
             });
             assert.equal(end.writer.isClosing(), false);
             await leave();
