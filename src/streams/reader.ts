@@ -281,7 +281,7 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
 
   /**
    * Iterates over the bytes in chunks, as they arrive. Not in asyncio. Leaving the loop consumes nothing more. `startTls()` is refused
-   * inside the loop, because a chunk may hold bytes behind the message that asked for TLS.
+   * inside the loop, because a chunk may hold plaintext after the message that asked for TLS.
    *
    * **If aborted**, the iteration throws the signal's reason, and nothing is consumed.
    *

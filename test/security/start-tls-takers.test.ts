@@ -112,7 +112,7 @@ describe("startTls() while a Duplex of toDuplex() has taken bytes", () => {
     pair.client.writer.write(COMMAND);
     const duplex = toDuplex(pair.peer.reader, pair.peer.writer);
     await once(duplex, "data");
-    await assert.rejects(pair.peer.writer.startTls(identity("server")), /cannot startTls\(\): toDuplex\(\) may hold bytes/);
+    await assert.rejects(pair.peer.writer.startTls(identity("server")), /cannot startTls\(\): toDuplex\(\) may hold plaintext/);
     duplex.destroy();
   });
 });
