@@ -39,7 +39,7 @@ const MAX_KEEPALIVE_COUNT = 127;
 
 /** The `TransportSocket` of a connected socket. */
 export class ConnectedSocket implements TransportSocket {
-  readonly #socket: SocketInfo;
+  readonly #socket: Pick<Wire, "facts">;
   /** `null` for a Unix socket, which has no such properties. */
   readonly #facts: SocketInfo | null;
   /** Read immediately: Node forgets the addresses when the socket closes, which is when logs need them most. */
@@ -47,9 +47,9 @@ export class ConnectedSocket implements TransportSocket {
 
   /** @param unixNames the names of a Unix socket; `null` for TCP */
   constructor(socket: Pick<Wire, "facts">, unixNames: UnixNames | null) {
-    this.#socket = socket.facts;
-    this.#facts = unixNames === null ? this.#socket : null;
-    this.#names = unixNames ?? ipNames(this.#socket);
+    this.#socket = socket;
+    this.#facts = unixNames === null ? socket.facts : null;
+    this.#names = unixNames ?? ipNames(this.#facts as SocketInfo);
   }
 
   get family(): TransportSocket["family"] {
@@ -93,8 +93,9 @@ export class ConnectedSocket implements TransportSocket {
 
   /** Lets the socket keep the process alive, or not. For `toDuplex()`. */
   ref(isRef: boolean): void {
-    if (isRef) this.#socket.ref?.();
-    else this.#socket.unref?.();
+    const facts = this.#facts ?? this.#socket.facts;
+    if (isRef) facts.ref?.();
+    else facts.unref?.();
   }
 }
 
