@@ -37,13 +37,13 @@ export function frames<Read>(
     async next(): Promise<IteratorResult<Read, undefined>> {
       // A loop that asks for a frame meanwhile is ahead of the program (`streams/securing.ts`).
       const isAhead = hasTaken;
-      if (isAhead) engine.noteTaker("frames", 1);
+      if (isAhead) engine.securing.noteTaker("frames", 1);
       try {
         const frame = await codec.readFrame(reader, options);
         hasTaken = true;
         return frame === null ? { done: true, value: undefined } : { done: false, value: frame };
       } finally {
-        if (isAhead) engine.noteTaker("frames", -1);
+        if (isAhead) engine.securing.noteTaker("frames", -1);
       }
     },
     return: () => leave(engine),

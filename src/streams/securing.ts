@@ -1,14 +1,17 @@
 /**
- * `Securing`: what a reader has to do with `startTls()`. Nothing that was received in the clear may be read as if it were secured.
+ * `Securing`: the state of a reader during `startTls()`. Plaintext must never be read as if it were secured.
  *
- * Three rules ensure that. Reads wait while `startTls()` is in progress: what has been received and not read belongs to the handshake.
- * Nothing is fed or put back once the handshake has taken it. And `startTls()` is refused while an adapter or a loop over chunks may hold
- * bytes that the program has not seen (`taker.ts`), or while a `skip()` waits, which drops bytes as they come.
+ * Three rules ensure that:
+ *   - While `startTls()` is in progress, reads wait. The unread bytes belong to the handshake.
+ *   - Once the handshake has taken the unread bytes, no bytes may be fed or put back.
+ *   - `startTls()` is refused while an adapter or a loop over chunks may hold plaintext that the program has not seen (`taker.ts`), and
+ *     while a `skip()` waits, which drops bytes as they arrive.
  *
  * A loop over lines or frames passes on one at a time, so a program that calls `startTls()` in its body has seen everything that was taken.
  * But a loop that asks for the next line meanwhile is ahead of the program: a `Readable.from(reader)`, or a task that fills a queue, may
- * hold a line that was slipped in behind the command. So `startTls()` is refused while such a loop waits.
+ * hold a line that was inserted after the command. So `startTls()` is also refused while such a loop waits.
  */
+import type { ByteQueue } from "../base/byte-queue.js";
 import { InvalidStateError } from "../base/errors.js";
 
 /** What matters here of a read that waits. */
@@ -36,26 +39,26 @@ export class Securing {
    *
    * @param waiting the read that waits, if any
    * @returns whether it has begun
-   * @throws InvalidStateError if bytes received in the clear would count as secured later
+   * @throws InvalidStateError if plaintext could later be mistaken for secured data
    */
   begin(waiting: WaitingRead | undefined): boolean {
     if (this.isInProgress) return false;
     for (const [method, count] of this.#takers ?? []) {
-      if (count > 0)
-        throw new InvalidStateError(`cannot startTls(): ${method}() may hold bytes that it has taken from the reader in the clear`);
+      if (count > 0) throw new InvalidStateError(`cannot startTls(): ${method}() may hold plaintext that it has taken from the reader`);
     }
     if (waiting?.takesAsTheyCome === true) throw new InvalidStateError("cannot startTls(): a skip() is waiting for data");
     if (waiting?.isAhead === true)
       throw new InvalidStateError(
-        "cannot startTls(): a loop that waits for more data may hold what it has taken from the reader in the clear",
+        "cannot startTls(): a loop that waits for more data may hold plaintext that it has taken from the reader",
       );
     this.isInProgress = true;
     return true;
   }
 
-  /** The handshake takes what is unread. */
-  handOver(): void {
+  /** Takes everything that is unread, for the handshake. */
+  handOver(queue: ByteQueue): Buffer {
     this.#isHandedOver = this.isInProgress;
+    return queue.takeAll();
   }
 
   /** Whether the handshake has taken what was unread. */
@@ -63,12 +66,12 @@ export class Securing {
     return this.#isHandedOver;
   }
 
-  /** Refuses a call that would add bytes in the clear behind what the handshake has taken. */
+  /** Throws once the handshake has taken the unread bytes: the call would add plaintext after them. */
   refuseIfHandedOver(method: string): void {
     if (this.isHandedOver) throw new InvalidStateError(`cannot ${method}() during startTls()`);
   }
 
-  /** Returns whether it was in progress. */
+  /** Ends the state. Returns whether a `startTls()` was in progress. */
   end(): boolean {
     const was = this.isInProgress;
     this.isInProgress = this.#isHandedOver = false;

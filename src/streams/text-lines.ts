@@ -35,7 +35,7 @@ export class TextLines {
   readonly #keepSeparator: boolean;
   readonly #hasBlocks: boolean;
   #block = "";
-  /** Whether the lines of the block are what lies between its newlines. */
+  /** Whether the block can be split at its newlines. */
   #isSplittable = false;
   /** The range of the stream that the block was made from, or for which no block can be made. */
   #start = 0;

@@ -83,7 +83,7 @@ for (const kind of kinds) {
             const leave = await take(end.reader, end.writer);
             await assert.rejects(startTls(end), {
               code: "ERR_INVALID_STATE",
-              message: `cannot startTls(): ${method}() may hold bytes that it has taken from the reader in the clear`,
+              message: `cannot startTls(): ${method}() may hold plaintext that it has taken from the reader`,
             });
             assert.equal(end.writer.isClosing(), false);
             await leave();
@@ -112,7 +112,7 @@ describe("startTls() while a Duplex of toDuplex() has taken bytes", () => {
     pair.client.writer.write(COMMAND);
     const duplex = toDuplex(pair.peer.reader, pair.peer.writer);
     await once(duplex, "data");
-    await assert.rejects(pair.peer.writer.startTls(identity("server")), /cannot startTls\(\): toDuplex\(\) may hold bytes/);
+    await assert.rejects(pair.peer.writer.startTls(identity("server")), /cannot startTls\(\): toDuplex\(\) may hold plaintext/);
     duplex.destroy();
   });
 });
