@@ -94,7 +94,7 @@ export class FrameIterator<T> implements AsyncIterableIterator<T, undefined>, At
   }
 
   run(): IteratorResult<T, undefined> | undefined {
-    const frame = this.#attempt.run();
+    const frame = this.#attempt.atHand() ?? this.#attempt.run();
     if (frame === undefined) return undefined;
     return frame === null ? { done: true, value: undefined } : { done: false, value: frame };
   }

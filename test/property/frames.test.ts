@@ -196,3 +196,68 @@ describe("frames at hand, and batches", () => {
     });
   }
 });
+
+/** A line of JSON, of white space, or of something else. */
+const line = fc.oneof(
+  { weight: 20, arbitrary: fc.jsonValue().map((value) => Buffer.from(JSON.stringify(value))) },
+  { weight: 4, arbitrary: fc.string({ unit: "grapheme", maxLength: 20 }).map((value) => Buffer.from(JSON.stringify(`${value}\ufffd`))) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .constantFrom("", "\r", " \t", "\u00a0", "\ufeff", "\ufeff1", " 2\r", "null", "[", "1 2")
+      .map((value) => Buffer.from(value)),
+  },
+  { weight: 1, arbitrary: fc.uint8Array({ maxLength: 4 }).map((bytes) => Buffer.from(bytes.filter((byte) => byte !== 0x0a))) },
+);
+
+/** What `ndjson()` has to read, in its plainest form. */
+function expectedOf(lines: readonly Buffer[]): string[] {
+  const utf8 = new TextDecoder("utf-8", { fatal: true });
+  let offset = 0;
+  return lines.flatMap((bytes, index) => {
+    const from = offset;
+    offset += bytes.length + 1;
+    try {
+      const decoded = utf8.decode(bytes);
+      if (decoded.trim() === "") return [];
+      const value: unknown = JSON.parse(decoded);
+      if (value !== null) return [show(value)];
+    } catch {
+      // as below
+    }
+    return [`InvalidFrameError ${from} ${index + 1}`];
+  });
+}
+
+describe("ndjson", () => {
+  it("reads what decoding and parsing line by line reads, one by one, in a loop and in batches", async () => {
+    const property = fc.asyncProperty(
+      fc.array(line, { minLength: 1, maxLength: 300 }),
+      sizes,
+      fc.constantFrom("frame", "next", "batch"),
+      async (lines, chunkSizes, way) => {
+        const pair = new Pair(Buffer.concat(lines.flatMap((bytes) => [bytes, Buffer.from("\n")])), chunkSizes);
+        while (!pair.hasEnded) pair.feed();
+        const connection = new Framed(pair.chunked, collectingWriter().writer, ndjson());
+        const read = async (): Promise<unknown[]> => {
+          if (way === "batch") return await connection.readFrames();
+          const value = way === "frame" ? await connection.readFrame() : (await connection[Symbol.asyncIterator]().next()).value;
+          return value === null || value === undefined ? [] : [value];
+        };
+        const seen: string[] = [];
+        for (;;) {
+          try {
+            const values = await read();
+            if (values.length === 0) break;
+            seen.push(...values.map(show));
+          } catch (error) {
+            const { name, offset, line: number } = error as Error & { offset: number; line: number };
+            seen.push(`${name} ${offset} ${number}`);
+          }
+        }
+        assert.deepEqual(seen, expectedOf(lines));
+      },
+    );
+    await fc.assert(property, { numRuns: 200 });
+  });
+});
