@@ -184,6 +184,14 @@ describe("frames at hand", () => {
     assert.equal(String(await waiting), "1:a,");
   });
 
+  it("keep other reads away while a loop waits for the rest of one", async () => {
+    const reader = readerOf(["2:a"]);
+    const next = frames(reader, netstring()).next();
+    await assert.rejects(reader.read(1), { name: "ConcurrentReadError" });
+    reader.feedData("b,");
+    assert.equal(String((await next).value), "ab");
+  });
+
   it("reject with the error of the connection", async () => {
     const reader = readerOf(["1:a,"]);
     reader.setException(new Error("broken"));
