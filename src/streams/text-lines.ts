@@ -60,6 +60,15 @@ export class TextLines {
     return queue.takeTextThroughByte(NEWLINE_BYTE, this.#limit, this.#encoding, this.#keepSeparator, CARRIAGE_RETURN);
   }
 
+  /** Returns the next line with its newline, without taking it, if it is in a block: each byte of it is one UTF-16 unit. */
+  peek(): string | undefined {
+    const queue = this.#queue;
+    if (queue.taken >= this.#end) this.#decode();
+    const at = queue.taken - this.#start;
+    if (this.#block === "" || at < 0 || queue.putBack !== this.#putBack) return undefined;
+    return this.#block.slice(at, this.#block.indexOf("\n", at) + 1);
+  }
+
   /** Takes all lines that `take()` can take. */
   takeAll(lines: string[]): void {
     for (let line = this.take(); line !== undefined; line = this.take()) {

@@ -8,7 +8,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { describe, it } from "node:test";
 import { StreamReader, type StreamWriter, toDuplex } from "asyncio-streams";
-import { delimited, Framed, frames } from "asyncio-streams/framing";
+import { delimited, Framed, frameBatches, frames } from "asyncio-streams/framing";
 import { identity, trust } from "../support/certificates.js";
 import { type End, kinds, openPair, type Pair } from "../support/pairs.js";
 import { HOST, secure } from "../support/tls-kinds.js";
@@ -57,6 +57,11 @@ const takes: Readonly<Record<string, Take>> = {
   },
   async lineBatches(reader) {
     const batches = reader.lineBatches();
+    await batches.next();
+    return () => batches.return?.();
+  },
+  async frameBatches(reader) {
+    const batches = frameBatches(reader, delimited("\n"));
     await batches.next();
     return () => batches.return?.();
   },
