@@ -43,12 +43,22 @@ export function frames<Read>(
 
 /** Iterates over what a codec of the program reads. */
 function iteratorOf<T>(reader: StreamReader, read: () => Promise<T | null>): AsyncIterableIterator<T, undefined> {
+  const engine = engineOf(reader);
+  let hasTaken = false;
   return {
     async next(): Promise<IteratorResult<T, undefined>> {
-      const value = await read();
-      return value === null ? { done: true, value: undefined } : { done: false, value };
+      // A loop that asks for a frame meanwhile is ahead of the program (`streams/securing.ts`).
+      const isAhead = hasTaken;
+      if (isAhead) engine.securing.noteTaker("frames", 1);
+      try {
+        const value = await read();
+        hasTaken = true;
+        return value === null ? { done: true, value: undefined } : { done: false, value };
+      } finally {
+        if (isAhead) engine.securing.noteTaker("frames", -1);
+      }
     },
-    return: () => leave(engineOf(reader)),
+    return: () => leave(engine),
     [Symbol.asyncIterator]() {
       return this;
     },

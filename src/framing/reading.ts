@@ -76,6 +76,7 @@ export class FrameIterator<T> implements AsyncIterableIterator<T, undefined>, At
   readonly #engine: ReadEngine;
   readonly #attempt: FrameAttempt<T>;
   readonly #options: SignalOptions | undefined;
+  isAhead = false;
 
   constructor(engine: ReadEngine, attempt: FrameAttempt<T>, options: SignalOptions | undefined) {
     this.#engine = engine;
@@ -89,13 +90,15 @@ export class FrameIterator<T> implements AsyncIterableIterator<T, undefined>, At
 
   next(): Promise<IteratorResult<T, undefined>> {
     const value = takeAtHand(this.#engine, this.#attempt, this.#options);
-    if (value !== undefined) return Promise.resolve({ done: false, value });
-    return this.#engine.perform("readFrame", this, this.#options);
+    if (value === undefined) return this.#engine.perform("readFrame", this, this.#options);
+    this.isAhead = true;
+    return Promise.resolve({ done: false, value });
   }
 
   run(): IteratorResult<T, undefined> | undefined {
     const frame = this.#attempt.atHand() ?? this.#attempt.run();
     if (frame === undefined) return undefined;
+    this.isAhead = true;
     return frame === null ? { done: true, value: undefined } : { done: false, value: frame };
   }
 

@@ -188,6 +188,7 @@ export class LineIterator implements AsyncIterator<Buffer, undefined>, Attempt<I
   readonly #engine: ReadEngine;
   readonly #limit: number;
   readonly #lines: LineAttempt;
+  isAhead = false;
 
   constructor(engine: ReadEngine, limit: number, lines: LineAttempt) {
     this.#engine = engine;
@@ -195,10 +196,15 @@ export class LineIterator implements AsyncIterator<Buffer, undefined>, Attempt<I
     this.#lines = lines;
   }
 
+  get engine(): ReadEngine {
+    return this.#engine;
+  }
+
   next(): Promise<IteratorResult<Buffer, undefined>> {
     const line = lineAtHand(this.#engine, this.#limit);
-    if (line !== undefined) return Promise.resolve({ done: false, value: line });
-    return this.#engine.perform("next", this);
+    if (line === undefined) return this.#engine.perform("next", this);
+    this.isAhead = true;
+    return Promise.resolve({ done: false, value: line });
   }
 
   return(): Promise<IteratorResult<Buffer, undefined>> {
@@ -206,17 +212,27 @@ export class LineIterator implements AsyncIterator<Buffer, undefined>, Attempt<I
   }
 
   run(): IteratorResult<Buffer, undefined> | undefined {
-    return asStep(this.#lines.run());
+    return this.#noted(asStep(this.#lines.run()));
   }
 
   early(): IteratorResult<Buffer, undefined> | undefined {
-    return asStep(this.#lines.early());
+    return this.#noted(asStep(this.#lines.early()));
+  }
+
+  #noted(step: IteratorResult<Buffer, undefined> | undefined): IteratorResult<Buffer, undefined> | undefined {
+    if (step !== undefined) this.isAhead = true;
+    return step;
   }
 }
 
 function asStep(line: Buffer | undefined): IteratorResult<Buffer, undefined> | undefined {
   if (line === undefined) return undefined;
   return line.length === 0 ? { done: true, value: undefined } : { done: false, value: line };
+}
+
+/** Returns the engine of the reader that an iterator of this library loops over; `null` for any other iterator. */
+export function engineOfLoop(iterator: object): ReadEngine | null {
+  return iterator instanceof LineIterator || iterator instanceof ReadIterator ? iterator.engine : null;
 }
 
 /* The iterators of `lines()` and `chunks()`. The reader's own iterator, `LineIterator`, has no options. */
@@ -243,6 +259,7 @@ export class ReadIterator<T, Result extends { readonly length: number } = Buffer
   readonly #step: Step<T, Result>;
   readonly #options: SignalOptions | undefined;
   readonly #notes: Notes | null;
+  #isAhead = false;
   readonly #failed = (): void => this.#notes?.left(); // a loop is left when a step rejects
 
   constructor(engine: ReadEngine, step: Step<T, Result>, { signal, timeout }: SignalOptions, notes: Notes | null = null) {
@@ -252,6 +269,10 @@ export class ReadIterator<T, Result extends { readonly length: number } = Buffer
     this.#notes = notes;
   }
 
+  get engine(): ReadEngine {
+    return this.#engine;
+  }
+
   next(): Promise<IteratorResult<T, undefined>> {
     const engine = this.#engine;
     if (engine.isFree && mayReturnAtOnce(this.#options)) {
@@ -259,19 +280,25 @@ export class ReadIterator<T, Result extends { readonly length: number } = Buffer
       const value = this.#step.atHand();
       if (value !== undefined) {
         engine.taken(engine.queue.taken - takenBefore);
-        this.#notes?.took();
+        this.#noteTaken();
         return Promise.resolve({ done: false, value });
       }
     }
     const attempt = this.#step.attempt();
+    const isAhead = this.#isAhead;
     const run = (): IteratorResult<T, undefined> | undefined => {
       const result = attempt.run();
       if (result === undefined) return undefined;
       if (result.length === 0) return { done: true, value: undefined };
-      this.#notes?.took();
+      this.#noteTaken();
       return { done: false, value: this.#step.convert(result) };
     };
-    return engine.perform("next", { run, failed: this.#failed }, this.#options);
+    return engine.perform("next", { run, isAhead, failed: this.#failed }, this.#options);
+  }
+
+  #noteTaken(): void {
+    this.#isAhead = true;
+    this.#notes?.took();
   }
 
   return(): Promise<IteratorResult<T, undefined>> {

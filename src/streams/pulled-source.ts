@@ -12,8 +12,10 @@ import { asError } from "../base/errors.js";
 import { clearTimeout, nextTurn, setTimeout, TurnBudget } from "../base/scheduling.js";
 import { DONE } from "../base/waiting.js";
 import type { Source } from "../contracts/connection.js";
+import { engineOfLoop } from "./attempts.js";
 import { isReadable, NodeSource } from "./node-source.js";
 import type { ReadEngine } from "./read-engine.js";
+import { Taker } from "./taker.js";
 
 /** How long `cancel()` waits for a source to clean up, in milliseconds. A source that never answers must not block the program. */
 const CANCEL_PATIENCE_MS = 500;
@@ -59,7 +61,27 @@ function fromWeb(stream: ReadableStream<Data>): Pulled {
 }
 
 function fromIterator(iterator: AsyncIterator<Data, unknown>): Pulled {
+  const engine = engineOfLoop(iterator);
+  if (engine !== null) return fromLoop(iterator, new Taker(engine, "StreamReader.from"));
   return { next: () => iterator.next(), end: () => {}, cancel: () => iterator.return?.() };
+}
+
+/** Pulls from another reader. What has been pulled may be ahead of the program. */
+function fromLoop(iterator: AsyncIterator<Data, unknown>, taker: Taker): Pulled {
+  let isCancelled = false;
+  return {
+    async next() {
+      const step = await iterator.next();
+      if (!isCancelled) taker.took();
+      return step;
+    },
+    end: () => taker.left(),
+    cancel() {
+      isCancelled = true;
+      taker.left();
+      return iterator.return?.();
+    },
+  };
 }
 
 class Puller implements Source {

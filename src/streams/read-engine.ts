@@ -46,6 +46,8 @@ export interface Attempt<T> {
   readonly takesNothing?: boolean;
   /** The number of bytes it needs, if known. */
   readonly wanted?: number;
+  /** Belongs to a loop that has passed on results before, and now asks for the next one. */
+  readonly isAhead?: boolean;
   /** Called when it has failed or was aborted. */
   failed?(): void;
 }
@@ -199,7 +201,7 @@ export class ReadEngine {
 
   /** Makes reads wait. Returns false if another `startTls()` is in progress. Throws if plaintext could be mistaken for secured data. */
   beginSecuring(): boolean {
-    return this.securing.begin(this.#parked?.attempt.takesAsTheyCome === true);
+    return this.securing.begin(this.#parked?.attempt);
   }
 
   /** Lets reads continue. */

@@ -6,9 +6,19 @@
  *   - Once the handshake has taken the unread bytes, no bytes may be fed or put back.
  *   - `startTls()` is refused while an adapter or a loop over chunks may hold plaintext that the program has not seen (`taker.ts`), and
  *     while a `skip()` waits, which drops bytes as they arrive.
+ *
+ * A loop over lines or frames passes on one at a time, so a program that calls `startTls()` in its body has seen everything that was taken.
+ * But a loop that asks for the next line meanwhile is ahead of the program: a `Readable.from(reader)`, or a task that fills a queue, may
+ * hold a line that was inserted after the command. So `startTls()` is also refused while such a loop waits.
  */
 import type { ByteQueue } from "../base/byte-queue.js";
 import { InvalidStateError } from "../base/errors.js";
+
+/** What matters here of a read that waits. */
+interface WaitingRead {
+  readonly takesAsTheyCome?: boolean;
+  readonly isAhead?: boolean;
+}
 
 export class Securing {
   #isHandedOver = false;
@@ -27,16 +37,20 @@ export class Securing {
   /**
    * Begins, unless another `startTls()` is in progress.
    *
-   * @param isSkipping whether a `skip()` waits
+   * @param waiting the read that waits, if any
    * @returns whether it has begun
    * @throws InvalidStateError if plaintext could later be mistaken for secured data
    */
-  begin(isSkipping: boolean): boolean {
+  begin(waiting: WaitingRead | undefined): boolean {
     if (this.isInProgress) return false;
     for (const [method, count] of this.#takers ?? []) {
       if (count > 0) throw new InvalidStateError(`cannot startTls(): ${method}() may hold plaintext that it has taken from the reader`);
     }
-    if (isSkipping) throw new InvalidStateError("cannot startTls(): a skip() is waiting for data");
+    if (waiting?.takesAsTheyCome === true) throw new InvalidStateError("cannot startTls(): a skip() is waiting for data");
+    if (waiting?.isAhead === true)
+      throw new InvalidStateError(
+        "cannot startTls(): a loop that waits for more data may hold plaintext that it has taken from the reader",
+      );
     this.isInProgress = true;
     return true;
   }

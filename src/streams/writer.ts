@@ -293,7 +293,8 @@ export class StreamWriter implements AsyncDisposable {
    *   any name. `sslHandshakeTimeout`: ms for the whole call, default 60,000. `sslShutdownTimeout`: ms that `close()` waits for the
    *   peer's close_notify, default 30,000. `signal` and `timeout` end the call and the connection.
    * @throws TypeError for a wrong argument; InvalidStateError if one side has ended, another `startTls()` is in progress, or while an
-   *   adapter of the reader (`toReadable()`, `toWeb()`, `toDuplex()`) or a loop over `chunks()` may hold plaintext
+   *   adapter of the reader (`toReadable()`, `toWeb()`, `toDuplex()`), a loop over `chunks()`, or a loop over lines or frames that waits
+   *   for more may hold plaintext
    * @throws ConnectionTimeoutError if the call takes longer than `sslHandshakeTimeout`; the TLS error if the handshake fails;
    *   ConnectionLostError if the connection is lost
    *

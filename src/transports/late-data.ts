@@ -29,29 +29,39 @@ export class LateData {
   readonly #socket: Socket;
   /** The socket whose bytes are counted. */
   readonly #counted: { readonly bytesRead: number };
+  readonly #unsent: () => number;
   readonly #onTooMuch: (error: Error) => void;
   /** The count at `close()`, later when close_notify was sent. */
   #from: number;
   #seen: number;
+  /** Whether TLS has encrypted all our data, and close_notify behind it. */
+  #finished = false;
+  /** Whether all of it was sent. */
   #notified = false;
   #timer: NodeJS.Timeout | undefined;
 
   /**
    * Begins to watch a secured socket that is about to end.
    *
+   * @param unsent returns the number of bytes that wait to be sent. Bun: of TLS in TLS, more wait than the socket tells.
    * @param onTooMuch called at most once, with the error that ends the connection
    */
-  constructor(socket: Socket, onTooMuch: (error: Error) => void) {
+  constructor(socket: Socket, unsent: () => number, onTooMuch: (error: Error) => void) {
     this.#socket = socket;
+    this.#unsent = unsent;
     this.#counted = socketBelow(socket);
     this.#onTooMuch = onTooMuch;
     this.#from = this.#seen = this.#counted.bytesRead;
-    socket.once("finish", () => this.#onNotified());
+    socket.once("finish", () => {
+      this.#finished = true;
+      this.#noteSent();
+    });
     this.#checkAfter(MIN_CHECK_INTERVAL_MS);
   }
 
-  /** Called when close_notify was sent, after all our data. */
-  #onNotified(): void {
+  /** Notes if close_notify was sent, after all our data. */
+  #noteSent(): void {
+    if (!this.#finished || this.#notified || this.#unsent() > 0) return;
     this.#notified = true;
     this.#from = this.#counted.bytesRead;
     if (this.#timer !== undefined) this.#socket.resume();
@@ -69,6 +79,7 @@ export class LateData {
   /** Checks the count. Returns false if the connection was cut, or is not watched any more. */
   check(): boolean {
     if (this.#timer === undefined) return false;
+    this.#noteSent();
     const late = this.#counted.bytesRead - this.#from;
     if (late <= LATE_BYTES) return true;
     if (!this.#notified) {

@@ -291,7 +291,8 @@ export class NodeWire implements Wire {
     if (this.#failed) socket.destroy();
     else if (this.#isTls) {
       this.resume(); // until the peer's EOF
-      this.#late = new LateData(socket, (error) => this.handle((events) => events.handleError(error)));
+      const onTooMuch = (error: Error): void => this.handle((events) => events.handleError(error));
+      this.#late = new LateData(socket, () => this.pendingBytes, onTooMuch);
       socket.end();
     } else {
       socket.pause();

@@ -10,6 +10,9 @@
  * Changed options. A service that renews its certificate may assign it to the object that it has always passed. The options are compared
  * with those of the kept context at each use. If one has changed, a new context is created. Arrays are compared element by element, and
  * bytes by their contents; other objects by identity.
+ *
+ * Inherited options. `node:tls` reads an option wherever it is: on the object, on a prototype with defaults, or as a getter of a class. A
+ * spread would lose all but the first, for example a `requestCert` that keeps strangers out. So options are read with `allOptions()`.
  */
 import tls from "node:tls";
 import { checkFunction, invalidType, invalidValue, isBytes } from "../base/arguments.js";
@@ -99,20 +102,37 @@ export function withoutSecrets(value: unknown): unknown {
 
 type Options = Readonly<Record<string, unknown>>;
 
+/** Returns all options of an object: its own ones, those of its prototypes, and those that are getters or cannot be enumerated. */
+export function allOptions<Given extends object>(given: Given): Given {
+  const options = new Map<string, unknown>();
+  for (
+    let owner: object | null = given;
+    owner !== null && !isObjectPrototype(owner);
+    owner = Object.getPrototypeOf(owner) as object | null
+  ) {
+    for (const name of Object.getOwnPropertyNames(owner)) {
+      if (name !== "constructor" && !options.has(name)) options.set(name, (given as Options)[name]);
+    }
+  }
+  return Object.fromEntries(options) as Given;
+}
+
+/** Whether an object is `Object.prototype`, of any realm. What a program adds to it is not an option. */
+function isObjectPrototype(object: object): boolean {
+  return Object.getPrototypeOf(object) === null && Object.hasOwn(object, "hasOwnProperty");
+}
+
 /** Keeps what was made of an options object. */
 class OptionsCache<Made> {
   readonly #kept: WeakMap<object, { readonly options: Options; readonly made: Made }> = new WeakMap();
 
-  /** Returns what was made of the object, or makes it if it is new or has changed. */
-  of(given: object, make: () => Made): Made {
-    // An object of a class may have properties that cannot be compared.
-    const prototype: unknown = Object.getPrototypeOf(given);
-    if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return make();
-    const options = snapshot(given);
+  /** Returns what was made of the object, or makes it of its options if it is new or has changed. */
+  of<Given extends object>(given: Given, make: (options: Given) => Made): Made {
+    const options = allOptions(given);
     const kept = this.#kept.get(given);
-    if (kept !== undefined && isSame(kept.options, options)) return kept.made;
-    const made = make();
-    this.#kept.set(given, { options, made });
+    if (kept !== undefined && isSame(kept.options, options as Options)) return kept.made;
+    const made = make(options);
+    this.#kept.set(given, { options: snapshot(options), made });
     return made;
   }
 }
@@ -140,7 +160,7 @@ const clientContexts: OptionsCache<tls.SecureContext> = new OptionsCache();
 /** Returns the context of a client. With `true`, each call reads the platform's authorities again, because they can be changed. */
 export function clientContext(ssl: SSLClient): tls.SecureContext {
   if (ssl === true) return tls.createSecureContext();
-  return contextIn(ssl) ?? clientContexts.of(ssl, () => tls.createSecureContext(ssl as tls.ConnectionOptions));
+  return contextIn(ssl) ?? clientContexts.of(ssl as tls.ConnectionOptions, (options) => tls.createSecureContext(options));
 }
 
 // ---- servers -------------------------------------------------------------------------------------------------------------------
@@ -154,7 +174,7 @@ const serverContexts: OptionsCache<ServerContext> = new OptionsCache();
  *   invalid options, such as a key that does not match the certificate
  */
 export function serverContext(ssl: SSLServer): ServerContext {
-  return isSecureContext(ssl) ? makeServerContext(ssl) : serverContexts.of(ssl, () => makeServerContext({ ...ssl }));
+  return isSecureContext(ssl) ? makeServerContext(ssl) : serverContexts.of(ssl, makeServerContext);
 }
 
 function makeServerContext(ssl: SSLServer): ServerContext {

@@ -29,6 +29,7 @@ import { abortReason, forgetAborted, onceAborted, type Settle, throwIfAborted } 
 import type { SSLClient, SSLServer } from "../contracts/extra-info.js";
 import { type Beneath, type Carrier, carry, noteSocketBelow } from "./tls-carrier.js";
 import {
+  allOptions,
   checkProtocols,
   clientContext,
   type HandshakeOptions,
@@ -40,8 +41,8 @@ import {
 import { type GuardedHandshake, guardAlpn, guardClientPsk, guardIdentityCheck, guardServerPsk, guardSni } from "./tls-hooks.js";
 
 /**
- * Returns a host name in the form that certificates and SNI have, and an address without its zone. The empty name is kept: it accepts any
- * certificate.
+ * Returns a host name in the form that certificates and SNI have, and an address without its zone. The empty name is kept: without a
+ * check of the program, it accepts any name.
  *
  * @throws TypeError if no certificate can have the name
  */
@@ -49,7 +50,8 @@ function nameToVerify(host: string): string {
   const zone = host.indexOf("%");
   if (zone >= 0 && isIP(host) === 6) return host.slice(0, zone);
   const isAscii = Buffer.byteLength(host) === host.length;
-  const name = isAscii ? host : domainToASCII(host);
+  // RFC 6066: the name in SNI has no dot behind it.
+  const name = (isAscii ? host : domainToASCII(host)).replace(/\.$/, "");
   // CPython: refuses a leading dot and NUL, too. Deno: converts names with spaces.
   if ((name === "" && host !== "") || name.startsWith(".") || /\s/.test(name) || name.includes("\0")) {
     throw invalidValue(`the host to verify is not a valid name: ${show(host)}`);
@@ -69,6 +71,21 @@ function checkAddress(address: string, shown: tls.PeerCertificate): Error | unde
   return new X509Certificate(shown.raw).checkIP(address) === undefined ? error : undefined;
 }
 
+type IdentityCheck = NonNullable<tls.ConnectionOptions["checkServerIdentity"]>;
+
+/** Returns the check of a certificate's name that a client makes unless the program has its own. */
+function identityCheck(name: string): IdentityCheck {
+  if (name === "") return () => undefined;
+  return isIP(name) === 6 ? checkAddress : tls.checkServerIdentity;
+}
+
+/** Makes a check of the program see the expected name. Node: passes "localhost" for the empty one. */
+function withName(check: IdentityCheck, name: string): IdentityCheck {
+  return function named(this: unknown, _name, shown) {
+    return check.call(this as tls.ConnectionOptions, name, shown);
+  };
+}
+
 /** Undocumented parts of a `tls.TLSSocket` in a server's role, which are the same on Node, Bun and Deno. */
 interface ServerSocketInternals {
   /** Returns what is wrong with the client's certificate: an error, its code, or nothing. */
@@ -80,7 +97,7 @@ interface ServerSocketInternals {
 /** The handshake of a client. */
 export class ClientHandshake {
   readonly #options: tls.ConnectionOptions;
-  readonly #checkIdentity: NonNullable<tls.ConnectionOptions["checkServerIdentity"]>;
+  readonly #checkIdentity: IdentityCheck;
   readonly #pskCallback: tls.ConnectionOptions["pskCallback"];
 
   /**
@@ -88,15 +105,14 @@ export class ClientHandshake {
    *   certificate
    */
   constructor(ssl: SSLClient, serverHostname: string) {
-    const given: tls.ConnectionOptions = ssl === true || isSecureContext(ssl) ? {} : ssl;
+    const given: tls.ConnectionOptions = ssl === true || isSecureContext(ssl) ? {} : allOptions(ssl);
     const { checkServerIdentity, pskCallback, ALPNProtocols } = given;
     if (checkServerIdentity !== undefined) checkFunction("ssl.checkServerIdentity", checkServerIdentity);
     if (pskCallback !== undefined) checkFunction("ssl.pskCallback", pskCallback);
     if (ALPNProtocols !== undefined) checkProtocols(ALPNProtocols);
     const name = nameToVerify(serverHostname);
     const isAddress = isIP(name) !== 0;
-    this.#checkIdentity =
-      name === "" ? () => undefined : (checkServerIdentity ?? (isIP(name) === 6 ? checkAddress : tls.checkServerIdentity));
+    this.#checkIdentity = checkServerIdentity === undefined ? identityCheck(name) : withName(checkServerIdentity, name);
     this.#pskCallback = pskCallback;
     // An address is verified, but is not valid as an SNI name (Node: DEP0123).
     this.#options = { ...given, secureContext: clientContext(ssl), host: name, servername: isAddress ? "" : name };

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { describe, it } from "node:test";
-import { type StreamReader, type StreamWriter, toDuplex } from "asyncio-streams";
+import { StreamReader, type StreamWriter, toDuplex } from "asyncio-streams";
 import { delimited, Framed, frameBatches, frames } from "asyncio-streams/framing";
 import { identity, trust } from "../support/certificates.js";
 import { type End, kinds, openPair, type Pair } from "../support/pairs.js";
@@ -241,6 +241,74 @@ describe("a read that waits", () => {
     await assert.rejects(securing, /this transport does not support it/);
     assert.equal((await line).toString(), "in the clear\n");
   });
+});
+
+/** Loops that pass on one message at a time. */
+const loops: Readonly<Record<string, (reader: StreamReader) => AsyncIterator<unknown>>> = {
+  "for await": (reader) => reader[Symbol.asyncIterator](),
+  lines: (reader) => reader.lines({ encoding: "utf8" }),
+  frames: (reader) => frames(reader, delimited("\r\n")),
+};
+
+describe("a reader made of another one", () => {
+  for (const [what, from] of [
+    ["the reader itself", (reader: StreamReader) => StreamReader.from(reader)],
+    ["its lines", (reader: StreamReader) => StreamReader.from(reader.lines({ keepSeparator: true }))],
+  ] as const) {
+    for (const injected of ["", "EVIL\r\n"]) {
+      it(`may hold what was slipped in, so startTls() is refused: ${what}, ${JSON.stringify(injected)}`, async () => {
+        await using pair = await openPair(kinds[0]!);
+        const second = from(pair.peer.reader);
+        pair.client.writer.write(COMMAND + injected);
+        assert.equal(String(await second.readline()), COMMAND);
+        await assert.rejects(pair.peer.writer.startTls(identity("server")), { message: /StreamReader\.from\(\) may hold/ });
+        pair.client.writer.close();
+        assert.equal(String(await second.read()), injected);
+      });
+    }
+  }
+
+  it("has been left once it is cancelled", async () => {
+    await using pair = await openPair(kinds[0]!);
+    const second = StreamReader.from(pair.peer.reader);
+    pair.client.writer.write(COMMAND);
+    await second.readline();
+    await second.cancel();
+    pair.client.writer.write("NOOP\r\nRSET\r\n"); // the first line ends the read that waits
+    await until(() => pair.peer.reader.bufferedLength === "RSET\r\n".length);
+    await pair.peer.reader.readline();
+    await secure(pair);
+  });
+});
+
+describe("a loop over lines or frames", () => {
+  for (const [name, loop] of Object.entries(loops)) {
+    it(`that waits for more is ahead of the program, so startTls() is refused: ${name}`, async () => {
+      await using pair = await openPair(kinds[0]!);
+      const { reader, writer } = pair.peer;
+      const iterator = loop(reader);
+      for (const arrival of ["behind a wait", "at hand"]) {
+        pair.client.writer.write(COMMAND);
+        if (arrival === "at hand") await until(() => reader.bufferedLength === COMMAND.length);
+        await iterator.next();
+        const next = iterator.next();
+        await assert.rejects(writer.startTls(identity("server")), { code: "ERR_INVALID_STATE", message: /may hold/ });
+        pair.client.writer.write("NOOP\r\n"); // the connection goes on
+        await next;
+      }
+    });
+
+    it(`may call startTls() in its body, and goes on with what is secured: ${name}`, async () => {
+      await using pair = await openPair(kinds[0]!);
+      const { reader, writer } = pair.peer;
+      const iterator = loop(reader);
+      pair.client.writer.write(`NOOP\r\n${COMMAND}`);
+      for (const line of ["NOOP", "STARTTLS"]) assert.equal(String((await iterator.next()).value).trim(), line);
+      await Promise.all([writer.startTls(identity("server")), pair.client.writer.startTls(trust, HOST)]);
+      pair.client.writer.write("over TLS\r\n");
+      assert.equal(String((await iterator.next()).value).trim(), "over TLS");
+    });
+  }
 });
 
 describe("startTls() beside other calls of the reader", () => {

@@ -79,19 +79,73 @@ for (const kind of kinds) {
       assert.equal(count, 3);
     });
 
-    it("of a class is created at each use", async () => {
+    it("is created once for inherited options, too, and anew if one of them has changed", async () => {
       class Trust {
+        #ca = trust.ca;
         get ca(): string {
-          return trust.ca;
+          return this.#ca;
+        }
+        add(ca: string): void {
+          this.#ca += ca;
         }
       }
       const clientSsl = new Trust();
-      const serverSsl = { ...identity("server") };
+      const serverSsl = Object.create({ ...identity("server") }) as tls.TlsOptions;
       const count = await contextsOf(async () => {
-        for (let round = 0; round < 2; round += 1) await upgrade(kind, serverSsl, clientSsl);
+        for (let round = 0; round < 3; round += 1) await upgrade(kind, serverSsl, clientSsl);
+        clientSsl.add(identity("self-signed").cert);
+        await upgrade(kind, serverSsl, clientSsl);
       });
       assert.equal(count, 3);
     });
+  });
+
+  describe(`options of a server that are not simply its own, over ${kind.name}`, () => {
+    class Settings {
+      get cert(): string {
+        return identity("server").cert;
+      }
+      get key(): string {
+        return identity("server").key;
+      }
+      get ca(): string {
+        return trust.ca;
+      }
+      get requestCert(): boolean {
+        return true;
+      }
+    }
+    const defaults = { ...trust, requestCert: true };
+    for (const [what, ssl] of [
+      ["on a prototype", Object.assign(Object.create(defaults) as object, identity("server"))],
+      [
+        "on a prototype without a prototype",
+        Object.create(Object.assign(Object.create(null) as object, identity("server"), defaults)) as object,
+      ],
+      ["getters of a class", new Settings()],
+      ["not enumerable", Object.defineProperty({ ...identity("server"), ...trust }, "requestCert", { value: true })],
+    ] as const) {
+      for (const by of ["ssl", "startTls()"] as const) {
+        it(`are in force: ${what}, by ${by}`, async () => {
+          if (by === "startTls()") {
+            await using pair = await openPair(kind);
+            const refused = assert.rejects(pair.peer.writer.startTls(ssl));
+            await pair.client.writer.startTls(trust, HOST).catch(() => {});
+            pair.client.writer.transport.abort();
+            await refused;
+            return;
+          }
+          await using ours = await listen(kind, { ssl });
+          await checkEcho(await ours.connect({ ssl: { ...trust, ...identity("client") } }));
+          await ours.connect().then(
+            ([, writer]) => writer.close(),
+            () => {},
+          );
+          await until(() => ours.errors.length > 0);
+          assert.equal(ours.served.length, 1);
+        });
+      }
+    }
   });
 
   describe(`{ secureContext } of a server over ${kind.name}`, () => {

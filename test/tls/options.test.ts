@@ -45,6 +45,12 @@ for (const kind of kinds) {
       );
     });
 
+    it("the name that is sent has no dot behind it", async () => {
+      await using ours = await listen(kind);
+      await checkEcho(await ours.connect({ serverHostname: "localhost." }));
+      assert.equal((ours.served[0]?.writer.getExtraInfo("ssl_object") as tls.TLSSocket & { servername?: unknown }).servername, "localhost");
+    });
+
     it("ALPN agrees on a protocol", async () => {
       await using ours = await listen(kind, { ssl: { ...identity("server"), ALPNProtocols: ["ours/2", "ours/1"] } });
       const [reader, writer] = await ours.connect({ ssl: { ...trust, ALPNProtocols: ["ours/1", "theirs/1"] } });

@@ -162,6 +162,18 @@ for (const kind of [unixTls, tcpTls]) {
       assert.equal(outer?.getExtraInfo("ssl_object")?.destroyed, true);
     });
 
+    it("sends what was written before close() to a peer that goes on sending for a while", async () => {
+      await using pair = await openPair(kind);
+      await secure(pair);
+      const { client, peer } = pair;
+      client.writer.write(Buffer.alloc(8_000_000)); // more than the system takes
+      client.writer.close();
+      peer.writer.write(Buffer.alloc(400_000));
+      assert.equal((await peer.reader.readexactly(8_000_000)).length, 8_000_000);
+      peer.writer.close();
+      await Promise.all([client.writer.waitClosed(), peer.writer.waitClosed()]);
+    });
+
     it("abort() ends both layers at once", async () => {
       await using pair = await openPair(kind);
       await secure(pair);

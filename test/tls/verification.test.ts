@@ -107,6 +107,18 @@ for (const kind of kinds) {
       await assert.rejects(ours.connect({ ssl: { ...trust, checkServerIdentity } }), { message: "not today" });
       assert.deepEqual(checked, ["localhost", "asyncio-streams test: server"]);
     });
+
+    it("is given to the options' own check even if any name is accepted", async () => {
+      await using ours = await listen(kind);
+      const checked: unknown[] = [];
+      const checkServerIdentity = (name: string): Error => {
+        checked.push(name);
+        return new Error("not the pinned certificate");
+      };
+      const ssl = { ...trust, checkServerIdentity };
+      await assert.rejects(ours.connect({ ssl, serverHostname: "" }), { message: "not the pinned certificate" });
+      assert.deepEqual(checked, [""]);
+    });
   });
 }
 
