@@ -1,7 +1,7 @@
 /**
- * Mutation testing of the byte queue, the separator search and the flow control: `npm run test:mutants`.
+ * Mutation testing of the byte queue, the separators and the flow control: `npm run test:mutants`.
  *
- * Stryker changes the compiled files in about four hundred places, one at a time, and runs their tests each time. A change that no test
+ * Stryker changes the compiled files in some hundred places, one at a time, and runs their tests each time. A change that no test
  * detects must be listed in test/mutants.json, with the reason why it makes no difference. A reason for a line that no longer exists is
  * also an error.
  *
@@ -16,20 +16,30 @@ import { fileURLToPath } from "node:url";
 /** Pinned, like every development dependency. */
 const PACKAGES = ["@stryker-mutator/core@9.6.1", "@stryker-mutator/tap-runner@9.6.1"];
 
-const MUTATED = ["base/byte-queue", "base/separator-search", "base/limits", "streams/writer-flow"];
-/** The run of a mutant ends at the first file that detects it. The property test is the last: when it fails, it searches for a small case. */
+const MUTATED = [
+  "base/byte-queue",
+  "base/chunks",
+  "base/reservation",
+  "base/separators",
+  "base/separator-search",
+  "base/limits",
+  "streams/writer-flow",
+];
+/** The run of a mutant ends at the first file that detects it. Property tests are last: when they fail, they search for a small case. */
 const TESTS = [
   "base/byte-queue-reserve",
   "base/byte-queue",
   "base/separator-search",
   "base/write-watermarks",
   "streams/writer-flow",
+  "streams/reader-messages",
   "property/byte-queue",
+  "property/reader-extras",
 ];
 
 /** Mutations that are not tested: the text of messages. */
 const EXCLUDED = ["StringLiteral"];
-/** A test file that takes this much longer than the unchanged code is taken to have an endless loop. */
+/** A test file is considered to loop forever if it takes this much longer than with the unchanged code. */
 const PATIENCE_MS = 10_000;
 
 const root = fileURLToPath(new URL("..", import.meta.url));

@@ -1,6 +1,6 @@
 /** The rows of the table of calls: what one message costs by each reading call, with the data at hand. */
 import { StreamReader } from "asyncio-streams";
-import { delimited, frames, lengthPrefixed, ndjson, netstring } from "asyncio-streams/framing";
+import { delimited, type FrameCodec, frameBatches, frames, lengthPrefixed, ndjson, netstring } from "asyncio-streams/framing";
 
 /** The messages that are fed at once, as one chunk. */
 const MESSAGES = 1024;
@@ -30,6 +30,11 @@ const CRLF = text("\r\n");
 const PREFIXED = chunkOf(Buffer.concat([Buffer.of(0, 0, 0, MESSAGE_BYTES - 4), Buffer.alloc(MESSAGE_BYTES - 4, "x")]));
 const NETSTRINGS = chunkOf(Buffer.from(`60:${"x".repeat(60)},`));
 const JSON_LINES = chunkOf(Buffer.from(`${JSON_TEXT.padEnd(MESSAGE_BYTES - 1)}\n`));
+
+const LENGTH_PREFIXED = lengthPrefixed();
+const NETSTRING = netstring();
+const DELIMITED = delimited("\r\n");
+const NDJSON = ndjson();
 
 /** Feeds a chunk in memory of its own, as a connection does. */
 function feed(reader: StreamReader, chunk: Buffer): void {
@@ -64,12 +69,27 @@ function iteration(name: string, goal: number | null, chunk: Buffer, iterate: (r
   return { name, reference: "for await", goal, run };
 }
 
-function batches(name: string, goal: number, read: (reader: StreamReader) => Promise<readonly unknown[]>): Row {
+function batches(name: string, goal: number | null, chunk: Buffer, read: (reader: StreamReader) => Promise<readonly unknown[]>): Row {
   const run = async (): Promise<void> => {
     const reader = new StreamReader();
     for (let chunks = 0; chunks < CHUNKS; chunks += 1) {
-      feed(reader, LF);
+      feed(reader, chunk);
       for (let messages = 0; messages < MESSAGES; ) messages += (await read(reader)).length;
+    }
+  };
+  return { name, reference: "for await", goal, run };
+}
+
+/** Iterates over batches of frames. */
+function frameBatchesOf<T>(name: string, goal: number, chunk: Buffer, codec: Pick<FrameCodec<T, never>, "readFrame">): Row {
+  const run = async (): Promise<void> => {
+    const reader = new StreamReader();
+    let read = 0;
+    feed(reader, chunk);
+    for await (const batch of frameBatches(reader, codec)) {
+      read += batch.length;
+      if (read === RUN_MESSAGES) break;
+      if (read % MESSAGES === 0) feed(reader, chunk);
     }
   };
   return { name, reference: "for await", goal, run };
@@ -113,14 +133,28 @@ export const ROWS: readonly Row[] = [
   iteration("lines()", null, LF, (reader) => reader.lines()),
   iteration('lines({ encoding: "utf8" })', 1.3, LF, (reader) => reader.lines({ encoding: "utf8" })),
   iteration("chunks(64)", null, LF, (reader) => reader.chunks(MESSAGE_BYTES)),
-  iteration("frames: length-prefixed", 2, PREFIXED, (reader) => frames(reader, lengthPrefixed())),
-  iteration("frames: netstring", 2, NETSTRINGS, (reader) => frames(reader, netstring())),
-  iteration("frames: delimited", 2, CRLF, (reader) => frames(reader, delimited("\r\n"))),
-  batches("readlines()", 0.5, (reader) => reader.readlines()),
-  batches('readlines({ encoding: "utf8" })', 0.45, (reader) => reader.readlines({ encoding: "utf8" })),
+  iteration("frames: length-prefixed", 2, PREFIXED, (reader) => frames(reader, LENGTH_PREFIXED)),
+  iteration("frames: netstring", 2, NETSTRINGS, (reader) => frames(reader, NETSTRING)),
+  iteration("frames: delimited", 2, CRLF, (reader) => frames(reader, DELIMITED)),
+  call("readFrame(): length-prefixed", null, PREFIXED, (reader) => LENGTH_PREFIXED.readFrame(reader)),
+  call("readFrame(): netstring", null, NETSTRINGS, (reader) => NETSTRING.readFrame(reader)),
+  call("readFrame(): delimited", null, CRLF, (reader) => DELIMITED.readFrame(reader)),
+  frameBatchesOf("frameBatches(): length-prefixed", 0.5, PREFIXED, LENGTH_PREFIXED),
+  frameBatchesOf("frameBatches(): netstring", 0.5, NETSTRINGS, NETSTRING),
+  frameBatchesOf("frameBatches(): delimited", 0.5, CRLF, DELIMITED),
+  batches("readlines()", 0.5, LF, (reader) => reader.readlines()),
+  batches('readlines({ encoding: "utf8" })', 0.45, LF, (reader) => reader.readlines({ encoding: "utf8" })),
   { name: "decoding and JSON.parse() by hand", reference: "decoding and JSON.parse() by hand", goal: null, run: parseByHand },
   {
-    ...iteration("frames: ndjson", 1.15, JSON_LINES, (reader) => frames(reader, ndjson())),
+    ...iteration("frames: ndjson", 1.15, JSON_LINES, (reader) => frames(reader, NDJSON)),
+    reference: "decoding and JSON.parse() by hand",
+  },
+  {
+    ...call("readFrame(): ndjson", null, JSON_LINES, (reader) => NDJSON.readFrame(reader)),
+    reference: "decoding and JSON.parse() by hand",
+  },
+  {
+    ...frameBatchesOf("frameBatches(): ndjson", 1.15, JSON_LINES, NDJSON),
     reference: "decoding and JSON.parse() by hand",
   },
 ];

@@ -5,7 +5,7 @@
  * `ReadingEnd` and `WritingEnd` are what the adapters use of a reader and a writer. The adapters implement methods of the
  * streams, and so must not import them.
  */
-import { Readable, Writable, type WritableOptions } from "node:stream";
+import { Readable, Writable } from "node:stream";
 import { checkInteger, type Data } from "../base/arguments.js";
 import { asError } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
@@ -140,8 +140,15 @@ export async function endWriting(writer: WritingEnd): Promise<void> {
   await writer.waitClosed();
 }
 
+/** How a stream of Node writes. The methods do not use `this`. */
+export interface WritingMethods {
+  write(chunk: Buffer, encoding: unknown, done: Done): void;
+  writev(chunks: readonly WrittenChunk[], done: Done): void;
+  final(done: Done): void;
+}
+
 /** Returns the writing methods of a Writable or a Duplex. */
-export function writingMethods(writer: WritingEnd): Required<Pick<WritableOptions, "write" | "writev" | "final">> {
+export function writingMethods(writer: WritingEnd): WritingMethods {
   return {
     write(chunk: Buffer, _encoding, done) {
       sendChunks(writer, [{ chunk }], done);

@@ -225,7 +225,7 @@ export class ByteQueue extends Chunks {
     if (found === -1 || found - start > limit) return undefined;
     const count = found + 1 - start;
     if (this.#block !== null || this.#isReserved) return this.#takeOrNothing(count);
-    return this.#takeView(first, count, count);
+    return this.#takeView(first, count, 0, count);
   }
 
   /**
@@ -241,7 +241,7 @@ export class ByteQueue extends Chunks {
     const end = separators.endIn(first, start);
     if (end === -1 || end - start - separators.shortestAt(first, start, end) > limit) return undefined;
     const count = end - start;
-    return this.#takeView(first, count, keepSeparator ? count : count - separators.longestAt(first, start, end));
+    return this.#takeView(first, count, 0, keepSeparator ? count : count - separators.longestAt(first, start, end));
   }
 
   /**
@@ -252,7 +252,14 @@ export class ByteQueue extends Chunks {
   tryTake(count: number): Buffer | undefined {
     const first = this.chunks[this.head] as Buffer;
     if (this.#block !== null || this.#isReserved || this.offset + count > bytesThere(first)) return this.#takeOrNothing(count);
-    return this.#takeView(first, count, count);
+    return this.#takeView(first, count, 0, count);
+  }
+
+  /** Optional fast path: takes the first `count` bytes, and returns those from `from` up to, not including, `to`. */
+  takePart(count: number, from: number, to: number): Buffer | undefined {
+    const first = this.chunks[this.head];
+    if (first === undefined || this.#block !== null || this.#isReserved || this.offset + count > bytesThere(first)) return undefined;
+    return this.#takeView(first, count, from, to);
   }
 
   /**
@@ -299,23 +306,17 @@ export class ByteQueue extends Chunks {
     return true;
   }
 
-  /** Takes `count` bytes of the first chunk, all of which exist, and returns a view of the first `shown`. There is no open block. */
-  #takeView(first: Buffer, count: number, shown: number): Buffer {
+  /** Takes `count` bytes of the first chunk, all of which exist, and returns a view of a part. There is no open block. */
+  #takeView(first: Buffer, count: number, from: number, to: number): Buffer {
     const start = this.offset;
-    const end = start + count;
     if (this.#viewer === null || !this.#viewer.isOf(first)) {
       // Often this is the only message in its chunk.
-      if (end === first.length && shown === count) return this.take(count);
+      if (start + count === first.length && to - from === count) return this.take(count);
       this.#viewer = new Viewer(first);
     }
     const viewer = this.#viewer;
-    if (end === viewer.length) this.skip(count);
-    else {
-      this.offset = end;
-      this.size -= count;
-      this.#taken += count;
-    }
-    return viewer.view(start, shown);
+    this.#advance(first, count);
+    return viewer.view(start + from, to - from);
   }
 
   /** A separate method, because V8 optimizes a function that catches less well. */

@@ -19,6 +19,16 @@ export class Chunks {
     return this.size;
   }
 
+  /** The first chunk, to look at: what is in front of `firstOffset` was taken. `undefined` if there is none. */
+  get first(): Buffer | undefined {
+    return this.chunks[this.head];
+  }
+
+  /** Where the front of the queue is in the first chunk. */
+  get firstOffset(): number {
+    return this.offset;
+  }
+
   /** Copies the first `count` bytes to the beginning of `target`, without taking them. */
   copyTo(target: Uint8Array, count: number): void {
     let index = this.head;

@@ -78,13 +78,13 @@ export class Separators {
     return 0;
   }
 
-  /** Returns the length of the longest separator that ends at `end` and begins at `from` or later; 0 if there is none. */
+  /** Returns the length of the longest separator that ends at `end` and begins at `from` or later. There must be one. */
   longestAt(bytes: Uint8Array, from: number, end: number): number {
-    for (let index = this.list.length - 1; index >= 0; index -= 1) {
+    for (let index = this.list.length - 1; index > 0; index -= 1) {
       const one = this.list[index] as Uint8Array;
       if (endsWith(bytes, from, end, one)) return one.length;
     }
-    return 0;
+    return this.shortest;
   }
 }
 

@@ -150,6 +150,12 @@ export interface Protocol {
   shutdownRequested?(): void;
 }
 
+/** The source of a reader made by `StreamReader.from()`. It takes the place of a connection's transport. */
+export interface Source extends Pick<Transport, "pauseReading" | "resumeReading"> {
+  /** Stops feeding and releases the source. Resolves when the source has cleaned up, which may never happen. */
+  cancel(reason: unknown): Promise<void>;
+}
+
 /** Creates the protocol of a new connection. */
 export type ProtocolFactory<P extends Protocol = Protocol> = () => P;
 

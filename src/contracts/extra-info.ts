@@ -55,7 +55,7 @@ export interface ExtraInfo {
   sockname: SocketAddress;
   /** The socket. */
   socket: TransportSocket;
-  /** Servers with `proxyProtocol` only: what the proxy said about the client. `"peername"` and `"sockname"` are the told addresses then. */
+  /** Servers with `proxyProtocol` only: the received header. `"peername"` and `"sockname"` are then the addresses in the header. */
   proxy_header: ProxyHeader;
   /** TLS only: the `ssl` argument of the call that made the connection. */
   sslcontext: SSLClient | SSLServer;
@@ -71,7 +71,7 @@ export interface ExtraInfo {
   alpn_protocol: string;
   /**
    * TLS in TLS only: the transport of the layer that carries this one, such as the TLS to a proxy. Its extra info describes that layer.
-   * It is for inspection only: nothing can be done with it.
+   * Use it for inspection only: it cannot read, write or close.
    */
   outer_transport: ExtraInfoSource;
 }

@@ -1,13 +1,11 @@
 /**
  * `FrameCodec`: the encoding of messages in a byte stream. Also contains the code and the errors that the codecs of this library share.
  *
- * A codec of this library reads a frame in one attempt on the reader's queue (see `streams/read-engine.ts`): it takes header and body
- * together or not at all. Therefore an aborted `readFrame()` consumes nothing, and no other read can come between header and body.
+ * A codec of this library reads a frame in one attempt on the reader's queue (see `reading.ts`): it takes header and body together or
+ * not at all. Therefore an aborted `readFrame()` consumes nothing, and no other read can come between header and body.
  */
 import { checkInteger, type Data, invalidType, type SignalOptions, toBytes } from "../base/arguments.js";
 import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
-import { engineOf } from "../streams/base-reader.js";
-import type { Attempt, ReadEngine } from "../streams/read-engine.js";
 import { StreamReader } from "../streams/reader.js";
 import { StreamWriter } from "../streams/writer.js";
 
@@ -80,25 +78,6 @@ export function checkMaxFrameSize(call: string, options: FrameOptions | undefine
 /** Checks that `reader` is a `StreamReader`. */
 export function checkReader(reader: StreamReader): void {
   if (!(reader instanceof StreamReader)) throw invalidType("reader", "a StreamReader", reader);
-}
-
-/**
- * Reads a frame in one attempt, now or when enough data has arrived.
- *
- * @param makeAttempt makes an exclusive attempt: no other read may take bytes while a frame is awaited, because they may include its header
- */
-export function readInOneAttempt<T>(
-  reader: StreamReader,
-  makeAttempt: (engine: ReadEngine) => Attempt<T | null>,
-  options: SignalOptions | undefined,
-): Promise<T | null> {
-  try {
-    checkReader(reader);
-    const engine = engineOf(reader);
-    return engine.perform("readFrame", makeAttempt(engine), options);
-  } catch (error) {
-    return Promise.reject(error);
-  }
 }
 
 /** Checks that `writer` is a `StreamWriter`. */

@@ -2,24 +2,16 @@
  * `contentLength()`: frames with a `Content-Length` header, as in the Language Server Protocol and the Debug Adapter Protocol.
  * See https://microsoft.github.io/language-server-protocol/specifications/lsp/3.17/specification/#baseProtocol.
  */
-import { type Data, invalidValue, type SignalOptions, show } from "../base/arguments.js";
+import { type Data, invalidValue, show } from "../base/arguments.js";
 import type { ByteQueue } from "../base/byte-queue.js";
 import { type KnownOptions, knownOptions } from "../base/known-options.js";
 import { constant } from "../base/memory.js";
-import type { Attempt, ReadEngine } from "../streams/read-engine.js";
-import type { StreamReader } from "../streams/reader.js";
+import type { ReadEngine } from "../streams/read-engine.js";
 import type { StreamWriter } from "../streams/writer.js";
-import {
-  checkMaxFrameSize,
-  checkWriter,
-  type FrameCodec,
-  type FrameOptions,
-  frameBytes,
-  InvalidFrameError,
-  readInOneAttempt,
-} from "./codec.js";
-import { countedAttempt, type FrameHeader } from "./counted.js";
+import { checkMaxFrameSize, checkWriter, type FrameCodec, type FrameOptions, frameBytes, InvalidFrameError } from "./codec.js";
+import { CountedAttempt, type FrameHeader } from "./counted.js";
 import { jsonBytes, textOf } from "./json.js";
+import { type FrameAttempt, readFrameBy } from "./reading.js";
 
 /** Options of `contentLength()`. */
 export interface ContentLengthOptions extends FrameOptions {
@@ -111,9 +103,7 @@ export function contentLength(options?: ContentLengthOptions): FrameCodec<unknow
   if (!Object.hasOwn(bodies, kind)) throw invalidValue(`body must be "json", "bytes" or "base64", not ${show(kind)}`);
   const body = bodies[kind];
   return {
-    readFrame(reader: StreamReader, readOptions?: SignalOptions): Promise<unknown> {
-      return readInOneAttempt(reader, (engine) => bodyAttempt(engine, kind, body, maximum), readOptions);
-    },
+    readFrame: readFrameBy((engine) => new BodyAttempt(engine, kind, body, maximum)),
     writeFrame(writer: StreamWriter, frame: never): void {
       checkWriter(writer);
       const bytes = body.encode(frame, maximum);
@@ -122,19 +112,50 @@ export function contentLength(options?: ContentLengthOptions): FrameCodec<unknow
   };
 }
 
-function bodyAttempt(engine: ReadEngine, kind: string, body: Body<unknown, never>, maximum: number): Attempt<unknown> {
-  const counted = countedAttempt(engine, parseHeader, maximum, NOTHING);
-  const run = (): unknown => {
-    const offset = engine.queue.taken;
-    const bytes = counted.run();
+/** Takes a frame, and decodes its body. */
+class BodyAttempt implements FrameAttempt<unknown> {
+  readonly #engine: ReadEngine;
+  readonly #kind: string;
+  readonly #body: Body<unknown, never>;
+  readonly #frames: CountedAttempt;
+
+  constructor(engine: ReadEngine, kind: string, body: Body<unknown, never>, maximum: number) {
+    this.#engine = engine;
+    this.#kind = kind;
+    this.#body = body;
+    this.#frames = new CountedAttempt(engine, { maximum, trailer: NOTHING, parseHeader, takeFirst: () => undefined });
+  }
+
+  get exclusive(): true {
+    return true;
+  }
+
+  /** Most of the cost is the header's, so there is no other path. */
+  atHand(): undefined {
+    return undefined;
+  }
+
+  run(): unknown {
+    const offset = this.#engine.queue.taken;
+    const bytes = this.#frames.run();
     if (bytes === undefined || bytes === null) return bytes;
     try {
-      return body.decode(bytes);
+      return this.#body.decode(bytes);
     } catch (cause) {
-      throw new InvalidFrameError(`the frame at byte ${offset} is not ${kind}: ${(cause as Error).message}`, offset, { cause });
+      const { message } = cause as Error;
+      throw new InvalidFrameError(`the frame at byte ${offset} is not ${this.#kind}: ${message}`, offset, { cause });
     }
-  };
-  return { exclusive: true, run };
+  }
+
+  runOrLeave(): unknown {
+    const header = this.#frames.find(false);
+    if (header === undefined || header === null) return header;
+    const { queue } = this.#engine;
+    const end = header.headerSize + header.bodySize;
+    const frame = this.#body.decode(queue.copy(header.headerSize, end));
+    queue.skip(end);
+    return frame;
+  }
 }
 
 function parseHeader(queue: ByteQueue): FrameHeader | undefined {

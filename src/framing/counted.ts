@@ -1,8 +1,9 @@
-/** The attempt of frames with a size header, shared by length prefixes and netstrings. */
+/** The attempt of frames with a size header, shared by length prefixes, netstrings and `Content-Length`. */
 import type { ByteQueue } from "../base/byte-queue.js";
 import { IncompleteReadError } from "../base/errors.js";
-import type { Attempt, ReadEngine } from "../streams/read-engine.js";
+import type { ReadEngine } from "../streams/read-engine.js";
 import { FrameTooLargeError, InvalidFrameError, tooLarge } from "./codec.js";
+import type { FrameAttempt } from "./reading.js";
 
 /** The header of a frame. */
 export interface FrameHeader {
@@ -12,40 +13,80 @@ export interface FrameHeader {
   readonly bodySize: number;
 }
 
-/** Parses the header at the front of the queue. Returns `undefined` if it is incomplete. Throws `InvalidFrameError`. */
-export type HeaderParser = (queue: ByteQueue) => FrameHeader | undefined;
+/** How the frames are announced. */
+export interface CountedForm {
+  /** The maximum size of a body in bytes. */
+  readonly maximum: number;
+  /** What follows each body. */
+  readonly trailer: Uint8Array;
+  /** Parses the header at the front of the queue. Returns `undefined` if it is incomplete. Throws `InvalidFrameError`. */
+  parseHeader(queue: ByteQueue): FrameHeader | undefined;
+  /**
+   * Takes a correct frame that lies in the first chunk, header and trailer included, and returns its body. Otherwise takes nothing and
+   * returns `undefined`. `first` is that chunk, and its bytes from `at` on are in the queue. Its memory may be detached.
+   */
+  takeFirst(queue: ByteQueue, first: Buffer, at: number): Buffer | undefined;
+}
 
 /**
  * Takes a frame: header, body, and a required trailer.
  *
  * Each attempt parses the header again. It has only a few bytes, and they may have changed: `unread()` may have put others in front.
  */
-export function countedAttempt(
-  engine: ReadEngine,
-  parseHeader: HeaderParser,
-  maximum: number,
-  trailer: Uint8Array,
-): Attempt<Buffer | null> {
-  const { queue } = engine;
-  const run = (): Buffer | null | undefined => {
-    if (queue.length === 0) return engine.eof ? null : undefined;
-    const header = parseHeader(queue);
+export class CountedAttempt implements FrameAttempt<Buffer> {
+  readonly #engine: ReadEngine;
+  readonly #form: CountedForm;
+
+  constructor(engine: ReadEngine, form: CountedForm) {
+    this.#engine = engine;
+    this.#form = form;
+  }
+
+  get exclusive(): true {
+    return true;
+  }
+
+  atHand(): Buffer | undefined {
+    const { queue } = this.#engine;
+    const { first } = queue;
+    return first === undefined ? undefined : this.#form.takeFirst(queue, first, queue.firstOffset);
+  }
+
+  run(): Buffer | null | undefined {
+    const header = this.find();
+    if (header === undefined || header === null) return header;
+    const { queue } = this.#engine;
+    const { trailer } = this.#form;
+    queue.skip(header.headerSize);
+    const body = queue.take(header.bodySize);
+    if (trailer.length > 0) queue.skip(trailer.length);
+    return body;
+  }
+
+  runOrLeave(): Buffer | null | undefined {
+    return this.find(false) === undefined ? undefined : this.run();
+  }
+
+  /**
+   * Returns the header of the next frame if all of the frame is there; `null` at EOF, `undefined` if more data is needed. Takes nothing,
+   * unless the stream has ended inside the frame and the rest `mayBeTaken`.
+   */
+  find(mayBeTaken: boolean = true): FrameHeader | null | undefined {
+    const { eof, queue } = this.#engine;
+    const { maximum, trailer } = this.#form;
+    if (queue.length === 0) return eof ? null : undefined;
+    const header = this.#form.parseHeader(queue);
     if (header !== undefined && header.bodySize > maximum) {
       throw new FrameTooLargeError(tooLarge("cannot read a frame", header.bodySize, maximum), header.bodySize, maximum);
     }
     const wholeSize = header === undefined ? null : header.headerSize + header.bodySize + trailer.length;
     if (header === undefined || wholeSize === null || queue.length < wholeSize) {
-      if (engine.eof) throw new IncompleteReadError(queue.takeAll(), wholeSize);
+      if (eof && mayBeTaken) throw new IncompleteReadError(queue.takeAll(), wholeSize);
       return undefined;
     }
-    const bodyEnd = header.headerSize + header.bodySize;
-    if (trailer.length > 0 && !queue.matches(trailer, bodyEnd)) {
+    if (trailer.length > 0 && !queue.matches(trailer, header.headerSize + header.bodySize)) {
       throw new InvalidFrameError(`the frame at byte ${queue.taken} does not end in "${Buffer.from(trailer).toString()}"`, queue.taken);
     }
-    queue.skip(header.headerSize);
-    const body = queue.take(header.bodySize);
-    if (trailer.length > 0) queue.skip(trailer.length);
-    return body;
-  };
-  return { exclusive: true, run };
+    return header;
+  }
 }

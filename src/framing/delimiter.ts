@@ -1,36 +1,87 @@
 /** `delimited()`: frames that end in a delimiter. */
-import { asBuffer, type Data, invalidValue, type SignalOptions, toBytes } from "../base/arguments.js";
-import { LimitOverrunError } from "../base/errors.js";
+import { asBuffer, type Data, invalidValue, toBytes } from "../base/arguments.js";
+import { IncompleteReadError } from "../base/errors.js";
+import { type Match, SeparatorSearch } from "../base/separator-search.js";
 import { Separators } from "../base/separators.js";
-import { messageAttempt } from "../streams/attempts.js";
-import type { Attempt, ReadEngine } from "../streams/read-engine.js";
-import type { StreamReader } from "../streams/reader.js";
+import type { ReadEngine } from "../streams/read-engine.js";
 import type { StreamWriter } from "../streams/writer.js";
-import {
-  checkMaxFrameSize,
-  checkWriter,
-  type FrameCodec,
-  type FrameOptions,
-  FrameTooLargeError,
-  frameBytes,
-  readInOneAttempt,
-  tooLarge,
-} from "./codec.js";
+import { checkMaxFrameSize, checkWriter, type FrameCodec, type FrameOptions, FrameTooLargeError, frameBytes, tooLarge } from "./codec.js";
+import { type FrameAttempt, readFrameBy } from "./reading.js";
 
 /** Takes a frame and its delimiter, and returns the frame without it. */
-export function delimitedAttempt(engine: ReadEngine, delimiter: Separators, maximum: number): Attempt<Buffer | null> {
-  const message = messageAttempt(engine, delimiter, { limit: maximum, keepSeparator: false });
-  const run = (): Buffer | null | undefined => {
-    if (engine.eof && engine.queue.length === 0) return null;
-    try {
-      return message.run();
-    } catch (error) {
-      if (!(error instanceof LimitOverrunError)) throw error;
-      const { consumed: size } = error;
-      throw new FrameTooLargeError(tooLarge("cannot read a frame", size, maximum), size, maximum);
+class DelimitedAttempt implements FrameAttempt<Buffer> {
+  readonly #engine: ReadEngine;
+  readonly #delimiter: Separators;
+  readonly #maximum: number;
+  /** Created when a frame is not at hand. */
+  #search: DelimiterSearch | null = null;
+
+  constructor(engine: ReadEngine, delimiter: Separators, maximum: number) {
+    this.#engine = engine;
+    this.#delimiter = delimiter;
+    this.#maximum = maximum;
+  }
+
+  get exclusive(): true {
+    return true;
+  }
+
+  atHand(): Buffer | undefined {
+    return this.#engine.queue.takeThrough(this.#delimiter, this.#maximum, false);
+  }
+
+  run(): Buffer | null | undefined {
+    return this.#take(true);
+  }
+
+  runOrLeave(): Buffer | null | undefined {
+    return this.#take(false);
+  }
+
+  #take(mayTakeRest: boolean): Buffer | null | undefined {
+    this.#search ??= new DelimiterSearch(this.#engine, this.#delimiter, this.#maximum);
+    const match = this.#search.find(mayTakeRest);
+    if (match === undefined || match === null) return match;
+    const { queue } = this.#engine;
+    const frame = queue.take(match.start);
+    queue.skip(match.end - match.start);
+    return frame;
+  }
+}
+
+/** Finds the end of each frame, and remembers how far it has searched. */
+export class DelimiterSearch {
+  readonly #engine: ReadEngine;
+  readonly #search: SeparatorSearch;
+  readonly #maximum: number;
+
+  constructor(engine: ReadEngine, delimiter: Separators, maximum: number) {
+    this.#engine = engine;
+    this.#search = new SeparatorSearch(delimiter);
+    this.#maximum = maximum;
+  }
+
+  /**
+   * Returns where the delimiter of the next frame is; `null` at EOF, `undefined` if more data is needed. Takes nothing, unless the stream
+   * has ended inside the frame and the rest `mayBeTaken`.
+   */
+  find(mayBeTaken: boolean): Match | null | undefined {
+    const { eof, queue } = this.#engine;
+    if (queue.length === 0) return eof ? null : undefined;
+    const match = this.#search.find(queue);
+    if (match) {
+      this.#check(match.start);
+      return match;
     }
-  };
-  return { exclusive: true, run };
+    if (match === null) this.#check(this.#search.offset);
+    if (eof && mayBeTaken) throw new IncompleteReadError(queue.takeAll(), null);
+    return undefined;
+  }
+
+  #check(size: number): void {
+    const maximum = this.#maximum;
+    if (size > maximum) throw new FrameTooLargeError(tooLarge("cannot read a frame", size, maximum), size, maximum);
+  }
 }
 
 /**
@@ -58,9 +109,7 @@ export function delimited(delimiter: Data, options?: FrameOptions): FrameCodec<B
   const separators = new Separators([ownDelimiter]);
   const maximum = checkMaxFrameSize("delimited", options);
   return {
-    readFrame(reader: StreamReader, readOptions?: SignalOptions): Promise<Buffer | null> {
-      return readInOneAttempt(reader, (engine) => delimitedAttempt(engine, separators, maximum), readOptions);
-    },
+    readFrame: readFrameBy((engine) => new DelimitedAttempt(engine, separators, maximum)),
     writeFrame(writer: StreamWriter, frame: Data): void {
       checkWriter(writer);
       const body = frameBytes(frame, maximum);

@@ -1,8 +1,7 @@
 /** `lengthPrefixed()`: frames with a length prefix of 1, 2, 3, 4 or 8 bytes or a varint, or with a header that contains a length. */
-import { checkInteger, type Data, invalidValue, type SignalOptions, show } from "../base/arguments.js";
+import { checkInteger, type Data, invalidValue, show } from "../base/arguments.js";
 import type { ByteQueue } from "../base/byte-queue.js";
 import { type KnownOptions, knownOptions } from "../base/known-options.js";
-import type { StreamReader } from "../streams/reader.js";
 import type { StreamWriter } from "../streams/writer.js";
 import {
   checkMaxFrameSize,
@@ -12,10 +11,10 @@ import {
   FrameTooLargeError,
   frameBytes,
   InvalidFrameError,
-  readInOneAttempt,
   tooLarge,
 } from "./codec.js";
-import { countedAttempt, type FrameHeader, type HeaderParser } from "./counted.js";
+import { CountedAttempt, type CountedForm, type FrameHeader } from "./counted.js";
+import { readFrameBy } from "./reading.js";
 
 /** Options of `lengthPrefixed()`. */
 export interface LengthPrefixedOptions extends FrameOptions {
@@ -107,16 +106,25 @@ export function lengthPrefixed(options?: LengthPrefixedOptions): FrameCodec<Buff
   if (prefix === "varint") {
     if (endian !== undefined) throw invalidValue("endian is not meaningful with a varint, whose byte order is fixed");
     if (headerSize !== undefined) throw invalidValue("headerSize is not meaningful with a varint, whose size is not fixed");
-    return codecOf(maxFrameSize, parseVarint, (frame) => [varint(frame.length), frame]);
+    const varintForm: Announcing = {
+      parseHeader: parseVarint,
+      takeFirst: (queue, first, at) => takeVarint(queue, first, at, maxFrameSize),
+    };
+    return codecOf(maxFrameSize, varintForm, (frame) => [varint(frame.length), frame]);
   }
   const little = endian === "little";
   const capacity = prefix === 8 ? Number.MAX_SAFE_INTEGER : 256 ** prefix - 1;
   if (headerSize !== undefined) return codecWithHeader(maxFrameSize, { ...checkHeader(headerSize, prefix, options), capacity, little });
-  return codecOf(
-    Math.min(maxFrameSize, capacity),
-    (queue) => parseFixed(queue, prefix, little),
-    (frame) => [fixed(frame.length, prefix, little), frame],
-  );
+  const maximum = Math.min(maxFrameSize, capacity);
+  const form: Announcing = {
+    parseHeader: (queue) => parseFixed(queue, prefix, little),
+    takeFirst: (queue, first, at) => {
+      if (at + prefix > first.length) return undefined;
+      const size = lengthAt(first, at, prefix, little);
+      return size > maximum ? undefined : queue.takePart(prefix + size, prefix, prefix + size);
+    },
+  };
+  return codecOf(maximum, form, (frame) => [fixed(frame.length, prefix, little), frame]);
 }
 
 function refuseWithoutHeader(options: LengthPrefixedOptions | undefined): void {
@@ -152,8 +160,8 @@ function codecWithHeader(
 ): FrameCodec<Buffer, Data> {
   const { headerSize, lengthOffset, lengthAdjustment, paddingOffset, prefix, capacity, little } = layout;
   /** Bytes of a frame that the length does not count. */
-  const notCounted = (header: Uint8Array): number =>
-    headerSize + lengthAdjustment + (paddingOffset === undefined ? 0 : (header[paddingOffset] as number));
+  const notCounted = (header: Uint8Array, at: number = 0): number =>
+    headerSize + lengthAdjustment + (paddingOffset === undefined ? 0 : (header[at + paddingOffset] as number));
   const header = Buffer.alloc(headerSize); // scratch, never held across an await
   const parseHeader = (queue: ByteQueue): FrameHeader | undefined => {
     if (queue.length < headerSize) return undefined;
@@ -163,7 +171,12 @@ function codecWithHeader(
     if (bodySize >= headerSize) return { headerSize: 0, bodySize };
     throw new InvalidFrameError(`the frame at byte ${queue.taken} has a length of ${length}, which is too small`, queue.taken);
   };
-  return codecOf(maxFrameSize, parseHeader, (frame) => {
+  const takeFirst = (queue: ByteQueue, first: Buffer, at: number): Buffer | undefined => {
+    if (at + headerSize > first.length) return undefined;
+    const size = lengthAt(first, at + lengthOffset, prefix, little) + notCounted(first, at);
+    return size < headerSize || size > maxFrameSize ? undefined : queue.takePart(size, 0, size);
+  };
+  return codecOf(maxFrameSize, { parseHeader, takeFirst }, (frame) => {
     if (frame.length < headerSize)
       throw invalidValue(`frame must begin with its header of ${headerSize} bytes, not be ${frame.length} long`);
     const own = Buffer.from(frame.subarray(0, headerSize));
@@ -178,15 +191,17 @@ function codecWithHeader(
   });
 }
 
+/** How the size of a frame is announced. */
+type Announcing = Pick<CountedForm, "parseHeader" | "takeFirst">;
+
 function codecOf(
   maximum: number,
-  parseHeader: HeaderParser,
+  announcing: Announcing,
   addLength: (frame: Uint8Array) => readonly Uint8Array[],
 ): FrameCodec<Buffer, Data> {
+  const form: CountedForm = { ...announcing, maximum, trailer: NOTHING };
   return {
-    readFrame(reader: StreamReader, options?: SignalOptions): Promise<Buffer | null> {
-      return readInOneAttempt(reader, (engine) => countedAttempt(engine, parseHeader, maximum, NOTHING), options);
-    },
+    readFrame: readFrameBy((engine) => new CountedAttempt(engine, form)),
     writeFrame(writer: StreamWriter, frame: Data): void {
       checkWriter(writer);
       writer.writelines(addLength(frameBytes(frame, maximum)));
@@ -209,6 +224,14 @@ function fixedAt(header: Buffer, offset: number, prefix: FixedPrefix, little: bo
   return first * TWO_TO_32 + second;
 }
 
+/** Reads a length like `fixedAt()`, without the checks and the view that this takes. */
+function lengthAt(bytes: Buffer, at: number, prefix: FixedPrefix, little: boolean): number {
+  let length = 0;
+  for (let index = 0; index < prefix; index += 1)
+    length = length * 0x100 + (bytes[little ? at + prefix - 1 - index : at + index] as number);
+  return length;
+}
+
 function fixed(size: number, prefix: FixedPrefix, little: boolean): Uint8Array {
   const header = Buffer.allocUnsafe(prefix);
   if (prefix < 8) {
@@ -221,6 +244,20 @@ function fixed(size: number, prefix: FixedPrefix, little: boolean): Uint8Array {
   if (little) header.writeUInt32LE(high, header.writeUInt32LE(low, 0));
   else header.writeUInt32BE(low, header.writeUInt32BE(high, 0));
   return header;
+}
+
+function takeVarint(queue: ByteQueue, first: Buffer, at: number, maximum: number): Buffer | undefined {
+  const stop = Math.min(first.length, at + MAX_VARINT_BYTES);
+  let size = 0;
+  for (let index = at, factor = 1; index < stop; index += 1, factor *= 0x80) {
+    const byte = first[index] as number;
+    size += (byte & 0x7f) * factor;
+    if (byte >= 0x80) continue;
+    const headerSize = index + 1 - at;
+    if (size > maximum || (byte === 0 && headerSize > 1)) return undefined;
+    return queue.takePart(headerSize + size, headerSize, headerSize + size);
+  }
+  return undefined;
 }
 
 function parseVarint(queue: ByteQueue): FrameHeader | undefined {

@@ -1,19 +1,15 @@
 /** `ndjson()`: one JSON value on each line. See https://github.com/ndjson/ndjson-spec. */
 
-import type { SignalOptions } from "../base/arguments.js";
-import { NEWLINE } from "../base/memory.js";
+import { NEWLINE, NEWLINE_BYTE } from "../base/memory.js";
 import { LINE_END } from "../streams/attempts.js";
-import type { Attempt, ReadEngine } from "../streams/read-engine.js";
+import type { ReadEngine } from "../streams/read-engine.js";
 import type { StreamReader } from "../streams/reader.js";
+import { TextLines } from "../streams/text-lines.js";
 import type { StreamWriter } from "../streams/writer.js";
-import { checkMaxFrameSize, checkWriter, type FrameCodec, type FrameOptions, InvalidFrameError, readInOneAttempt } from "./codec.js";
-import { delimitedAttempt } from "./delimiter.js";
+import { checkMaxFrameSize, checkWriter, type FrameCodec, type FrameOptions, InvalidFrameError } from "./codec.js";
+import { DelimiterSearch } from "./delimiter.js";
 import { jsonBytes, textOf } from "./json.js";
-
-/** The number of lines read from a reader, for errors. */
-interface LineCount {
-  lines: number;
-}
+import { type FrameAttempt, readFrameBy } from "./reading.js";
 
 /**
  * Makes a codec for newline-delimited JSON: one value on each line.
@@ -36,19 +32,17 @@ interface LineCount {
  */
 export function ndjson<T = unknown>(options?: FrameOptions): FrameCodec<T> {
   const maximum = checkMaxFrameSize("ndjson", options);
-  const counts = new WeakMap<StreamReader, LineCount>();
-  const countOf = (reader: StreamReader): LineCount => {
-    let count = counts.get(reader);
-    if (count === undefined) {
-      count = { lines: 0 };
-      counts.set(reader, count);
+  const attempts = new WeakMap<StreamReader, ValueAttempt<T>>();
+  const attemptOf = (engine: ReadEngine, reader: StreamReader): ValueAttempt<T> => {
+    let attempt = attempts.get(reader);
+    if (attempt === undefined) {
+      attempt = new ValueAttempt<T>(engine, maximum);
+      attempts.set(reader, attempt);
     }
-    return count;
+    return attempt;
   };
   return {
-    readFrame(reader: StreamReader, readOptions?: SignalOptions): Promise<T | null> {
-      return readInOneAttempt(reader, (engine) => valueAttempt<T>(engine, maximum, countOf(reader)), readOptions);
-    },
+    readFrame: readFrameBy(attemptOf),
     writeFrame(writer: StreamWriter, frame: T): void {
       checkWriter(writer);
       writer.writelines([jsonBytes(frame, maximum), NEWLINE]);
@@ -56,22 +50,94 @@ export function ndjson<T = unknown>(options?: FrameOptions): FrameCodec<T> {
   };
 }
 
-function valueAttempt<T>(engine: ReadEngine, maximum: number, count: LineCount): Attempt<T | null> {
-  const lines = delimitedAttempt(engine, LINE_END, maximum);
-  const run = (): T | null | undefined => {
+/** What a decoder puts in the place of bytes that are not UTF-8. Text may also contain it. */
+const REPLACEMENT = "\ufffd";
+const SPACE = 0x20;
+
+/** Reads the values of one reader, and counts its lines. */
+class ValueAttempt<T> implements FrameAttempt<T> {
+  readonly #engine: ReadEngine;
+  readonly #maximum: number;
+  readonly #text: TextLines;
+  readonly #search: DelimiterSearch;
+  /** The number of lines taken, for errors. */
+  #lines = 0;
+  /** The size of the line that `#peek()` returned, with its newline, in bytes. */
+  #size = 0;
+
+  constructor(engine: ReadEngine, maximum: number) {
+    this.#engine = engine;
+    this.#maximum = maximum;
+    this.#text = new TextLines(engine.queue, maximum, "utf8", true);
+    this.#search = new DelimiterSearch(engine, LINE_END, maximum);
+  }
+
+  get exclusive(): true {
+    return true;
+  }
+
+  atHand(): T | undefined {
     for (;;) {
-      const offset = engine.queue.taken;
-      const line = lines.run();
-      if (line === undefined || line === null) return line;
-      count.lines += 1;
-      const value = parseLine(line, offset, count.lines);
+      const text = this.#peek();
+      if (text === undefined || this.#size - 1 > this.#maximum) return undefined;
+      const isBlank = text.charCodeAt(0) <= SPACE && text.trim() === "";
+      const value = isBlank ? undefined : valueOf(text);
+      if ((value === undefined || value === null) && !isBlank) return undefined;
+      if (!this.#engine.queue.trySkip(this.#size)) return undefined;
+      this.#lines += 1;
+      if (!isBlank) return value as T;
+    }
+  }
+
+  /** Returns the next line with its newline, if it lies in the first chunk and is UTF-8 for certain. Takes nothing. */
+  #peek(): string | undefined {
+    const { queue } = this.#engine;
+    let text = this.#text.peek();
+    if (text !== undefined) this.#size = text.length;
+    else {
+      const { first, firstOffset } = queue;
+      const end = first === undefined ? -1 : first.indexOf(NEWLINE_BYTE, firstOffset);
+      this.#size = end + 1 - firstOffset;
+      if (first === undefined || end === -1 || this.#size - 1 > this.#maximum) return undefined;
+      text = first.toString("utf8", firstOffset, end + 1);
+    }
+    return text.includes(REPLACEMENT) ? undefined : text;
+  }
+
+  run(): T | null | undefined {
+    return this.#take(true);
+  }
+
+  runOrLeave(): T | null | undefined {
+    return this.#take(false);
+  }
+
+  /** @param mayTakeBroken whether a line that is not JSON, or the rest of an incomplete one, is taken, and throws */
+  #take(mayTakeBroken: boolean): T | null | undefined {
+    const { queue } = this.#engine;
+    for (;;) {
+      const match = this.#search.find(mayTakeBroken);
+      if (match === undefined || match === null) return match;
+      const value = parseLine(queue.copy(0, match.start), queue.taken, this.#lines + 1);
+      if (value instanceof InvalidFrameError && !mayTakeBroken) return undefined;
+      queue.skip(match.end);
+      this.#lines += 1;
+      if (value instanceof InvalidFrameError) throw value;
       if (value !== undefined) return value as T;
     }
-  };
-  return { exclusive: true, run };
+  }
 }
 
-/** Returns the value of a line; `undefined` if the line is blank. */
+/** Parses JSON; `undefined` if it is not JSON. The regular attempt makes the error. */
+function valueOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns the value of a line; `undefined` if the line is blank, an error if it is not JSON. */
 function parseLine(bytes: Uint8Array, offset: number, line: number): unknown {
   let value: unknown;
   try {
@@ -79,8 +145,8 @@ function parseLine(bytes: Uint8Array, offset: number, line: number): unknown {
     if (text.trim() === "") return undefined;
     value = JSON.parse(text);
   } catch (cause) {
-    throw new InvalidFrameError(`line ${line}, at byte ${offset}, is not JSON: ${(cause as Error).message}`, offset, { line, cause });
+    return new InvalidFrameError(`line ${line}, at byte ${offset}, is not JSON: ${(cause as Error).message}`, offset, { line, cause });
   }
   if (value !== null) return value;
-  throw new InvalidFrameError(`line ${line}, at byte ${offset}, is null, which is reserved for EOF`, offset, { line });
+  return new InvalidFrameError(`line ${line}, at byte ${offset}, is null, which is reserved for EOF`, offset, { line });
 }

@@ -1,26 +1,19 @@
 /** `netstring()`: frames in the form `5:hello,`. See https://cr.yp.to/proto/netstrings.txt. */
 
-import type { Data, SignalOptions } from "../base/arguments.js";
+import type { Data } from "../base/arguments.js";
 import type { ByteQueue } from "../base/byte-queue.js";
 import { constant } from "../base/memory.js";
-import type { StreamReader } from "../streams/reader.js";
 import type { StreamWriter } from "../streams/writer.js";
-import {
-  checkMaxFrameSize,
-  checkWriter,
-  type FrameCodec,
-  type FrameOptions,
-  frameBytes,
-  InvalidFrameError,
-  readInOneAttempt,
-} from "./codec.js";
-import { countedAttempt, type FrameHeader } from "./counted.js";
+import { checkMaxFrameSize, checkWriter, type FrameCodec, type FrameOptions, frameBytes, InvalidFrameError } from "./codec.js";
+import { CountedAttempt, type CountedForm, type FrameHeader } from "./counted.js";
+import { readFrameBy } from "./reading.js";
 
 /** A length with this many digits exceeds 2 ** 53, so it is refused without waiting for its end. */
 const TOO_MANY_DIGITS = 17;
 
 const ZERO = 0x30;
 const COLON = 0x3a;
+const COMMA_BYTE = 0x2c;
 const COMMA: Uint8Array = constant(",");
 
 /** Scratch buffer for parsing headers; never held across an await. */
@@ -43,16 +36,36 @@ const scratch = Buffer.alloc(TOO_MANY_DIGITS);
  */
 export function netstring(options?: FrameOptions): FrameCodec<Buffer, Data> {
   const maximum = checkMaxFrameSize("netstring", options);
+  const form: CountedForm = {
+    maximum,
+    trailer: COMMA,
+    parseHeader: parseLength,
+    takeFirst: (queue, first, at) => takeFirst(queue, first, at, maximum),
+  };
   return {
-    readFrame(reader: StreamReader, readOptions?: SignalOptions): Promise<Buffer | null> {
-      return readInOneAttempt(reader, (engine) => countedAttempt(engine, parseLength, maximum, COMMA), readOptions);
-    },
+    readFrame: readFrameBy((engine) => new CountedAttempt(engine, form)),
     writeFrame(writer: StreamWriter, frame: Data): void {
       checkWriter(writer);
       const body = frameBytes(frame, maximum);
       writer.writelines([`${body.length}:`, body, COMMA]);
     },
   };
+}
+
+function takeFirst(queue: ByteQueue, first: Buffer, at: number, maximum: number): Buffer | undefined {
+  const stop = Math.min(first.length, at + TOO_MANY_DIGITS);
+  let size = 0;
+  let index = at;
+  for (; index < stop; index += 1) {
+    const digit = (first[index] as number) - ZERO;
+    if (digit < 0 || digit > 9) break;
+    size = size * 10 + digit;
+  }
+  const headerSize = index + 1 - at;
+  const bodyEnd = headerSize + size;
+  if (headerSize < 2 || (first[at] === ZERO && headerSize > 2) || first[index] !== COLON) return undefined;
+  if (size > maximum || first[at + bodyEnd] !== COMMA_BYTE) return undefined;
+  return queue.takePart(bodyEnd + 1, headerSize, bodyEnd);
 }
 
 function parseLength(queue: ByteQueue): FrameHeader | undefined {

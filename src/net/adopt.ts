@@ -80,9 +80,9 @@ export function isBoundSocket(sock: unknown): sock is BoundSocket {
   return BoundSocketClass !== undefined && sock instanceof BoundSocketClass;
 }
 
-/* The family of a socket is read from its handle. Its addresses do not tell: a reset socket has none, and neither has an unnamed one. */
+/* The family of a socket is read from its handle, not from its addresses: a reset socket has none, and neither has an unnamed one. */
 
-/** The undocumented members by which handles are told apart. */
+/** The undocumented members by which the families of handles are distinguished. */
 interface AdoptedHandle {
   readonly fd?: unknown;
   /** Node and Deno: TCP only. */
@@ -108,7 +108,7 @@ export function familyOf(sock: net.Socket | net.Server): Family | null {
     return typeof sock.address() === "string" ? "unix" : "tcp";
   if (typeof handle.fd !== "number" || !isSocket(handle.fd)) return null;
   if (typeof handle.fchmod === "function") return "unix";
-  /* c8 ignore next 2 -- Bun: a handle on a descriptor tells nothing */
+  /* c8 ignore next 2 -- Bun: a handle on a descriptor does not show the family */
   const family = process.versions["bun"] === undefined ? "unknown" : (describeDescriptor(handle.fd)?.family ?? "unknown");
   return family === "unknown" ? null : family;
 }
@@ -185,7 +185,7 @@ function socketOn(fd: number, readable: boolean): net.Socket {
   }
 }
 
-/** An adopted server: a listening one, or a socket that is bound and has to be told to listen. */
+/** An adopted server: a listening one, or a socket that is bound and does not listen yet. */
 export interface AdoptedServer {
   /** A `net.Server` listens already. A `net.Socket` is the bound socket of a descriptor. */
   readonly sock: net.Server | net.Socket | BoundSocket | number;
@@ -216,7 +216,7 @@ function adoptServerDescriptor(fd: number, family: Family): AdoptedServer {
   checkDescribed(described, family, expected, `file descriptor ${fd}`);
   if (described?.family === "unix" && described.state === "other" && described.name === "")
     throw invalidValue(`sock must be a listening or a bound socket: file descriptor ${fd} is neither`);
-  // The system does not list TCP sockets that are only bound, and UDP sockets that are not. Node tells them apart when it opens them.
+  // The system does not list TCP sockets that are only bound, and UDP sockets that are not. Node distinguishes them when it opens them.
   if (described === null || described.family === "unix" || isBunOrDeno) {
     return { sock: fd, family, name: family === "unix" ? (described?.name ?? null) : null };
   }

@@ -102,9 +102,11 @@ export class AdoptedListener implements Listener {
       else await listenOn(this.#server, { backlog }, bound);
     } catch (error) {
       disown(fd);
+      // Node: in some cases it has closed the descriptor, and the number may belong to another file by now.
+      const isStillOpen = typeof bound === "number" && identity !== null && socketIdentity(bound) === identity;
       if (typeof bound !== "number") discardBound(bound);
-      // Node: has already closed the descriptor in some cases.
-      else if (identity !== null && socketIdentity(bound) === identity) discardSock(bound);
+      /* c8 ignore next -- Bun, Deno and systems other than Linux */
+      if (isStillOpen) discardSock(bound);
       if (codeOf(error) !== "EINVAL") throw error;
       throw Object.assign(invalidValue("sock must be a listening or a bound stream socket: the system cannot listen on it"), {
         cause: error,

@@ -22,7 +22,6 @@ import type { ByteCounts, ProtocolFactory, Transport, TransportOwner } from "../
 import { now, publishError } from "../transports/diagnostics.js";
 import { ConnectedSocket, type UnixNames } from "../transports/socket-info.js";
 import type { Wire } from "../transports/wire.js";
-import { hasContext } from "./async-context.js";
 import type { AcceptHandler } from "./listener.js";
 import type { ServerTls } from "./options.js";
 import type { ProxyPolicy } from "./proxy-protocol/proxy-option.js";
@@ -73,7 +72,7 @@ export class Clients {
   readonly #onGone: () => void;
   #tls: ServerTls | null;
   readonly #served: Set<Transport & ByteCounts> = new Set();
-  /** Clients in their TLS handshake, or before it in their PROXY header, without a protocol yet. Aborting a controller ends it. */
+  /** Clients that wait for their PROXY header or are in their TLS handshake: they have no protocol yet. Aborting a controller ends one. */
   readonly #handshakes: Set<AbortController> = new Set();
   readonly #waiting: Accepted[] = [];
   /** The index of the waiting client to check next. */
@@ -308,4 +307,21 @@ function requestShutdown(transport: Transport): void {
     () => transport.getProtocol().shutdownRequested?.(),
     (error) => transport.abort(asError(error, "a protocol threw")),
   );
+}
+
+/** Node keeps a resource's context in properties with symbol keys. These two symbol keys hold numbers instead. */
+const NUMBERS: ReadonlySet<unknown> = new Set(["async_id_symbol", "trigger_async_id_symbol"]);
+
+/** The last major version of Node known to do this. Bun and Deno do not. */
+const LAST_KNOWN_MAJOR = 26;
+const { bun, deno, node } = process.versions as Readonly<Record<string, string | undefined>>;
+const isKnown = bun === undefined && deno === undefined && Number.parseInt(node ?? "", 10) <= LAST_KNOWN_MAJOR;
+
+/**
+ * Returns whether a resource has an `AsyncLocalStorage` context; true if that cannot be determined. Most programs start their servers
+ * without one. Then there is nothing to run in it, which saves up to a twentieth of the cost of a short connection.
+ */
+function hasContext(resource: AsyncResource): boolean {
+  const properties = resource as unknown as Readonly<Record<symbol, unknown>>;
+  return !isKnown || Object.getOwnPropertySymbols(properties).some((key) => !NUMBERS.has(key.description) && properties[key] !== undefined);
 }

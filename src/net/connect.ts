@@ -12,10 +12,9 @@ import { cancellationOf, checkWaitOptions, withOneDeadline } from "../base/waiti
 import type { Protocol, ProtocolFactory, Transport } from "../contracts/connection.js";
 import { now, publishError } from "../transports/diagnostics.js";
 import { adoptBound, adoptConnection, type BoundSocket, isBoundSocket, takingSock } from "./adopt.js";
-import { connectTcp, type TcpTarget } from "./open-socket.js";
+import { connectTcp, connectUnix, type TcpTarget } from "./open-socket.js";
 import { type ClientTlsOptions, checkClientTls, checkIpFamily, checkPort, type IpFamily } from "./options.js";
 import { checkSendProxyHeader, type SendProxyHeaderOptions } from "./proxy-protocol/send-header.js";
-import { connectToSocketFile } from "./socket-file/unix-connect.js";
 import { type PathLike, parseUnixPath } from "./socket-file/unix-path.js";
 import { openTransport } from "./start-transport.js";
 
@@ -140,7 +139,7 @@ export async function connectToPath<P extends Protocol>(
     const tls = checkClientTls(options, undefined);
     const proxyHeader = checkSendProxyHeader(options?.sendProxyHeader, call.name);
     return await opening(options, async (signal, begunAt) => {
-      const socket = parsed === undefined ? adoptConnection(sock, "unix") : await connectToSocketFile(parsed, signal, bound?.sock);
+      const socket = parsed === undefined ? adoptConnection(sock, "unix") : await connectUnix(parsed, signal, bound?.sock);
       handOver();
       const unixNames = { sockname: bound?.name ?? "", peername: parsed?.name ?? "" };
       return await openTransport(socket, protocolFactory, { unixNames, begunAt, proxyHeader, tls, signal });

@@ -12,8 +12,9 @@ import { abortReason, forgetAborted, onceAborted, type Settle, throwIfAborted } 
 import type { BoundSocket } from "./adopt.js";
 import type { IpFamily } from "./options.js";
 import { type IpAddress, resolve, untilAborted } from "./resolve.js";
+import { withConnectPath } from "./socket-file/directory.js";
 import type { UnixPath } from "./socket-file/unix-path.js";
-import { codeOf, systemErrorCodes } from "./system-error.js";
+import { codeOf, isSystemCode, systemError, systemErrorCodes } from "./system-error.js";
 import { makeSocket } from "./wire-factory.js";
 
 /** Where and how to connect. All fields have been checked. */
@@ -210,8 +211,8 @@ function addressesFor({ host, interleave, bound }: TcpTarget, addresses: readonl
   const usable = addresses.find((one) => one.family === family);
   if (usable === undefined) throw noLocalAddress(`sock (${address})`, host);
   return [usable];
-  /* c8 ignore stop */
 }
+/* c8 ignore stop */
 
 /** Orders addresses so that the families alternate, after `firstCount` addresses of the first family. */
 function interleaved(addresses: readonly IpAddress[], firstCount: number): IpAddress[] {
@@ -232,24 +233,39 @@ const FIRST_RETRY_MS = 1;
 const MAX_RETRY_MS = 50;
 
 /**
- * Connects. If aborted, closes the socket and rejects with the signal's reason.
+ * Connects to a path, whatever bytes it has. If aborted, closes the socket and rejects with the signal's reason.
  *
+ * @param bound the bound socket to connect from, if there is one
+ */
+export async function connectUnix(path: UnixPath, signal: AbortSignal | undefined, bound?: BoundSocket): Promise<net.Socket> {
+  if (typeof path.file === "string") return await connectUnixName(path.name, signal, bound);
+  try {
+    return await withConnectPath(path.file, (name) => connectUnixName(name, signal, bound));
+  } catch (error) {
+    // The system's error is about the descriptor through which the path was reached.
+    const code = codeOf(error);
+    throw code === undefined || !isSystemCode(code) ? error : systemError(code, "connect", "cannot connect", path.name, error);
+  }
+}
+
+/**
  * If the server's queue is full, waits and connects again, until the server accepts or the signal is aborted. A connect that may block
  * waits in the kernel; one that may not fails with `EAGAIN`, and nothing reports when there is room.
  */
-export async function connectUnix(path: UnixPath, signal: AbortSignal | undefined, bound?: BoundSocket): Promise<net.Socket> {
+async function connectUnixName(name: string, signal: AbortSignal | undefined, bound: BoundSocket | undefined): Promise<net.Socket> {
   for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, MAX_RETRY_MS)) {
     try {
-      return await connectUnixOnce(path, signal, bound);
+      return await connectUnixOnce(name, signal, bound);
     } catch (error) {
       if (codeOf(error) !== "EAGAIN" || bound !== undefined) throw error; // a bound socket can be used once
     }
     // At random, so that clients that came together do not return together.
     await untilAborted(delay(waitMs * (0.5 + Math.random())), signal);
   }
+  /* c8 ignore next -- V8 counts the end of a function that the loop never reaches */
 }
 
-function connectUnixOnce(path: UnixPath, signal: AbortSignal | undefined, bound: BoundSocket | undefined): Promise<net.Socket> {
+function connectUnixOnce(name: string, signal: AbortSignal | undefined, bound: BoundSocket | undefined): Promise<net.Socket> {
   return new Promise((resolve, reject) => {
     // The signal is not passed to Node, which would destroy the connection on a later abort.
     const socket = makeSocket(bound);
@@ -267,6 +283,6 @@ function connectUnixOnce(path: UnixPath, signal: AbortSignal | undefined, bound:
       stopWatching();
       resolve(socket);
     });
-    socket.connect({ path: path.name });
+    socket.connect({ path: name });
   });
 }

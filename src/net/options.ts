@@ -61,7 +61,7 @@ export interface ServerOptions {
    */
   readonly maxConnections?: number | undefined;
   /**
-   * Whether every connection begins with a header of the PROXY protocol, version 1 or 2, by which a proxy such as HAProxy tells the
+   * Whether every connection begins with a header of the PROXY protocol, version 1 or 2, in which a proxy such as HAProxy sends the
    * client's address: `true`, or options. Connections without a header are refused. Default false.
    */
   readonly proxyProtocol?: boolean | ProxyProtocolOptions | undefined;
@@ -110,7 +110,7 @@ export function renewServerTls(tls: ServerTls, given: SSLServer): ServerTls {
   return { ...tls, ssl, handshakes: new ServerHandshakes(ssl, tls.handshakes) };
 }
 
-/** The public call that listens: its name, the names of its options, and what it makes of clients and errors. */
+/** The public call that listens: its name, the names of its options, its protocols and its error handlers. */
 export interface ListenCall {
   readonly name: string;
   readonly known: KnownOptions;

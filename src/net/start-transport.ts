@@ -2,7 +2,6 @@
 import type net from "node:net";
 import type { TLSSocket } from "node:tls";
 import { checkProtocol } from "../base/arguments.js";
-import { abortReason } from "../base/waiting.js";
 import type { Protocol, ProtocolFactory, Transport, TransportOwner } from "../contracts/connection.js";
 import type { ExtraInfo } from "../contracts/extra-info.js";
 import { publishStarted } from "../transports/diagnostics.js";
@@ -50,10 +49,6 @@ export async function openTransport<P extends Protocol>(
   if (tls === null) {
     const wire = wireOf(socket);
     return startTransport(wire, protocolFactory, { ...facts, info: new ConnectedSocket(wire, unixNames) });
-  }
-  if (signal?.aborted === true) {
-    socket.destroy(); // aborted when it had just connected
-    throw abortReason(signal);
   }
   const info = new ConnectedSocket({ facts: socket }, unixNames);
   const secured = await tls.handshake.secure(socket, tls.sslHandshakeTimeout, signal);

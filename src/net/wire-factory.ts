@@ -14,7 +14,6 @@ import { HandleWire } from "../transports/handle-wire.js";
 import { NodeWire } from "../transports/node-wire.js";
 import { isStreamHandle, nodeInternals } from "../transports/stream-handle.js";
 import type { Wire } from "../transports/wire.js";
-import { bindContext } from "./async-context.js";
 
 /** A socket with its undocumented property. */
 interface SocketWithHandle {
@@ -41,6 +40,17 @@ export function wireOf(socket: net.Socket): Wire {
   (socket as SocketWithHandle)._handle = null; // the socket is an empty shell from now on
   handle.readStop();
   return new HandleWire(handle, parts);
+}
+
+/**
+ * Binds the current context to a handle. The handle of an accepted connection has no context.
+ *
+ * Node: its `http.Agent` does the same for reused sockets. The method is undocumented; without it, the runtime decides about the
+ * context.
+ */
+function bindContext(handle: unknown): void {
+  const bound = handle as { asyncReset?: (resource: object) => void } | null | undefined;
+  if (typeof bound?.asyncReset === "function") bound.asyncReset(bound);
 }
 
 /** Makes the wire of a socket that was created elsewhere. Its events run in the current `AsyncLocalStorage` context. */

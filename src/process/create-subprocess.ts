@@ -24,7 +24,7 @@ export type ProcessOf<In, Out, Err> = Process<PipeOf<In, StreamWriter>, PipeOf<O
  * @param args its arguments
  * @param options `stdin`, `stdout`, `stderr`: `PIPE`, `DEVNULL`, `STDOUT` or a file; `limit`, `cwd`, `env`, `signal` and others
  * @returns the process, which is running
- * @throws TypeError for a wrong argument or an option of another name; RangeError for a number out of range
+ * @throws TypeError for a wrong argument or an unknown option; RangeError for a number out of range
  * @throws a system error if the program cannot be started: `ENOENT` if it does not exist, `EACCES` if it cannot be executed; with the
  *   syscall `"chdir"` if the fault is in `cwd`
  *
@@ -56,7 +56,7 @@ export async function createSubprocessExec<
  * @param command the command
  * @param options as for `createSubprocessExec()`
  * @returns the process of the shell, which is running
- * @throws TypeError for a wrong argument or an option of another name; RangeError for a number out of range
+ * @throws TypeError for a wrong argument or an unknown option; RangeError for a number out of range
  * @throws a system error if the shell cannot be started, for example in `cwd`
  *
  * @example

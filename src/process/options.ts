@@ -76,7 +76,7 @@ export interface SubprocessConfig extends ChildStdio {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Checks the options. An option of another name is refused, because it would be ignored: Python and Node have many more. */
+/** Checks the options. Refuses unknown ones, which would be ignored: Python and Node have many more. */
 export function checkSubprocessOptions(options: SubprocessOptions | undefined): SubprocessConfig {
   checkOptions("options", options);
   const given = options ?? {};

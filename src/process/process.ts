@@ -4,10 +4,10 @@
  * Theory of operation
  *
  * `spawn()` of Node gives its pipes as Node streams. The writer and the readers are made of those by `StreamWriter.from()` and
- * `StreamReader.from()`, so they have the same limits, back-pressure and errors as those of any other source. Two habits of runtimes are
- * undone, because they lose or keep too much once the child has exited:
- *   - They destroy the child's standard input, though written data may be on its way to another process that has inherited it. Here it
- *     is closed, after that data, once the outputs have ended, too.
+ * `StreamReader.from()`, so they have the same limits, back-pressure and errors as those of any other source. The class corrects
+ * two things that the runtimes do when the child has exited:
+ *   - They destroy the child's standard input, although a process that has inherited it may still have to read written data. Here it is
+ *     closed after that data, once the outputs have ended, too.
  *   - They resume outputs that are paused. The reader pauses them again (see `streams/node-source.ts`), so a grandchild that still writes
  *     cannot fill the memory.
  *
@@ -121,7 +121,7 @@ export class Process<
    * Waits until the process has ended. Does not read its output: a child that fills a pipe which the program does not read never ends, so
    * read `stdout` and `stderr`, or call `communicate()`.
    *
-   * **If aborted**, only the wait ends: the process goes on.
+   * **If aborted**, only the wait ends: the process continues.
    *
    * @param options `signal` and `timeout` end the wait
    * @returns the `returncode`
@@ -145,7 +145,7 @@ export class Process<
    * The output is collected in memory, whatever its size: read a large one from `stdout`. An output ends when every process that has
    * inherited it has ended, so a grandchild in the background can keep the call waiting: give it a `timeout`.
    *
-   * **If aborted**, the process goes on, and what was read goes back to the readers: call `communicate()` again to continue.
+   * **If aborted**, the process continues, and what was read is put back into the readers: call `communicate()` again to continue.
    *
    * @param input bytes or text for the child's standard input. Bytes are copied.
    * @param options `signal` and `timeout` end the call
@@ -218,7 +218,7 @@ export class Process<
     this.sendSignal("SIGKILL");
   }
 
-  /** Ends the process: asks it to, and kills it if it does not follow in time. A signal that cannot be sent is as one that is ignored. */
+  /** Ends the process: sends SIGTERM, and SIGKILL after `graceMs`. A signal that cannot be sent is treated like one that is ignored. */
   async #end(): Promise<void> {
     callForeign(() => this.terminate(), ignore);
     await this.wait({ timeout: this.#graceMs }).catch(() => {

@@ -3,13 +3,13 @@
  *
  * Theory of operation
  *
- * `spawn()` reports a failure in three ways: it throws, it emits an `'error'`, or, when the working directory is missing, it blames the
- * program. Here all of them are a rejection with the system's error, and a bad working directory is named.
+ * `spawn()` reports a failure in three ways: it throws, it emits `'error'`, or, if the working directory is missing, it reports that the
+ * program is missing. This module rejects in all three cases with the system's error, which names a bad working directory.
  *
- * `spawn()` cannot give the child one pipe for both outputs, and on Deno no inherited output twice. Two pipes that are joined here would
- * lose the order of what the child writes. So `stderr: STDOUT` starts a shell that does `exec program 2>&1`. The shell becomes the
- * program, and its process ID stays. A shell that cannot run the program reports that to the child's output, so the program is looked for
- * before.
+ * `spawn()` cannot use one pipe for both outputs of a child, and on Deno it cannot inherit one output twice. Joining two pipes in this
+ * process would lose the order of what the child writes. So `stderr: STDOUT` starts a shell that runs `exec program 2>&1`. The shell
+ * becomes the program, with the same process ID. If the shell cannot run the program, it writes its message to the child's output. So this
+ * module checks first that the program exists.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { accessSync, constants, statSync } from "node:fs";
@@ -77,7 +77,7 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** The error of a working directory that cannot be entered; `null` if that is not why `spawn()` failed. */
+/** Returns the error of a working directory that cannot be entered; `null` if `spawn()` failed for another reason. */
 function directoryError(cwd: string | undefined, cause: unknown): Error | null {
   if (cwd === undefined) return null;
   try {

@@ -2,8 +2,8 @@
  * The standard streams of this process, and other pipes, as a `StreamReader` and a `StreamWriter`: `stdio()`, `connectReadPipe()` and
  * `connectWritePipe()`.
  *
- * The standard streams belong to the whole program. So letting go of them leaves them open: the reader pauses standard input, and the
- * writer leaves standard output as it was. Neither keeps the process alive any longer.
+ * The standard streams belong to the whole program, so they stay open when the reader is cancelled or the writer is closed: the reader
+ * pauses standard input, and the writer does nothing to standard output. Afterwards, neither keeps the process alive.
  */
 import { Writable } from "node:stream";
 import type { Data } from "../base/arguments.js";
@@ -14,8 +14,8 @@ import { StreamWriter } from "../streams/writer.js";
 /**
  * Returns the standard input and output of this process as a pair, as `openConnection()` returns a connection.
  *
- * Let go of them by `reader.cancel()` and `writer.close()`: then they do not keep the process alive. `process.stdin` is paused, with what
- * is unread, and `process.stdout` stays open for the rest of the program.
+ * Call `reader.cancel()` and `writer.close()` at the end: then the pair does not keep the process alive. `process.stdin` is paused and
+ * keeps its unread data, and `process.stdout` stays open for the rest of the program.
  *
  * @param options `limit`: the longest line in bytes, default 65,536
  * @throws RangeError `ERR_OUT_OF_RANGE` if `limit` is not a positive integer
@@ -36,7 +36,7 @@ export function stdio(options?: StreamReaderOptions): [StreamReader, StreamWrite
 /**
  * Returns a reader of a pipe, such as `process.stdin`. Python's `loop.connect_read_pipe()` with a `StreamReaderProtocol`.
  *
- * `cancel()` lets go of the pipe: `process.stdin` is paused, any other Readable destroyed.
+ * `cancel()` pauses `process.stdin`, and destroys any other Readable.
  *
  * @param pipe `process.stdin`, any Readable of Node, a `ReadableStream` or another async iterable
  * @param options `limit`: the longest line in bytes, default 65,536

@@ -231,7 +231,7 @@ export interface Step<T, Result extends { readonly length: number } = Buffer> {
   convert(result: Result): T;
 }
 
-/** Is told what an iterator has taken, if its pieces may hold more than one message. See `taker.ts`. */
+/** Receives notes from an iterator whose pieces may hold more than one message. See `taker.ts`. */
 interface Notes {
   took(): void;
   left(): void;

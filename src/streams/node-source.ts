@@ -9,7 +9,8 @@ import type { Data } from "../base/arguments.js";
 import { asError, ignore } from "../base/errors.js";
 import { setImmediate, TurnBudget } from "../base/scheduling.js";
 import { DONE } from "../base/waiting.js";
-import type { ReadEngine, Source } from "./read-engine.js";
+import type { Source } from "../contracts/connection.js";
+import type { ReadEngine } from "./read-engine.js";
 
 /** The methods that identify a Readable. `pipe` excludes other emitters that can be paused, such as an `Interface` of `node:readline`. */
 const METHODS = ["on", "removeListener", "pause", "resume", "pipe"] as const;

@@ -18,6 +18,12 @@ import { WriterFlow } from "./writer-flow.js";
 export interface ClientContext {
   /** Aborted when the server shuts down. The callback should finish its current work and return. */
   readonly signal: AbortSignal;
+  /**
+   * Aborted when the client has ended its side (EOF) or the connection is lost, so that work for a client that has left can stop. Its
+   * reason is the error of the connection, or an `AbortError`. A client that half-closes its connection and still reads the answer also
+   * ends its side. The end is noticed when it arrives: not while more than twice the reader's limit is unread.
+   */
+  readonly ended: AbortSignal;
 }
 
 /** Serves one client. May be async. If it throws, the error is reported and the connection closed. */
@@ -51,6 +57,9 @@ export function reportClientError(handler: ClientErrorHandler | undefined, error
   callForeign(() => handler(error, writer), warnOfClientError);
 }
 
+/** Returns the signal for the end of a connection. */
+let endedSignalOf: (protocol: StreamReaderProtocol) => AbortSignal;
+
 /**
  * The protocol behind a `[reader, writer]` pair.
  *
@@ -70,6 +79,9 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
   #transport: Transport | null = null;
   #shutdown: AbortController | null = null;
   #shutdownRequested = false;
+  /** Whether the client has ended its side, or the connection is lost; the error if it has one. */
+  #end: true | Error | null = null;
+  #ended: AbortController | null = null;
   #callbackDone = false;
 
   /**
@@ -127,6 +139,29 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
       if (this.#shutdownRequested) this.#abortContext();
     }
     return this.#shutdown.signal;
+  }
+
+  static {
+    endedSignalOf = (protocol) => protocol.#endedSignal();
+  }
+
+  /** Created on first use. */
+  #endedSignal(): AbortSignal {
+    if (this.#ended === null) {
+      this.#ended = new AbortController();
+      if (this.#end !== null) this.#abortEnded(this.#end);
+    }
+    return this.#ended.signal;
+  }
+
+  #noteEnd(end: true | Error): void {
+    if (this.#end !== null) return;
+    this.#end = end;
+    this.#abortEnded(end);
+  }
+
+  #abortEnded(end: true | Error): void {
+    this.#ended?.abort(end === true ? new DOMException("the client has ended its side of the connection", "AbortError") : end);
   }
 
   #abortContext(): void {
@@ -197,6 +232,7 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
   /** Feeds EOF to the reader. Keeps the writing side open, except over TLS, which has no half-close. */
   eofReceived(): boolean {
     if (!this.lost) this.#reader?.feedEof();
+    this.#noteEnd(true);
     return (this.#transport?.getExtraInfo("sslcontext") ?? null) === null;
   }
 
@@ -206,6 +242,7 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
     if (error === null) this.#reader?.feedEof();
     else this.#engine?.failAfterData(error);
     super.connectionLost(error);
+    this.#noteEnd(error ?? true);
   }
 }
 
@@ -218,5 +255,9 @@ class CallbackContext implements ClientContext {
 
   get signal(): AbortSignal {
     return this.#protocol.shutdownSignal;
+  }
+
+  get ended(): AbortSignal {
+    return endedSignalOf(this.#protocol);
   }
 }

@@ -11,8 +11,9 @@ import { type Data, invalidType } from "../base/arguments.js";
 import { asError } from "../base/errors.js";
 import { clearTimeout, nextTurn, setTimeout, TurnBudget } from "../base/scheduling.js";
 import { DONE } from "../base/waiting.js";
+import type { Source } from "../contracts/connection.js";
 import { isReadable, NodeSource } from "./node-source.js";
-import type { ReadEngine, Source } from "./read-engine.js";
+import type { ReadEngine } from "./read-engine.js";
 
 /** How long `cancel()` waits for a source to clean up, in milliseconds. A source that never answers must not block the program. */
 const CANCEL_PATIENCE_MS = 500;

@@ -21,12 +21,12 @@
 import { asBuffer, type Data, invalidType, type SignalOptions } from "../base/arguments.js";
 import { rejectionNamingCallers } from "../base/async-stacks.js";
 import { ByteQueue } from "../base/byte-queue.js";
-import { ConcurrentReadError, InvalidStateError } from "../base/errors.js";
+import { ConcurrentReadError, InvalidStateError, ignore } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, WAIT_OPTIONS } from "../base/known-options.js";
 import { toOwnBytes } from "../base/memory.js";
-import { CALL_BYTES, nextTurn, setImmediate, TURN_BYTES } from "../base/scheduling.js";
+import { CALL_BYTES, nextTurn, READ_DISCOUNT_BITS, setImmediate, TURN_BYTES } from "../base/scheduling.js";
 import { type Cancellation, cancellationOf, DONE, forgetAborted, onceAborted, rejectEnded } from "../base/waiting.js";
-import type { Transport } from "../contracts/connection.js";
+import type { Source, Transport } from "../contracts/connection.js";
 import { Securing } from "./securing.js";
 
 /** One read, as the engine runs it: now, and again whenever data has arrived until it succeeds. */
@@ -49,21 +49,6 @@ export interface Attempt<T> {
   /** Called when it has failed or was aborted. */
   failed?(): void;
 }
-
-/** The source of a reader made by `StreamReader.from()`. It takes the place of a connection's transport. */
-export interface Source extends Pick<Transport, "pauseReading" | "resumeReading"> {
-  /** Stops feeding and releases the source. Resolves when the source has cleaned up, which may never happen. */
-  cancel(reason: unknown): Promise<void>;
-}
-
-/**
- * Each byte read costs a sixteenth of a byte of the turn's budget, because the data arrived in earlier turns of the event loop and the
- * queue is bounded by twice the limit. A loop of large reads therefore yields once per 1 MiB, and a loop of small reads once per 256
- * calls.
- */
-const READ_DISCOUNT_BITS = 4;
-
-const NEVER_CALLED = (): void => {};
 
 /** A waiting read. */
 interface Parked {
@@ -93,8 +78,8 @@ export class ReadEngine {
   #parked: Parked | null = null;
   #retryScheduled = false;
   #endWhenIdle = false;
-  /** Whether `startTls()` is in progress, and what it must not overlook. */
-  readonly #securing: Securing = new Securing();
+  /** The state of a `startTls()`. */
+  readonly securing: Securing = new Securing();
   /** The remaining budget of this turn of the event loop. See `scheduling.ts`. */
   #budget: number = TURN_BYTES;
   /** Created on first use: most lines are returned by the fast path. */
@@ -123,7 +108,7 @@ export class ReadEngine {
     }
     const bytes = asBuffer(toOwnBytes("data", data));
     if (bytes.length === 0) return;
-    this.#securing.refuseIfHandedOver("feedData");
+    this.securing.refuseIfHandedOver("feedData");
     const wasEmpty = this.queue.length === 0;
     this.queue.push(bytes);
     if (!wasEmpty || !this.#answerEarly()) this.#changed();
@@ -132,7 +117,7 @@ export class ReadEngine {
   /** Resolves the waiting read without a microtask, if its fast path allows it. Returns whether it did. */
   #answerEarly(): boolean {
     const parked = this.#parked;
-    if (parked === null || parked.attempt.early === undefined || this.#retryScheduled || this.#securing.isInProgress) return false;
+    if (parked === null || parked.attempt.early === undefined || this.#retryScheduled || this.securing.isInProgress) return false;
     const result = parked.attempt.early();
     if (result === undefined) return false;
     this.#unpark().resolve(result as never);
@@ -158,14 +143,9 @@ export class ReadEngine {
   /** Puts bytes back at the front. */
   unread(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
-    this.#securing.refuseIfHandedOver("unread");
+    this.securing.refuseIfHandedOver("unread");
     this.queue.unshift(bytes);
     this.#changed();
-  }
-
-  /** Puts back what an adapter has not delivered. Drops it if the handshake of `startTls()` has begun, as it was not secured. */
-  giveBack(bytes: Uint8Array): void {
-    if (!this.#securing.isHandedOver) this.unread(bytes);
   }
 
   /** Makes the waiting read and every later read throw `error`, even if there is data. */
@@ -217,25 +197,14 @@ export class ReadEngine {
 
   // ---- changing over to TLS ------------------------------------------------------------------------------------------------------
 
-  /** Counts the adapters and loops that may hold bytes. See `taker.ts`. */
-  noteTaker(method: string, change: 1 | -1): void {
-    this.#securing.noteTaker(method, change);
-  }
-
-  /** Lets reads wait. Returns false if another `startTls()` is in progress. Throws if it would overlook bytes received in the clear. */
+  /** Makes reads wait. Returns false if another `startTls()` is in progress. Throws if plaintext could be mistaken for secured data. */
   beginSecuring(): boolean {
-    return this.#securing.begin(this.#parked?.attempt.takesAsTheyCome === true);
-  }
-
-  /** Returns everything that is unread, for the handshake. */
-  takeReadAhead(): Buffer {
-    this.#securing.handOver();
-    return this.queue.takeAll();
+    return this.securing.begin(this.#parked?.attempt.takesAsTheyCome === true);
   }
 
   /** Lets reads continue. */
   endSecuring(): void {
-    if (this.#securing.end()) this.#changed();
+    if (this.securing.end()) this.#changed();
   }
 
   // ---- the source ----------------------------------------------------------------------------------------------------------------
@@ -272,7 +241,7 @@ export class ReadEngine {
   /** Pauses or resumes the transport, depending on the queue's size and whether a read waits. */
   #regulate(): void {
     if (this.#transport === null) return;
-    const isWanted = (this.#parked !== null && !this.#securing.isInProgress) || this.#cancelled !== null;
+    const isWanted = (this.#parked !== null && !this.securing.isInProgress) || this.#cancelled !== null;
     if (this.#paused) {
       if (!isWanted && (this.#resting || this.queue.length > this.limit)) return;
       this.#paused = this.#resting = false;
@@ -290,7 +259,7 @@ export class ReadEngine {
    * `taken()` afterwards.
    */
   get isFree(): boolean {
-    return this.#parked === null && this.#exception === null && this.#budget >= 0 && !this.#securing.isInProgress;
+    return this.#parked === null && this.#exception === null && this.#budget >= 0 && !this.securing.isInProgress;
   }
 
   /** Renews the budget in a new turn of the event loop. */
@@ -340,7 +309,7 @@ export class ReadEngine {
         throw concurrentRead(method);
       }
       if (this.#budget < 0 && this.#parked === null) return this.#parkForTurn(attempt, signal);
-      if (this.#securing.isInProgress && attempt.takesNothing !== true) {
+      if (this.securing.isInProgress && attempt.takesNothing !== true) {
         if (this.#parked !== null) throw concurrentRead(method);
         return this.#park(attempt, signal);
       }
@@ -368,7 +337,7 @@ export class ReadEngine {
 
   #park<T>(attempt: Attempt<T>, signal: Cancellation | undefined): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      let onAbort = NEVER_CALLED;
+      let onAbort = ignore;
       if (signal !== undefined) {
         onAbort = () => {
           if (this.#parked?.onAbort !== onAbort) return; // the signal called back more than once
@@ -410,7 +379,7 @@ export class ReadEngine {
 
   #retryParked(): void {
     this.#retryScheduled = false;
-    if (this.#parked === null || this.#securing.isInProgress) return;
+    if (this.#parked === null || this.securing.isInProgress) return;
     try {
       const result = this.#parked.attempt.run();
       if (result !== undefined) this.#unpark().resolve(result as never);

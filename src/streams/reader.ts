@@ -224,7 +224,7 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
   }
 
   /**
-   * Reads all lines that have arrived, at least one. Not in asyncio. Much cheaper than a call for each line if lines arrive in numbers.
+   * Reads all lines that have arrived, at least one. Not in asyncio. Much cheaper than a call for each line if many lines arrive together.
    *
    * The lines are those that `readline()` returns, one after the other. A line over the limit ends the list before it; the next call throws
    * its error. At EOF the rest of the data without a newline is a list of its own.
@@ -281,7 +281,7 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
 
   /**
    * Iterates over the bytes in chunks, as they arrive. Not in asyncio. Leaving the loop consumes nothing more. `startTls()` is refused
-   * inside the loop, because a chunk may hold bytes behind the message that asked for TLS.
+   * inside the loop, because a chunk may hold plaintext after the message that asked for TLS.
    *
    * **If aborted**, the iteration throws the signal's reason, and nothing is consumed.
    *

@@ -1,10 +1,13 @@
 /**
- * `Securing`: what a reader has to do with `startTls()`. Nothing that was received in the clear may be read as if it were secured.
+ * `Securing`: the state of a reader during `startTls()`. Plaintext must never be read as if it were secured.
  *
- * Three rules ensure that. Reads wait while `startTls()` is in progress: what has been received and not read belongs to the handshake.
- * Nothing is fed or put back once the handshake has taken it. And `startTls()` is refused while an adapter or a loop over chunks may hold
- * bytes that the program has not seen (`taker.ts`), or while a `skip()` waits, which drops bytes as they come.
+ * Three rules ensure that:
+ *   - While `startTls()` is in progress, reads wait. The unread bytes belong to the handshake.
+ *   - Once the handshake has taken the unread bytes, no bytes may be fed or put back.
+ *   - `startTls()` is refused while an adapter or a loop over chunks may hold plaintext that the program has not seen (`taker.ts`), and
+ *     while a `skip()` waits, which drops bytes as they arrive.
  */
+import type { ByteQueue } from "../base/byte-queue.js";
 import { InvalidStateError } from "../base/errors.js";
 
 export class Securing {
@@ -26,22 +29,22 @@ export class Securing {
    *
    * @param isSkipping whether a `skip()` waits
    * @returns whether it has begun
-   * @throws InvalidStateError if bytes received in the clear would count as secured later
+   * @throws InvalidStateError if plaintext could later be mistaken for secured data
    */
   begin(isSkipping: boolean): boolean {
     if (this.isInProgress) return false;
     for (const [method, count] of this.#takers ?? []) {
-      if (count > 0)
-        throw new InvalidStateError(`cannot startTls(): ${method}() may hold bytes that it has taken from the reader in the clear`);
+      if (count > 0) throw new InvalidStateError(`cannot startTls(): ${method}() may hold plaintext that it has taken from the reader`);
     }
     if (isSkipping) throw new InvalidStateError("cannot startTls(): a skip() is waiting for data");
     this.isInProgress = true;
     return true;
   }
 
-  /** The handshake takes what is unread. */
-  handOver(): void {
+  /** Takes everything that is unread, for the handshake. */
+  handOver(queue: ByteQueue): Buffer {
     this.#isHandedOver = this.isInProgress;
+    return queue.takeAll();
   }
 
   /** Whether the handshake has taken what was unread. */
@@ -49,12 +52,12 @@ export class Securing {
     return this.#isHandedOver;
   }
 
-  /** Refuses a call that would add bytes in the clear behind what the handshake has taken. */
+  /** Throws once the handshake has taken the unread bytes: the call would add plaintext after them. */
   refuseIfHandedOver(method: string): void {
     if (this.isHandedOver) throw new InvalidStateError(`cannot ${method}() during startTls()`);
   }
 
-  /** Returns whether it was in progress. */
+  /** Ends the state. Returns whether a `startTls()` was in progress. */
   end(): boolean {
     const was = this.isInProgress;
     this.isInProgress = this.#isHandedOver = false;

@@ -1,10 +1,9 @@
 /**
- * `Taker`: takes bytes out of a reader for an adapter (`toReadable()`, `toWeb()`, `toDuplex()`) or for `chunks()`, whose pieces end
- * anywhere.
+ * `Taker`: takes bytes out of a reader for an adapter (`toReadable()`, `toWeb()`, `toDuplex()`) or for `chunks()`, in pieces of any length.
  *
- * Such a piece may hold more than the message that the program acts on. If the program then calls `startTls()`, the rest was received in
- * the clear, but would come out of the adapter, or of the program's parser behind it, as if it were secured. So the read engine knows who
- * has taken bytes, and `startTls()` is refused until the adapter is destroyed or cancelled, or the loop over the chunks is left.
+ * A piece may hold more than the message that the program handles. If the program then calls `startTls()`, the rest of the piece is
+ * plaintext, but the adapter or the program's parser would deliver it as if it were secured. So the reader counts its takers (see
+ * `securing.ts`), and refuses `startTls()` until the adapter is destroyed or cancelled, or the loop over the chunks is left.
  */
 import type { ReadingEnd } from "../adapters/node-streams.js";
 import { CHUNK_BYTES } from "../base/limits.js";
@@ -53,21 +52,23 @@ export class Taker implements ReadingEnd {
   release(rest: readonly Uint8Array[] = []): void {
     if (this.#stop.signal.aborted) return;
     this.#stop.abort(); // a read that waits takes nothing
-    this.#engine.giveBack(ownCopy(Buffer.concat(this.#underWay === null ? rest : [...rest, this.#underWay])));
+    const undelivered = ownCopy(Buffer.concat(this.#underWay === null ? rest : [...rest, this.#underWay]));
+    // Dropped if the handshake of `startTls()` has begun, because these bytes were not secured.
+    if (!this.#engine.securing.isHandedOver) this.#engine.unread(undelivered);
     this.left();
   }
 
-  /** Bytes have left the reader. */
+  /** Called when bytes have left the reader. */
   took(): void {
     if (this.#hasTaken) return;
     this.#hasTaken = true;
-    this.#engine.noteTaker(this.#method, 1);
+    this.#engine.securing.noteTaker(this.#method, 1);
   }
 
-  /** The program has left the adapter or the loop. */
+  /** Called when the adapter has ended, or the program has left the loop. */
   left(): void {
     if (!this.#hasTaken) return;
     this.#hasTaken = false;
-    this.#engine.noteTaker(this.#method, -1);
+    this.#engine.securing.noteTaker(this.#method, -1);
   }
 }

@@ -35,7 +35,7 @@ export class TextLines {
   readonly #keepSeparator: boolean;
   readonly #hasBlocks: boolean;
   #block = "";
-  /** Whether the lines of the block are what lies between its newlines. */
+  /** Whether the block can be split at its newlines. */
   #isSplittable = false;
   /** The range of the stream that the block was made from, or for which no block can be made. */
   #start = 0;
@@ -58,6 +58,15 @@ export class TextLines {
     const at = queue.taken - this.#start;
     if (this.#block !== "" && at >= 0 && queue.putBack === this.#putBack) return this.#takeSlice(at);
     return queue.takeTextThroughByte(NEWLINE_BYTE, this.#limit, this.#encoding, this.#keepSeparator, CARRIAGE_RETURN);
+  }
+
+  /** Returns the next line with its newline, without taking it, if it is in a block: each byte of it is one UTF-16 unit. */
+  peek(): string | undefined {
+    const queue = this.#queue;
+    if (queue.taken >= this.#end) this.#decode();
+    const at = queue.taken - this.#start;
+    if (this.#block === "" || at < 0 || queue.putBack !== this.#putBack) return undefined;
+    return this.#block.slice(at, this.#block.indexOf("\n", at) + 1);
   }
 
   /** Takes all lines that `take()` can take. */

@@ -293,7 +293,7 @@ export class StreamWriter implements AsyncDisposable {
    *   any name. `sslHandshakeTimeout`: ms for the whole call, default 60,000. `sslShutdownTimeout`: ms that `close()` waits for the
    *   peer's close_notify, default 30,000. `signal` and `timeout` end the call and the connection.
    * @throws TypeError for a wrong argument; InvalidStateError if one side has ended, another `startTls()` is in progress, or while an
-   *   adapter of the reader (`toReadable()`, `toWeb()`, `toDuplex()`) or a loop over `chunks()` may hold bytes received in the clear
+   *   adapter of the reader (`toReadable()`, `toWeb()`, `toDuplex()`) or a loop over `chunks()` may hold plaintext
    * @throws ConnectionTimeoutError if the call takes longer than `sslHandshakeTimeout`; the TLS error if the handshake fails;
    *   ConnectionLostError if the connection is lost
    *
@@ -312,7 +312,7 @@ export class StreamWriter implements AsyncDisposable {
       ssl: role === "client" ? checkClientSsl(ssl) : checkServerSsl(ssl),
       serverHostname: checkServerHostname(role, options?.serverHostname),
       ...tlsTimeouts(options),
-      takeReadAhead: () => engine?.takeReadAhead() ?? Buffer.alloc(0),
+      takeReadAhead: () => engine?.securing.handOver(engine.queue) ?? Buffer.alloc(0),
       onSecured: (transport: Transport) => {
         this.#transport = transport;
         this.#protocol.replaceTransport(transport);
@@ -325,7 +325,7 @@ export class StreamWriter implements AsyncDisposable {
     if (transport.startTls === undefined) throw new InvalidStateError("cannot startTls(): this transport does not support it");
     const hasBegun = engine?.beginSecuring() === true;
     try {
-      // From this call on, writing is refused, so that nothing is sent in the clear behind it.
+      // From this call on, writing is refused, so that no more plaintext is sent.
       await withOneDeadline(end, async (signal) => void (await transport.startTls?.({ ...request, signal })));
     } finally {
       if (hasBegun) engine.endSecuring();

@@ -1,4 +1,7 @@
-/** `CarriedWire`: the wire of a secured socket over a `TransportCarrier` (TLS in TLS). */
+/**
+ * `CarriedWire`: the wire of a secured socket over a `TransportCarrier` (TLS in TLS). It has a file of its own because `node-wire.ts`
+ * imports the carriers.
+ */
 import type { TLSSocket } from "node:tls";
 import { NodeWire } from "./node-wire.js";
 import type { TransportCarrier } from "./transport-carrier.js";

@@ -352,6 +352,14 @@ class HandleInfo implements SocketInfo {
   setKeepAlive(enable: boolean, initialDelay: number, interval?: number, count?: number): void {
     this.#handle.setKeepAlive?.(enable, initialDelay / 1000, interval === undefined ? undefined : interval / 1000, count);
   }
+
+  ref(): void {
+    this.#handle.ref?.();
+  }
+
+  unref(): void {
+    this.#handle.unref?.();
+  }
 }
 
 function onHandleRead(this: WiredHandle): Buffer | undefined {

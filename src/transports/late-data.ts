@@ -1,14 +1,15 @@
 /**
- * `LateData`: watches what a peer sends after `close()` over TLS, and notices a peer that goes on sending, as in the middle of a download.
+ * `LateData`: counts what a TLS peer sends after `close()`, and reports a peer that continues to send, for example because a download was
+ * in progress.
  *
- * Promises: `onTooMuch` is called soon after the peer has sent more than `LATE_BYTES` since close_notify was sent. Before that, while our
- * own data is still being sent, such a peer is only not read any more, so that our data reaches it.
+ * Promises: `onTooMuch` is called soon after the peer has sent more than `LATE_BYTES` since close_notify was sent. Until close_notify is
+ * sent, the connection is not cut, so that our data reaches the peer: if the peer sends too much, the socket is only paused.
  *
  * CPython: cuts the connection at the first data after close_notify, with APPLICATION_DATA_AFTER_CLOSE_NOTIFY.
  *
- * Node: the TLS engine often stops to deliver data after it has sent close_notify, but goes on reading it. So the bytes are counted at the
- * socket below TLS, which reports no events: a timer looks at it. To see it: `tls.connect()`, `end()` in the middle of a download, and
- * compare `bytesRead` of both sockets.
+ * Node: after it has sent close_notify, the TLS engine often stops delivering data, but continues to read it. So the bytes are counted at
+ * the socket below TLS. That socket emits no events, so a timer checks its count. To see it: `tls.connect()`, `end()` during a download,
+ * and compare `bytesRead` of both sockets.
  */
 import type { Socket } from "node:net";
 import { clearTimeout, setTimeout } from "../base/scheduling.js";
@@ -20,9 +21,9 @@ import { socketBelow } from "./tls-carrier.js";
  */
 const LATE_BYTES = 262_144;
 
-/** The time between two looks in milliseconds: the shorter one while data arrives, up to the longer one while none does. */
-const FIRST_LOOK_MS = 5;
-const LAST_LOOK_MS = 80;
+/** The interval between two checks, in milliseconds: the shortest one while data arrives, doubled up to the longest one while none does. */
+const MIN_CHECK_INTERVAL_MS = 5;
+const MAX_CHECK_INTERVAL_MS = 80;
 
 export class LateData {
   readonly #socket: Socket;
@@ -46,26 +47,26 @@ export class LateData {
     this.#onTooMuch = onTooMuch;
     this.#from = this.#seen = this.#counted.bytesRead;
     socket.once("finish", () => this.#onNotified());
-    this.#look(FIRST_LOOK_MS);
+    this.#checkAfter(MIN_CHECK_INTERVAL_MS);
   }
 
-  /** close_notify was sent, behind all our data. */
+  /** Called when close_notify was sent, after all our data. */
   #onNotified(): void {
     this.#notified = true;
     this.#from = this.#counted.bytesRead;
     if (this.#timer !== undefined) this.#socket.resume();
   }
 
-  #look(afterMs: number): void {
+  #checkAfter(ms: number): void {
     this.#timer = setTimeout(() => {
       const { bytesRead } = this.#counted;
       const isIdle = bytesRead === this.#seen;
       this.#seen = bytesRead;
-      if (this.check()) this.#look(isIdle ? Math.min(2 * afterMs, LAST_LOOK_MS) : FIRST_LOOK_MS);
-    }, afterMs);
+      if (this.check()) this.#checkAfter(isIdle ? Math.min(2 * ms, MAX_CHECK_INTERVAL_MS) : MIN_CHECK_INTERVAL_MS);
+    }, ms);
   }
 
-  /** Checks the count. Returns whether the connection goes on. */
+  /** Checks the count. Returns false if the connection was cut, or is not watched any more. */
   check(): boolean {
     if (this.#timer === undefined) return false;
     const late = this.#counted.bytesRead - this.#from;

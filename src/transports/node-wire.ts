@@ -18,7 +18,7 @@
  * has ended its side, the wire watches pending writes until the peer is known to be gone.
  *
  * Ending. `close()` closes a plain socket after its last byte. Over TLS it ends our side, which sends close_notify, and continues to read
- * until the peer's EOF. A peer that goes on sending is cut off (`late-data.ts`).
+ * until the peer's EOF. A peer that continues to send is cut off (`late-data.ts`).
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import type net from "node:net";

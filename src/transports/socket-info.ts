@@ -34,11 +34,12 @@ export function knownAddress(address: SocketAddress | null): SocketAddress {
 }
 
 /** The longest delay and interval of keep-alive probes in seconds, and the highest count. Linux: `MAX_TCP_KEEPIDLE`, `MAX_TCP_KEEPCNT`. */
-const MAX_KEEPALIVE_S = 32_767;
+export const MAX_KEEPALIVE_S = 32_767;
 const MAX_KEEPALIVE_COUNT = 127;
 
 /** The `TransportSocket` of a connected socket. */
 export class ConnectedSocket implements TransportSocket {
+  readonly #socket: Pick<Wire, "facts">;
   /** `null` for a Unix socket, which has no such properties. */
   readonly #facts: SocketInfo | null;
   /** Read immediately: Node forgets the addresses when the socket closes, which is when logs need them most. */
@@ -46,8 +47,9 @@ export class ConnectedSocket implements TransportSocket {
 
   /** @param unixNames the names of a Unix socket; `null` for TCP */
   constructor(socket: Pick<Wire, "facts">, unixNames: UnixNames | null) {
+    this.#socket = socket;
     this.#facts = unixNames === null ? socket.facts : null;
-    this.#names = unixNames ?? ipNames(socket.facts);
+    this.#names = unixNames ?? ipNames(this.#facts as SocketInfo);
   }
 
   get family(): TransportSocket["family"] {
@@ -87,6 +89,13 @@ export class ConnectedSocket implements TransportSocket {
     if (initialDelay === 0) throw invalidValue(`${name} needs an initialDelay: without one, the system's own settings apply`);
     if (!hasKeepAliveProbes) throw invalidValue(`${name} needs a runtime that can set it, such as Node.js 26: this one cannot`);
     this.#facts?.setKeepAlive(enable, initialDelay, interval, count);
+  }
+
+  /** Lets the socket keep the process alive, or not. For `toDuplex()`. */
+  ref(isRef: boolean): void {
+    const facts = this.#facts ?? this.#socket.facts;
+    if (isRef) facts.ref?.();
+    else facts.unref?.();
   }
 }
 

@@ -58,7 +58,7 @@ export interface SocketTransportOptions {
   readonly tlsShutdownTimeout?: number | undefined;
 }
 
-/** What a connection has behind it when another transport takes it over. */
+/** What another transport needs to know of a connection when it takes the connection over. */
 export interface History extends ByteCounts {
   /** When it began, by `now()`. */
   readonly begunAt: number;

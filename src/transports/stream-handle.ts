@@ -41,6 +41,8 @@ export interface StreamHandle {
   readonly writeQueueSize: number;
   /** The descriptor; negative once the handle is closed, or if it has none. */
   readonly fd?: number;
+  ref?(): void;
+  unref?(): void;
   /** TCP only. */
   getsockname?(address: HandleAddress): number;
   getpeername?(address: HandleAddress): number;

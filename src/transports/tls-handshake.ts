@@ -25,7 +25,7 @@ import { domainToASCII } from "node:url";
 import { checkFunction, invalidValue, show } from "../base/arguments.js";
 import { ConnectionTimeoutError, ignore } from "../base/errors.js";
 import { clearTimeout, setImmediate, setTimeout } from "../base/scheduling.js";
-import { abortReason, forgetAborted, onceAborted, type Settle } from "../base/waiting.js";
+import { abortReason, forgetAborted, onceAborted, type Settle, throwIfAborted } from "../base/waiting.js";
 import type { SSLClient, SSLServer } from "../contracts/extra-info.js";
 import { type Beneath, type Carrier, carry, noteSocketBelow } from "./tls-carrier.js";
 import {
@@ -223,6 +223,7 @@ class Handshake implements GuardedHandshake {
     (socket as { allowHalfOpen: boolean }).allowHalfOpen = false;
     socket.on("error", ignore).on("close", this.#onClose);
     try {
+      throwIfAborted(this.#signal); // the socket has just connected
       onceAborted(this.#signal, this.#onAbort);
       this.#carrier = carry(socket);
       this.#begun = begin(this.#carrier, this);
@@ -264,9 +265,9 @@ class Handshake implements GuardedHandshake {
   }
 
   failHook(error: Error, provisional: boolean = false): void {
+    if (this.#state !== "running" && !(this.#state === "failing" && this.#provisional)) return;
     if (this.#state === "running") this.failTls(error);
-    else if (this.#state === "failing" && this.#provisional) this.#reason = error;
-    else return;
+    else this.#reason = error;
     this.#provisional = provisional;
   }
 

@@ -6,8 +6,8 @@
  * The TLS engine calls these functions in the middle of a handshake, from native code. Node: an exception there is an uncaught exception,
  * and an answer of a wrong type is one, too, or even a segmentation fault. So the engine gets a guard in place of each function. The guard
  * calls the function, checks its answer, and passes only a valid answer to the engine. For an exception, the rejection of an async
- * function or an invalid answer, the engine gets a refusal, and the handshake fails with that error, whatever the engine makes of the
- * refusal.
+ * function or an invalid answer, the engine gets a refusal, and the handshake fails with that error instead of the
+ * engine's.
  */
 import type tls from "node:tls";
 import { types } from "node:util";

@@ -6,11 +6,12 @@
  * The carrier is the protocol of the transport below. Received data is pushed into the stream, and pausing the stream pauses the transport.
  * A written chunk completes when the system has accepted it, so the layer above knows how much is unsent.
  *
- * Ending. The layers end from the inside out. TLS above ends its writing side with close_notify; the transport below is not told, because
- * the peer's close_notify must still arrive through it. When the secured socket is closed in order, the transport below is closed, too, and
- * exchanges its own close_notify. In every other case it is aborted. `CarriedWire` (`carried-wire.ts`) reports its end only after that of the transport below.
+ * Ending. The layers end from the inside out. TLS above ends its writing side with close_notify. The transport below stays open for it,
+ * because the peer's close_notify must still arrive through it. When the secured socket has closed in order, the transport below is closed
+ * too, and exchanges its own close_notify. In every other case it is aborted. `CarriedWire` (`carried-wire.ts`) reports its end only after
+ * that of the transport below.
  *
- * A loss of the transport below ends the stream with its error, behind the data received before.
+ * A loss of the transport below ends the stream with its error, after the data received before.
  */
 import { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";

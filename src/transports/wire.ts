@@ -30,6 +30,9 @@ export interface SocketInfo {
   readonly remotePort?: number | undefined;
   setNoDelay(noDelay: boolean): unknown;
   setKeepAlive(enable: boolean, initialDelay: number, interval?: number, count?: number): unknown;
+  /** Lets the socket keep the process alive (the default), or not. */
+  ref?(): unknown;
+  unref?(): unknown;
 }
 
 /** A connected socket without Node's streams around it. It reports nothing until `listen()` and reads nothing until `resume()`. */

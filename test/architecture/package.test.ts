@@ -88,6 +88,7 @@ describe("the public face", () => {
       "InvalidFrameError",
       "contentLength",
       "delimited",
+      "frameBatches",
       "frames",
       "lengthPrefixed",
       "ndjson",

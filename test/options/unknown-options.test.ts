@@ -28,7 +28,7 @@ import {
   startUnixServer,
   toDuplex,
 } from "asyncio-streams";
-import { contentLength, delimited, Framed, frames, lengthPrefixed, ndjson, netstring } from "asyncio-streams/framing";
+import { contentLength, delimited, Framed, frameBatches, frames, lengthPrefixed, ndjson, netstring } from "asyncio-streams/framing";
 import { checkTransport, connectMemory, memoryPair, RecordingProtocol } from "asyncio-streams/testing";
 import { bareConnection } from "../support/bare-sockets.js";
 import { identity } from "../support/certificates.js";
@@ -112,12 +112,15 @@ const calls: Readonly<Record<string, (options: never) => unknown>> = {
   ndjson: (options) => ndjson(options),
   netstring: (options) => netstring(options),
   frames: (options) => frames(streams().reader, delimited("\n"), options),
+  frameBatches: (options) => frameBatches(streams().reader, delimited("\n"), options),
   ...Object.fromEntries(
     Object.entries({ delimited: delimited("\n"), lengthPrefixed: lengthPrefixed(), ndjson: ndjson(), netstring: netstring() }).map(
       ([name, codec]) => [`readFrame of ${name}`, (options: never) => codec.readFrame(streams().reader, options)],
     ),
   ),
   "readFrame of Framed": (options) => framed().readFrame(options),
+  "readFrames of Framed": (options) => framed().readFrames(options),
+  "frameBatches of Framed": (options) => framed().frameBatches(options),
   "drain of Framed": (options) => framed().drain(options),
   checkTransport: (options) => checkTransport(() => {}, undefined, options),
   connectMemory: (options) => connectMemory(new RecordingProtocol(), new RecordingProtocol(), options),

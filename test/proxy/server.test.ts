@@ -260,6 +260,7 @@ for (const kind of kinds) {
       assert.equal(await isSettled(shutdown), false);
       late.write(`${V1.slice(6)}late\n`);
       assert.equal(await lateAnswer, "late\n");
+      await until(() => server.getStats().active === 0);
       deadline.abort();
       assert.deepEqual(await shutdown, { finished: 1, aborted: 1 });
       assert.equal(await noAnswer, "");

@@ -8,7 +8,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { describe, it } from "node:test";
 import { type StreamReader, type StreamWriter, toDuplex } from "asyncio-streams";
-import { delimited, Framed, frames } from "asyncio-streams/framing";
+import { delimited, Framed, frameBatches, frames } from "asyncio-streams/framing";
 import { identity, trust } from "../support/certificates.js";
 import { type End, kinds, openPair, type Pair } from "../support/pairs.js";
 import { HOST, secure } from "../support/tls-kinds.js";
@@ -60,6 +60,11 @@ const takes: Readonly<Record<string, Take>> = {
     await batches.next();
     return () => batches.return?.();
   },
+  async frameBatches(reader) {
+    const batches = frameBatches(reader, delimited("\n"));
+    await batches.next();
+    return () => batches.return?.();
+  },
 };
 
 /** Both ends in each role: the end that takes, and the certificate that it shows or trusts. */
@@ -83,7 +88,7 @@ for (const kind of kinds) {
             const leave = await take(end.reader, end.writer);
             await assert.rejects(startTls(end), {
               code: "ERR_INVALID_STATE",
-              message: `cannot startTls(): ${method}() may hold bytes that it has taken from the reader in the clear`,
+              message: `cannot startTls(): ${method}() may hold plaintext that it has taken from the reader`,
             });
             assert.equal(end.writer.isClosing(), false);
             await leave();
@@ -112,7 +117,7 @@ describe("startTls() while a Duplex of toDuplex() has taken bytes", () => {
     pair.client.writer.write(COMMAND);
     const duplex = toDuplex(pair.peer.reader, pair.peer.writer);
     await once(duplex, "data");
-    await assert.rejects(pair.peer.writer.startTls(identity("server")), /cannot startTls\(\): toDuplex\(\) may hold bytes/);
+    await assert.rejects(pair.peer.writer.startTls(identity("server")), /cannot startTls\(\): toDuplex\(\) may hold plaintext/);
     duplex.destroy();
   });
 });

@@ -2,6 +2,7 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { StreamReader } from "asyncio-streams";
+import { delimited, frameBatches, frames } from "asyncio-streams/framing";
 
 /** Every call that can return at once, with the data for it at hand. */
 const CALLS: readonly (readonly [string, (reader: StreamReader, options: object) => Promise<unknown>])[] = [
@@ -16,6 +17,9 @@ const CALLS: readonly (readonly [string, (reader: StreamReader, options: object)
   ["lines of text", (reader, options) => reader.lines({ ...options, encoding: "utf8" }).next()],
   ["readlines", (reader, options) => reader.readlines(options)],
   ["lineBatches of text", (reader, options) => reader.lineBatches({ ...options, encoding: "utf8" }).next()],
+  ["readFrame", (reader, options) => delimited("\r\n").readFrame(reader, options)],
+  ["frames", (reader, options) => frames(reader, delimited("\r\n"), options).next()],
+  ["frameBatches", (reader, options) => frameBatches(reader, delimited("\r\n"), options).next()],
   ["chunks", (reader, options) => reader.chunks(4, options).next()],
 ];
 

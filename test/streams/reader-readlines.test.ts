@@ -41,6 +41,24 @@ describe("readlines", () => {
     assert.deepEqual(await fed(["a\r\nb\n\r\n\n"]).readlines({ keepSeparator: false, encoding: "latin1" }), ["a", "b", "", ""]);
   });
 
+  it("decodes long blocks of lines at once, and removes their ends", async () => {
+    const lines = Array.from({ length: 300 }, (_, index) => `line ${index} ${"x".repeat(index % 50)}`);
+    const reader = fed([`${lines.join("\n")}\nthe rest`], 9000);
+    assert.deepEqual(await reader.readlines({ encoding: "utf8", keepSeparator: false }), lines);
+    assert.equal(reader.bufferedLength, 8);
+  });
+
+  it("decodes line by line where a block is longer than the limit", async () => {
+    const reader = fed([`${"short\n".repeat(600)}${"x".repeat(200)}\nlast\n`]);
+    const lines = await reader.readlines({ encoding: "utf8", keepSeparator: false, limit: 150 });
+    assert.deepEqual(
+      lines,
+      Array.from({ length: 600 }, () => "short"),
+    );
+    await assert.rejects(reader.readlines({ limit: 150 }), LineTooLongError);
+    assert.deepEqual(text(await reader.readlines()), ["last\n"]);
+  });
+
   it("ends a list before a line over the limit, whose error is the next call's", async () => {
     const reader = fed([`one\n${"x".repeat(50)}\nthree\n`]);
     for (const encoding of [undefined, "utf8"] as const) {

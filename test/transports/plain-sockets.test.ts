@@ -18,6 +18,7 @@ const SUITES = [
   "faults/loss-writing",
   "net/async-context",
   "net/max-connections",
+  "proxy/server",
   "security/detached",
   "security/detached-allocation",
   "security/detached-unread",

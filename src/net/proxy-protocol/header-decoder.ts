@@ -25,7 +25,7 @@ export interface DecodedHeader {
 export class ProxyHeaderDecoder {
   readonly #maxBytes: number;
   readonly #queue: ByteQueue = new ByteQueue();
-  /** The number of bytes without which another look is useless. */
+  /** The number of bytes that must have been received before decoding can make progress. */
   #needed = 1;
 
   /** @param maxBytes the maximum length of a version 2 header */

@@ -49,7 +49,7 @@ function contains({ bytes, bits }: Network, address: readonly number[]): boolean
   });
 }
 
-/** Makes a check of a function of the program. It fails closed: only `true` is trust. */
+/** Makes a check of a function of the program. The peer is trusted only if it returns `true`. */
 export function trustByFunction(decide: (socket: TransportSocket) => boolean): IsTrusted {
   return (socket) => {
     let result: unknown;

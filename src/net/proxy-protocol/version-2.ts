@@ -1,7 +1,6 @@
 /** Version 2 of the PROXY protocol: a binary header of 16 bytes, addresses of a fixed length, and further fields (`tlv.ts`). */
 import { ProxyProtocolError } from "../../base/errors.js";
 import type { ProxyFields, ProxyHeader, SocketAddress } from "../../contracts/extra-info.js";
-import { crc32c } from "./crc32c.js";
 import { asIpv6, formatIp, parseIp } from "./ip-address.js";
 import { decodeTlvs, emptyChecksum, encodeTlvs, textOf } from "./tlv.js";
 
@@ -132,4 +131,24 @@ function encodeAddresses(source: SocketAddress | undefined, destination: SocketA
   ports.writeUInt16BE(source[1], 0);
   ports.writeUInt16BE(destination[1], 2);
   return { family: from.length === 4 ? FAMILIES.ipv4 : FAMILIES.ipv6, bytes: Buffer.concat([Buffer.of(...from, ...to), ports]) };
+}
+
+/* `crc32c()`: the checksum CRC-32C of RFC 9260, appendix A, with the polynomial 0x1EDC6F41, reflected. */
+
+const REFLECTED_POLYNOMIAL = 0x82f63b78;
+
+const TABLE: Uint32Array = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let rest = byte;
+  for (let bit = 0; bit < 8; bit += 1) rest = rest & 1 ? (rest >>> 1) ^ REFLECTED_POLYNOMIAL : rest >>> 1;
+  return rest;
+});
+
+/** Returns the checksum of all bytes, as if the four bytes at `zeroedAt` were zero. */
+function crc32c(bytes: Uint8Array, zeroedAt: number): number {
+  let rest = 0xffffffff;
+  for (const [index, byte] of bytes.entries()) {
+    const counted = index >= zeroedAt && index < zeroedAt + 4 ? 0 : byte;
+    rest = (rest >>> 8) ^ (TABLE[(rest ^ counted) & 0xff] as number);
+  }
+  return (rest ^ 0xffffffff) >>> 0;
 }

@@ -4,7 +4,7 @@
  * The directory is opened once, and names in it go through the descriptor: `/proc/self/fd/N/name`. Such a path leads into the open
  * directory even if the directory is renamed, or its path is replaced by a symbolic link, between two steps.
  *
- * Systems without `/proc`, and runtimes that may not use it, have only the path. There, `protectedPath()` tells whether it can be
+ * Systems without `/proc`, and runtimes that may not use it, have only the path. There, `protectedPath()` checks whether it can be
  * trusted.
  */
 import { closeSync, constants, fstatSync, lstatSync, openSync, realpathSync, type Stats, statSync } from "node:fs";
@@ -64,7 +64,7 @@ export class Directory {
     }
   }
 
-  /** Whether names go through the descriptor, so that no link can come into their way. */
+  /** Whether names go through the descriptor, so that no symbolic link can redirect them. */
   get isPinned(): boolean {
     return this.#descriptor !== null;
   }
@@ -99,7 +99,7 @@ function isProtected({ uid, mode }: Stats): boolean {
   return (uid === 0 || uid === ownUid()) && ((mode & 0o022) === 0 || (mode & 0o1000) !== 0);
 }
 
-/** Returns whether a user id is this process's, or that cannot be told. */
+/** Returns whether a user id is this process's; true if the process's own id is unknown. */
 export function isOwnUid(uid: number): boolean {
   return (ownUid() ?? uid) === uid;
 }

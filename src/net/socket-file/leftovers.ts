@@ -1,8 +1,9 @@
 /**
  * Removes the staging directories of processes that were killed while starting a server.
  *
- * The name of a staging directory tells the process that made it, unless that lives in another PID namespace: two containers that share
- * a directory of sockets. Nothing in the directory of a live server is touched in either case: a server that listens there answers.
+ * The name of a staging directory identifies the process that made it, unless that process is in another PID namespace, as with two
+ * containers that share a directory of sockets. In either case, the socket in the directory is probed first, and nothing is removed if a
+ * server answers.
  */
 import { lstatSync, readdirSync } from "node:fs";
 import { wallClockMs } from "../../base/scheduling.js";

@@ -187,7 +187,7 @@ export class UnixListener implements Listener {
 
   #closeServer(): void {
     closeServer(this.#server);
-    // A step that is under way goes on for a moment. It must not find another directory behind a descriptor that is used again.
+    // A step in progress continues for a moment, and still uses the descriptors. A closed one could be reused for another directory.
     if (!this.#working) this.#releaseDirectories();
   }
 

@@ -4,7 +4,7 @@
  * `link()` decides: it fails if the name is taken. See the header of `unix-listener.ts` for what happens then.
  *
  * A symbolic link that has the name is treated as asyncio does: it is replaced, like a stale socket, if it leads to a stale socket. Its
- * target is left alone. One that leads to nothing, or to a file that is not a socket, stays in the way.
+ * target is left alone. One that leads to nothing, or to a file that is not a socket, is not replaced.
  */
 import { linkSync, lstatSync, renameSync, type Stats, statSync } from "node:fs";
 import { codeOf, type SystemError, systemError } from "../system-error.js";
