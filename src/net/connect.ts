@@ -137,7 +137,7 @@ export async function connectToPath<P extends Protocol>(
     if (parsed !== undefined && sock !== undefined && bound === undefined)
       throw invalidValue("path and sock cannot be given at the same time");
     const tls = checkClientTls(options, undefined);
-    const proxyHeader = checkSendProxyHeader(options?.sendProxyHeader);
+    const proxyHeader = checkSendProxyHeader(options?.sendProxyHeader, call.name);
     return await opening(options, async (signal, begunAt) => {
       const socket = parsed === undefined ? adoptConnection(sock, "unix") : await connectUnix(parsed, signal, bound?.sock);
       handOver();
@@ -196,7 +196,7 @@ export async function connectToHost<P extends Protocol>(
     if (sock !== undefined) refuseWithSock(options, bound === undefined ? OPTIONS_OF_AN_ADDRESS : ["localAddr"]);
     const target = given ? { ...checkTarget(host, port, options), bound: bound?.sock } : undefined;
     const tls = checkClientTls(options, host ?? undefined);
-    const proxyHeader = checkSendProxyHeader(options?.sendProxyHeader);
+    const proxyHeader = checkSendProxyHeader(options?.sendProxyHeader, call.name);
     return await opening(options, async (signal, begunAt) => {
       const socket = target === undefined ? adoptConnection(sock, "tcp").setNoDelay(true) : await connectTcp(target, signal);
       handOver();

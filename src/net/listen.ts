@@ -232,6 +232,7 @@ export async function listenOnHosts(
     const given = (host !== undefined && host !== null) || (port !== undefined && port !== null);
     if (!given && sock === undefined) throw invalidValue("neither host and port nor sock were given");
     if (given && sock !== undefined) throw invalidValue("host or port and sock cannot be given at the same time");
+    if (sock !== undefined) refuseWithSock(options);
     const hosts = checkHosts(host);
     const checkedPort = sock === undefined ? checkPort("port", port ?? 0) : 0;
     const family = checkIpFamily(options?.family);
@@ -251,6 +252,12 @@ export async function listenOnHosts(
       return await openServer(listeners, call, options, config, starting);
     });
   });
+}
+
+/** Refuses the options of binding a port, which have no effect on a socket that is bound already. */
+function refuseWithSock(options: Omit<TcpServerOptions, "onError"> | undefined): void {
+  for (const name of ["family", "reusePort"] as const)
+    if (options?.[name] !== undefined) throw invalidValue(`${name} has no effect on a sock`);
 }
 
 /** IPv4 and IPv6 use one socket each, as in asyncio. */

@@ -140,7 +140,7 @@ export function checkServerOptions(
     backlog: options?.backlog === undefined ? DEFAULT_BACKLOG : checkInteger("backlog", options.backlog, 0, 2 ** 31 - 1),
     startServing: checkBoolean("startServing", options?.startServing) ?? true,
     tls: checkServerTls(options),
-    proxy: checkProxyProtocol(options?.proxyProtocol, kind),
+    proxy: checkProxyProtocol(options?.proxyProtocol, kind, name),
   };
 }
 

@@ -7,7 +7,7 @@ import { closeSync, constants, existsSync, openSync, rmSync } from "node:fs";
 import net from "node:net";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { openConnection, openUnixConnection, startServer, startUnixServer } from "asyncio-streams";
+import { BaseProtocol, createServer, openConnection, openUnixConnection, startServer, startUnixServer } from "asyncio-streams";
 import { bareConnection, bareServer, listeningServer } from "../support/bare-sockets.js";
 import { Child, scriptCommand } from "../support/child.js";
 import { needs, needsLinux } from "../support/needs.js";
@@ -213,6 +213,21 @@ describe("sock beside the options of addresses", () => {
       await using _ = far;
       await assert.rejects(openConnection(null, null, { sock: socket, ...options }), { ...VALUE, message: /has no effect on a sock/ });
       assert.equal(socket.destroyed, true);
+    });
+  }
+});
+
+describe("sock of a server beside the options of binding a port", () => {
+  for (const options of [{ family: 4 }, { family: 0 }, { reusePort: false }] as const) {
+    it(`is refused with ${JSON.stringify(options)}, which would have no effect`, async () => {
+      for (const listen of [
+        (sock: net.Server) => startServer(() => {}, null, null, { sock, ...options }),
+        (sock: net.Server) => createServer(() => new BaseProtocol(), null, null, { sock, ...options }),
+      ]) {
+        const sock = await listeningServer("tcp");
+        await assert.rejects(listen(sock), { ...VALUE, message: new RegExp(`^${Object.keys(options)[0]} has no effect on a sock`) });
+        assert.equal(sock.listening, false);
+      }
     });
   }
 });

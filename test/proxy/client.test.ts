@@ -68,6 +68,8 @@ const ssl = { secured: true, certOnConnection: false, certInSession: false, veri
 const wrong: readonly (readonly [option: unknown, message: RegExp])[] = [
   [true, /sendProxyHeader must be an options object/],
   [null, /sendProxyHeader must be an options object/],
+  [{ sorce: ["1.2.3.4", 1] }, /has no option "sendProxyHeader.sorce": did you mean "sendProxyHeader.source"\?/],
+  [[1], /has no option "sendProxyHeader.0"/],
   [{ version: 3 }, /sendProxyHeader.version must be 1 or 2/],
   [{ command: "LOCAL" }, /sendProxyHeader.command must be "proxy" or "local"/],
   [{ transport: "udp" }, /sendProxyHeader.transport must be "stream" or "datagram"/],
@@ -110,7 +112,7 @@ const wrong: readonly (readonly [option: unknown, message: RegExp])[] = [
 describe("sendProxyHeader", () => {
   for (const [what, option, bytes] of sent) {
     it(`is encoded as the protocol says: ${what}`, () => {
-      assert.deepEqual(checkSendProxyHeader(option), Buffer.from(bytes as string));
+      assert.deepEqual(checkSendProxyHeader(option, "openConnection"), Buffer.from(bytes as string));
     });
   }
 

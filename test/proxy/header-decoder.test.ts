@@ -212,7 +212,7 @@ describe("any header that sendProxyHeader makes", () => {
   it("is decoded to the same fields, wherever it is cut, and the bytes behind it are kept", () => {
     fc.assert(
       fc.property(addresses, fields, fc.uint8Array({ maxLength: 50 }), fc.nat(), (where, what, behind, cut) => {
-        const sent = checkSendProxyHeader({ ...where, ...what });
+        const sent = checkSendProxyHeader({ ...where, ...what }, "openConnection");
         const bytes = Buffer.concat([sent!, behind]);
         const at = cut % (bytes.length + 1);
         const decoded = decode([bytes.subarray(0, at), bytes.subarray(at)]);
@@ -221,7 +221,7 @@ describe("any header that sendProxyHeader makes", () => {
         assert.deepEqual([authority, netns, uniqueId], [what.authority, what.netns, what.uniqueId]);
         assert.deepEqual(tlvs ?? [], what.tlvs ?? []);
         // What was received can be passed on as it is.
-        assert.deepEqual(decode([checkSendProxyHeader(decoded!.header)!])?.header, decoded!.header);
+        assert.deepEqual(decode([checkSendProxyHeader(decoded!.header, "openConnection")!])?.header, decoded!.header);
       }),
     );
   });

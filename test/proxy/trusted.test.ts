@@ -11,7 +11,7 @@ function peer(address: SocketAddress | null): TransportSocket {
 
 function trusts(trusted: readonly string[] | ((socket: TransportSocket) => boolean), address: SocketAddress | null): boolean {
   try {
-    checkProxyProtocol({ trusted }, "tcp")!.checkSender(peer(address));
+    checkProxyProtocol({ trusted }, "tcp", "startServer")!.checkSender(peer(address));
     return true;
   } catch (error) {
     assert.equal((error as { code?: unknown }).code, "ERR_PROXY_PROTOCOL");
@@ -58,7 +58,7 @@ describe("proxyProtocol.trusted", () => {
       () => undefined,
     ];
     for (const decide of failing) {
-      const policy = checkProxyProtocol({ trusted: decide as () => boolean }, "unix");
+      const policy = checkProxyProtocol({ trusted: decide as () => boolean }, "unix", "startUnixServer");
       assert.throws(() => policy!.checkSender(peer("/path")), { code: "ERR_INVALID_RETURN_VALUE", message: /must return true or false/ });
     }
     const policy = checkProxyProtocol(
@@ -68,6 +68,7 @@ describe("proxyProtocol.trusted", () => {
         },
       },
       "unix",
+      "startUnixServer",
     );
     assert.throws(() => policy!.checkSender(peer("/path")), /on purpose/);
   });
@@ -75,6 +76,7 @@ describe("proxyProtocol.trusted", () => {
   const wrong: readonly (readonly [option: unknown, kind: "tcp" | "unix", message: RegExp])[] = [
     [1, "tcp", /proxyProtocol must be true, false or an options object, not number 1/],
     [null, "tcp", /proxyProtocol must be true, false or an options object, not null/],
+    [{ trustd: ["10.0.0.0/8"] }, "tcp", /startServer\(\) has no option "proxyProtocol.trustd": did you mean "proxyProtocol.trusted"\?/],
     [{ trusted: "10.0.0.0/8" }, "tcp", /proxyProtocol.trusted must be an array of addresses and networks, or a function/],
     [{ trusted: [1] }, "tcp", /proxyProtocol.trusted must be an array/],
     [{ trusted: null }, "tcp", /proxyProtocol.trusted must be an array/],
@@ -95,7 +97,7 @@ describe("proxyProtocol.trusted", () => {
   ];
   for (const [option, kind, message] of wrong) {
     it(`is checked before anything is opened: ${JSON.stringify(option)} on ${kind}`, () => {
-      assert.throws(() => checkProxyProtocol(option as true, kind), message);
+      assert.throws(() => checkProxyProtocol(option as true, kind, "startServer"), message);
     });
   }
 });

@@ -1,6 +1,7 @@
 /** The option `proxyProtocol` of servers, and what a server does with it: `ProxyPolicy`. */
 import { checkInteger, invalidType, invalidValue } from "../../base/arguments.js";
 import { ProxyProtocolError } from "../../base/errors.js";
+import { checkKnownOptions, type KnownOptions, knownOptions } from "../../base/known-options.js";
 import { MAX_TIMER_MS } from "../../base/scheduling.js";
 import type { ExtraInfo, ProxyHeader, SocketAddress, TransportSocket } from "../../contracts/extra-info.js";
 import type { Wire } from "../../transports/wire.js";
@@ -31,11 +32,22 @@ export interface ProxyProtocolOptions {
   readonly maxHeaderBytes?: number | undefined;
 }
 
-/** Checks the option. Returns `null` if the server does not use the protocol. */
-export function checkProxyProtocol(option: boolean | ProxyProtocolOptions | undefined, kind: "tcp" | "unix"): ProxyPolicy | null {
+const PROXY_PROTOCOL_OPTIONS: KnownOptions = knownOptions<ProxyProtocolOptions>({ trusted: true, timeout: true, maxHeaderBytes: true });
+
+/**
+ * Checks the option. Returns `null` if the server does not use the protocol.
+ *
+ * An unknown name is refused: with a misspelt `trusted`, every client would be trusted.
+ */
+export function checkProxyProtocol(
+  option: boolean | ProxyProtocolOptions | undefined,
+  kind: "tcp" | "unix",
+  call: string,
+): ProxyPolicy | null {
   if (option === undefined || option === false) return null;
   if (option !== true && (typeof option !== "object" || option === null))
     throw invalidType("proxyProtocol", "true, false or an options object", option);
+  if (option !== true) checkKnownOptions(call, option, PROXY_PROTOCOL_OPTIONS, "proxyProtocol");
   const { trusted, timeout, maxHeaderBytes } = option === true ? ({} as ProxyProtocolOptions) : option;
   const [name, most] = ["proxyProtocol.maxHeaderBytes", V2_FIXED_BYTES + V2_MAX_REST_BYTES] as const;
   return new ProxyPolicy(

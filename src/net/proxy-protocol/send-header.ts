@@ -1,6 +1,7 @@
 /** The option `sendProxyHeader` of opened connections: its checks, the bytes, and sending them. */
 import type net from "node:net";
 import { checkBoolean, checkInteger, checkOptions, invalidType, invalidValue, isBytes } from "../../base/arguments.js";
+import { checkKnownOptions, type KnownOptions, knownOptions } from "../../base/known-options.js";
 import { abortReason, forgetAborted, onceAborted } from "../../base/waiting.js";
 import type { ProxyFields, ProxySsl, SocketAddress } from "../../contracts/extra-info.js";
 import { parseIp } from "./ip-address.js";
@@ -26,14 +27,29 @@ export interface SendProxyHeaderOptions extends ProxyFields {
   readonly crc32c?: boolean | undefined;
 }
 
+const SEND_PROXY_HEADER_OPTIONS: KnownOptions = knownOptions<SendProxyHeaderOptions>({
+  version: true,
+  command: true,
+  crc32c: true,
+  transport: true,
+  source: true,
+  destination: true,
+  alpn: true,
+  authority: true,
+  uniqueId: true,
+  ssl: true,
+  netns: true,
+  tlvs: true,
+});
+
 const TEXT_FIELDS = ["alpn", "authority", "netns"] as const;
 const SSL_FLAGS = ["secured", "certOnConnection", "certInSession"] as const;
 const SSL_TEXTS = ["version", "commonName", "cipher", "signatureAlgorithm", "keyAlgorithm", "group", "signatureScheme"] as const;
 
 /** Checks the option and encodes the header; `null` if none is to be sent. */
-export function checkSendProxyHeader(options: SendProxyHeaderOptions | undefined): Buffer | null {
+export function checkSendProxyHeader(options: SendProxyHeaderOptions | undefined, call: string): Buffer | null {
   if (options === undefined) return null;
-  checkOptions("sendProxyHeader", options);
+  checkKnownOptions(call, options, SEND_PROXY_HEADER_OPTIONS, "sendProxyHeader");
   const { version = 2, command = "proxy", transport } = options;
   if (version !== 1 && version !== 2) throw invalidType("sendProxyHeader.version", "1 or 2", version);
   if (command !== "proxy" && command !== "local") throw invalidType("sendProxyHeader.command", '"proxy" or "local"', command);
