@@ -2,17 +2,23 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { execFile } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { promisify } from "node:util";
 import { monotonicMs } from "#src/base/scheduling.js";
 import { startTimeout, stopTimeout } from "#src/base/timeouts.js";
+import { temporaryDirectory } from "../support/temporary.js";
 
 const timeoutsModule = import.meta.resolve("#src/base/timeouts.js");
 
 /** Runs a program in a process of its own, and returns what it printed. */
 async function run(program: string): Promise<string> {
   const source = `import { startTimeout, stopTimeout } from ${JSON.stringify(timeoutsModule)};\n${program}`;
-  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", source]);
+  // A file, because Deno runs the argument of `--eval` as a script, which cannot import.
+  const file = join(temporaryDirectory(), "program.mjs");
+  writeFileSync(file, source);
+  const { stdout } = await promisify(execFile)(process.execPath, [file]);
   return stdout.trim();
 }
 

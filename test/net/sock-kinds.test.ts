@@ -91,7 +91,9 @@ describe("sock that is neither Unix nor TCP", () => {
 
 describe("sock of a server that another process has bound", () => {
   for (const family of ["unix", "tcp"] as const) {
-    it(`is known for ${family} when process.send() has passed it on`, async () => {
+    // Deno: with a Unix server of `node:net`, sent in the same way, a client of the child waits for ever, too.
+    const sent = family === "unix" ? cannot("pass-descriptor", "deno") : {};
+    it(`is known for ${family} when process.send() has passed it on`, sent, async () => {
       const server = await listeningServer(family);
       await using child = new Child(scriptCommand("net/kinds-child", "sent", family), { stdio: ["pipe", "pipe", "inherit", "ipc"] });
       child.process.send("server", server);
