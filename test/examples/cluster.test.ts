@@ -18,7 +18,7 @@ const PATIENCE_MS = 10_000;
 
 /** Sends a line over a new connection; returns the process id in front of the answer. */
 async function ask(address: SocketAddress): Promise<number> {
-  const [reader, writer] = await openTo(address);
+  const [reader, writer] = await openTo(address, { timeout: PATIENCE_MS });
   try {
     writer.write("hello\n");
     const pid = /^(\d+) hello\n$/.exec(String(await reader.readline({ timeout: PATIENCE_MS })))?.[1];
@@ -26,7 +26,7 @@ async function ask(address: SocketAddress): Promise<number> {
     return Number(pid);
   } finally {
     writer.close();
-    await writer.waitClosed().catch(() => {});
+    await writer.waitClosed({ timeout: PATIENCE_MS }).catch(() => {});
   }
 }
 
@@ -66,12 +66,12 @@ const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 const hasReusePort =
   runtime === "node" && process.platform === "linux" && (major > 23 || (major === 22 && minor >= 12) || (major === 23 && minor >= 1));
 
-for (const [how, skip] of [
-  ["cluster", false],
-  ["handover", false],
-  ["reuse-port", hasReusePort ? false : "the runtime has no reusePort"],
+for (const [how, options] of [
+  ["cluster", cannot("cluster-disconnect-under-load", "deno")],
+  ["handover", cannot("pass-descriptor", "deno")],
+  ["reuse-port", hasReusePort ? {} : { skip: "the runtime has no reusePort" }],
 ] as const) {
-  describe(`the cluster example by ${how}`, { skip }, () => {
+  describe(`the cluster example by ${how}`, options, () => {
     const path = socketPath("c.sock");
     let example: RunningExample;
     let addresses: SocketAddress[];
@@ -95,12 +95,7 @@ for (const [how, skip] of [
     });
 
     // With reusePort each process has a queue of its own, which the system resets when the process stops listening.
-    const restarts =
-      how === "reuse-port"
-        ? { skip: "needs one queue for all processes" }
-        : how === "cluster"
-          ? cannot("cluster-disconnect-under-load", "deno")
-          : {};
+    const restarts = how === "reuse-port" ? { skip: "needs one queue for all processes" } : {};
     it("restarts all processes without a failed client", restarts, async () => {
       const load = new Load(addresses);
       await until(() => load.served.size === WORKERS);

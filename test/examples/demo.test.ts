@@ -54,7 +54,7 @@ describe("the demo", () => {
     const [, waits, sent, buffered] = stdout.match(/wait (\d+) times\. Of the (\d+) KiB that each sent, at most (\d+) KiB/) ?? [];
     // Bun: the system accepts what is written in one turn, as long as the lines of the README are short.
     assert.ok(Number(waits) > 0 || (runtime === "bun" && waits === "0"), `${waits} waits`);
-    assert.ok(Number(buffered) >= 64 && Number(buffered) * 4 < Number(sent), `${buffered} of ${sent} KiB`);
+    assert.ok(Number(buffered) >= (runtime === "bun" ? 16 : 64) && Number(buffered) * 4 < Number(sent), `${buffered} of ${sent} KiB`);
   });
 
   it("ends an idle client and leaves no socket file", () => {

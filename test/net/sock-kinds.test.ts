@@ -91,7 +91,7 @@ describe("sock that is neither Unix nor TCP", () => {
 
 describe("sock of a server that another process has bound", () => {
   for (const family of ["unix", "tcp"] as const) {
-    // Deno: with a Unix server of `node:net`, sent in the same way, a client of the child waits for ever, too.
+    // Deno: the process that has sent the server gets all clients, with `node:net` alone, too.
     const sent = family === "unix" ? cannot("pass-descriptor", "deno") : {};
     it(`is known for ${family} when process.send() has passed it on`, sent, async () => {
       const server = await listeningServer(family);
