@@ -170,7 +170,8 @@ describe("hidden directories in the socket's directory", () => {
       assert.equal(left.length, 1);
       // As if it were some minutes later.
       utimesSync(join(dirname(path), left[0] as string), 1e9, 1e9);
-      await end(await serve("other", other));
+      // The system closes the sockets of a killed process a moment after its output.
+      for (let starts = 0; starts < 100 && filesBeside(path).length > 1; starts += 1) await end(await serve("other", other));
       assert.deepEqual(filesBeside(path), ["first.sock"]);
       await end(first);
       assert.deepEqual(filesBeside(path), []);
