@@ -113,12 +113,15 @@ async function lead(): Promise<void> {
 
   // Node: a process that listens accepts. The clients that the first process gets go to the others in turn.
   let turn = 0;
-  for (const [index, handle] of handles.entries()) {
-    handle.on("connection", (client) => {
-      turn += 1;
-      [...workers][turn % workers.size]?.send(index, client);
-    });
-  }
+  const handOut = (index: number, client: net.Socket): void => {
+    const connected = [...workers].filter((worker) => worker.connected);
+    turn += 1;
+    const worker = connected[turn % connected.length];
+    if (worker === undefined) client.destroy();
+    // A worker that has just been killed takes no client: another one does.
+    else worker.send(index, client, (error) => error && handOut(index, client));
+  };
+  for (const [index, handle] of handles.entries()) handle.on("connection", (client) => handOut(index, client));
 
   /** Starts a worker, and waits until it serves. */
   async function start(): Promise<readonly [host: string, port: number]> {

@@ -82,7 +82,7 @@ const LINES: Readonly<Record<string, number>> = {
   "adapters.ts": 61,
   "daemon.ts": 81,
   "demo.ts": 151,
-  "cluster.ts": 173,
+  "cluster.ts": 176,
   "echo-tls.ts": 51,
   "framing.ts": 51,
   "idle-timeout.ts": 51,
