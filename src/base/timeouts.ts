@@ -104,7 +104,7 @@ class TimeoutList {
       ended.callback();
     }
     if (this.#first === null) this.#forget();
-    else this.#timer = this.#makeTimer(Math.ceil(this.#first.endsAt - monotonicMs()));
+    else this.#timer = this.#makeTimer(Math.max(1, Math.ceil(this.#first.endsAt - monotonicMs()))); // the callbacks may have taken longer
   }
 }
 

@@ -67,6 +67,22 @@ describe("time-outs of waits", () => {
     assert.deepEqual(ended, ["first", "third"]);
   });
 
+  it("end as soon as possible when the callback of an earlier one takes longer than their time", async () => {
+    const ended: string[] = [];
+    await new Promise<void>((resolve) => {
+      startTimeout(9, () => {
+        ended.push("first");
+        for (const until = monotonicMs() + 40; monotonicMs() < until; );
+      });
+      for (const until = monotonicMs() + 5; monotonicMs() < until; );
+      startTimeout(9, () => {
+        ended.push("second");
+        resolve();
+      });
+    });
+    assert.deepEqual(ended, ["first", "second"]);
+  });
+
   it("begin anew with the timer of an earlier one, and end no earlier for it", async () => {
     stopTimeout(startTimeout(30, () => assert.fail("was stopped")));
     await new Promise<void>((resolve) => void startTimeout(15, resolve));
