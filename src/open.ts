@@ -3,7 +3,15 @@ import { knownOptions } from "./base/known-options.js";
 import { checkWaitOptions } from "./base/waiting.js";
 import type { Protocol, ProtocolFactory, Transport } from "./contracts/connection.js";
 import { takingSock } from "./net/adopt.js";
-import { type ConnectCall, type ConnectionOptions, connectToHost, connectToPath, type UnixConnectionOptions } from "./net/connect.js";
+import {
+  CONNECTION_NAMES,
+  type ConnectCall,
+  type ConnectionOptions,
+  connectToHost,
+  connectToPath,
+  UNIX_CONNECTION_NAMES,
+  type UnixConnectionOptions,
+} from "./net/connect.js";
 import type { PathLike } from "./net/socket-file/unix-path.js";
 import type { StreamReaderOptions } from "./streams/base-reader.js";
 import { StreamReaderProtocol } from "./streams/protocol.js";
@@ -18,37 +26,12 @@ export interface OpenConnectionOptions extends ConnectionOptions, StreamReaderOp
 
 const OPEN_UNIX_CONNECTION: ConnectCall = {
   name: "openUnixConnection",
-  known: knownOptions<OpenUnixConnectionOptions>({
-    limit: true,
-    sock: true,
-    sendProxyHeader: true,
-    signal: true,
-    timeout: true,
-    ssl: true,
-    serverHostname: true,
-    sslHandshakeTimeout: true,
-    sslShutdownTimeout: true,
-  }),
+  known: knownOptions<OpenUnixConnectionOptions>({ limit: true, ...UNIX_CONNECTION_NAMES }),
 };
 
 const OPEN_CONNECTION: ConnectCall = {
   name: "openConnection",
-  known: knownOptions<OpenConnectionOptions>({
-    limit: true,
-    family: true,
-    localAddr: true,
-    happyEyeballsDelay: true,
-    interleave: true,
-    allErrors: true,
-    sock: true,
-    sendProxyHeader: true,
-    signal: true,
-    timeout: true,
-    ssl: true,
-    serverHostname: true,
-    sslHandshakeTimeout: true,
-    sslShutdownTimeout: true,
-  }),
+  known: knownOptions<OpenConnectionOptions>({ limit: true, ...CONNECTION_NAMES }),
 };
 
 /**

@@ -15,8 +15,11 @@ import { checkOptions, invalidValue, type SignalOptions } from "./arguments.js";
 /** The names of a call's options. */
 export type KnownOptions = ReadonlySet<string>;
 
+/** An object with a property for each option, so that the options of one call can be spread into those of another. */
+export type OptionNames<Options extends object> = { readonly [Name in keyof Required<Options>]: true };
+
 /** Lists the names of a call's options. The compiler rejects a list that differs from the type. */
-export function knownOptions<Options extends object>(names: { readonly [Name in keyof Required<Options>]: true }): KnownOptions {
+export function knownOptions<Options extends object>(names: OptionNames<Options>): KnownOptions {
   return new Set(Object.keys(names));
 }
 

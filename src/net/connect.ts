@@ -6,7 +6,7 @@
  */
 import type net from "node:net";
 import { checkBoolean, checkFunction, checkInteger, invalidType, invalidValue, type SignalOptions } from "../base/arguments.js";
-import { type KnownOptions, knownOptions } from "../base/known-options.js";
+import { type KnownOptions, knownOptions, type OptionNames } from "../base/known-options.js";
 import { MAX_TIMER_MS } from "../base/scheduling.js";
 import { cancellationOf, checkWaitOptions, withOneDeadline } from "../base/waiting.js";
 import type { Protocol, ProtocolFactory, Transport } from "../contracts/connection.js";
@@ -37,7 +37,7 @@ export interface UnixConnectionOptions extends ClientTlsOptions, SignalOptions {
 }
 
 /** The names of the options of `createUnixConnection()`. */
-const UNIX_CONNECTION_OPTIONS: KnownOptions = knownOptions<UnixConnectionOptions>({
+export const UNIX_CONNECTION_NAMES: OptionNames<UnixConnectionOptions> = {
   sock: true,
   sendProxyHeader: true,
   signal: true,
@@ -46,7 +46,7 @@ const UNIX_CONNECTION_OPTIONS: KnownOptions = knownOptions<UnixConnectionOptions
   serverHostname: true,
   sslHandshakeTimeout: true,
   sslShutdownTimeout: true,
-});
+};
 
 /** Options of `createConnection()`. */
 export interface ConnectionOptions extends UnixConnectionOptions {
@@ -69,21 +69,17 @@ export interface ConnectionOptions extends UnixConnectionOptions {
 }
 
 /** The names of the options of `createConnection()`. */
-const CONNECTION_OPTIONS: KnownOptions = knownOptions<ConnectionOptions>({
+export const CONNECTION_NAMES: OptionNames<ConnectionOptions> = {
+  ...UNIX_CONNECTION_NAMES,
   family: true,
   localAddr: true,
   happyEyeballsDelay: true,
   interleave: true,
   allErrors: true,
-  sock: true,
-  sendProxyHeader: true,
-  signal: true,
-  timeout: true,
-  ssl: true,
-  serverHostname: true,
-  sslHandshakeTimeout: true,
-  sslShutdownTimeout: true,
-});
+};
+
+const UNIX_CONNECTION_OPTIONS: KnownOptions = knownOptions<UnixConnectionOptions>(UNIX_CONNECTION_NAMES);
+const CONNECTION_OPTIONS: KnownOptions = knownOptions<ConnectionOptions>(CONNECTION_NAMES);
 
 /** The public call that connects: its name, and the names of its options. */
 export interface ConnectCall {

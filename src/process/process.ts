@@ -235,7 +235,7 @@ export class Process<
   async [Symbol.asyncDispose](): Promise<void> {
     const readers = [this.stdout, this.stderr].filter((reader) => reader !== null);
     this.stdin?.close();
-    // A read of the program that still waits does the same.
+    // If the program still waits in a read, skip() is refused, and that read keeps the pipe empty.
     for (const reader of readers) reader.skip(Number.MAX_SAFE_INTEGER).catch(ignore);
     try {
       await this.#end();
