@@ -36,6 +36,7 @@ export type {
 } from "./contracts/extra-info.js";
 export { type CopyOptions, copy, type RelayOptions, relay } from "./copy.js";
 export { type DuplexOptions, toDuplex } from "./duplex.js";
+export type { BoundSocket } from "./net/adopt.js";
 export type { ServerStats } from "./net/clients.js";
 export { type ConnectionOptions, createConnection, createUnixConnection, type UnixConnectionOptions } from "./net/connect.js";
 export { type AcceptedSocketOptions, connectAcceptedSocket } from "./net/connect-accepted.js";

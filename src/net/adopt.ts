@@ -65,8 +65,8 @@ function checkNotOwned(sock: Sock): void {
 
 /** A socket that is bound and neither listens nor is connected. Node: `net.BoundSocket`, since version 26. */
 export interface BoundSocket {
-  /** Returns the address: a path, or an IP address with its port. */
-  address(): string | { readonly address?: string; readonly port?: number };
+  /** Returns the address of a Unix socket (a path), or an object with the IP address and the port. */
+  address(): string | object;
   /** Returns the descriptor. */
   fd(): number;
   /** Closes the socket. */
