@@ -6,6 +6,7 @@
  */
 import type net from "node:net";
 import { checkBoolean, checkInteger, invalidType, invalidValue } from "../base/arguments.js";
+import { debugMode } from "../base/debug-mode.js";
 import { callForeign, describe, emitWarning } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
 import { abortReason, cancellationOf, forgetAborted, onceAborted, throwIfAborted, withOneDeadline } from "../base/waiting.js";
@@ -152,7 +153,8 @@ export async function createUnixServer(
   path?: PathLike | null,
   options?: UnixServerOptions,
 ): Promise<Server> {
-  const call = { name: "createUnixServer", known: UNIX_SERVER_OPTIONS, protocolFactory, onError: options?.onError };
+  const origin = debugMode?.origin("The server was started here");
+  const call = { name: "createUnixServer", known: UNIX_SERVER_OPTIONS, protocolFactory, onError: options?.onError, origin };
   return listenOnPath(call, path, options);
 }
 
@@ -214,7 +216,8 @@ export async function createServer(
   port?: number | null,
   options?: TcpServerOptions,
 ): Promise<Server> {
-  const call = { name: "createServer", known: TCP_SERVER_OPTIONS, protocolFactory, onError: options?.onError };
+  const origin = debugMode?.origin("The server was started here");
+  const call = { name: "createServer", known: TCP_SERVER_OPTIONS, protocolFactory, onError: options?.onError, origin };
   return listenOnHosts(call, host, port, options);
 }
 
@@ -299,15 +302,22 @@ function checkReusePort(): void {
 /** @param starting aborted by the program's signal, or when the time-out has passed. Then the server is closed, which ends the start. */
 async function openServer(
   listeners: readonly Listener[],
-  { protocolFactory, onError: handler }: ListenCall,
+  { protocolFactory, onError: handler, origin }: ListenCall,
   options: Omit<ServerOptions, "onError"> | undefined,
   config: ServerConfig,
   starting: AbortSignal | undefined,
 ): Promise<Server> {
   const { maxConnections = Infinity, signal } = options ?? {};
-  const onError = (error: unknown): void => reportServerError(handler, error);
-  const policy = { protocolFactory, tls: config.tls, proxy: config.proxy, maxConnections, maxWaiting: config.backlog, onError };
-  const server = makeServer(listeners, policy, signal);
+  const onError = reporterTo(handler);
+  const policy = {
+    protocolFactory: debugMode?.noting(protocolFactory, origin) ?? protocolFactory,
+    tls: config.tls,
+    proxy: config.proxy,
+    maxConnections,
+    maxWaiting: config.backlog,
+    onError,
+  };
+  const server = makeServer(listeners, policy, signal, origin);
   const onAbort = (): void => server.close();
   try {
     throwIfAborted(starting);
@@ -324,13 +334,23 @@ async function openServer(
 }
 
 /** Makes the server. If the signal throws when the server subscribes to it, the listeners are closed. */
-function makeServer(listeners: readonly Listener[], policy: ClientsPolicy, signal: AbortSignal | undefined): Server {
+function makeServer(
+  listeners: readonly Listener[],
+  policy: ClientsPolicy,
+  signal: AbortSignal | undefined,
+  origin: string | undefined,
+): Server {
   try {
-    return new Server(listeners, policy, signal);
+    return new Server(listeners, policy, signal, origin);
   } catch (error) {
     for (const listener of listeners) void listener.close();
     throw error;
   }
+}
+
+/** Made here, because a closure of `openServer()` would hold the server, too. */
+function reporterTo(handler: ServerOptions["onError"]): (error: unknown) => void {
+  return (error) => reportServerError(handler, error);
 }
 
 /** Reports an error of the server. An error that the handler throws is reported as a warning. */

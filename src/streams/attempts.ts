@@ -5,6 +5,7 @@
  * and `chunks()`.
  */
 import type { SignalOptions } from "../base/arguments.js";
+import { debugMode } from "../base/debug-mode.js";
 import { IncompleteReadError, LimitOverrunError, LineTooLongError } from "../base/errors.js";
 import { constant, NEWLINE, NEWLINE_BYTE } from "../base/memory.js";
 import { SeparatorSearch } from "../base/separator-search.js";
@@ -194,6 +195,7 @@ export class LineIterator implements AsyncIterator<Buffer, undefined>, Attempt<I
     this.#engine = engine;
     this.#limit = limit;
     this.#lines = lines;
+    debugMode?.hold(this, engine);
   }
 
   get engine(): ReadEngine {
@@ -267,6 +269,7 @@ export class ReadIterator<T, Result extends { readonly length: number } = Buffer
     this.#step = step;
     this.#options = signal === undefined && timeout === undefined ? undefined : { signal, timeout };
     this.#notes = notes;
+    debugMode?.hold(this, engine);
   }
 
   get engine(): ReadEngine {

@@ -6,6 +6,7 @@
  * `securing.ts`), and refuses `startTls()` until the adapter is destroyed or cancelled, or the loop over the chunks is left.
  */
 import type { ReadingEnd } from "../adapters/node-streams.js";
+import { debugMode } from "../base/debug-mode.js";
 import { CHUNK_BYTES } from "../base/limits.js";
 import { ownCopy } from "../base/memory.js";
 import { intoAttempt, someAttempt } from "./attempts.js";
@@ -23,6 +24,7 @@ export class Taker implements ReadingEnd {
   constructor(engine: ReadEngine, method: string) {
     this.#engine = engine;
     this.#method = method;
+    debugMode?.hold(this, engine);
   }
 
   read(): Promise<Buffer> {

@@ -3,10 +3,14 @@
  *
  * It guarantees that any number of callers may wait in each call, and that every wait ends when the connection does.
  */
+import { debugMode } from "../base/debug-mode.js";
 import { ConnectionLostError, messageOf } from "../base/errors.js";
 import { CALL_BYTES, nextTurn, TURN_BYTES } from "../base/scheduling.js";
 import { type Cancellation, DONE, Waiters } from "../base/waiting.js";
 import type { Transport } from "../contracts/connection.js";
+
+/** Returns whether a call of the program waits for the connection of a flow. */
+export let isWaitedFor: (flow: WriterFlow) => boolean;
 
 /** The part of a protocol that a `StreamWriter` uses. Base class of `StreamReaderProtocol`. */
 export class WriterFlow {
@@ -24,9 +28,14 @@ export class WriterFlow {
   #closeWaiters: Waiters | null = null;
   #lossWaiters: Waiters | null = null;
 
+  static {
+    isWaitedFor = (flow) => [flow.#drainWaiters, flow.#closeWaiters, flow.#lossWaiters].some((waiters) => waiters?.isWaitedFor === true);
+  }
+
   /** Makes `drain()` wait. */
   pauseWriting(): void {
     this.#writingPaused = true;
+    debugMode?.paused(this, () => this.#lost || this.#writeError !== null);
   }
 
   /** Resolves all waiting `drain()` calls. */

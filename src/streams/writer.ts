@@ -20,6 +20,7 @@ import {
   toBytes,
   toPieces,
 } from "../base/arguments.js";
+import { debugMode } from "../base/debug-mode.js";
 import { InvalidStateError } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions, WAIT_OPTIONS } from "../base/known-options.js";
 import { nextTurn } from "../base/scheduling.js";
@@ -29,6 +30,7 @@ import type { ExtraInfo, SSLClient, SSLServer, TlsTimeouts } from "../contracts/
 import { engineOf } from "./base-reader.js";
 import type { StreamReader } from "./reader.js";
 import { SinkTransport } from "./sink-transport.js";
+import { moveWatch, watchPair } from "./watched-pair.js";
 import type { WriterFlow } from "./writer-flow.js";
 
 /** Turns of the event loop to wait for a socket to report that it has sent everything. Node over TLS needs one or two, Deno a few more. */
@@ -82,6 +84,7 @@ export class StreamWriter implements AsyncDisposable {
     this.#transport = transport;
     this.#protocol = protocol;
     this.#reader = reader;
+    if (debugMode !== null && !(transport instanceof SinkTransport)) watchPair(debugMode, this, transport, protocol, reader);
   }
 
   /**
@@ -151,6 +154,7 @@ export class StreamWriter implements AsyncDisposable {
    * ```
    */
   drain(options?: SignalOptions): Promise<void> {
+    debugMode?.attended(this.#protocol);
     // Fast path: most calls need not wait.
     if (options === undefined && this.#protocol.isFlowing && !this.#transport.isClosing() && (this.#reader?.exception() ?? null) === null) {
       return this.#protocol.paced(DONE, this.#bytesWritten);
@@ -169,6 +173,7 @@ export class StreamWriter implements AsyncDisposable {
    * budget is spent.
    */
   #wait(method: string, options: SignalOptions | undefined, call: (signal: Cancellation | undefined) => Promise<void>): Promise<void> {
+    debugMode?.attended(this.#protocol);
     let wait: Promise<void>;
     try {
       checkKnownOptions(method, options, WAIT_OPTIONS);
@@ -240,6 +245,7 @@ export class StreamWriter implements AsyncDisposable {
 
   /** Closes the connection after sending the written data. Does not wait; see `waitClosed()`. */
   close(): void {
+    debugMode?.attended(this.#protocol);
     this.#transport.close();
   }
 
@@ -266,6 +272,7 @@ export class StreamWriter implements AsyncDisposable {
    * @throws InvalidStateError over TLS, which has no half-close
    */
   writeEof(): void {
+    debugMode?.attended(this.#protocol);
     this.#transport.writeEof();
   }
 
@@ -316,6 +323,7 @@ export class StreamWriter implements AsyncDisposable {
       takeReadAhead: () => engine?.securing.handOver(engine.queue) ?? Buffer.alloc(0),
       onSecured: (transport: Transport) => {
         this.#transport = transport;
+        if (debugMode !== null) moveWatch(this.#protocol, transport);
         this.#protocol.replaceTransport(transport);
       },
     };
