@@ -67,7 +67,7 @@ describe("a netstring daemon with a client in Python", () => {
       assert.equal(await example.nextLine(), `listens on ${path}`);
       assert.deepEqual(await talk(path, "byte by byte"), ["9"]);
     } finally {
-      example.process.kill("SIGTERM");
+      process.kill(example.process.pid as number, "SIGTERM");
     }
     assert.equal(await example.ended(), "");
     assert.equal(existsSync(path), false);

@@ -120,7 +120,7 @@ describe("curl through the example proxy", () => {
       assert.equal(code, 0);
       assert.match(await example.nextLine(), /^localhost:\d+: \d+ bytes, 6\d{6} back$/);
     } finally {
-      example.process.kill("SIGTERM");
+      process.kill(example.process.pid as number, "SIGTERM");
     }
     assert.equal(await example.ended(), "");
   });
