@@ -24,7 +24,8 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type net from "node:net";
 import { ignore } from "../base/errors.js";
 import { unpooled } from "../base/memory.js";
-import { clearTimeout, nextTick, setTimeout } from "../base/scheduling.js";
+import { nextTick } from "../base/scheduling.js";
+import { startTimeout, stopTimeout, type Timeout } from "../base/timeouts.js";
 import { LateData } from "./late-data.js";
 import { hiddenReset, isPeerGone } from "./socket-probes.js";
 import type { SocketInfo, Wire, WireEvents } from "./wire.js";
@@ -58,7 +59,11 @@ const isBunOrDeno = process.versions["bun"] !== undefined || process.versions["d
  * call that closes it, or in none.
  */
 function contextOfWire(): Run {
-  return isBunOrDeno ? AsyncLocalStorage.snapshot() : (callback) => callback();
+  return isBunOrDeno ? AsyncLocalStorage.snapshot() : runHere;
+}
+
+function runHere(callback: () => void): void {
+  callback();
 }
 
 type Done = (error?: Error | null) => void;
@@ -79,7 +84,7 @@ export class NodeWire implements Wire {
   #closing = false;
   /** Over TLS, after `close()`. */
   #late: LateData | null = null;
-  #watch: NodeJS.Timeout | undefined;
+  #watch: Timeout | undefined;
   #failed = false;
   #dropped = false;
   readonly #onWritten = (error?: Error | null): void => {
@@ -261,7 +266,7 @@ export class NodeWire implements Wire {
   }
 
   #watchWrites(): void {
-    if (!this.#readEnded || !this.#isTls || this.#watch !== undefined) return;
+    if (!this.#hasUnsent || !this.#readEnded || !this.#isTls || this.#watch !== undefined) return;
     /* c8 ignore next 6 -- Node 26: on other versions and runtimes, all data is sent by then, or has failed */
     const look = (): void => {
       this.#watch = undefined;
@@ -269,7 +274,7 @@ export class NodeWire implements Wire {
       if (this.isPeerGone()) this.failWriting(Object.assign(new Error("write EPIPE"), { code: "EPIPE", syscall: "write" }));
       else this.#watchWrites();
     };
-    this.#watch = setTimeout(look, WATCH_MS);
+    this.#watch = startTimeout(WATCH_MS, look);
   }
 
   protected failWriting(error: Error): void {
@@ -291,13 +296,17 @@ export class NodeWire implements Wire {
     if (this.#failed) socket.destroy();
     else if (this.#isTls) {
       this.resume(); // until the peer's EOF
-      const onTooMuch = (error: Error): void => this.handle((events) => events.handleError(error));
-      this.#late = new LateData(socket, () => this.pendingBytes, onTooMuch);
+      if (!this.#readEnded) this.#late = this.#watchLateData();
       socket.end();
     } else {
       socket.pause();
       socket.destroySoon();
     }
+  }
+
+  #watchLateData(): LateData {
+    const onTooMuch = (error: Error): void => this.handle((events) => events.handleError(error));
+    return new LateData(this.#socket, () => this.pendingBytes, onTooMuch);
   }
 
   destroy(): void {
@@ -316,7 +325,7 @@ export class NodeWire implements Wire {
 
   /** @internal */
   handleClose(): void {
-    clearTimeout(this.#watch);
+    stopTimeout(this.#watch);
     this.#late?.stop();
     if (this.#held === null) this.handle((events) => events.handleClose());
     else this.#held.isClosed = true;
