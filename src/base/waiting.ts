@@ -92,7 +92,11 @@ export function throwIfAborted(signal: AbortSource | undefined): void {
  * Rejects a wait that was ended, with the reason. An error that is created here names the waiting functions; a signal's reason is the
  * program's own and stays unchanged.
  */
-export function rejectEnded(end: Cancellation | Canceller, resolve: (rejection: Promise<never>) => void, reject: (reason: unknown) => void): void {
+export function rejectEnded(
+  end: Cancellation | Canceller,
+  resolve: (rejection: Promise<never>) => void,
+  reject: (reason: unknown) => void,
+): void {
   if (end instanceof Deadline && end.passed) resolve(rejectionNamingCallers(end.reason));
   else reject(end instanceof Deadline ? end.reason : abortReason(end));
 }
@@ -140,10 +144,7 @@ export class Deadline {
 }
 
 /** Runs a call that waits more than once. Its time-out counts from the beginning of the first wait to the end of the last. */
-export async function withOneDeadline<T>(
-  end: Cancellation | undefined,
-  call: (signal: AbortSignal | undefined) => Promise<T>,
-): Promise<T> {
+export async function withOneDeadline<T>(end: Cancellation | undefined, call: (signal: AbortSignal | undefined) => Promise<T>): Promise<T> {
   if (!(end instanceof Deadline)) return await call(end);
   const controller = new AbortController();
   let reason: unknown;
