@@ -20,7 +20,7 @@
 import { checkProtocol } from "../base/arguments.js";
 import { asError, callForeign, notSentError, warnOf } from "../base/errors.js";
 import { WriteWatermarks } from "../base/limits.js";
-import { type Cancellation, DONE, Waiters } from "../base/waiting.js";
+import { type Cancellation, type Canceller, DONE, Waiters } from "../base/waiting.js";
 import type { Protocol, WriteBufferLimits } from "../contracts/connection.js";
 
 /**
@@ -212,7 +212,7 @@ export abstract class TransportCore {
   }
 
   /** Waits until all written data has been sent. */
-  protected waitFlushed(signal?: Cancellation): Promise<void> {
+  protected waitFlushed(signal?: Cancellation | Canceller): Promise<void> {
     return (this.#written ??= new Waiters()).wait(signal);
   }
 

@@ -200,6 +200,10 @@ export class LineIterator implements AsyncIterator<Buffer, undefined>, Attempt<I
     return this.#engine;
   }
 
+  get loop(): object {
+    return this;
+  }
+
   next(): Promise<IteratorResult<Buffer, undefined>> {
     const line = lineAtHand(this.#engine, this.#limit);
     if (line === undefined) return this.#engine.perform("next", this);
@@ -293,7 +297,7 @@ export class ReadIterator<T, Result extends { readonly length: number } = Buffer
       this.#noteTaken();
       return { done: false, value: this.#step.convert(result) };
     };
-    return engine.perform("next", { run, isAhead, failed: this.#failed }, this.#options);
+    return engine.perform("next", { run, isAhead, loop: this, failed: this.#failed }, this.#options);
   }
 
   #noteTaken(): void {

@@ -21,7 +21,7 @@
 import { asBuffer, type Data, invalidType, type SignalOptions } from "../base/arguments.js";
 import { rejectionNamingCallers } from "../base/async-stacks.js";
 import { ByteQueue } from "../base/byte-queue.js";
-import { ConcurrentReadError, InvalidStateError, ignore } from "../base/errors.js";
+import { concurrentRead, InvalidStateError, ignore } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, WAIT_OPTIONS } from "../base/known-options.js";
 import { toOwnBytes } from "../base/memory.js";
 import { CALL_BYTES, nextTurn, READ_DISCOUNT_BITS, setImmediate, TURN_BYTES } from "../base/scheduling.js";
@@ -48,6 +48,8 @@ export interface Attempt<T> {
   readonly wanted?: number;
   /** Belongs to a loop that has passed on results before, and now asks for the next one. */
   readonly isAhead?: boolean;
+  /** The loop that it belongs to. */
+  readonly loop?: object;
   /** Called when it has failed or was aborted. */
   failed?(): void;
 }
@@ -66,8 +68,7 @@ export class ReadEngine {
   /** Half of the queue size that pauses the transport, and the default limit of a message, in bytes. */
   readonly limit: number;
   #eof = false;
-  /** Set by `fail()`: reads throw it at once. */
-  #exception: Error | null = null;
+  #exception: Error | null = null; // set by `fail()`: reads throw it at once
   /** Set by `failAfterData()`: reads throw it when the data no longer suffices. */
   #lossError: Error | null = null;
   #transport: Transport | null = null;
@@ -373,6 +374,11 @@ export class ReadEngine {
     return parked;
   }
 
+  /** Ends the waiting step of a loop that is left meanwhile: it takes nothing. */
+  endStep(loop: object): void {
+    if (this.#parked?.attempt.loop === loop) this.#unpark().resolve({ done: true, value: undefined } as never);
+  }
+
   #failParked(error: unknown): void {
     const parked = this.#unpark();
     parked.attempt.failed?.();
@@ -391,8 +397,4 @@ export class ReadEngine {
     }
     this.#regulate();
   }
-}
-
-function concurrentRead(method: string): ConcurrentReadError {
-  return new ConcurrentReadError(`cannot ${method}(): another read on this StreamReader is already waiting for data`);
 }

@@ -31,12 +31,14 @@ import { checkError, toBytes, toPieces } from "../base/arguments.js";
 import { ConnectionTimeoutError, InvalidStateError } from "../base/errors.js";
 import { HIGH_WATER_BYTES, TLS_HIGH_WATER_BYTES } from "../base/limits.js";
 import { ownCopy } from "../base/memory.js";
-import { clearTimeout, nextTick, setTimeout } from "../base/scheduling.js";
+import { nextTick } from "../base/scheduling.js";
+import { startTimeout, stopTimeout, type Timeout } from "../base/timeouts.js";
 import type { ByteCounts, Protocol, Transport, TransportOwner, WriteData } from "../contracts/connection.js";
 import type { ExtraInfo } from "../contracts/extra-info.js";
 import { TransportCore } from "../core/transport-core.js";
 import { now, publishClosed, publishPaused, publishResumed } from "./diagnostics.js";
 import type { ConnectedSocket } from "./socket-info.js";
+import type { TlsInfo } from "./tls-info.js";
 import type { Wire, WireEvents } from "./wire.js";
 import { WriteScheduler } from "./write-scheduler.js";
 
@@ -45,7 +47,7 @@ export interface SocketTransportOptions {
   readonly protocol: Protocol;
   readonly info: ConnectedSocket;
   /** The extra info about TLS, if the connection is secured. */
-  readonly tlsInfo?: Partial<ExtraInfo> | undefined;
+  readonly tlsInfo?: TlsInfo | undefined;
   /** The extra info that a proxy has sent. It stands above that of the socket. */
   readonly proxyInfo?: Partial<ExtraInfo> | undefined;
   /** The server that accepted the connection. */
@@ -68,7 +70,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   readonly #wire: Wire;
   readonly #sending: WriteScheduler;
   readonly #info: ConnectedSocket;
-  readonly #tlsInfo: Readonly<Record<string, unknown>> | undefined;
+  readonly #tlsInfo: TlsInfo | undefined;
   readonly #proxyInfo: Readonly<Record<string, unknown>> | undefined;
   #owner: TransportOwner | undefined;
   readonly #tlsShutdownTimeout: number | undefined;
@@ -77,7 +79,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   #eofWritten = false;
   /** Ends our side once the wire has received all written data. */
   #ending: (() => void) | null = null;
-  #shutdownTimer: NodeJS.Timeout | undefined;
+  #shutdownTimer: Timeout | undefined;
   readonly #begunAt: number;
   #bytesRead: number;
   /** The protocol whose memory the wire reads into, if any. */
@@ -279,9 +281,9 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   /** Closes the connection if the peer does not answer close_notify in time. */
   #limitShutdown(): void {
     const timeoutMs = this.#tlsShutdownTimeout as number;
-    this.#shutdownTimer = setTimeout(() => {
+    this.#shutdownTimer = startTimeout(timeoutMs, () => {
       this.abort(new ConnectionTimeoutError(`the TLS shutdown took longer than ${timeoutMs} ms: the connection was cut`));
-    }, timeoutMs);
+    });
   }
 
   abort(reason?: Error): void {
@@ -328,7 +330,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
 
   protected override onLost(): void {
     this.#sending.drop();
-    clearTimeout(this.#shutdownTimer);
+    stopTimeout(this.#shutdownTimer);
     this.detach();
     publishClosed(this, this.error, this.lostDuring, this.#begunAt);
   }
@@ -390,7 +392,6 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     if (proxyInfo !== undefined && Object.hasOwn(proxyInfo, name)) return proxyInfo[name];
     if (name === "peername") return this.#info.getpeername();
     if (name === "sockname") return this.#info.sockname;
-    const tlsInfo = this.#tlsInfo;
-    return tlsInfo !== undefined && Object.hasOwn(tlsInfo, name) ? tlsInfo[name] : defaultValue;
+    return this.#tlsInfo?.get(name) ?? defaultValue;
   }
 }

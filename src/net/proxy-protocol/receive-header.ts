@@ -4,7 +4,7 @@
  */
 import { ConnectionTimeoutError, ProxyProtocolError } from "../../base/errors.js";
 import { clearTimeout, setTimeout } from "../../base/scheduling.js";
-import { abortReason, forgetAborted, onceAborted } from "../../base/waiting.js";
+import { abortReason, type Canceller, forgetAborted, onceAborted } from "../../base/waiting.js";
 import type { ProxyHeader } from "../../contracts/extra-info.js";
 import type { Wire, WireEvents } from "../../transports/wire.js";
 import { ProxyHeaderDecoder } from "./header-decoder.js";
@@ -16,7 +16,7 @@ interface ReceiveOptions {
   readonly timeoutMs: number;
   readonly maxBytes: number;
   /** Ends the wait and closes the wire. */
-  readonly signal: AbortSignal;
+  readonly signal: Canceller;
 }
 
 /**
