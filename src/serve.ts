@@ -1,10 +1,17 @@
 /** `startServer()` and `startUnixServer()`: call a function with a stream pair for each client. Python's functions of the same names. */
 import { checkFunction } from "./base/arguments.js";
-import { type KnownOptions, knownOptions } from "./base/known-options.js";
+import { type KnownOptions, knownOptions, type OptionNames } from "./base/known-options.js";
 import { checkLimit } from "./base/limits.js";
 import { checkWaitOptions } from "./base/waiting.js";
 import { takingSock } from "./net/adopt.js";
-import { listenOnHosts, listenOnPath, type TcpServerOptions, type UnixServerOptions } from "./net/listen.js";
+import {
+  listenOnHosts,
+  listenOnPath,
+  TCP_SERVER_NAMES,
+  type TcpServerOptions,
+  UNIX_SERVER_NAMES,
+  type UnixServerOptions,
+} from "./net/listen.js";
 import type { ListenCall } from "./net/options.js";
 import type { Server } from "./net/server.js";
 import type { PathLike } from "./net/socket-file/unix-path.js";
@@ -27,43 +34,9 @@ export interface StartUnixServerOptions extends Omit<UnixServerOptions, "onError
 /** Options of `startServer()`. */
 export interface StartServerOptions extends Omit<TcpServerOptions, "onError">, StreamServerOptions {}
 
-const UNIX_OPTIONS: KnownOptions = knownOptions<StartUnixServerOptions>({
-  limit: true,
-  onClientError: true,
-  backlog: true,
-  startServing: true,
-  proxyProtocol: true,
-  maxConnections: true,
-  signal: true,
-  timeout: true,
-  ssl: true,
-  sslHandshakeTimeout: true,
-  sslShutdownTimeout: true,
-  sock: true,
-  mode: true,
-  owner: true,
-  takeover: true,
-  cleanupSocket: true,
-});
-
-const TCP_OPTIONS: KnownOptions = knownOptions<StartServerOptions>({
-  limit: true,
-  onClientError: true,
-  backlog: true,
-  startServing: true,
-  proxyProtocol: true,
-  maxConnections: true,
-  signal: true,
-  timeout: true,
-  ssl: true,
-  sslHandshakeTimeout: true,
-  sslShutdownTimeout: true,
-  sock: true,
-  family: true,
-  reuseAddress: true,
-  reusePort: true,
-  keepAlive: true,
-});
+const STREAM_NAMES: OptionNames<StreamServerOptions> = { limit: true, onClientError: true };
+const UNIX_OPTIONS: KnownOptions = knownOptions<StartUnixServerOptions>({ ...STREAM_NAMES, ...UNIX_SERVER_NAMES });
+const TCP_OPTIONS: KnownOptions = knownOptions<StartServerOptions>({ ...STREAM_NAMES, ...TCP_SERVER_NAMES });
 
 /**
  * Serves clients on a Unix socket. Python's `asyncio.start_unix_server()`.
@@ -76,7 +49,7 @@ const TCP_OPTIONS: KnownOptions = knownOptions<StartServerOptions>({
  * @param clientConnectedCb called with reader, writer and `{ signal }`, which is aborted when the server shuts down
  * @param path where to listen (text, bytes or a `file:` URL; a leading `"\0"` for an abstract name on Linux), unless `sock` is given
  * @param options `limit` of the readers in bytes, default 65,536; `mode` of the socket file; `cleanupSocket`, default true; `backlog`,
- *   default 100; `startServing`, default true; `maxConnections`; `onClientError`; `sock`; `signal`; `timeout` of starting in ms
+ *   default 511; `startServing`, default true; `maxConnections`; `onClientError`; `sock`; `signal`; `timeout` of starting in ms
  * @throws TypeError or RangeError for a wrong argument; `ENAMETOOLONG` if the path exceeds the system's limit; `EADDRINUSE` if a server
  *   listens there; otherwise the system's error
  *

@@ -7,7 +7,7 @@
 import type net from "node:net";
 import { checkBoolean, checkInteger, invalidType, invalidValue } from "../base/arguments.js";
 import { callForeign, describe, emitWarning } from "../base/errors.js";
-import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
+import { checkKnownOptions, type KnownOptions, knownOptions, type OptionNames } from "../base/known-options.js";
 import { abortReason, cancellationOf, forgetAborted, onceAborted, throwIfAborted, withOneDeadline } from "../base/waiting.js";
 import type { ProtocolFactory } from "../contracts/connection.js";
 import { adoptServer, type BoundSocket, takingSock } from "./adopt.js";
@@ -20,6 +20,7 @@ import {
   checkServerOptions,
   type IpFamily,
   type ListenCall,
+  SERVER_NAMES,
   type ServerConfig,
   type ServerOptions,
   type ServerTlsOptions,
@@ -73,23 +74,15 @@ export interface UnixServerOptions extends ServerOptions, ServerTlsOptions {
   readonly cleanupSocket?: boolean | undefined;
 }
 
-const UNIX_SERVER_OPTIONS: KnownOptions = knownOptions<UnixServerOptions>({
-  backlog: true,
-  startServing: true,
-  proxyProtocol: true,
-  maxConnections: true,
-  onError: true,
-  signal: true,
-  timeout: true,
-  ssl: true,
-  sslHandshakeTimeout: true,
-  sslShutdownTimeout: true,
+/** The names of the options of `createUnixServer()`, without `onError`. */
+export const UNIX_SERVER_NAMES: OptionNames<Omit<UnixServerOptions, "onError">> = {
+  ...SERVER_NAMES,
   sock: true,
   mode: true,
   owner: true,
   takeover: true,
   cleanupSocket: true,
-});
+};
 
 const OWNER_IDS: KnownOptions = knownOptions<NonNullable<UnixServerOptions["owner"]>>({ uid: true, gid: true });
 
@@ -110,23 +103,18 @@ export interface TcpServerOptions extends ServerOptions, ServerTlsOptions {
   readonly keepAlive?: boolean | undefined;
 }
 
-const TCP_SERVER_OPTIONS: KnownOptions = knownOptions<TcpServerOptions>({
-  backlog: true,
-  startServing: true,
-  proxyProtocol: true,
-  maxConnections: true,
-  onError: true,
-  signal: true,
-  timeout: true,
-  ssl: true,
-  sslHandshakeTimeout: true,
-  sslShutdownTimeout: true,
+/** The names of the options of `createServer()`, without `onError`. */
+export const TCP_SERVER_NAMES: OptionNames<Omit<TcpServerOptions, "onError">> = {
+  ...SERVER_NAMES,
   sock: true,
   family: true,
   reuseAddress: true,
   reusePort: true,
   keepAlive: true,
-});
+};
+
+const UNIX_SERVER_OPTIONS: KnownOptions = knownOptions<UnixServerOptions>({ onError: true, ...UNIX_SERVER_NAMES });
+const TCP_SERVER_OPTIONS: KnownOptions = knownOptions<TcpServerOptions>({ onError: true, ...TCP_SERVER_NAMES });
 
 /**
  * Listens on a Unix socket with a custom protocol. Python's `loop.create_unix_server()`.
@@ -254,9 +242,13 @@ export async function listenOnHosts(
   });
 }
 
-/** Refuses the options of binding a port, which have no effect on a socket that is bound already. */
+/**
+ * Refuses the options of binding a port, which have no effect on a socket that is bound already.
+ *
+ * CPython: ignores them.
+ */
 function refuseWithSock(options: Omit<TcpServerOptions, "onError"> | undefined): void {
-  for (const name of ["family", "reusePort"] as const)
+  for (const name of ["family", "reuseAddress", "reusePort"] as const)
     if (options?.[name] !== undefined) throw invalidValue(`${name} has no effect on a sock`);
 }
 
