@@ -6,6 +6,7 @@
 /// <reference types="node" preserve="true" />
 export type { NodeStreamOptions } from "./adapters/node-streams.js";
 export type { Data, SignalOptions } from "./base/arguments.js";
+export type { NonSharedBuffer, NonSharedUint8Array } from "./base/bytes.js";
 export {
   ConcurrentReadError,
   ConnectionLostError,
@@ -24,6 +25,7 @@ export type {
   CipherInfo,
   ExtraInfo,
   ExtraInfoSource,
+  IpSocketAddress,
   ProxyFields,
   ProxyHeader,
   ProxySsl,
@@ -33,6 +35,7 @@ export type {
   SSLServer,
   TlsTimeouts,
   TransportSocket,
+  UnixSocketAddress,
 } from "./contracts/extra-info.js";
 export { type CopyOptions, copy, type RelayOptions, relay } from "./copy.js";
 export { type DuplexOptions, toDuplex } from "./duplex.js";

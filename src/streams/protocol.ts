@@ -4,10 +4,13 @@
  *
  * It connects a stream pair to a transport. On a server it also calls the client callback and reports what the callback throws.
  */
+
 import { checkFunction, invalidType } from "../base/arguments.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { callForeign, describe, emitWarning } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
 import type { Protocol, Transport } from "../contracts/connection.js";
+import type { SocketAddress } from "../contracts/extra-info.js";
 import { engineOf } from "./base-reader.js";
 import type { ReadEngine } from "./read-engine.js";
 import { StreamReader } from "./reader.js";
@@ -26,8 +29,12 @@ export interface ClientContext {
   readonly ended: AbortSignal;
 }
 
-/** Serves one client. May be async. If it throws, the error is reported and the connection closed. */
-export type ClientConnectedCallback = (reader: StreamReader, writer: StreamWriter, context: ClientContext) => void | Promise<void>;
+/** Serves one client. May be async. If it throws, the error is reported and the connection closed. `Address` as in `StreamWriter`. */
+export type ClientConnectedCallback<Address extends SocketAddress = SocketAddress> = (
+  reader: StreamReader,
+  writer: StreamWriter<Address>,
+  context: ClientContext,
+) => void | Promise<void>;
 
 /** Receives an error of one client. `writer` is `null` if the error happened before there was a writer. */
 export type ClientErrorHandler = (error: unknown, writer: StreamWriter | null) => void;
@@ -205,7 +212,7 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
    *
    * @internal
    */
-  takeReadAhead(): Buffer {
+  takeReadAhead(): NonSharedBuffer {
     return this.#engine?.queue.takeAll() ?? Buffer.alloc(0);
   }
 
@@ -213,7 +220,9 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
   dataReceived(data: Buffer): void {
     this.turned();
     this.#engine?.turned();
-    if (!this.lost) this.#reader?.feedData(data);
+    if (this.lost || this.#reader === null) return;
+    if (this.#reader.feedData === StreamReader.prototype.feedData) this.#engine?.feed(data, false);
+    else this.#reader.feedData(data);
   }
 
   /**
@@ -221,7 +230,7 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
    *
    * @internal
    */
-  "asyncio-streams:nextMemory"(): Buffer | null {
+  "asyncio-streams:nextMemory"(): NonSharedBuffer | null {
     const reader = this.#reader;
     // An overriding method must not see this memory: the transport still reads into it until the message is complete.
     const isOurs =

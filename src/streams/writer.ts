@@ -5,6 +5,7 @@
  * The writer buffers nothing: `write()` hands the bytes to the transport at once, and `drain()` waits (through the protocol) while the
  * transport's write buffer is too full.
  */
+
 import type { Writable } from "node:stream";
 import type { NodeStreamOptions } from "../adapters/node-streams.js";
 import { writableOf } from "../adapters/node-streams.js";
@@ -20,12 +21,13 @@ import {
   toBytes,
   toPieces,
 } from "../base/arguments.js";
+import type { NonSharedUint8Array } from "../base/bytes.js";
 import { InvalidStateError } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions, WAIT_OPTIONS } from "../base/known-options.js";
 import { nextTurn } from "../base/scheduling.js";
 import { type Cancellation, cancellationOf, DONE, throwIfAborted, withOneDeadline } from "../base/waiting.js";
 import type { Transport, WriteData } from "../contracts/connection.js";
-import type { ExtraInfo, SSLClient, SSLServer, TlsTimeouts } from "../contracts/extra-info.js";
+import type { ExtraInfo, SocketAddress, SSLClient, SSLServer, TlsTimeouts, TransportSocket } from "../contracts/extra-info.js";
 import { engineOf } from "./base-reader.js";
 import type { StreamReader } from "./reader.js";
 import { SinkTransport } from "./sink-transport.js";
@@ -54,6 +56,8 @@ const START_TLS_OPTIONS: KnownOptions = knownOptions<StartTlsOptions>({
 /**
  * Writes bytes and text, and closes the connection.
  *
+ * `Address` is the type of the addresses: `string` for a Unix socket, a tuple for TCP.
+ *
  * `write()` never waits. Call `await writer.drain()` after it wherever much may be written, so that a slow peer slows the program
  * instead of filling its memory.
  *
@@ -65,8 +69,8 @@ const START_TLS_OPTIONS: KnownOptions = knownOptions<StartTlsOptions>({
  * await writer.waitClosed();
  * ```
  */
-export class StreamWriter implements AsyncDisposable {
-  #transport: Transport;
+export class StreamWriter<out Address extends SocketAddress = SocketAddress> implements AsyncDisposable {
+  #transport: Transport<Address>;
   readonly #protocol: WriterFlow;
   readonly #reader: StreamReader | null;
   #bytesWritten = 0;
@@ -78,7 +82,7 @@ export class StreamWriter implements AsyncDisposable {
    * @param protocol the transport's protocol, which decides when `drain()` waits
    * @param reader the other half of the pair; `drain()` throws its exception
    */
-  constructor(transport: Transport, protocol: WriterFlow, reader: StreamReader | null = null) {
+  constructor(transport: Transport<Address>, protocol: WriterFlow, reader: StreamReader | null = null) {
     this.#transport = transport;
     this.#protocol = protocol;
     this.#reader = reader;
@@ -101,13 +105,13 @@ export class StreamWriter implements AsyncDisposable {
    * const [reader, writer] = [StreamReader.from(child.stdout), StreamWriter.from(child.stdin)];
    * ```
    */
-  static from(sink: Writable | WritableStream<Uint8Array>): StreamWriter {
+  static from(sink: Writable | WritableStream<NonSharedUint8Array>): StreamWriter {
     const transport = new SinkTransport(sink);
     return new StreamWriter(transport, transport.flow);
   }
 
   /** The underlying transport. */
-  get transport(): Transport {
+  get transport(): Transport<Address> {
     return this.#transport;
   }
 
@@ -315,7 +319,7 @@ export class StreamWriter implements AsyncDisposable {
       ...tlsTimeouts(options),
       takeReadAhead: () => engine?.securing.handOver(engine.queue) ?? Buffer.alloc(0),
       onSecured: (transport: Transport) => {
-        this.#transport = transport;
+        this.#transport = transport as Transport<Address>;
         this.#protocol.replaceTransport(transport);
       },
     };
@@ -376,11 +380,17 @@ export class StreamWriter implements AsyncDisposable {
    * @param name such as `"peername"`
    * @returns the value; `null` if it is not known
    */
+  getExtraInfo(name: "peername" | "sockname"): Address | null;
+  /** Returns the socket of the connection; `null` if it has none. */
+  getExtraInfo(name: "socket"): TransportSocket<Address> | null;
+  /** Returns an address of the connection; `defaultValue` if it is not known. */
+  getExtraInfo<Default>(name: "peername" | "sockname", defaultValue: Default): Address | Default;
+  /** Returns a fact about the connection; `null` if it is not known. */
   getExtraInfo<Key extends keyof ExtraInfo>(name: Key): ExtraInfo[Key] | null;
-  /** Returns a fact about the connection, or `defaultValue` if it is not known. */
+  /** Returns a fact about the connection; `defaultValue` if it is not known. */
   getExtraInfo<Key extends keyof ExtraInfo, Default>(name: Key, defaultValue: Default): ExtraInfo[Key] | Default;
   /** Returns a fact about the connection for a key that only a custom transport has. */
-  getExtraInfo(name: string, defaultValue?: unknown): unknown;
+  getExtraInfo<Name extends string>(name: string extends Name ? Name : never, defaultValue?: unknown): unknown;
   getExtraInfo(name: string, defaultValue: unknown = null): unknown {
     return this.#transport.getExtraInfo(name, defaultValue);
   }
