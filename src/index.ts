@@ -54,6 +54,7 @@ export { startTls, type TransportStartTlsOptions } from "./net/upgrade.js";
 export { type OpenConnectionOptions, type OpenUnixConnectionOptions, openConnection, openUnixConnection } from "./open.js";
 export { type StartServerOptions, type StartUnixServerOptions, type StreamServerOptions, startServer, startUnixServer } from "./serve.js";
 export type { ReadlineOptions, ReaduntilOptions, StreamReaderOptions } from "./streams/base-reader.js";
+export type { FlowControl } from "./streams/flow-control.js";
 export {
   type ClientConnectedCallback,
   type ClientContext,
@@ -63,7 +64,6 @@ export {
 } from "./streams/protocol.js";
 export { type LinesOptions, StreamReader } from "./streams/reader.js";
 export { type StartTlsOptions, StreamWriter } from "./streams/writer.js";
-export type { WriterFlow } from "./streams/writer-flow.js";
 export type {
   AcceptMessage,
   CloseMessage,

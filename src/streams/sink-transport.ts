@@ -17,7 +17,7 @@ import { ownCopy } from "../base/memory.js";
 import { DONE } from "../base/waiting.js";
 import type { Transport, WriteData } from "../contracts/connection.js";
 import { TransportCore } from "../core/transport-core.js";
-import { WriterFlow } from "./writer-flow.js";
+import { FlowControl } from "./flow-control.js";
 
 /** The common interface of both kinds of sink. */
 interface Sink {
@@ -31,7 +31,7 @@ interface Sink {
 }
 
 /** The protocol of a connection on which nothing is received. */
-class SinkFlow extends WriterFlow {
+class SinkFlow extends FlowControl {
   dataReceived(): void {}
   connectionMade(): void {}
   eofReceived(): void {}
@@ -39,7 +39,7 @@ class SinkFlow extends WriterFlow {
 
 export class SinkTransport extends TransportCore implements Transport {
   /** The protocol of the writer. */
-  readonly flow: WriterFlow;
+  readonly flow: FlowControl;
   readonly #sink: Sink;
   #pendingBytes = 0;
   /** Whether written data was dropped before the sink processed it. */

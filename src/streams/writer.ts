@@ -29,6 +29,7 @@ import { type Cancellation, cancellationOf, DONE, throwIfAborted, withOneDeadlin
 import type { Transport, WriteData } from "../contracts/connection.js";
 import type { ExtraInfo, SocketAddress, SSLClient, SSLServer, TlsTimeouts, TransportSocket } from "../contracts/extra-info.js";
 import { engineOf } from "./base-reader.js";
+import { type FlowControl, flowOf } from "./flow-control.js";
 import type { StreamReader } from "./reader.js";
 import { SinkTransport } from "./sink-transport.js";
 import type { WriterFlow } from "./writer-flow.js";
@@ -71,7 +72,7 @@ const START_TLS_OPTIONS: KnownOptions = knownOptions<StartTlsOptions>({
  */
 export class StreamWriter<out Address extends SocketAddress = SocketAddress> implements AsyncDisposable {
   #transport: Transport<Address>;
-  readonly #protocol: WriterFlow;
+  readonly #flow: WriterFlow;
   readonly #reader: StreamReader | null;
   #bytesWritten = 0;
 
@@ -82,9 +83,9 @@ export class StreamWriter<out Address extends SocketAddress = SocketAddress> imp
    * @param protocol the transport's protocol, which decides when `drain()` waits
    * @param reader the other half of the pair; `drain()` throws its exception
    */
-  constructor(transport: Transport<Address>, protocol: WriterFlow, reader: StreamReader | null = null) {
+  constructor(transport: Transport<Address>, protocol: FlowControl, reader: StreamReader | null = null) {
     this.#transport = transport;
-    this.#protocol = protocol;
+    this.#flow = flowOf(protocol);
     this.#reader = reader;
   }
 
@@ -156,15 +157,15 @@ export class StreamWriter<out Address extends SocketAddress = SocketAddress> imp
    */
   drain(options?: SignalOptions): Promise<void> {
     // Fast path: most calls need not wait.
-    if (options === undefined && this.#protocol.isFlowing && !this.#transport.isClosing() && (this.#reader?.exception() ?? null) === null) {
-      return this.#protocol.paced(DONE, this.#bytesWritten);
+    if (options === undefined && this.#flow.isFlowing && !this.#transport.isClosing() && (this.#reader?.exception() ?? null) === null) {
+      return this.#flow.paced(DONE, this.#bytesWritten);
     }
     return this.#wait("drain", options, (signal) => {
       const exception = this.#reader?.exception() ?? null;
-      if (exception !== null && exception !== this.#protocol.lossError) throw exception;
+      if (exception !== null && exception !== this.#flow.lossError) throw exception;
       const isClosing = this.#transport.isClosing(); // must come first: this call may be what makes the transport notice its loss
-      if (this.#protocol.isFlowing && isClosing) return withOneDeadline(signal, (whole) => this.#drainWhileClosing(whole));
-      return this.#protocol.drained(signal);
+      if (this.#flow.isFlowing && isClosing) return withOneDeadline(signal, (whole) => this.#drainWhileClosing(whole));
+      return this.#flow.drained(signal);
     });
   }
 
@@ -180,7 +181,7 @@ export class StreamWriter<out Address extends SocketAddress = SocketAddress> imp
     } catch (error) {
       wait = Promise.reject(error);
     }
-    return this.#protocol.paced(wait, this.#bytesWritten);
+    return this.#flow.paced(wait, this.#bytesWritten);
   }
 
   /**
@@ -194,8 +195,8 @@ export class StreamWriter<out Address extends SocketAddress = SocketAddress> imp
       await nextTurn();
       throwIfAborted(signal);
     }
-    if (this.#transport.getWriteBufferSize() === 0) await this.#protocol.rejectOnceLost(signal);
-    await this.#protocol.drained(signal);
+    if (this.#transport.getWriteBufferSize() === 0) await this.#flow.rejectOnceLost(signal);
+    await this.#flow.drained(signal);
   }
 
   /**
@@ -217,7 +218,7 @@ export class StreamWriter<out Address extends SocketAddress = SocketAddress> imp
    * ```
    */
   flush(options?: SignalOptions): Promise<void> {
-    return this.#wait("flush", options, (signal) => this.#transport.flushed?.(signal) ?? this.#protocol.drained(signal));
+    return this.#wait("flush", options, (signal) => this.#transport.flushed?.(signal) ?? this.#flow.drained(signal));
   }
 
   /** The number of bytes passed to `write()` and `writelines()`; text counts as UTF-8. Not in asyncio. */
@@ -261,7 +262,7 @@ export class StreamWriter<out Address extends SocketAddress = SocketAddress> imp
    * @throws the error that ended the connection, if one did
    */
   waitClosed(options?: SignalOptions): Promise<void> {
-    return this.#wait("waitClosed", options, (signal) => this.#protocol.closed(signal));
+    return this.#wait("waitClosed", options, (signal) => this.#flow.closed(signal));
   }
 
   /**
@@ -311,7 +312,7 @@ export class StreamWriter<out Address extends SocketAddress = SocketAddress> imp
   async startTls(ssl: SSLClient | SSLServer, options?: StartTlsOptions): Promise<void> {
     checkKnownOptions("startTls", options, START_TLS_OPTIONS);
     const engine = this.#reader === null ? null : engineOf(this.#reader);
-    const role = this.#protocol.tlsRole;
+    const role = this.#flow.tlsRole;
     const request = {
       role,
       ssl: role === "client" ? checkClientSsl(ssl) : checkServerSsl(ssl),
@@ -320,12 +321,12 @@ export class StreamWriter<out Address extends SocketAddress = SocketAddress> imp
       takeReadAhead: () => engine?.securing.handOver(engine.queue) ?? Buffer.alloc(0),
       onSecured: (transport: Transport) => {
         this.#transport = transport as Transport<Address>;
-        this.#protocol.replaceTransport(transport);
+        this.#flow.replaceTransport(transport);
       },
     };
     const end = cancellationOf(options);
     const exception = engine?.exception ?? null;
-    if (exception !== null && exception !== this.#protocol.lossError) throw exception;
+    if (exception !== null && exception !== this.#flow.lossError) throw exception;
     const transport = this.#transport;
     if (transport.startTls === undefined) throw new InvalidStateError("cannot startTls(): this transport does not support it");
     const hasBegun = engine?.beginSecuring() === true;
