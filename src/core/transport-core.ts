@@ -17,7 +17,9 @@
  *   - An exception from a protocol method ends the connection with that exception. A method that the protocol does not have does nothing.
  *   - `pauseWriting()` and `resumeWriting()` alternate, and follow the size of the write buffer.
  */
+
 import { checkProtocol } from "../base/arguments.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { asError, callForeign, notSentError, warnOf } from "../base/errors.js";
 import { WriteWatermarks } from "../base/limits.js";
 import { type Cancellation, type Canceller, DONE, Waiters } from "../base/waiting.js";
@@ -121,7 +123,7 @@ export abstract class TransportCore {
   // ---- reading -----------------------------------------------------------------------------------------------------------------
 
   /** Delivers received data to the protocol. */
-  protected deliver(chunk: Buffer): void {
+  protected deliver(chunk: NonSharedBuffer): void {
     this.#calls += 1;
     try {
       const result: unknown = this.#protocol.dataReceived(chunk);

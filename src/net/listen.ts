@@ -10,6 +10,7 @@ import { callForeign, describe, emitWarning } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions, type OptionNames } from "../base/known-options.js";
 import { abortReason, cancellationOf, forgetAborted, onceAborted, throwIfAborted, withOneDeadline } from "../base/waiting.js";
 import type { ProtocolFactory } from "../contracts/connection.js";
+import type { IpSocketAddress, SocketAddress, UnixSocketAddress } from "../contracts/extra-info.js";
 import { adoptServer, type BoundSocket, takingSock } from "./adopt.js";
 import { AdoptedListener } from "./adopted-listener.js";
 import type { ClientsPolicy } from "./clients.js";
@@ -139,7 +140,7 @@ export async function createUnixServer(
   protocolFactory: ProtocolFactory,
   path?: PathLike | null,
   options?: UnixServerOptions,
-): Promise<Server> {
+): Promise<Server<UnixSocketAddress>> {
   const call = { name: "createUnixServer", known: UNIX_SERVER_OPTIONS, protocolFactory, onError: options?.onError };
   return listenOnPath(call, path, options);
 }
@@ -149,7 +150,7 @@ export async function listenOnPath(
   call: ListenCall,
   path: PathLike | null | undefined,
   options: Omit<UnixServerOptions, "onError"> | undefined,
-): Promise<Server> {
+): Promise<Server<UnixSocketAddress>> {
   const sock = options?.sock;
   return await takingSock(sock, async (handOver) => {
     const config = checkServerOptions(call, options, "unix");
@@ -201,7 +202,7 @@ export async function createServer(
   host?: string | readonly string[] | null,
   port?: number | null,
   options?: TcpServerOptions,
-): Promise<Server> {
+): Promise<Server<IpSocketAddress>> {
   const call = { name: "createServer", known: TCP_SERVER_OPTIONS, protocolFactory, onError: options?.onError };
   return listenOnHosts(call, host, port, options);
 }
@@ -212,7 +213,7 @@ export async function listenOnHosts(
   host: string | readonly string[] | null | undefined,
   port: number | null | undefined,
   options: Omit<TcpServerOptions, "onError"> | undefined,
-): Promise<Server> {
+): Promise<Server<IpSocketAddress>> {
   const sock = options?.sock;
   return await takingSock(sock, async (handOver) => {
     const config = checkServerOptions(call, options, "tcp");
@@ -289,17 +290,17 @@ function checkReusePort(): void {
 }
 
 /** @param starting aborted by the program's signal, or when the time-out has passed. Then the server is closed, which ends the start. */
-async function openServer(
+async function openServer<Address extends SocketAddress>(
   listeners: readonly Listener[],
   { protocolFactory, onError: handler }: ListenCall,
   options: Omit<ServerOptions, "onError"> | undefined,
   config: ServerConfig,
   starting: AbortSignal | undefined,
-): Promise<Server> {
+): Promise<Server<Address>> {
   const { maxConnections = Infinity, signal } = options ?? {};
   const onError = (error: unknown): void => reportServerError(handler, error);
   const policy = { protocolFactory, tls: config.tls, proxy: config.proxy, maxConnections, maxWaiting: config.backlog, onError };
-  const server = makeServer(listeners, policy, signal);
+  const server = makeServer<Address>(listeners, policy, signal);
   const onAbort = (): void => server.close();
   try {
     throwIfAborted(starting);
@@ -316,9 +317,13 @@ async function openServer(
 }
 
 /** Makes the server. If the signal throws when the server subscribes to it, the listeners are closed. */
-function makeServer(listeners: readonly Listener[], policy: ClientsPolicy, signal: AbortSignal | undefined): Server {
+function makeServer<Address extends SocketAddress>(
+  listeners: readonly Listener[],
+  policy: ClientsPolicy,
+  signal: AbortSignal | undefined,
+): Server<Address> {
   try {
-    return new Server(listeners, policy, signal);
+    return new Server<Address>(listeners, policy, signal);
   } catch (error) {
     for (const listener of listeners) void listener.close();
     throw error;

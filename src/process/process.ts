@@ -16,6 +16,7 @@
 import { constants } from "node:os";
 import type { Readable } from "node:stream";
 import { checkInteger, type Data, invalidType, invalidValue, type SignalOptions, toBytes } from "../base/arguments.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { callForeign, ignore } from "../base/errors.js";
 import { cancellationOf, forgetAborted, onceAborted, Waiters, withOneDeadline } from "../base/waiting.js";
 import { StreamReader } from "../streams/reader.js";
@@ -50,7 +51,7 @@ export class ProcessLookupError extends Error {
 }
 
 /** What `communicate()` returns for a stream: its bytes, or `null` if it is not a pipe. */
-export type OutputOf<Stream> = Stream extends StreamReader ? Buffer : null;
+export type OutputOf<Stream> = Stream extends StreamReader ? NonSharedBuffer : null;
 
 /**
  * A child process. `createSubprocessExec()` and `createSubprocessShell()` start one.

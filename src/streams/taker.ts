@@ -5,7 +5,9 @@
  * plaintext, but the adapter or the program's parser would deliver it as if it were secured. So the reader counts its takers (see
  * `securing.ts`), and refuses `startTls()` until the adapter is destroyed or cancelled, or the loop over the chunks is left.
  */
+
 import type { ReadingEnd } from "../adapters/node-streams.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { CHUNK_BYTES } from "../base/limits.js";
 import { ownCopy } from "../base/memory.js";
 import { intoAttempt, someAttempt } from "./attempts.js";
@@ -25,7 +27,7 @@ export class Taker implements ReadingEnd {
     this.#method = method;
   }
 
-  read(): Promise<Buffer> {
+  read(): Promise<NonSharedBuffer> {
     return this.#perform("read", someAttempt(this.#engine, CHUNK_BYTES), (chunk) => chunk);
   }
 
