@@ -6,6 +6,7 @@
 /// <reference types="node" preserve="true" />
 export type { NodeStreamOptions } from "./adapters/node-streams.js";
 export type { Data, SignalOptions } from "./base/arguments.js";
+export type { NonSharedBuffer, NonSharedUint8Array } from "./base/bytes.js";
 export {
   ConcurrentReadError,
   ConnectionLostError,
@@ -24,6 +25,7 @@ export type {
   CipherInfo,
   ExtraInfo,
   ExtraInfoSource,
+  IpSocketAddress,
   ProxyFields,
   ProxyHeader,
   ProxySsl,
@@ -33,6 +35,7 @@ export type {
   SSLServer,
   TlsTimeouts,
   TransportSocket,
+  UnixSocketAddress,
 } from "./contracts/extra-info.js";
 export { type CopyOptions, copy, type RelayOptions, relay } from "./copy.js";
 export { type DuplexOptions, toDuplex } from "./duplex.js";
@@ -51,6 +54,7 @@ export { startTls, type TransportStartTlsOptions } from "./net/upgrade.js";
 export { type OpenConnectionOptions, type OpenUnixConnectionOptions, openConnection, openUnixConnection } from "./open.js";
 export { type StartServerOptions, type StartUnixServerOptions, type StreamServerOptions, startServer, startUnixServer } from "./serve.js";
 export type { ReadlineOptions, ReaduntilOptions, StreamReaderOptions } from "./streams/base-reader.js";
+export type { FlowControl } from "./streams/flow-control.js";
 export {
   type ClientConnectedCallback,
   type ClientContext,
@@ -60,7 +64,6 @@ export {
 } from "./streams/protocol.js";
 export { type LinesOptions, StreamReader } from "./streams/reader.js";
 export { type StartTlsOptions, StreamWriter } from "./streams/writer.js";
-export type { WriterFlow } from "./streams/writer-flow.js";
 export type {
   AcceptMessage,
   CloseMessage,

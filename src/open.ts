@@ -3,6 +3,7 @@ import { debugMode } from "./base/debug-mode.js";
 import { knownOptions } from "./base/known-options.js";
 import { checkWaitOptions } from "./base/waiting.js";
 import type { Protocol, ProtocolFactory, Transport } from "./contracts/connection.js";
+import type { IpSocketAddress, SocketAddress, UnixSocketAddress } from "./contracts/extra-info.js";
 import { takingSock } from "./net/adopt.js";
 import {
   CONNECTION_NAMES,
@@ -59,7 +60,7 @@ const OPEN_CONNECTION: ConnectCall = {
 export async function openUnixConnection(
   path?: PathLike | null,
   options?: OpenUnixConnectionOptions,
-): Promise<[StreamReader, StreamWriter]> {
+): Promise<[StreamReader, StreamWriter<UnixSocketAddress>]> {
   return openStreams(OPEN_UNIX_CONNECTION, options, (protocolFactory) =>
     connectToPath(OPEN_UNIX_CONNECTION, protocolFactory, path, options),
   );
@@ -87,15 +88,15 @@ export async function openConnection(
   host?: string | null,
   port?: number | null,
   options?: OpenConnectionOptions,
-): Promise<[StreamReader, StreamWriter]> {
+): Promise<[StreamReader, StreamWriter<IpSocketAddress>]> {
   return openStreams(OPEN_CONNECTION, options, (protocolFactory) => connectToHost(OPEN_CONNECTION, protocolFactory, host, port, options));
 }
 
-async function openStreams(
+async function openStreams<Address extends SocketAddress>(
   call: ConnectCall,
   options: OpenConnectionOptions | undefined,
-  connect: <P extends Protocol>(protocolFactory: ProtocolFactory<P>) => Promise<[Transport, P]>,
-): Promise<[StreamReader, StreamWriter]> {
+  connect: <P extends Protocol>(protocolFactory: ProtocolFactory<P>) => Promise<[Transport<Address>, P]>,
+): Promise<[StreamReader, StreamWriter<Address>]> {
   const origin = debugMode?.origin("It was opened here");
   return await takingSock(options?.sock, async (handOver) => {
     checkWaitOptions(call.name, options, call.known);

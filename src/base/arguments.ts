@@ -5,6 +5,7 @@
  * the `code` that Node uses for its own errors. Every public call runs these checks before it changes anything.
  */
 import { inspect, types } from "node:util";
+import type { NonSharedBuffer, NonSharedUint8Array } from "./bytes.js";
 import { MAX_TIMER_MS } from "./scheduling.js";
 
 /** Bytes to write; a string is encoded as UTF-8. */
@@ -206,9 +207,19 @@ function isDetached(buffer: ArrayBufferLike): boolean {
 }
 
 /** Returns a `Buffer` over the same memory. */
+export function asBuffer(bytes: NonSharedUint8Array): NonSharedBuffer;
+export function asBuffer(bytes: Uint8Array): Buffer;
 export function asBuffer(bytes: Uint8Array): Buffer {
   if (Buffer.isBuffer(bytes)) return bytes;
   return Buffer.from(bufferOf.call(bytes), byteOffsetOf.call(bytes) as number, lengthOf.call(bytes) as number);
+}
+
+/** Returns the same bytes, copied if they lie in a `SharedArrayBuffer`, whose bytes other threads can change. */
+export function unshared(bytes: Uint8Array): NonSharedUint8Array {
+  if (!types.isSharedArrayBuffer(bufferOf.call(bytes))) return bytes as NonSharedUint8Array;
+  const copied = Buffer.alloc(bytes.length); // never in Node's pool
+  copied.set(bytes);
+  return copied;
 }
 
 /* Checks of the TLS arguments, and the default TLS time-outs, each with its source. */

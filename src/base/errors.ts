@@ -5,7 +5,9 @@
  * repeat it as a property), and an unchanged `cause`. Errors of the operating system are not defined here: they are passed on exactly as
  * Node created them.
  */
-import { isError, show } from "./arguments.js";
+
+import { asBuffer, isError, show, unshared } from "./arguments.js";
+import type { NonSharedBuffer } from "./bytes.js";
 
 /** Sets `name` on the prototype, as the built-in errors do. */
 function nameOnPrototype(errorClass: { readonly prototype: Error }, name: string): void {
@@ -32,7 +34,7 @@ export class IncompleteReadError extends Error {
   /** Always `"ERR_INCOMPLETE_READ"`. */
   readonly code = "ERR_INCOMPLETE_READ";
   /** The bytes read before the end of the stream. */
-  readonly partial: Buffer;
+  readonly partial: NonSharedBuffer;
   /** Number of bytes requested; `null` if the call searched for a separator. */
   readonly expected: number | null;
 
@@ -46,7 +48,7 @@ export class IncompleteReadError extends Error {
   constructor(partial: Uint8Array, expected: number | null = null, options?: ErrorOptions) {
     const missing = expected === null ? "bytes, before the end of the message" : `of ${expected} expected bytes`;
     super(`the stream ended after ${partial.length} ${missing}`, options);
-    this.partial = Buffer.isBuffer(partial) ? partial : Buffer.from(partial.buffer, partial.byteOffset, partial.byteLength);
+    this.partial = asBuffer(unshared(partial));
     this.expected = expected;
   }
 }
@@ -112,6 +114,10 @@ export class ConcurrentReadError extends Error {
   readonly code = "ERR_CONCURRENT_READ";
 }
 nameOnPrototype(ConcurrentReadError, "ConcurrentReadError");
+
+export function concurrentRead(method: string): ConcurrentReadError {
+  return new ConcurrentReadError(`cannot ${method}(): another read on this StreamReader is already waiting for data`);
+}
 
 /**
  * The call is not valid in the current state of the object: writing after `writeEof()`, calling `serveForever()` twice, feeding a reader

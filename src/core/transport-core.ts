@@ -17,11 +17,13 @@
  *   - An exception from a protocol method ends the connection with that exception. A method that the protocol does not have does nothing.
  *   - `pauseWriting()` and `resumeWriting()` alternate, and follow the size of the write buffer.
  */
+
 import { checkProtocol } from "../base/arguments.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { debugMode } from "../base/debug-mode.js";
 import { asError, callForeign, notSentError, warnOf } from "../base/errors.js";
 import { WriteWatermarks } from "../base/limits.js";
-import { type Cancellation, DONE, Waiters } from "../base/waiting.js";
+import { type Cancellation, type Canceller, DONE, Waiters } from "../base/waiting.js";
 import type { Protocol, WriteBufferLimits } from "../contracts/connection.js";
 
 /**
@@ -122,7 +124,7 @@ export abstract class TransportCore {
   // ---- reading -----------------------------------------------------------------------------------------------------------------
 
   /** Delivers received data to the protocol. */
-  protected deliver(chunk: Buffer): void {
+  protected deliver(chunk: NonSharedBuffer): void {
     this.#calls += 1;
     debugMode?.enter(this.#protocol, "dataReceived");
     try {
@@ -215,7 +217,7 @@ export abstract class TransportCore {
   }
 
   /** Waits until all written data has been sent. */
-  protected waitFlushed(signal?: Cancellation): Promise<void> {
+  protected waitFlushed(signal?: Cancellation | Canceller): Promise<void> {
     return (this.#written ??= new Waiters()).wait(signal);
   }
 

@@ -2,8 +2,10 @@
  * `contentLength()`: frames with a `Content-Length` header, as in the Language Server Protocol and the Debug Adapter Protocol.
  * See https://microsoft.github.io/language-server-protocol/specifications/lsp/3.17/specification/#baseProtocol.
  */
+
 import { type Data, invalidValue, show } from "../base/arguments.js";
 import type { ByteQueue } from "../base/byte-queue.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { type KnownOptions, knownOptions } from "../base/known-options.js";
 import { constant } from "../base/memory.js";
 import type { ReadEngine } from "../streams/read-engine.js";
@@ -41,7 +43,7 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 
 /** The two directions of a body. */
 interface Body<Read, Write> {
-  decode(bytes: Buffer): Read;
+  decode(bytes: NonSharedBuffer): Read;
   encode(frame: Write, maximum: number): Uint8Array;
 }
 
@@ -87,7 +89,7 @@ const bodies: Readonly<Record<"json" | "bytes" | "base64", Body<unknown, never>>
  * const answer = await codec.readFrame(reader, { timeout: 5_000 });
  * ```
  */
-export function contentLength(options: ContentLengthOptions & { readonly body: "bytes" | "base64" }): FrameCodec<Buffer, Data>;
+export function contentLength(options: ContentLengthOptions & { readonly body: "bytes" | "base64" }): FrameCodec<NonSharedBuffer, Data>;
 /**
  * Makes a codec of JSON values.
  *

@@ -1,5 +1,7 @@
 /** The attempt of frames with a size header, shared by length prefixes, netstrings and `Content-Length`. */
+
 import type { ByteQueue } from "../base/byte-queue.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { IncompleteReadError } from "../base/errors.js";
 import type { ReadEngine } from "../streams/read-engine.js";
 import { FrameTooLargeError, InvalidFrameError, tooLarge } from "./codec.js";
@@ -25,7 +27,7 @@ export interface CountedForm {
    * Takes a correct frame that lies in the first chunk, header and trailer included, and returns its body. Otherwise takes nothing and
    * returns `undefined`. `first` is that chunk, and its bytes from `at` on are in the queue. Its memory may be detached.
    */
-  takeFirst(queue: ByteQueue, first: Buffer, at: number): Buffer | undefined;
+  takeFirst(queue: ByteQueue, first: NonSharedBuffer, at: number): NonSharedBuffer | undefined;
 }
 
 /**
@@ -33,7 +35,7 @@ export interface CountedForm {
  *
  * Each attempt parses the header again. It has only a few bytes, and they may have changed: `unread()` may have put others in front.
  */
-export class CountedAttempt implements FrameAttempt<Buffer> {
+export class CountedAttempt implements FrameAttempt<NonSharedBuffer> {
   readonly #engine: ReadEngine;
   readonly #form: CountedForm;
 
@@ -46,13 +48,13 @@ export class CountedAttempt implements FrameAttempt<Buffer> {
     return true;
   }
 
-  atHand(): Buffer | undefined {
+  atHand(): NonSharedBuffer | undefined {
     const { queue } = this.#engine;
     const { first } = queue;
     return first === undefined ? undefined : this.#form.takeFirst(queue, first, queue.firstOffset);
   }
 
-  run(): Buffer | null | undefined {
+  run(): NonSharedBuffer | null | undefined {
     const header = this.find();
     if (header === undefined || header === null) return header;
     const { queue } = this.#engine;
@@ -63,7 +65,7 @@ export class CountedAttempt implements FrameAttempt<Buffer> {
     return body;
   }
 
-  runOrLeave(): Buffer | null | undefined {
+  runOrLeave(): NonSharedBuffer | null | undefined {
     return this.find(false) === undefined ? undefined : this.run();
   }
 

@@ -8,9 +8,10 @@ import type net from "node:net";
 import { checkBoolean, checkInteger, invalidType, invalidValue } from "../base/arguments.js";
 import { debugMode } from "../base/debug-mode.js";
 import { callForeign, describe, emitWarning } from "../base/errors.js";
-import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
+import { checkKnownOptions, type KnownOptions, knownOptions, type OptionNames } from "../base/known-options.js";
 import { abortReason, cancellationOf, forgetAborted, onceAborted, throwIfAborted, withOneDeadline } from "../base/waiting.js";
 import type { ProtocolFactory } from "../contracts/connection.js";
+import type { IpSocketAddress, SocketAddress, UnixSocketAddress } from "../contracts/extra-info.js";
 import { adoptServer, type BoundSocket, takingSock } from "./adopt.js";
 import { AdoptedListener } from "./adopted-listener.js";
 import type { ClientsPolicy } from "./clients.js";
@@ -21,6 +22,7 @@ import {
   checkServerOptions,
   type IpFamily,
   type ListenCall,
+  SERVER_NAMES,
   type ServerConfig,
   type ServerOptions,
   type ServerTlsOptions,
@@ -74,23 +76,15 @@ export interface UnixServerOptions extends ServerOptions, ServerTlsOptions {
   readonly cleanupSocket?: boolean | undefined;
 }
 
-const UNIX_SERVER_OPTIONS: KnownOptions = knownOptions<UnixServerOptions>({
-  backlog: true,
-  startServing: true,
-  proxyProtocol: true,
-  maxConnections: true,
-  onError: true,
-  signal: true,
-  timeout: true,
-  ssl: true,
-  sslHandshakeTimeout: true,
-  sslShutdownTimeout: true,
+/** The names of the options of `createUnixServer()`, without `onError`. */
+export const UNIX_SERVER_NAMES: OptionNames<Omit<UnixServerOptions, "onError">> = {
+  ...SERVER_NAMES,
   sock: true,
   mode: true,
   owner: true,
   takeover: true,
   cleanupSocket: true,
-});
+};
 
 const OWNER_IDS: KnownOptions = knownOptions<NonNullable<UnixServerOptions["owner"]>>({ uid: true, gid: true });
 
@@ -111,23 +105,18 @@ export interface TcpServerOptions extends ServerOptions, ServerTlsOptions {
   readonly keepAlive?: boolean | undefined;
 }
 
-const TCP_SERVER_OPTIONS: KnownOptions = knownOptions<TcpServerOptions>({
-  backlog: true,
-  startServing: true,
-  proxyProtocol: true,
-  maxConnections: true,
-  onError: true,
-  signal: true,
-  timeout: true,
-  ssl: true,
-  sslHandshakeTimeout: true,
-  sslShutdownTimeout: true,
+/** The names of the options of `createServer()`, without `onError`. */
+export const TCP_SERVER_NAMES: OptionNames<Omit<TcpServerOptions, "onError">> = {
+  ...SERVER_NAMES,
   sock: true,
   family: true,
   reuseAddress: true,
   reusePort: true,
   keepAlive: true,
-});
+};
+
+const UNIX_SERVER_OPTIONS: KnownOptions = knownOptions<UnixServerOptions>({ onError: true, ...UNIX_SERVER_NAMES });
+const TCP_SERVER_OPTIONS: KnownOptions = knownOptions<TcpServerOptions>({ onError: true, ...TCP_SERVER_NAMES });
 
 /**
  * Listens on a Unix socket with a custom protocol. Python's `loop.create_unix_server()`.
@@ -152,7 +141,7 @@ export async function createUnixServer(
   protocolFactory: ProtocolFactory,
   path?: PathLike | null,
   options?: UnixServerOptions,
-): Promise<Server> {
+): Promise<Server<UnixSocketAddress>> {
   const origin = debugMode?.origin("The server was started here");
   const call = { name: "createUnixServer", known: UNIX_SERVER_OPTIONS, protocolFactory, onError: options?.onError, origin };
   return listenOnPath(call, path, options);
@@ -163,7 +152,7 @@ export async function listenOnPath(
   call: ListenCall,
   path: PathLike | null | undefined,
   options: Omit<UnixServerOptions, "onError"> | undefined,
-): Promise<Server> {
+): Promise<Server<UnixSocketAddress>> {
   const sock = options?.sock;
   return await takingSock(sock, async (handOver) => {
     const config = checkServerOptions(call, options, "unix");
@@ -215,7 +204,7 @@ export async function createServer(
   host?: string | readonly string[] | null,
   port?: number | null,
   options?: TcpServerOptions,
-): Promise<Server> {
+): Promise<Server<IpSocketAddress>> {
   const origin = debugMode?.origin("The server was started here");
   const call = { name: "createServer", known: TCP_SERVER_OPTIONS, protocolFactory, onError: options?.onError, origin };
   return listenOnHosts(call, host, port, options);
@@ -227,7 +216,7 @@ export async function listenOnHosts(
   host: string | readonly string[] | null | undefined,
   port: number | null | undefined,
   options: Omit<TcpServerOptions, "onError"> | undefined,
-): Promise<Server> {
+): Promise<Server<IpSocketAddress>> {
   const sock = options?.sock;
   return await takingSock(sock, async (handOver) => {
     const config = checkServerOptions(call, options, "tcp");
@@ -257,9 +246,13 @@ export async function listenOnHosts(
   });
 }
 
-/** Refuses the options of binding a port, which have no effect on a socket that is bound already. */
+/**
+ * Refuses the options of binding a port, which have no effect on a socket that is bound already.
+ *
+ * CPython: ignores them.
+ */
 function refuseWithSock(options: Omit<TcpServerOptions, "onError"> | undefined): void {
-  for (const name of ["family", "reusePort"] as const)
+  for (const name of ["family", "reuseAddress", "reusePort"] as const)
     if (options?.[name] !== undefined) throw invalidValue(`${name} has no effect on a sock`);
 }
 
@@ -300,13 +293,13 @@ function checkReusePort(): void {
 }
 
 /** @param starting aborted by the program's signal, or when the time-out has passed. Then the server is closed, which ends the start. */
-async function openServer(
+async function openServer<Address extends SocketAddress>(
   listeners: readonly Listener[],
   { protocolFactory, onError: handler, origin }: ListenCall,
   options: Omit<ServerOptions, "onError"> | undefined,
   config: ServerConfig,
   starting: AbortSignal | undefined,
-): Promise<Server> {
+): Promise<Server<Address>> {
   const { maxConnections = Infinity, signal } = options ?? {};
   const onError = reporterTo(handler);
   const policy = {
@@ -317,7 +310,7 @@ async function openServer(
     maxWaiting: config.backlog,
     onError,
   };
-  const server = makeServer(listeners, policy, signal, origin);
+  const server = makeServer<Address>(listeners, policy, signal, origin);
   const onAbort = (): void => server.close();
   try {
     throwIfAborted(starting);
@@ -334,14 +327,14 @@ async function openServer(
 }
 
 /** Makes the server. If the signal throws when the server subscribes to it, the listeners are closed. */
-function makeServer(
+function makeServer<Address extends SocketAddress>(
   listeners: readonly Listener[],
   policy: ClientsPolicy,
   signal: AbortSignal | undefined,
   origin: string | undefined,
-): Server {
+): Server<Address> {
   try {
-    return new Server(listeners, policy, signal, origin);
+    return new Server<Address>(listeners, policy, signal, origin);
   } catch (error) {
     for (const listener of listeners) void listener.close();
     throw error;

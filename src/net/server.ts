@@ -17,7 +17,7 @@ import {
   Waiters,
   withOneDeadline,
 } from "../base/waiting.js";
-import type { SSLServer, TransportSocket } from "../contracts/extra-info.js";
+import type { SocketAddress, SSLServer, TransportSocket } from "../contracts/extra-info.js";
 import type { Clients, ClientsPolicy, ServerStats } from "./clients.js";
 import type { Listener } from "./listener.js";
 import { renewServerTls } from "./options.js";
@@ -54,7 +54,7 @@ export interface ShutdownResult {
  * await server.waitClosed();
  * ```
  */
-export class Server implements AsyncDisposable {
+export class Server<Address extends SocketAddress = SocketAddress> implements AsyncDisposable {
   readonly #end: ServerEnd;
   readonly #listeners: Listener[];
   readonly #clients: Clients;
@@ -80,8 +80,8 @@ export class Server implements AsyncDisposable {
   // ---- listening ---------------------------------------------------------------------------------------------------------------
 
   /** The listening sockets; empty once the server is closed. */
-  get sockets(): readonly TransportSocket[] {
-    return this.#end.isClosed() ? [] : this.#listeners.map(({ socket }) => socket);
+  get sockets(): readonly TransportSocket<Address>[] {
+    return this.#end.isClosed() ? [] : this.#listeners.map(({ socket }) => socket as TransportSocket<Address>);
   }
 
   /** Returns whether clients can connect. */

@@ -9,9 +9,9 @@ import { callForeign, ignore } from "../base/errors.js";
 import { type Cancellation, cancellationOf, forgetAborted, onceAborted, Waiters } from "../base/waiting.js";
 import type { Transport } from "../contracts/connection.js";
 import { engineOf } from "../streams/base-reader.js";
+import { type FlowControl, flowOf } from "../streams/flow-control.js";
 import type { StreamReader } from "../streams/reader.js";
 import type { StreamWriter } from "../streams/writer.js";
-import { isWaitedFor, type WriterFlow } from "../streams/writer-flow.js";
 import type { SubprocessConfig } from "./options.js";
 import type { RunningChild } from "./start-child.js";
 
@@ -99,8 +99,8 @@ export class ChildState implements Resource {
   /** A process with a `signal` counts as in use, because the signal can end it. */
   isInUse(): boolean {
     if (this.#signal !== undefined || this.#exited.isWaitedFor) return true;
-    const flow = this.#input?.getProtocol() as unknown as WriterFlow | undefined;
-    return (flow !== undefined && isWaitedFor(flow)) || this.#outputs.some((engine) => engine.isInUse);
+    const protocol = this.#input?.getProtocol() as unknown as FlowControl | undefined;
+    return (protocol !== undefined && flowOf(protocol).isInUse) || this.#outputs.some((engine) => engine.isInUse);
   }
 
   /** Ends the process and releases its pipes. */

@@ -15,6 +15,7 @@
  */
 import type { Readable } from "node:stream";
 import { type Data, invalidValue, type SignalOptions, toBytes } from "../base/arguments.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { debugMode } from "../base/debug-mode.js";
 import { ignore } from "../base/errors.js";
 import { cancellationOf, withOneDeadline } from "../base/waiting.js";
@@ -34,7 +35,7 @@ function readerOf(output: Readable | null, limit: number): StreamReader | null {
 }
 
 /** What `communicate()` returns for a stream: its bytes, or `null` if it is not a pipe. */
-export type OutputOf<Stream> = Stream extends StreamReader ? Buffer : null;
+export type OutputOf<Stream> = Stream extends StreamReader ? NonSharedBuffer : null;
 
 /**
  * A child process. `createSubprocessExec()` and `createSubprocessShell()` start one.

@@ -62,12 +62,13 @@ function fromWeb(stream: ReadableStream<Data>): Pulled {
 
 function fromIterator(iterator: AsyncIterator<Data, unknown>): Pulled {
   const engine = engineOfLoop(iterator);
-  if (engine !== null) return fromLoop(iterator, new Taker(engine, "StreamReader.from"));
+  if (engine !== null) return fromLoop(iterator, engine);
   return { next: () => iterator.next(), end: () => {}, cancel: () => iterator.return?.() };
 }
 
 /** Pulls from another reader. What has been pulled may be ahead of the program. */
-function fromLoop(iterator: AsyncIterator<Data, unknown>, taker: Taker): Pulled {
+function fromLoop(iterator: AsyncIterator<Data, unknown>, engine: ReadEngine): Pulled {
+  const taker = new Taker(engine, "StreamReader.from");
   let isCancelled = false;
   return {
     async next() {
@@ -78,6 +79,7 @@ function fromLoop(iterator: AsyncIterator<Data, unknown>, taker: Taker): Pulled 
     end: () => taker.left(),
     cancel() {
       isCancelled = true;
+      engine.endStep(iterator);
       taker.left();
       return iterator.return?.();
     },

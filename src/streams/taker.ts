@@ -5,7 +5,9 @@
  * plaintext, but the adapter or the program's parser would deliver it as if it were secured. So the reader counts its takers (see
  * `securing.ts`), and refuses `startTls()` until the adapter is destroyed or cancelled, or the loop over the chunks is left.
  */
+
 import type { ReadingEnd } from "../adapters/node-streams.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { debugMode } from "../base/debug-mode.js";
 import { CHUNK_BYTES } from "../base/limits.js";
 import { ownCopy } from "../base/memory.js";
@@ -27,7 +29,7 @@ export class Taker implements ReadingEnd {
     debugMode?.hold(this, engine);
   }
 
-  read(): Promise<Buffer> {
+  read(): Promise<NonSharedBuffer> {
     return this.#perform("read", someAttempt(this.#engine, CHUNK_BYTES), (chunk) => chunk);
   }
 

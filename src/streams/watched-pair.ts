@@ -8,18 +8,21 @@ import type { debugMode, Resource } from "../base/debug-mode.js";
 import type { Transport } from "../contracts/connection.js";
 import type { SocketAddress } from "../contracts/extra-info.js";
 import { engineOf } from "./base-reader.js";
+import { type FlowControl, flowOf } from "./flow-control.js";
 import type { ReadEngine } from "./read-engine.js";
 import type { StreamReader } from "./reader.js";
-import { isWaitedFor, type WriterFlow } from "./writer-flow.js";
+import type { WriterFlow } from "./writer-flow.js";
 
 /** The connection of a stream pair. */
 class PairResource implements Resource {
   readonly #flow: WeakRef<WriterFlow>;
+  readonly #protocol: WeakRef<FlowControl>;
   readonly #engine: WeakRef<ReadEngine> | null;
   #transport: WeakRef<Transport>;
 
-  constructor(transport: Transport, flow: WriterFlow, engine: ReadEngine | null) {
-    this.#flow = new WeakRef(flow);
+  constructor(transport: Transport, protocol: FlowControl, engine: ReadEngine | null) {
+    this.#flow = new WeakRef(flowOf(protocol));
+    this.#protocol = new WeakRef(protocol);
     this.#engine = engine === null ? null : new WeakRef(engine);
     this.#transport = new WeakRef(transport);
   }
@@ -33,13 +36,12 @@ class PairResource implements Resource {
   /** True also if another protocol has the connection, or nothing holds it any more. */
   isClosed(): boolean {
     const transport = this.#transport.deref();
-    const flow: unknown = this.#flow.deref();
-    return transport === undefined || transport.isClosing() || transport.getProtocol() !== flow;
+    const protocol: unknown = this.#protocol.deref();
+    return transport === undefined || transport.isClosing() || transport.getProtocol() !== protocol;
   }
 
   isInUse(): boolean {
-    const flow = this.#flow.deref();
-    return this.#engine?.deref()?.isInUse === true || (flow !== undefined && isWaitedFor(flow));
+    return this.#engine?.deref()?.isInUse === true || this.#flow.deref()?.isInUse === true;
   }
 
   close(): void {
@@ -57,17 +59,17 @@ const resources = new WeakMap<WriterFlow, PairResource>();
 /** Watches a new pair, in debug mode. */
 export function watchPair(
   debug: NonNullable<typeof debugMode>,
-  holder: object,
+  writer: object,
   transport: Transport,
-  flow: WriterFlow,
+  protocol: FlowControl,
   reader: StreamReader | null,
 ): void {
   const engine = reader === null ? null : engineOf(reader);
-  const resource = new PairResource(transport, flow, engine);
-  resources.set(flow, resource);
-  const origin = debug.originOf(flow) ?? debug.origin("It was opened here");
-  debug.note(flow, { origin, code: () => `code that uses ${resource.describe()}` }); // captures no holder
-  debug.watch(resource, origin, [holder, reader], [engine]);
+  const resource = new PairResource(transport, protocol, engine);
+  resources.set(flowOf(protocol), resource);
+  const origin = debug.originOf(protocol) ?? debug.origin("It was opened here");
+  debug.note(protocol, { origin, code: () => `code that uses ${resource.describe()}` }); // captures no holder
+  debug.watch(resource, origin, [writer, reader], [engine]);
 }
 
 /** `startTls()` has replaced the transport of a pair. */

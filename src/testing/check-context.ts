@@ -1,5 +1,7 @@
 /** The basis of the checks of `checkTransport()`: connected pairs that are closed after each check, and the data sent over them. */
+
 import assert from "node:assert/strict";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { clearTimeout, setTimeout, turns } from "../base/scheduling.js";
 import type { Protocol } from "../contracts/connection.js";
 import { type ProtocolHooks, RecordingProtocol } from "./recording-protocol.js";
@@ -143,7 +145,7 @@ function isPaused({ calls }: RecordingProtocol): boolean {
 const PERIOD = 251;
 
 /** Returns bytes of an endless test pattern, starting at a position. */
-export function payload(length: number, from: number = 0): Buffer {
+export function payload(length: number, from: number = 0): NonSharedBuffer {
   const bytes = Buffer.allocUnsafe(length);
   for (let index = 0; index < length; index += 1) bytes[index] = (from + index) % PERIOD;
   return bytes;

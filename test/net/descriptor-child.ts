@@ -3,7 +3,15 @@
  * tells the outcome and whether the descriptor was closed.
  */
 import { fstatSync } from "node:fs";
-import { openConnection, openUnixConnection, type StreamReader, type StreamWriter, startServer, startUnixServer } from "asyncio-streams";
+import {
+  openConnection,
+  openUnixConnection,
+  type Server,
+  type StreamReader,
+  type StreamWriter,
+  startServer,
+  startUnixServer,
+} from "asyncio-streams";
 import { outcome } from "../support/outcome.js";
 import { tell } from "../support/parent.js";
 
@@ -19,9 +27,7 @@ async function converse([reader, writer]: [StreamReader, StreamWriter]): Promise
   await writer.waitClosed();
 }
 
-async function serveOne(
-  start: (callback: (reader: StreamReader, writer: StreamWriter) => void) => ReturnType<typeof startServer>,
-): Promise<void> {
+async function serveOne(start: (callback: (reader: StreamReader, writer: StreamWriter) => void) => Promise<Server>): Promise<void> {
   let done!: () => void;
   const served = new Promise<void>((resolve) => {
     done = resolve;
