@@ -330,6 +330,19 @@ export function chunkStep(engine: ReadEngine, size: number): Step<NonSharedBuffe
   };
 }
 
+/** Reads chunks as `chunkStep()` does, each in an array of its own. */
+export function chunkBatchStep(engine: ReadEngine, size: number): Step<NonSharedBuffer[], NonSharedBuffer> {
+  const step = chunkStep(engine, size);
+  return {
+    atHand() {
+      const chunk = step.atHand();
+      return chunk === undefined ? undefined : [chunk];
+    },
+    attempt: () => step.attempt(),
+    convert: (chunk) => [chunk],
+  };
+}
+
 /** Ends an iteration early. No data is lost, and a source is paused until the next read waits. */
 export function leave(engine: ReadEngine): Promise<IteratorResult<never, undefined>> {
   engine.rest();
