@@ -251,6 +251,11 @@ type Waiter = (rejection?: Promise<never>) => void;
 export class Waiters {
   #waiting: Set<Waiter> | null = null;
 
+  /** Whether a caller waits. */
+  get isWaitedFor(): boolean {
+    return this.#waiting !== null && this.#waiting.size > 0;
+  }
+
   /** Waits for the event. If aborted, leaves the list and rejects with the reason. */
   wait(signal?: Cancellation | Canceller): Promise<void> {
     const waiting = (this.#waiting ??= new Set());

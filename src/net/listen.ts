@@ -6,6 +6,7 @@
  */
 import type net from "node:net";
 import { checkBoolean, checkInteger, invalidType, invalidValue } from "../base/arguments.js";
+import { debugMode } from "../base/debug-mode.js";
 import { callForeign, describe, emitWarning } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions, type OptionNames } from "../base/known-options.js";
 import { abortReason, cancellationOf, forgetAborted, onceAborted, throwIfAborted, withOneDeadline } from "../base/waiting.js";
@@ -141,7 +142,8 @@ export async function createUnixServer(
   path?: PathLike | null,
   options?: UnixServerOptions,
 ): Promise<Server<UnixSocketAddress>> {
-  const call = { name: "createUnixServer", known: UNIX_SERVER_OPTIONS, protocolFactory, onError: options?.onError };
+  const origin = debugMode?.origin("The server was started here");
+  const call = { name: "createUnixServer", known: UNIX_SERVER_OPTIONS, protocolFactory, onError: options?.onError, origin };
   return listenOnPath(call, path, options);
 }
 
@@ -203,7 +205,8 @@ export async function createServer(
   port?: number | null,
   options?: TcpServerOptions,
 ): Promise<Server<IpSocketAddress>> {
-  const call = { name: "createServer", known: TCP_SERVER_OPTIONS, protocolFactory, onError: options?.onError };
+  const origin = debugMode?.origin("The server was started here");
+  const call = { name: "createServer", known: TCP_SERVER_OPTIONS, protocolFactory, onError: options?.onError, origin };
   return listenOnHosts(call, host, port, options);
 }
 
@@ -292,15 +295,22 @@ function checkReusePort(): void {
 /** @param starting aborted by the program's signal, or when the time-out has passed. Then the server is closed, which ends the start. */
 async function openServer<Address extends SocketAddress>(
   listeners: readonly Listener[],
-  { protocolFactory, onError: handler }: ListenCall,
+  { protocolFactory, onError: handler, origin }: ListenCall,
   options: Omit<ServerOptions, "onError"> | undefined,
   config: ServerConfig,
   starting: AbortSignal | undefined,
 ): Promise<Server<Address>> {
   const { maxConnections = Infinity, signal } = options ?? {};
-  const onError = (error: unknown): void => reportServerError(handler, error);
-  const policy = { protocolFactory, tls: config.tls, proxy: config.proxy, maxConnections, maxWaiting: config.backlog, onError };
-  const server = makeServer<Address>(listeners, policy, signal);
+  const onError = reporterTo(handler);
+  const policy = {
+    protocolFactory: debugMode?.noting(protocolFactory, origin) ?? protocolFactory,
+    tls: config.tls,
+    proxy: config.proxy,
+    maxConnections,
+    maxWaiting: config.backlog,
+    onError,
+  };
+  const server = makeServer<Address>(listeners, policy, signal, origin);
   const onAbort = (): void => server.close();
   try {
     throwIfAborted(starting);
@@ -321,13 +331,19 @@ function makeServer<Address extends SocketAddress>(
   listeners: readonly Listener[],
   policy: ClientsPolicy,
   signal: AbortSignal | undefined,
+  origin: string | undefined,
 ): Server<Address> {
   try {
-    return new Server<Address>(listeners, policy, signal);
+    return new Server<Address>(listeners, policy, signal, origin);
   } catch (error) {
     for (const listener of listeners) void listener.close();
     throw error;
   }
+}
+
+/** Made here, because a closure of `openServer()` would hold the server, too. */
+function reporterTo(handler: ServerOptions["onError"]): (error: unknown) => void {
+  return (error) => reportServerError(handler, error);
 }
 
 /** Reports an error of the server. An error that the handler throws is reported as a warning. */

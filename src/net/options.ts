@@ -129,6 +129,8 @@ export interface ListenCall {
   readonly known: KnownOptions;
   readonly protocolFactory: ProtocolFactory;
   readonly onError: ServerOptions["onError"];
+  /** Where the program has called it, in debug mode. */
+  readonly origin?: string | undefined;
 }
 
 /** The checked options that TCP and Unix servers share, with defaults filled in. */

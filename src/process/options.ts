@@ -73,6 +73,8 @@ export interface SubprocessConfig extends ChildStdio {
   /** Further options for `spawn()`. */
   readonly others: SpawnOptions;
   readonly graceMs: number;
+  /** Where the program has made the call, in debug mode. */
+  readonly origin?: string | undefined;
   readonly signal: AbortSignal | undefined;
 }
 

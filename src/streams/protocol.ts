@@ -10,6 +10,7 @@
 
 import { checkFunction, invalidType } from "../base/arguments.js";
 import type { NonSharedBuffer } from "../base/bytes.js";
+import { debugMode } from "../base/debug-mode.js";
 import { callForeign, describe, emitWarning } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
 import type { Protocol, Transport } from "../contracts/connection.js";
@@ -18,6 +19,7 @@ import { engineOf } from "./base-reader.js";
 import { FlowControl } from "./flow-control.js";
 import type { ReadEngine } from "./read-engine.js";
 import { StreamReader } from "./reader.js";
+import { type FedReader, weakReader } from "./watched-pair.js";
 import { StreamWriter } from "./writer.js";
 import { WriterFlow } from "./writer-flow.js";
 
@@ -117,7 +119,8 @@ export class StreamReaderProtocol extends FlowControl implements Protocol {
   }
 
   readonly #flow: StreamFlow;
-  readonly #reader: StreamReader | null;
+  /** In debug mode a weak one once the connection is made. */
+  #reader: FedReader | null;
   readonly #engine: ReadEngine | null;
   readonly #clientConnected: ClientConnectedCallback | undefined;
   readonly #options: StreamReaderProtocolOptions | undefined;
@@ -155,11 +158,14 @@ export class StreamReaderProtocol extends FlowControl implements Protocol {
   connectionMade(transport: Transport): void {
     this.#flow.transport = transport;
     this.#reader?.setTransport(transport);
-    if (this.#clientConnected !== undefined) this.#callClientConnected(this.#clientConnected, transport);
+    const reader = this.#reader as StreamReader | null;
+    if (debugMode !== null && reader !== null) this.#reader = weakReader(reader);
+    if (this.#clientConnected !== undefined) this.#callClientConnected(this.#clientConnected, transport, reader);
   }
 
-  #callClientConnected(clientConnected: ClientConnectedCallback, transport: Transport): void {
-    const writer = new StreamWriter(transport, this, this.#reader);
+  #callClientConnected(clientConnected: ClientConnectedCallback, transport: Transport, reader: StreamReader | null): void {
+    debugMode?.note(this, { code: clientConnected.name === "" ? "the client callback" : `${clientConnected.name}()` });
+    const writer = new StreamWriter(transport, this, reader);
     // startTls() may have replaced the transport.
     const onDone = (): void => {
       this.#callbackDone = true;
@@ -172,7 +178,7 @@ export class StreamReaderProtocol extends FlowControl implements Protocol {
         this.#flow.transport?.close();
       }
     };
-    callForeign(() => clientConnected(this.#reader as StreamReader, writer, new CallbackContext(this)), onFailure, onDone);
+    callForeign(() => clientConnected(reader as StreamReader, writer, new CallbackContext(this)), onFailure, onDone);
   }
 
   /** Created on first use: most callbacks never use it. */

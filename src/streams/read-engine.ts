@@ -268,6 +268,11 @@ export class ReadEngine {
     return this.#parked === null && this.#exception === null && this.#budget >= 0 && !this.securing.isInProgress;
   }
 
+  /** Whether a call of the program waits: a read, or `startTls()`. */
+  get isInUse(): boolean {
+    return this.#parked !== null || this.securing.isInProgress;
+  }
+
   /** Renews the budget in a new turn of the event loop. */
   turned(): void {
     this.#budget = TURN_BYTES;

@@ -22,6 +22,7 @@ import {
   toPieces,
 } from "../base/arguments.js";
 import type { NonSharedUint8Array } from "../base/bytes.js";
+import { debugMode } from "../base/debug-mode.js";
 import { InvalidStateError } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions, WAIT_OPTIONS } from "../base/known-options.js";
 import { nextTurn } from "../base/scheduling.js";
@@ -32,6 +33,7 @@ import { engineOf } from "./base-reader.js";
 import { type FlowControl, flowOf } from "./flow-control.js";
 import type { StreamReader } from "./reader.js";
 import { SinkTransport } from "./sink-transport.js";
+import { moveWatch, watchPair } from "./watched-pair.js";
 import type { WriterFlow } from "./writer-flow.js";
 
 /** Turns of the event loop to wait for a socket to report that it has sent everything. Node over TLS needs one or two, Deno a few more. */
@@ -87,6 +89,7 @@ export class StreamWriter<out Address extends SocketAddress = SocketAddress> imp
     this.#transport = transport;
     this.#flow = flowOf(protocol);
     this.#reader = reader;
+    if (debugMode !== null && !(transport instanceof SinkTransport)) watchPair(debugMode, this, transport, protocol, reader);
   }
 
   /**
@@ -156,6 +159,7 @@ export class StreamWriter<out Address extends SocketAddress = SocketAddress> imp
    * ```
    */
   drain(options?: SignalOptions): Promise<void> {
+    debugMode?.attended(this.#flow);
     // Fast path: most calls need not wait.
     if (options === undefined && this.#flow.isFlowing && !this.#transport.isClosing() && (this.#reader?.exception() ?? null) === null) {
       return this.#flow.paced(DONE, this.#bytesWritten);
@@ -174,6 +178,7 @@ export class StreamWriter<out Address extends SocketAddress = SocketAddress> imp
    * budget is spent.
    */
   #wait(method: string, options: SignalOptions | undefined, call: (signal: Cancellation | undefined) => Promise<void>): Promise<void> {
+    debugMode?.attended(this.#flow);
     let wait: Promise<void>;
     try {
       checkKnownOptions(method, options, WAIT_OPTIONS);
@@ -245,6 +250,7 @@ export class StreamWriter<out Address extends SocketAddress = SocketAddress> imp
 
   /** Closes the connection after sending the written data. Does not wait; see `waitClosed()`. */
   close(): void {
+    debugMode?.attended(this.#flow);
     this.#transport.close();
   }
 
@@ -271,6 +277,7 @@ export class StreamWriter<out Address extends SocketAddress = SocketAddress> imp
    * @throws InvalidStateError over TLS, which has no half-close
    */
   writeEof(): void {
+    debugMode?.attended(this.#flow);
     this.#transport.writeEof();
   }
 
@@ -321,6 +328,7 @@ export class StreamWriter<out Address extends SocketAddress = SocketAddress> imp
       takeReadAhead: () => engine?.securing.handOver(engine.queue) ?? Buffer.alloc(0),
       onSecured: (transport: Transport) => {
         this.#transport = transport as Transport<Address>;
+        if (debugMode !== null) moveWatch(this.#flow, transport);
         this.#flow.replaceTransport(transport);
       },
     };

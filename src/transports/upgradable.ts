@@ -105,7 +105,7 @@ export class UpgradableTransport extends SocketTransport {
     this.moveTo("replaced");
     this.detach();
     request.onSecured(successor);
-    if (this.writingPaused) this.call(() => this.resumeWriting());
+    if (this.writingPaused) this.call("resumeWriting", () => this.resumeWriting());
     successor.beginReading();
     return successor;
   }
