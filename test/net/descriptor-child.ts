@@ -3,7 +3,16 @@
  * tells the outcome and whether the descriptor was closed.
  */
 import { fstatSync } from "node:fs";
-import { openConnection, openUnixConnection, type StreamReader, type StreamWriter, startServer, startUnixServer } from "asyncio-streams";
+import {
+  connectAcceptedSocket,
+  openConnection,
+  openUnixConnection,
+  StreamReader,
+  StreamReaderProtocol,
+  type StreamWriter,
+  startServer,
+  startUnixServer,
+} from "asyncio-streams";
 import { outcome } from "../support/outcome.js";
 import { tell } from "../support/parent.js";
 
@@ -43,7 +52,19 @@ async function openTwice(open: () => Promise<[StreamReader, StreamWriter]>): Pro
   await converse(streams);
 }
 
+/** Serves the connection as one that was accepted elsewhere. */
+async function serveAccepted(): Promise<void> {
+  const reader = new StreamReader();
+  let served: Promise<void> | null = null;
+  const protocol = new StreamReaderProtocol(reader, (_reader, writer) => {
+    served = converse([reader, writer]);
+  });
+  await connectAcceptedSocket(() => protocol, FD, given);
+  await served;
+}
+
 const calls: Record<string, () => Promise<void>> = {
+  connectAcceptedSocket: serveAccepted,
   openUnixConnection: async () => converse(await openUnixConnection(path, options)),
   openConnection: async () => converse(await openConnection(host, null, options)),
   openUnixConnectionTwice: () => openTwice(() => openUnixConnection(path, options)),

@@ -44,7 +44,11 @@ const unusable: readonly Case[] = [
   ["a key that is no PEM", { ssl: { ...identity("server"), key: "no PEM" } }, REFUSED],
   ["a key that is not the certificate's", { ssl: { ...identity("server"), key: identity("client").key } }, REFUSED],
   ["a key of another type than the certificate's", { ssl: { ...identity("server"), key: identity("server-rsa").key } }, REFUSED],
-  ["two certificates with the key of one", { ssl: { ...identity("server"), cert: [identity("server").cert, identity("server-rsa").cert] } }, REFUSED],
+  [
+    "two certificates with the key of one",
+    { ssl: { ...identity("server"), cert: [identity("server").cert, identity("server-rsa").cert] } },
+    REFUSED,
+  ],
 ];
 
 const unknownCiphers: Case = ["unknown ciphers", { ssl: { ...identity("server"), ciphers: "NO-SUCH-CIPHER" } }, { name: "Error" }];
