@@ -32,11 +32,11 @@ const MAX_HEADER_BYTES = 4096;
 const HEADER_END: Uint8Array = constant("\r\n\r\n");
 const NOTHING = new Uint8Array(0);
 
-/** A field of a header: its name, and its value without white space around it. */
-const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/;
+/** A field of a header: its name, and all behind the colon. Like `LENGTH`, it takes linear time, because a peer chooses the text. */
+const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n]*)$/;
 
-/** A length in its shortest form. */
-const LENGTH = /^(?:0|[1-9][0-9]*)$/;
+/** A length in its shortest form, with white space around it. */
+const LENGTH = /^[ \t]*(0|[1-9][0-9]*)[ \t]*$/;
 
 /** A base64 text in its only form: with its padding. */
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
@@ -182,8 +182,9 @@ function lengthOf(queue: ByteQueue, line: string): number | null {
   const [, name, value] = FIELD.exec(line) ?? [];
   if (name === undefined || value === undefined) throw invalidHeader(queue, "has a line that is not a field");
   if (name.toLowerCase() !== "content-length") return null;
-  if (!LENGTH.test(value)) throw invalidHeader(queue, "has a Content-Length that is not a decimal number");
-  return Number(value);
+  const [, digits] = LENGTH.exec(value) ?? [];
+  if (digits === undefined) throw invalidHeader(queue, "has a Content-Length that is not a decimal number");
+  return Number(digits);
 }
 
 function invalidHeader(queue: ByteQueue, what: string): InvalidFrameError {

@@ -2,8 +2,9 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { contentLength } from "asyncio-streams/framing";
+import { countWork } from "../streams/count-work.js";
 import { endedReaderOf, readerOf } from "../support/readers.js";
-import { isSettled } from "../support/turns.js";
+import { isSettled, turns } from "../support/turns.js";
 import { encode } from "./written.js";
 
 const bytes = contentLength({ body: "bytes" });
@@ -45,6 +46,8 @@ describe("contentLength", () => {
     [" Content-Length: 2", "a line that is not a field"],
     ["Content-Length: 2\r\n folded", "a line that is not a field"],
     ["Content-Length: 2\nX: 3", "a line that is not a field"],
+    ["Content-Length: 2\n", "a line that is not a field"],
+    ["Content-Length: \u000b2", "not a decimal number"],
     ["", "a line that is not a field"],
     ["nonsense", "a line that is not a field"],
   ] as const) {
@@ -71,6 +74,37 @@ describe("contentLength", () => {
     assert.equal(await isSettled(frame), false);
     reader.feedData("x");
     await assert.rejects(frame, refused);
+  });
+
+  it("parses a header that is made to be slow in linear time", async () => {
+    const header = `Content-Length: 1\r\nX: a${" ".repeat(4000)}b\r\n\r\na`;
+    const before = process.cpuUsage();
+    for (let count = 0; count < 100; count += 1) assert.equal(String(await bytes.readFrame(readerOf([header]))), "a");
+    assert.ok(process.cpuUsage(before).user < 1_000_000, "a hundred headers took more than a second"); // each once took 18 ms
+  });
+
+  it("parses a long header once, however many pieces the body comes in", async () => {
+    const reader = readerOf([`X: ${"x".repeat(4000)}\r\nContent-Length: 1000\r\n\r\n`]);
+    const frame = bytes.readFrame(reader);
+    const { copied } = await countWork(async () => {
+      for (let count = 0; count < 1000; count += 1) {
+        reader.feedData("x");
+        await turns(1);
+      }
+      assert.equal((await frame)?.length, 1000);
+    });
+    assert.ok(copied < 100_000, `${copied} bytes were copied`);
+  });
+
+  it("parses another header that comes to the front while a read waits", async () => {
+    const reader = readerOf(["Content-Length: 5\r\n\r\nhe"]);
+    const frame = bytes.readFrame(reader);
+    assert.equal(await isSettled(frame), false);
+    reader.unread("Content-Length: 2\r\n\r\nab");
+    assert.equal(String(await frame), "ab");
+    const next = bytes.readFrame(reader);
+    reader.feedData("llo");
+    assert.equal(String(await next), "hello");
   });
 
   it("names the size of a body that is too large, before it comes", async () => {
