@@ -124,6 +124,9 @@ describe("contentLength", () => {
     ["json", "\xff\xfe"],
     ["base64", "AAA"],
     ["base64", "A==="],
+    ["base64", "===="],
+    ["base64", "AAA=="],
+    ["base64", "AAAA===="],
     ["base64", "AA=A"],
     ["base64", "AA A"],
     ["base64", "AA\r\n"],
@@ -145,6 +148,25 @@ describe("contentLength", () => {
       assert.deepEqual(await codec.readFrame(reader), kind === "json" ? 5 : Buffer.alloc(3));
     });
   }
+
+  it("reads base64 of the maximum size, and refuses it if only the last character is wrong", async () => {
+    const codec = contentLength({ body: "base64" });
+    const body = Buffer.alloc(16 * 1024 * 1024, "QUJD");
+    const header = `Content-Length: ${body.length}\r\n\r\n`;
+    const frame = await codec.readFrame(readerOf([header, body]));
+    assert.equal(frame?.length, (body.length / 4) * 3);
+    assert.equal(frame.toString("latin1", frame.length - 6), "ABCABC");
+    const wrong = Buffer.from(body);
+    wrong.write("-", wrong.length - 1);
+    await assert.rejects(codec.readFrame(readerOf([header, wrong])), { code: "ERR_INVALID_FRAME", message: /the padding is wrong$/ });
+  });
+
+  it("returns decoded base64 in memory of its own, which the program may transfer", async () => {
+    const codec = contentLength({ body: "base64" });
+    const frame = await codec.readFrame(readerOf([encode(codec, "short")]));
+    assert.equal(String(frame), "short");
+    assert.equal(frame?.buffer.byteLength, frame?.length);
+  });
 
   it("refuses to write what it would refuse to read, and a base64 that becomes too long", () => {
     for (const value of [null, undefined, 1n, () => {}]) {
