@@ -33,7 +33,7 @@ import type { NonSharedBuffer } from "../base/bytes.js";
 import { ConnectionTimeoutError, InvalidStateError } from "../base/errors.js";
 import { HIGH_WATER_BYTES, TLS_HIGH_WATER_BYTES } from "../base/limits.js";
 import { ownCopy } from "../base/memory.js";
-import { clearTimeout, nextTick, setTimeout } from "../base/scheduling.js";
+import { clearTimeout, nextTick, startLimit } from "../base/scheduling.js";
 import type { ByteCounts, Protocol, Transport, TransportOwner, WriteData } from "../contracts/connection.js";
 import type { ExtraInfo } from "../contracts/extra-info.js";
 import { TransportCore } from "../core/transport-core.js";
@@ -281,7 +281,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   /** Closes the connection if the peer does not answer close_notify in time. */
   #limitShutdown(): void {
     const timeoutMs = this.#tlsShutdownTimeout as number;
-    this.#shutdownTimer = setTimeout(() => {
+    this.#shutdownTimer = startLimit(() => {
       this.abort(new ConnectionTimeoutError(`the TLS shutdown took longer than ${timeoutMs} ms: the connection was cut`));
     }, timeoutMs);
   }

@@ -3,7 +3,7 @@
 import type { TLSSocket } from "node:tls";
 import type { NonSharedBuffer } from "../base/bytes.js";
 import { ConnectionTimeoutError, InvalidStateError } from "../base/errors.js";
-import { clearTimeout, setTimeout } from "../base/scheduling.js";
+import { clearTimeout, startLimit } from "../base/scheduling.js";
 import { abortReason, forgetAborted, onceAborted, throwIfAborted } from "../base/waiting.js";
 import type { StartTlsRequest } from "../contracts/connection.js";
 import type { SSLClient, SSLServer } from "../contracts/extra-info.js";
@@ -39,7 +39,7 @@ export class StartTlsOperation {
   begin(unsent: () => number): void {
     const { signal, sslHandshakeTimeout: limitMs } = this.#request;
     onceAborted(signal, this.#onAbort); // first, because it throws if the signal does
-    this.#timer = setTimeout(() => {
+    this.#timer = startLimit(() => {
       const what = this.#beneath === null ? `the peer has not taken the ${unsent()} bytes written before, and ` : "";
       this.#controller.abort(new ConnectionTimeoutError(`the TLS handshake took longer than ${limitMs} ms: ${what}the connection was cut`));
     }, limitMs);

@@ -24,7 +24,7 @@ import tls from "node:tls";
 import { domainToASCII } from "node:url";
 import { checkFunction, invalidValue, show } from "../base/arguments.js";
 import { ConnectionTimeoutError, ignore } from "../base/errors.js";
-import { clearTimeout, setImmediate, setTimeout } from "../base/scheduling.js";
+import { clearTimeout, setImmediate, startLimit } from "../base/scheduling.js";
 import { abortReason, forgetAborted, onceAborted, type Settle, throwIfAborted } from "../base/waiting.js";
 import type { SSLClient, SSLServer } from "../contracts/extra-info.js";
 import { type Beneath, type Carrier, carry, noteSocketBelow } from "./tls-carrier.js";
@@ -227,7 +227,7 @@ class Handshake implements GuardedHandshake {
     this.#signal = signal;
     this.#settle = settle;
     if (timeoutMs === null) return;
-    this.#timer = setTimeout(() => {
+    this.#timer = startLimit(() => {
       this.#fail(new ConnectionTimeoutError(`the TLS handshake took longer than ${timeoutMs} ms: the connection was cut`));
     }, timeoutMs);
   }
