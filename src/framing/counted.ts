@@ -33,11 +33,18 @@ export interface CountedForm {
 /**
  * Takes a frame: header, body, and a required trailer.
  *
- * Each attempt parses the header again. It has only a few bytes, and they may have changed: `unread()` may have put others in front.
+ * A parsed header is kept until its frame is taken. Otherwise a peer that sends a long header, and then the body byte by byte, would have
+ * the header parsed again for every byte. Another header may come to the front by `unread()` or by another read: `taken` and `putBack` of
+ * the queue change then.
  */
 export class CountedAttempt implements FrameAttempt<NonSharedBuffer> {
   readonly #engine: ReadEngine;
   readonly #form: CountedForm;
+  /** The header that was parsed last; `undefined` before the first. */
+  #header: FrameHeader | undefined;
+  /** What `taken` and `putBack` of the queue were then. */
+  #headerTaken = 0;
+  #headerPutBack = 0;
 
   constructor(engine: ReadEngine, form: CountedForm) {
     this.#engine = engine;
@@ -77,7 +84,7 @@ export class CountedAttempt implements FrameAttempt<NonSharedBuffer> {
     const { eof, queue } = this.#engine;
     const { maximum, trailer } = this.#form;
     if (queue.length === 0) return eof ? null : undefined;
-    const header = this.#form.parseHeader(queue);
+    const header = this.#parseHeader(queue);
     if (header !== undefined && header.bodySize > maximum) {
       throw new FrameTooLargeError(tooLarge("cannot read a frame", header.bodySize, maximum), header.bodySize, maximum);
     }
@@ -90,5 +97,14 @@ export class CountedAttempt implements FrameAttempt<NonSharedBuffer> {
       throw new InvalidFrameError(`the frame at byte ${queue.taken} does not end in "${Buffer.from(trailer).toString()}"`, queue.taken);
     }
     return header;
+  }
+
+  #parseHeader(queue: ByteQueue): FrameHeader | undefined {
+    const { taken, putBack } = queue;
+    if (this.#header !== undefined && this.#headerTaken === taken && this.#headerPutBack === putBack) return this.#header;
+    this.#header = this.#form.parseHeader(queue);
+    this.#headerTaken = taken;
+    this.#headerPutBack = putBack;
+    return this.#header;
   }
 }

@@ -5,13 +5,14 @@
  * left behind.
  */
 import type net from "node:net";
-import { checkBoolean, checkInteger, invalidType, invalidValue } from "../base/arguments.js";
+import { checkBoolean, checkInteger, invalidType, invalidValue, outOfRange } from "../base/arguments.js";
 import { debugMode } from "../base/debug-mode.js";
 import { callForeign, describe, emitWarning } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions, type OptionNames } from "../base/known-options.js";
 import { abortReason, cancellationOf, forgetAborted, onceAborted, throwIfAborted, withOneDeadline } from "../base/waiting.js";
-import type { ProtocolFactory } from "../contracts/connection.js";
+import type { Protocol, ProtocolFactory } from "../contracts/connection.js";
 import type { IpSocketAddress, SocketAddress, UnixSocketAddress } from "../contracts/extra-info.js";
+import { reportClientError, reportErrorsOf, StreamReaderProtocol } from "../streams/protocol.js";
 import { adoptServer, type BoundSocket, takingSock } from "./adopt.js";
 import { AdoptedListener } from "./adopted-listener.js";
 import type { ClientsPolicy } from "./clients.js";
@@ -143,8 +144,23 @@ export async function createUnixServer(
   options?: UnixServerOptions,
 ): Promise<Server<UnixSocketAddress>> {
   const origin = debugMode?.origin("The server was started here");
-  const call = { name: "createUnixServer", known: UNIX_SERVER_OPTIONS, protocolFactory, onError: options?.onError, origin };
-  return listenOnPath(call, path, options);
+  return listenOnPath({ ...protocolServer("createUnixServer", UNIX_SERVER_OPTIONS, protocolFactory, options), origin }, path, options);
+}
+
+/** The call of a server with custom protocols. `onClientError` serves as in `startServer()`, for the protocols that are `StreamReaderProtocol`s. */
+function protocolServer(
+  name: string,
+  known: KnownOptions,
+  protocolFactory: ProtocolFactory,
+  { onError, onClientError }: ServerOptions = {},
+): ListenCall {
+  if (typeof protocolFactory !== "function" || typeof onClientError !== "function") return { name, known, protocolFactory, onError };
+  const reporting = (): Protocol => {
+    const protocol = protocolFactory();
+    if (protocol instanceof StreamReaderProtocol) reportErrorsOf(protocol, onClientError);
+    return protocol;
+  };
+  return { name, known, protocolFactory: reporting, onError: onError ?? ((error) => reportClientError(onClientError, error, null)) };
 }
 
 /** Listens on a Unix socket for a public call. */
@@ -160,7 +176,7 @@ export async function listenOnPath(
     const parsed = path === undefined || path === null ? undefined : parseUnixPath("listen", path);
     if (parsed === undefined && sock === undefined) throw invalidValue("neither path nor sock was given");
     if (parsed !== undefined && sock !== undefined) throw invalidValue("path and sock cannot be given at the same time");
-    const mode = options?.mode === undefined ? undefined : checkInteger("mode", options.mode, 0, MAX_MODE);
+    const mode = options?.mode === undefined ? undefined : checkMode(options.mode);
     const owner = checkOwner(call.name, options?.owner);
     const takeover = checkBoolean("takeover", options?.takeover) ?? false;
     const hasFile = parsed !== undefined && !parsed.abstract;
@@ -206,8 +222,7 @@ export async function createServer(
   options?: TcpServerOptions,
 ): Promise<Server<IpSocketAddress>> {
   const origin = debugMode?.origin("The server was started here");
-  const call = { name: "createServer", known: TCP_SERVER_OPTIONS, protocolFactory, onError: options?.onError, origin };
-  return listenOnHosts(call, host, port, options);
+  return listenOnHosts({ ...protocolServer("createServer", TCP_SERVER_OPTIONS, protocolFactory, options), origin }, host, port, options);
 }
 
 /** Listens on TCP for a public call. */
@@ -273,6 +288,15 @@ async function resolveAll(hosts: readonly string[], family: IpFamily): Promise<s
   const wanted = hosts === ANY_INTERFACE ? hosts.filter((host) => family === 0 || host.includes(":") === (family === 6)) : hosts;
   const found: IpAddress[][] = await Promise.all(wanted.map((host) => resolve(host, family)));
   return [...new Set(found.flat().map(({ address }) => address))];
+}
+
+/** Checks a file mode. The digits of `mode: 660` mean 0o660, and so does the text. */
+function checkMode(mode: unknown): number {
+  const digits = /^(?:0o?)?([0-7]{3})$/.exec(String(mode))?.[1];
+  if (typeof mode === "string" && digits !== undefined) throw invalidType("mode", `a number: 0o${digits}`, mode);
+  if (typeof mode === "number" && mode > MAX_MODE && digits !== undefined)
+    throw outOfRange("mode", `0o${digits}, in octal, or another integer from 0 to 0o777`, mode);
+  return checkInteger("mode", mode, 0, MAX_MODE);
 }
 
 /** Checks `owner`. An omitted id becomes -1, which leaves the id that the system gave the new file. */

@@ -2,11 +2,11 @@
  * `Server`: starts listening and shuts down. Python's `asyncio.Server`, as of 3.13. See `listener.ts` for accepting connections and
  * `clients.ts` for client lifetimes.
  */
-import { checkInteger, checkSignal, type SignalOptions } from "../base/arguments.js";
+import { checkSignal, checkTimeout, type SignalOptions } from "../base/arguments.js";
 import { debugMode } from "../base/debug-mode.js";
 import { InvalidStateError } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions, WAIT_OPTIONS } from "../base/known-options.js";
-import { clearTimeout, MAX_TIMER_MS, setTimeout } from "../base/scheduling.js";
+import { clearTimeout, startLimit } from "../base/scheduling.js";
 import {
   type Cancellation,
   cancellationOf,
@@ -81,7 +81,26 @@ export class Server<Address extends SocketAddress = SocketAddress> implements As
 
   /** The listening sockets; empty once the server is closed. */
   get sockets(): readonly TransportSocket<Address>[] {
-    return this.#end.isClosed() ? [] : this.#listeners.map(({ socket }) => socket as TransportSocket<Address>);
+    return this.#end.isClosed() ? [] : this.#listeners.map(({ socket }) => socket as TransportSocket as TransportSocket<Address>);
+  }
+
+  /** Lets the listening sockets keep the process alive, which is the default. Not in asyncio. */
+  ref(): this {
+    for (const { socket } of this.#listeners) socket.ref();
+    return this;
+  }
+
+  /**
+   * Lets the process end although the server listens. Connections of clients still keep it alive: see `writer.unref()`. Not in asyncio.
+   *
+   * @example
+   * ```ts
+   * server.unref(); // a status page must not keep the program running
+   * ```
+   */
+  unref(): this {
+    for (const { socket } of this.#listeners) socket.unref();
+    return this;
   }
 
   /** Returns whether clients can connect. */
@@ -243,7 +262,7 @@ export class Server<Address extends SocketAddress = SocketAddress> implements As
    *
    * **If aborted**, the grace period ends at once: the remaining clients are aborted.
    *
-   * @param options `graceMs`: how long clients may take, in milliseconds, default 5,000; `signal`: ends the grace period
+   * @param options `graceMs`: how long clients may take, in milliseconds, default 5,000, `Infinity` for no limit; `signal`: ends the grace period
    * @returns the number of clients that finished by themselves, and of those that were aborted
    * @throws RangeError if `graceMs` is negative or not an integer
    *
@@ -257,7 +276,7 @@ export class Server<Address extends SocketAddress = SocketAddress> implements As
    */
   async shutdown(options?: Pick<SignalOptions, "signal"> & { readonly graceMs?: number | undefined }): Promise<ShutdownResult> {
     checkKnownOptions("shutdown", options, SHUTDOWN_OPTIONS);
-    const graceMs = options?.graceMs === undefined ? DEFAULT_GRACE_MS : checkInteger("graceMs", options.graceMs, 0, MAX_TIMER_MS);
+    const graceMs = options?.graceMs === undefined ? DEFAULT_GRACE_MS : checkTimeout("graceMs", options.graceMs, 0);
     const signal = checkSignal(options?.signal);
     const deadline = new AbortController();
     const onDeadline = (): void => deadline.abort();
@@ -267,7 +286,7 @@ export class Server<Address extends SocketAddress = SocketAddress> implements As
     this.#clients.dropGone();
     const goneBefore = this.#clients.gone;
     this.#clients.requestShutdown();
-    const timer = setTimeout(onDeadline, graceMs);
+    const timer = startLimit(onDeadline, graceMs);
     await this.waitClosed({ signal: deadline.signal }).catch(() => {}); // at the deadline
     clearTimeout(timer);
     forgetAborted(signal, onDeadline);

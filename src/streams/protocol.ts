@@ -74,6 +74,8 @@ export function reportClientError(handler: ClientErrorHandler | undefined, error
 let shutdownSignalOf: (protocol: StreamReaderProtocol) => AbortSignal;
 /** Returns the signal for the end of a connection. */
 let endedSignalOf: (protocol: StreamReaderProtocol) => AbortSignal;
+/** Sets who receives what the callback of a protocol throws, if the protocol has no `onClientError` of its own. */
+export let reportErrorsOf: (protocol: StreamReaderProtocol, handler: ClientErrorHandler) => void;
 /** Removes and returns the bytes that were received and not read; no bytes for `null`, a protocol that is no `StreamReaderProtocol`. */
 export let takeReadAheadOf: (protocol: StreamReaderProtocol | null) => NonSharedBuffer;
 
@@ -115,6 +117,9 @@ export class StreamReaderProtocol extends FlowControl implements Protocol {
   static {
     shutdownSignalOf = (protocol) => protocol.#shutdownSignal();
     endedSignalOf = (protocol) => protocol.#endedSignal();
+    reportErrorsOf = (protocol, handler) => {
+      protocol.#onClientError ??= handler;
+    };
     takeReadAheadOf = (protocol) => (protocol === null ? null : protocol.#engine)?.queue.takeAll() ?? Buffer.alloc(0);
   }
 
@@ -123,7 +128,7 @@ export class StreamReaderProtocol extends FlowControl implements Protocol {
   #reader: FedReader | null;
   readonly #engine: ReadEngine | null;
   readonly #clientConnected: ClientConnectedCallback | undefined;
-  readonly #options: StreamReaderProtocolOptions | undefined;
+  #onClientError: ClientErrorHandler | undefined;
   #shutdown: AbortController | null = null;
   #shutdownRequested = false;
   /** Whether the client has ended its side, or the connection is lost; the error if it has one. */
@@ -151,7 +156,7 @@ export class StreamReaderProtocol extends FlowControl implements Protocol {
     this.#reader = reader;
     this.#engine = engine;
     this.#clientConnected = clientConnectedCb ?? undefined;
-    this.#options = options;
+    this.#onClientError = options?.onClientError;
   }
 
   /** Sets the reader's transport. On a server, calls the callback synchronously. */
@@ -173,7 +178,7 @@ export class StreamReaderProtocol extends FlowControl implements Protocol {
     };
     const onFailure = (error: unknown): void => {
       try {
-        reportClientError(this.#options?.onClientError, error, writer);
+        reportClientError(this.#onClientError, error, writer);
       } finally {
         this.#flow.transport?.close();
       }

@@ -94,7 +94,6 @@ export class ReadEngine {
     this.limit = limit;
   }
 
-  /** Whether the stream has ended. */
   get eof(): boolean {
     return this.#eof;
   }

@@ -38,6 +38,14 @@ export class UpgradableTransport extends SocketTransport {
     this.#options = options;
   }
 
+  ref(): void {
+    this.#options.info.ref();
+  }
+
+  unref(): void {
+    this.#options.info.unref();
+  }
+
   /** @internal */
   async startTls(request: StartTlsRequest): Promise<Transport> {
     if (this.state === "securing") throw new InvalidStateError("cannot startTls(): another startTls() is in progress");
