@@ -331,7 +331,7 @@ export function chunkStep(engine: ReadEngine, size: number): Step<NonSharedBuffe
 }
 
 /** Reads chunks as `chunkStep()` does, each in an array of its own. */
-export function chunkBatchStep(engine: ReadEngine, size: number): Step<NonSharedBuffer[], NonSharedBuffer> {
+export function chunkBatchStep(engine: ReadEngine, size: number): Step<NonSharedBuffer[]> {
   const step = chunkStep(engine, size);
   return {
     atHand() {
