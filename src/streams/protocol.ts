@@ -72,8 +72,6 @@ export function reportClientError(handler: ClientErrorHandler | undefined, error
 let shutdownSignalOf: (protocol: StreamReaderProtocol) => AbortSignal;
 /** Returns the signal for the end of a connection. */
 let endedSignalOf: (protocol: StreamReaderProtocol) => AbortSignal;
-/** Removes and returns the bytes that were received and not read; no bytes for `null`, a protocol that is no `StreamReaderProtocol`. */
-export let takeReadAheadOf: (protocol: StreamReaderProtocol | null) => NonSharedBuffer;
 
 /** What a writer uses of the protocol, and the transport of the connection. */
 class StreamFlow extends WriterFlow {
@@ -85,6 +83,10 @@ class StreamFlow extends WriterFlow {
     super();
     this.#engine = engine;
     this.#tlsRole = tlsRole;
+  }
+
+  override get engine(): ReadEngine | null {
+    return this.#engine;
   }
 
   /** The end that called `startServer()` is the server. */
@@ -113,7 +115,6 @@ export class StreamReaderProtocol extends FlowControl implements Protocol {
   static {
     shutdownSignalOf = (protocol) => protocol.#shutdownSignal();
     endedSignalOf = (protocol) => protocol.#endedSignal();
-    takeReadAheadOf = (protocol) => (protocol === null ? null : protocol.#engine)?.queue.takeAll() ?? Buffer.alloc(0);
   }
 
   readonly #flow: StreamFlow;
