@@ -79,7 +79,6 @@ function fromLoop(iterator: AsyncIterator<Data, unknown>, engine: ReadEngine): P
     end: () => taker.left(),
     cancel() {
       isCancelled = true;
-      engine.endStep(iterator);
       taker.left();
       return iterator.return?.();
     },

@@ -222,7 +222,7 @@ export class ReadEngine {
   }
 
   /** Pauses a source while no read waits, so that it does not keep the process alive. Has no effect on a connection. */
-  rest(): void {
+  #rest(): void {
     if (this.#source === null || this.#parked !== null || this.#resting) return;
     this.#resting = true;
     if (this.#paused) return;
@@ -377,9 +377,20 @@ export class ReadEngine {
     return parked;
   }
 
-  /** Ends the waiting step of a loop that is left meanwhile: it takes nothing. */
-  endStep(loop: object): void {
-    if (this.#parked?.attempt.loop === loop) this.#unpark().resolve({ done: true, value: undefined } as never);
+  /** A loop is left: its waiting step ends and takes nothing, and a source is paused until the next read waits. */
+  leave(loop: object): void {
+    if (this.#parked?.attempt.loop === loop) {
+      this.#unpark().resolve({ done: true, value: undefined } as never);
+      this.#regulate();
+    }
+    this.#rest();
+  }
+
+  /** Makes the waiting read, if any, throw `error`. It takes nothing. */
+  failRead(error: Error): void {
+    if (this.#parked === null) return;
+    this.#failParked(error);
+    this.#regulate();
   }
 
   #failParked(error: unknown): void {
