@@ -93,6 +93,16 @@ class TimeoutList {
   }
 
   #fire(): void {
+    try {
+      this.#endDue();
+    } finally {
+      // Also if a callback has thrown: the others must end.
+      if (this.#first === null) this.#forget();
+      else this.#timer = this.#makeTimer(Math.max(1, Math.ceil(this.#first.endsAt - monotonicMs()))); // the callbacks may have taken longer
+    }
+  }
+
+  #endDue(): void {
     const now = monotonicMs() + CLOCK_STEP_MS;
     while (this.#first !== null && this.#first.endsAt <= now) {
       const ended = this.#first;
@@ -103,15 +113,13 @@ class TimeoutList {
       ended.after = null;
       ended.callback();
     }
-    if (this.#first === null) this.#forget();
-    else this.#timer = this.#makeTimer(Math.max(1, Math.ceil(this.#first.endsAt - monotonicMs()))); // the callbacks may have taken longer
   }
 }
 
 /** The lists by length in milliseconds. */
 const lists = new Map<number, TimeoutList>();
 
-/** Calls back once after `ms` milliseconds, unless it is stopped before. The callback must not throw. */
+/** Calls back once after `ms` milliseconds, unless it is stopped before. What the callback throws is an uncaught exception. */
 export function startTimeout(ms: number, callback: () => void): Timeout {
   let list = lists.get(ms);
   if (list === undefined) {

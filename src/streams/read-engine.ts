@@ -23,7 +23,7 @@ import { asBuffer, type Data, invalidType, type SignalOptions } from "../base/ar
 import { rejectionNamingCallers } from "../base/async-stacks.js";
 import { ByteQueue } from "../base/byte-queue.js";
 import type { NonSharedBuffer, NonSharedUint8Array } from "../base/bytes.js";
-import { concurrentRead, InvalidStateError, ignore } from "../base/errors.js";
+import { asError, concurrentRead, InvalidStateError, ignore } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, WAIT_OPTIONS } from "../base/known-options.js";
 import { toOwnBytes } from "../base/memory.js";
 import { CALL_BYTES, nextTurn, READ_DISCOUNT_BITS, setImmediate, TURN_BYTES } from "../base/scheduling.js";
@@ -227,7 +227,7 @@ export class ReadEngine {
     this.#resting = true;
     if (this.#paused) return;
     this.#paused = true;
-    this.#source.pauseReading();
+    this.#control("pauseReading");
   }
 
   /**
@@ -251,10 +251,19 @@ export class ReadEngine {
     if (this.#paused) {
       if (!isWanted && (this.#resting || this.queue.length > this.limit)) return;
       this.#paused = this.#resting = false;
-      this.#transport.resumeReading();
+      this.#control("resumeReading");
     } else if (!isWanted && this.queue.length > 2 * this.limit && typeof this.#transport.pauseReading === "function") {
       this.#paused = true;
-      this.#transport.pauseReading();
+      this.#control("pauseReading");
+    }
+  }
+
+  /** Pauses or resumes the transport. It may be the program's, and may call the program: if it throws, reading fails. */
+  #control(method: "pauseReading" | "resumeReading"): void {
+    try {
+      this.#transport?.[method]();
+    } catch (error) {
+      this.failAfterData(asError(error, `${method}() of a StreamReader's transport threw`));
     }
   }
 
@@ -348,9 +357,9 @@ export class ReadEngine {
         onAbort = () => {
           if (this.#parked?.onAbort !== onAbort) return; // the signal called back more than once
           this.#unpark();
+          rejectEnded(signal, resolve, reject);
           attempt.failed?.();
           this.#regulate();
-          rejectEnded(signal, resolve, reject);
         };
         onceAborted(signal, onAbort); // throws if the signal does
       }

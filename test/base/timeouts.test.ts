@@ -106,6 +106,17 @@ describe("time-outs of waits", () => {
     assert.equal(await run(`stopTimeout(startTimeout(40, () => {})); startTimeout(40, () => console.log("ended"));`), "ended");
   });
 
+  it("of the same length end although the callback of an earlier one throws, and so do those that begin later", async () => {
+    const printed = await run(`
+      process.on("uncaughtException", (error) => console.log("uncaught", error.message));
+      startTimeout(20, () => { throw new Error("thrown"); });
+      startTimeout(20, () => {
+        console.log("second");
+        startTimeout(20, () => console.log("third"));
+      });`);
+    assert.deepEqual(printed.split("\n"), ["uncaught thrown", "second", "third"]);
+  });
+
   it("of very many lengths leave few timers behind", async () => {
     for (let ms = 100_000; ms < 100_500; ms += 1) stopTimeout(startTimeout(ms, () => assert.fail("was stopped")));
     await new Promise<void>((resolve) => void startTimeout(1, resolve));
