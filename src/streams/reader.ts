@@ -358,7 +358,8 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
    *
    * The stream does not read ahead: data stays in the reader until it is requested. A `"byob"` reader gets the bytes in its own memory;
    * other readers get copies. An error of the reader becomes the stream's error, after the data received before it. Cancelling the
-   * stream ends only its own reading: the connection stays open.
+   * stream ends only its own reading: the connection stays open. What a `"byob"` read has not delivered because it waits for more (`min`,
+   * or the rest of an element) is put back; what the stream itself keeps after whole elements is lost.
    *
    * @example
    * ```ts
