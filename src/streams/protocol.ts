@@ -27,7 +27,7 @@ export interface ClientContext {
   readonly signal: AbortSignal;
   /**
    * Aborted when the client has ended its side (EOF) or the connection is lost, so that work for a client that has left can stop. Its
-   * reason is the error of the connection, or an `AbortError`. A client that half-closes its connection and still reads the answer also
+   * reason is the error of the connection, or an `AbortError` whose message says which side has ended the connection. A client that half-closes its connection and still reads the answer also
    * ends its side. The end is noticed when it arrives: not while more than twice the reader's limit is unread.
    */
   readonly ended: AbortSignal;
@@ -124,8 +124,8 @@ export class StreamReaderProtocol extends FlowControl implements Protocol {
   readonly #options: StreamReaderProtocolOptions | undefined;
   #shutdown: AbortController | null = null;
   #shutdownRequested = false;
-  /** Whether the client has ended its side, or the connection is lost; the error if it has one. */
-  #end: true | Error | null = null;
+  /** Why the connection has ended for the callback: which side ended it, or the error. `null` before. */
+  #end: "client" | "server" | Error | null = null;
   #ended: AbortController | null = null;
   #callbackDone = false;
 
@@ -194,14 +194,15 @@ export class StreamReaderProtocol extends FlowControl implements Protocol {
     return this.#ended.signal;
   }
 
-  #noteEnd(end: true | Error): void {
+  #noteEnd(end: "client" | "server" | Error): void {
     if (this.#end !== null) return;
     this.#end = end;
     this.#abortEnded(end);
   }
 
-  #abortEnded(end: true | Error): void {
-    this.#ended?.abort(end === true ? new DOMException("the client has ended its side of the connection", "AbortError") : end);
+  #abortEnded(end: "client" | "server" | Error): void {
+    const what = end === "client" ? "the client has ended its side of the connection" : "the server has closed the connection";
+    this.#ended?.abort(typeof end === "string" ? new DOMException(what, "AbortError") : end);
   }
 
   #abortContext(): void {
@@ -246,7 +247,7 @@ export class StreamReaderProtocol extends FlowControl implements Protocol {
   /** Feeds EOF to the reader. Keeps the writing side open, except over TLS, which has no half-close. */
   eofReceived(): boolean {
     if (!this.#flow.lost) this.#reader?.feedEof();
-    this.#noteEnd(true);
+    this.#noteEnd("client");
     return (this.#flow.transport?.getExtraInfo("sslcontext") ?? null) === null;
   }
 
@@ -256,7 +257,7 @@ export class StreamReaderProtocol extends FlowControl implements Protocol {
     if (error === null) this.#reader?.feedEof();
     else this.#engine?.failAfterData(error);
     super.connectionLost(error);
-    this.#noteEnd(error ?? true);
+    this.#noteEnd(error ?? "server"); // without EOF and without an error, only a `close()` or `abort()` of this side ends a connection
   }
 }
 
