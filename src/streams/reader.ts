@@ -10,7 +10,7 @@ import type { NonSharedBuffer, NonSharedUint8Array } from "../base/bytes.js";
 import { LimitOverrunError } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions, WAIT_OPTIONS } from "../base/known-options.js";
 import { CHUNK_BYTES, checkLimit } from "../base/limits.js";
-import { allocate, bytesThere, toOwnBytes } from "../base/memory.js";
+import { bytesThere, MAX_LOOPED_BYTES, toOwnBytes, tryAllocate } from "../base/memory.js";
 import { mayReturnAtOnce } from "../base/waiting.js";
 import { chunkStep, intoAttempt, peekAttempt, ReadIterator, skipAttempt, takeNothing } from "./attempts.js";
 import { BaseReader, engineOf, READER_OPTIONS, type ReadlineOptions, refusal, type StreamReaderOptions } from "./base-reader.js";
@@ -107,9 +107,10 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
    */
   peek(n: number, options?: SignalOptions): Promise<NonSharedBuffer> {
     const engine = engineOf(this);
-    if (n > 0 && n <= engine.limit && n <= engine.queue.length && Number.isInteger(n) && engine.isFree && mayReturnAtOnce(options)) {
-      const bytes = allocate(n);
-      if (engine.queue.copyFirst(bytes, n)) {
+    const isShort = n > 0 && n <= MAX_LOOPED_BYTES && n <= engine.limit && n <= engine.queue.length && Number.isInteger(n);
+    if (isShort && engine.isFree && mayReturnAtOnce(options)) {
+      const bytes = tryAllocate(n);
+      if (bytes !== undefined && engine.queue.copyFirst(bytes, n)) {
         engine.taken(0);
         return Promise.resolve(bytes);
       }

@@ -5,7 +5,7 @@ import { Duplex, Readable, Writable } from "node:stream";
 import { describe, it } from "node:test";
 import { StreamReader, StreamWriter } from "asyncio-streams";
 import { memoryPair } from "asyncio-streams/testing";
-import { connectedStreams } from "../support/readers.js";
+import { connectedStreams, readerOf } from "../support/readers.js";
 import { turns } from "../support/turns.js";
 
 const broken = (): never => {
@@ -169,6 +169,43 @@ describe("a sink whose destroy() throws", () => {
       Writable.prototype.destroy.call(sink);
       await turns();
     }
+  });
+});
+
+describe("peek()", () => {
+  for (const n of [1, 100, 128, 129, 5_000]) {
+    it(`allocates once for ${n} bytes`, async () => {
+      const reader = readerOf(["a".repeat(6_000)]);
+      const allocUnsafeSlow = Buffer.allocUnsafeSlow.bind(Buffer);
+      let allocations = 0;
+      Buffer.allocUnsafeSlow = (size) => {
+        allocations += 1;
+        return allocUnsafeSlow(size);
+      };
+      try {
+        assert.equal((await reader.peek(n)).length, n);
+      } finally {
+        Buffer.allocUnsafeSlow = allocUnsafeSlow;
+      }
+      assert.ok(allocations <= 1, `${allocations} allocations`);
+    });
+  }
+
+  it("rejects without memory, consumes nothing, and may be called again", async () => {
+    const reader = readerOf(["a".repeat(6_000)]);
+    const allocUnsafeSlow = Buffer.allocUnsafeSlow.bind(Buffer);
+    Buffer.allocUnsafeSlow = () => {
+      throw new RangeError("Array buffer allocation failed");
+    };
+    let calls: Promise<Buffer>[];
+    try {
+      calls = [100, 5_000].map((n) => reader.peek(n)); // must not throw
+    } finally {
+      Buffer.allocUnsafeSlow = allocUnsafeSlow;
+    }
+    for (const call of calls) await assert.rejects(call, { code: "ENOMEM" });
+    assert.equal((await reader.peek(100)).length, 100);
+    assert.equal(reader.bufferedLength, 6_000);
   });
 });
 
