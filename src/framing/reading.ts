@@ -90,6 +90,10 @@ export class FrameIterator<T> implements AsyncIterableIterator<T, undefined>, At
     return true;
   }
 
+  get loop(): object {
+    return this;
+  }
+
   next(): Promise<IteratorResult<T, undefined>> {
     const value = takeAtHand(this.#engine, this.#attempt, this.#options);
     if (value === undefined) return this.#engine.perform("readFrame", this, this.#options);
@@ -105,7 +109,7 @@ export class FrameIterator<T> implements AsyncIterableIterator<T, undefined>, At
   }
 
   return(): Promise<IteratorResult<T, undefined>> {
-    return leave(this.#engine);
+    return leave(this.#engine, this);
   }
 
   [Symbol.asyncIterator](): this {
