@@ -18,8 +18,10 @@
  * Ending. `close()` closes a plain socket after its last byte. Over TLS it ends our side, which sends close_notify, and continues to read
  * until the peer's EOF. A peer that continues to send is cut off (`late-data.ts`).
  */
+
 import { AsyncLocalStorage } from "node:async_hooks";
 import type net from "node:net";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { ignore } from "../base/errors.js";
 import { unpooled } from "../base/memory.js";
 import { nextTick } from "../base/scheduling.js";
@@ -41,7 +43,7 @@ type WiredSocket = net.Socket & { [WIRE]?: NodeWire | undefined };
 
 /** Data that a socket had received but not delivered when it broke. */
 interface Held {
-  readonly chunk: Buffer;
+  readonly chunk: NonSharedBuffer;
   readonly error: Error;
   /** Whether the socket has closed in the meantime. */
   isClosed: boolean;
@@ -163,12 +165,12 @@ export class NodeWire implements Wire {
     this.#socket.pause();
   }
 
-  unread(chunk: Buffer): void {
+  unread(chunk: NonSharedBuffer): void {
     this.#socket.unshift(chunk);
   }
 
   /** @internal */
-  handleData(received: Buffer): void {
+  handleData(received: NonSharedBuffer): void {
     if (this.#closing) {
       this.#late?.check();
       return;
@@ -180,7 +182,7 @@ export class NodeWire implements Wire {
 
   /** @internal */
   handleError(error: Error): void {
-    const chunk = this.#socket.readableLength > 0 ? (this.#socket.read() as Buffer | null) : null;
+    const chunk = this.#socket.readableLength > 0 ? (this.#socket.read() as NonSharedBuffer | null) : null;
     if (chunk === null) {
       this.handle((events) => events.handleError(error));
       return;
@@ -367,7 +369,7 @@ function closeAgain(wire: NodeWire): void {
   wire.handleClose();
 }
 
-function onSocketData(this: WiredSocket, chunk: Buffer): void {
+function onSocketData(this: WiredSocket, chunk: NonSharedBuffer): void {
   this[WIRE]?.handleData(chunk);
 }
 

@@ -27,7 +27,9 @@
  * Node: destroys a socket by itself once both sides have ended. asyncio keeps the connection until it is closed, and programs rely on that
  * (they `drain()` after `writeEof()`). So such a connection is `released`, but not lost before `close()` or `abort()`.
  */
+
 import { checkError, toBytes, toPieces } from "../base/arguments.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { ConnectionTimeoutError, InvalidStateError } from "../base/errors.js";
 import { HIGH_WATER_BYTES, TLS_HIGH_WATER_BYTES } from "../base/limits.js";
 import { ownCopy } from "../base/memory.js";
@@ -106,7 +108,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   /** Calls the protocol's `connectionMade()`, then starts reading. */
   start(): void {
     this.attach();
-    this.call((protocol) => protocol.connectionMade?.(this));
+    this.call("connectionMade", (protocol) => protocol.connectionMade?.(this));
     this.beginReading();
   }
 
@@ -131,7 +133,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   // ---- reading -----------------------------------------------------------------------------------------------------------------
 
   /** @internal */
-  handleData(chunk: Buffer): void {
+  handleData(chunk: NonSharedBuffer): void {
     if (!this.delivers) return;
     this.#bytesRead += chunk.length;
     this.#sending.received();
@@ -139,13 +141,13 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   }
 
   /** Copies a chunk that was read into the memory of a protocol that no longer has the connection. */
-  #ownChunk(chunk: Buffer, memoryOwner: Protocol): Buffer {
+  #ownChunk(chunk: NonSharedBuffer, memoryOwner: Protocol): NonSharedBuffer {
     this.#memoryOwner = null;
     return memoryOwner === this.getProtocol() ? chunk : ownCopy(chunk);
   }
 
   /** @internal */
-  nextMemory(): Buffer | null {
+  nextMemory(): NonSharedBuffer | null {
     if (this.state !== "open") return null;
     const protocol = this.getProtocol();
     const memory = protocol["asyncio-streams:nextMemory"]?.() ?? null;
@@ -385,13 +387,13 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
 
   getExtraInfo<Key extends keyof ExtraInfo>(name: Key): ExtraInfo[Key] | null;
   getExtraInfo<Key extends keyof ExtraInfo, Default>(name: Key, defaultValue: Default): ExtraInfo[Key] | Default;
-  getExtraInfo(name: string, defaultValue?: unknown): unknown;
+  getExtraInfo<Name extends string>(name: string extends Name ? Name : never, defaultValue?: unknown): unknown;
   getExtraInfo(name: string, defaultValue: unknown = null): unknown {
     if (name === "socket") return this.#info;
     const proxyInfo = this.#proxyInfo;
     if (proxyInfo !== undefined && Object.hasOwn(proxyInfo, name)) return proxyInfo[name];
-    if (name === "peername") return this.#info.getpeername();
-    if (name === "sockname") return this.#info.sockname;
+    if (name === "peername") return this.#info.getpeername() ?? defaultValue;
+    if (name === "sockname") return this.#info.sockname ?? defaultValue;
     return this.#tlsInfo?.get(name) ?? defaultValue;
   }
 }

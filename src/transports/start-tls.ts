@@ -1,5 +1,7 @@
 /** `StartTlsOperation`: changes a connection from plain to TLS, from the emptied wire to the secured socket. */
+
 import type { TLSSocket } from "node:tls";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { ConnectionTimeoutError, InvalidStateError } from "../base/errors.js";
 import { startTimeout, stopTimeout, type Timeout } from "../base/timeouts.js";
 import { abortReason, Canceller, forgetAborted, onceAborted, throwIfAborted } from "../base/waiting.js";
@@ -77,7 +79,7 @@ export class StartTlsOperation {
    *
    * @param readAhead bytes that were received and not passed to the program
    */
-  async secure(takeBeneath: () => Beneath, readAhead: Buffer): Promise<TLSSocket> {
+  async secure(takeBeneath: () => Beneath, readAhead: NonSharedBuffer): Promise<TLSSocket> {
     if (readAhead.length > 0 && this.#request.role === "client") {
       // In TLS, a server never sends first. These bytes arrived in plain text, possibly from an attacker in the middle who wants them to
       // pass for secured.

@@ -7,6 +7,7 @@ import {
   connectAcceptedSocket,
   openConnection,
   openUnixConnection,
+  type Server,
   StreamReader,
   StreamReaderProtocol,
   type StreamWriter,
@@ -28,9 +29,7 @@ async function converse([reader, writer]: [StreamReader, StreamWriter]): Promise
   await writer.waitClosed();
 }
 
-async function serveOne(
-  start: (callback: (reader: StreamReader, writer: StreamWriter) => void) => ReturnType<typeof startServer>,
-): Promise<void> {
+async function serveOne(start: (callback: (reader: StreamReader, writer: StreamWriter) => void) => Promise<Server>): Promise<void> {
   let done!: () => void;
   const served = new Promise<void>((resolve) => {
     done = resolve;
