@@ -1,13 +1,15 @@
 /** Adapts a reader and a writer to web streams. Implements `StreamReader.toWeb()` and `StreamWriter.toWeb()`. */
+
 import type { Data } from "../base/arguments.js";
+import type { NonSharedUint8Array } from "../base/bytes.js";
 import { ConnectionLostError } from "../base/errors.js";
 import { HIGH_WATER_BYTES } from "../base/limits.js";
 import type { ReadingEnd, WritingEnd } from "./node-streams.js";
 import { abortReason, endWriting } from "./node-streams.js";
 
 /** Makes a `ReadableStream` of bytes. */
-export function readableStreamOf(reader: ReadingEnd): ReadableStream<Uint8Array> {
-  return new ReadableStream({
+export function readableStreamOf(reader: ReadingEnd): ReadableStream<NonSharedUint8Array> {
+  const stream = new ReadableStream({
     type: "bytes",
     pull: (controller) =>
       pull(reader, controller).catch((error: unknown) => {
@@ -18,6 +20,7 @@ export function readableStreamOf(reader: ReadingEnd): ReadableStream<Uint8Array>
       reader.release();
     },
   });
+  return stream as ReadableStream<NonSharedUint8Array>;
 }
 
 async function pull(reader: ReadingEnd, controller: ReadableByteStreamController): Promise<void> {

@@ -1,5 +1,7 @@
 /** The attempt of frames with a size header, shared by length prefixes, netstrings and `Content-Length`. */
+
 import type { ByteQueue } from "../base/byte-queue.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { IncompleteReadError } from "../base/errors.js";
 import type { ReadEngine } from "../streams/read-engine.js";
 import { FrameTooLargeError, InvalidFrameError, tooLarge } from "./codec.js";
@@ -25,17 +27,24 @@ export interface CountedForm {
    * Takes a correct frame that lies in the first chunk, header and trailer included, and returns its body. Otherwise takes nothing and
    * returns `undefined`. `first` is that chunk, and its bytes from `at` on are in the queue. Its memory may be detached.
    */
-  takeFirst(queue: ByteQueue, first: Buffer, at: number): Buffer | undefined;
+  takeFirst(queue: ByteQueue, first: NonSharedBuffer, at: number): NonSharedBuffer | undefined;
 }
 
 /**
  * Takes a frame: header, body, and a required trailer.
  *
- * Each attempt parses the header again. It has only a few bytes, and they may have changed: `unread()` may have put others in front.
+ * A parsed header is kept until its frame is taken. Otherwise a peer that sends a long header, and then the body byte by byte, would have
+ * the header parsed again for every byte. Another header may come to the front by `unread()` or by another read: `taken` and `putBack` of
+ * the queue change then.
  */
-export class CountedAttempt implements FrameAttempt<Buffer> {
+export class CountedAttempt implements FrameAttempt<NonSharedBuffer> {
   readonly #engine: ReadEngine;
   readonly #form: CountedForm;
+  /** The header that was parsed last; `undefined` before the first. */
+  #header: FrameHeader | undefined;
+  /** What `taken` and `putBack` of the queue were then. */
+  #headerTaken = 0;
+  #headerPutBack = 0;
 
   constructor(engine: ReadEngine, form: CountedForm) {
     this.#engine = engine;
@@ -46,13 +55,13 @@ export class CountedAttempt implements FrameAttempt<Buffer> {
     return true;
   }
 
-  atHand(): Buffer | undefined {
+  atHand(): NonSharedBuffer | undefined {
     const { queue } = this.#engine;
     const { first } = queue;
     return first === undefined ? undefined : this.#form.takeFirst(queue, first, queue.firstOffset);
   }
 
-  run(): Buffer | null | undefined {
+  run(): NonSharedBuffer | null | undefined {
     const header = this.find();
     if (header === undefined || header === null) return header;
     const { queue } = this.#engine;
@@ -63,7 +72,7 @@ export class CountedAttempt implements FrameAttempt<Buffer> {
     return body;
   }
 
-  runOrLeave(): Buffer | null | undefined {
+  runOrLeave(): NonSharedBuffer | null | undefined {
     return this.find(false) === undefined ? undefined : this.run();
   }
 
@@ -75,7 +84,7 @@ export class CountedAttempt implements FrameAttempt<Buffer> {
     const { eof, queue } = this.#engine;
     const { maximum, trailer } = this.#form;
     if (queue.length === 0) return eof ? null : undefined;
-    const header = this.#form.parseHeader(queue);
+    const header = this.#parseHeader(queue);
     if (header !== undefined && header.bodySize > maximum) {
       throw new FrameTooLargeError(tooLarge("cannot read a frame", header.bodySize, maximum), header.bodySize, maximum);
     }
@@ -88,5 +97,14 @@ export class CountedAttempt implements FrameAttempt<Buffer> {
       throw new InvalidFrameError(`the frame at byte ${queue.taken} does not end in "${Buffer.from(trailer).toString()}"`, queue.taken);
     }
     return header;
+  }
+
+  #parseHeader(queue: ByteQueue): FrameHeader | undefined {
+    const { taken, putBack } = queue;
+    if (this.#header !== undefined && this.#headerTaken === taken && this.#headerPutBack === putBack) return this.#header;
+    this.#header = this.#form.parseHeader(queue);
+    this.#headerTaken = taken;
+    this.#headerPutBack = putBack;
+    return this.#header;
   }
 }

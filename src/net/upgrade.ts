@@ -15,8 +15,9 @@ import { ownCopy } from "../base/memory.js";
 import { cancellationOf, withOneDeadline } from "../base/waiting.js";
 import type { Protocol, Transport } from "../contracts/connection.js";
 import type { SSLClient, SSLServer } from "../contracts/extra-info.js";
-import { StreamReaderProtocol } from "../streams/protocol.js";
-import type { StartTlsOptions } from "../streams/writer.js";
+import { flowOf } from "../streams/flow-control.js";
+import { StreamReaderProtocol, takeReadAheadOf } from "../streams/protocol.js";
+import type { StartTlsOptions } from "../streams/start-tls-options.js";
 
 /** Options of `startTls()` for protocols. */
 export interface TransportStartTlsOptions extends StartTlsOptions {
@@ -103,8 +104,10 @@ export async function startTls(
     serverHostname: checkServerHostname(role, options?.serverHostname),
     ...tlsTimeouts(options),
     protocol,
-    takeReadAhead: () => (readAhead === undefined ? (streams?.takeReadAhead() ?? Buffer.alloc(0)) : ownCopy(readAhead)),
-    onSecured: (successor: Transport) => streams?.replaceTransport(successor),
+    takeReadAhead: () => (readAhead === undefined ? takeReadAheadOf(streams) : ownCopy(readAhead)),
+    onSecured: (successor: Transport) => {
+      if (streams !== null) flowOf(streams).replaceTransport(successor);
+    },
   } as const;
   let successor: Transport = transport;
   await withOneDeadline(cancellationOf(options), async (signal) => {

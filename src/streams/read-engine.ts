@@ -18,10 +18,12 @@
  * Two kinds of error end reading. `fail()` acts at once. After a lost connection (`failAfterData`), reads still succeed as long as the
  * data received before the loss is enough for them; a read that needs more gets the error, and the data stays in the queue.
  */
+
 import { asBuffer, type Data, invalidType, type SignalOptions } from "../base/arguments.js";
 import { rejectionNamingCallers } from "../base/async-stacks.js";
 import { ByteQueue } from "../base/byte-queue.js";
-import { ConcurrentReadError, InvalidStateError, ignore } from "../base/errors.js";
+import type { NonSharedBuffer, NonSharedUint8Array } from "../base/bytes.js";
+import { concurrentRead, InvalidStateError, ignore } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, WAIT_OPTIONS } from "../base/known-options.js";
 import { toOwnBytes } from "../base/memory.js";
 import { CALL_BYTES, nextTurn, READ_DISCOUNT_BITS, setImmediate, TURN_BYTES } from "../base/scheduling.js";
@@ -48,6 +50,8 @@ export interface Attempt<T> {
   readonly wanted?: number;
   /** Belongs to a loop that has passed on results before, and now asks for the next one. */
   readonly isAhead?: boolean;
+  /** The loop that it belongs to. */
+  readonly loop?: object;
   /** Called when it has failed or was aborted. */
   failed?(): void;
 }
@@ -66,8 +70,7 @@ export class ReadEngine {
   /** Half of the queue size that pauses the transport, and the default limit of a message, in bytes. */
   readonly limit: number;
   #eof = false;
-  /** Set by `fail()`: reads throw it at once. */
-  #exception: Error | null = null;
+  #exception: Error | null = null; // set by `fail()`: reads throw it at once
   /** Set by `failAfterData()`: reads throw it when the data no longer suffices. */
   #lossError: Error | null = null;
   #transport: Transport | null = null;
@@ -91,7 +94,6 @@ export class ReadEngine {
     this.limit = limit;
   }
 
-  /** Whether the stream has ended. */
   get eof(): boolean {
     return this.#eof;
   }
@@ -103,12 +105,13 @@ export class ReadEngine {
 
   // ---- feeding -----------------------------------------------------------------------------------------------------------------
 
-  feed(data: Data): void {
+  /** @param mayBeShared whether to check for bytes in a `SharedArrayBuffer`. A transport's are never there, and the check costs time. */
+  feed(data: Data, mayBeShared: boolean = true): void {
     if (this.#eof) {
       if (this.#endWhenIdle || this.#cancelled !== null) return; // the peer could not know that reading has ended
       throw new InvalidStateError("cannot feed data to a StreamReader after feedEof()");
     }
-    const bytes = asBuffer(toOwnBytes("data", data));
+    const bytes = asBuffer(toOwnBytes("data", data, mayBeShared));
     if (bytes.length === 0) return;
     this.securing.refuseIfHandedOver("feedData");
     const wasEmpty = this.queue.length === 0;
@@ -131,7 +134,7 @@ export class ReadEngine {
    * Returns the memory that the next data should be read into: the result of the waiting read, if that is large. `null` means any
    * memory.
    */
-  nextMemory(): Buffer | null {
+  nextMemory(): NonSharedBuffer | null {
     const wanted = this.#parked?.attempt.wanted;
     return wanted === undefined ? null : this.queue.reserve(wanted);
   }
@@ -143,7 +146,7 @@ export class ReadEngine {
   }
 
   /** Puts bytes back at the front. */
-  unread(bytes: Uint8Array): void {
+  unread(bytes: NonSharedUint8Array): void {
     if (bytes.length === 0) return;
     this.securing.refuseIfHandedOver("unread");
     this.queue.unshift(bytes);
@@ -264,6 +267,11 @@ export class ReadEngine {
     return this.#parked === null && this.#exception === null && this.#budget >= 0 && !this.securing.isInProgress;
   }
 
+  /** Whether a call of the program waits: a read, or `startTls()`. */
+  get isInUse(): boolean {
+    return this.#parked !== null || this.securing.isInProgress;
+  }
+
   /** Renews the budget in a new turn of the event loop. */
   turned(): void {
     this.#budget = TURN_BYTES;
@@ -282,7 +290,7 @@ export class ReadEngine {
   }
 
   /** Takes `count` bytes at once, at least one. Returns `undefined` if they are not there, or a regular attempt has to decide. */
-  takeAtHand(count: number): Buffer | undefined {
+  takeAtHand(count: number): NonSharedBuffer | undefined {
     if (count > this.queue.length || !this.isFree) return undefined;
     const bytes = this.queue.tryTake(count);
     if (bytes !== undefined) this.taken(count);
@@ -373,6 +381,11 @@ export class ReadEngine {
     return parked;
   }
 
+  /** Ends the waiting step of a loop that is left meanwhile: it takes nothing. */
+  endStep(loop: object): void {
+    if (this.#parked?.attempt.loop === loop) this.#unpark().resolve({ done: true, value: undefined } as never);
+  }
+
   #failParked(error: unknown): void {
     const parked = this.#unpark();
     parked.attempt.failed?.();
@@ -391,8 +404,4 @@ export class ReadEngine {
     }
     this.#regulate();
   }
-}
-
-function concurrentRead(method: string): ConcurrentReadError {
-  return new ConcurrentReadError(`cannot ${method}(): another read on this StreamReader is already waiting for data`);
 }

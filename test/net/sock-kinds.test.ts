@@ -43,6 +43,7 @@ describe("sock that was reset before it is handed over", () => {
   it("is a TCP connection, whose peer is not known, and whose first read rejects", cannot("sock-that-was-reset", "bun"), async () => {
     const [reader, writer] = await openConnection(null, null, { sock: await resetConnection() });
     assert.equal(writer.getExtraInfo("peername"), null);
+    assert.equal(writer.getExtraInfo("peername", "unknown"), "unknown");
     assert.equal(writer.getExtraInfo("socket")!.getpeername(), null);
     assert.equal(writer.getExtraInfo("sockname")![0], "127.0.0.1");
     assert.equal(writer.getExtraInfo("socket")!.family, "ipv4");

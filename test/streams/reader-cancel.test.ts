@@ -367,3 +367,22 @@ describe("a reader that is not from() a source", () => {
     assert.equal(reader.atEof(), true);
   });
 });
+
+describe("StreamReader.from another reader", () => {
+  const loops: Readonly<Record<string, (inner: StreamReader) => AsyncIterable<Data>>> = {
+    "a reader": (inner) => inner,
+    "lines()": (inner) => inner.lines(),
+    "chunks()": (inner) => inner.chunks(),
+  };
+  for (const [name, loopOf] of Object.entries(loops)) {
+    it(`ends the read of ${name} that waits when it is cancelled, and takes nothing of what arrives later`, async () => {
+      const inner = new StreamReader();
+      const outer = StreamReader.from(loopOf(inner));
+      await turns(2);
+      await outer.cancel();
+      const next = inner.readline();
+      inner.feedData("for the program\n");
+      assert.equal(await text(next), "for the program\n");
+    });
+  }
+});

@@ -4,7 +4,9 @@
  * Promises: bytes that cannot begin a header are refused at once, so a client of another protocol is not kept waiting. At most the maximum
  * length of a header is kept. The bytes behind the header are returned unchanged.
  */
+
 import { ByteQueue } from "../../base/byte-queue.js";
+import type { NonSharedBuffer } from "../../base/bytes.js";
 import { ProxyProtocolError } from "../../base/errors.js";
 import type { ProxyHeader } from "../../contracts/extra-info.js";
 import { decodeVersion1, V1_MAX_BYTES, V1_SIGNATURE } from "./version-1.js";
@@ -19,7 +21,7 @@ const SHOWN_BYTES = 16;
 export interface DecodedHeader {
   readonly header: ProxyHeader;
   /** May be empty. */
-  readonly rest: Buffer;
+  readonly rest: NonSharedBuffer;
 }
 
 export class ProxyHeaderDecoder {
@@ -53,14 +55,14 @@ export class ProxyHeaderDecoder {
     throw new ProxyProtocolError(`the connection begins with ${shown(start.subarray(0, SHOWN_BYTES))}`);
   }
 
-  #decodeVersion1(start: Buffer): DecodedHeader | null {
+  #decodeVersion1(start: NonSharedBuffer): DecodedHeader | null {
     const end = start.indexOf(CRLF);
     if (end >= 0) return this.#finish(end + CRLF.length, (line) => decodeVersion1(line.toString("latin1", 0, end)));
     if (start.length === V1_MAX_BYTES) throw new ProxyProtocolError(`the line exceeds ${V1_MAX_BYTES} bytes`);
     return null;
   }
 
-  #decodeVersion2(start: Buffer): DecodedHeader | null {
+  #decodeVersion2(start: NonSharedBuffer): DecodedHeader | null {
     this.#needed = V2_FIXED_BYTES;
     if (start.length < V2_FIXED_BYTES) return null;
     const length = lengthOfVersion2(start);
