@@ -62,10 +62,9 @@ async function adopting(options: net.ListenOptions, adopt: (sock: net.Server) =>
 
 async function work(): Promise<void> {
   const servers: Server[] = [];
-  let finishing = false;
-  const finish = async (): Promise<void> => {
-    if (finishing) return;
-    finishing = true;
+  let finished: Promise<void> | undefined;
+  const finish = (): Promise<void> => (finished ??= end());
+  const end = async (): Promise<void> => {
     // First: node:cluster passes on the connections that are on their way here. An exit() would lose them.
     cluster.worker?.disconnect();
     for (const server of servers) server.close(); // who is connected is served, also without having asked yet
@@ -73,7 +72,10 @@ async function work(): Promise<void> {
     await Promise.all(servers.map((server) => server.waitClosed({ signal: deadline }).catch(() => server.abortClients())));
     if (process.connected && !cluster.isWorker) process.disconnect(); // then nothing keeps the process alive
   };
-  process.once("disconnect", finish); // the first process is gone
+  // The first process is gone. Node: a server that it was sending would keep this process alive.
+  const leave = (): void => void finish().then(() => process.exit());
+  process.once("disconnect", leave);
+  if (!process.connected) leave();
   process.on("SIGHUP", () => {}).on("SIGINT", () => {}); // a terminal sends them to all processes: the first one decides
   const handedOver: net.Server[] = [];
   process.on("message", (message: unknown, handle?: unknown) => {
@@ -89,7 +91,7 @@ async function work(): Promise<void> {
   async function start(starting: Promise<Server>): Promise<void> {
     const server = await starting;
     servers.push(server);
-    if (finishing) server.close();
+    if (finished !== undefined) server.close();
     else if (servers.length === (how === "reuse-port" ? 1 : 2)) process.send?.({ serves: servers[0]?.sockets[0]?.getsockname() });
   }
 
