@@ -111,8 +111,9 @@ class TimeoutList {
 /** The lists by length in milliseconds. */
 const lists = new Map<number, TimeoutList>();
 
-/** Calls back once after `ms` milliseconds, unless it is stopped before. The callback must not throw. */
-export function startTimeout(ms: number, callback: () => void): Timeout {
+/** Calls back once after `ms` milliseconds, unless it is stopped before; never if that is `Infinity`. The callback must not throw. */
+export function startTimeout(ms: number, callback: () => void): Timeout | undefined {
+  if (ms === Infinity) return undefined;
   let list = lists.get(ms);
   if (list === undefined) {
     list = new TimeoutList(ms);

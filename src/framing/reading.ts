@@ -9,6 +9,7 @@
  * not at the codec, because a program may copy a codec and replace its method.
  */
 import type { SignalOptions } from "../base/arguments.js";
+import { debugMode } from "../base/debug-mode.js";
 import { mayReturnAtOnce } from "../base/waiting.js";
 import { leave } from "../streams/attempts.js";
 import { engineOf } from "../streams/base-reader.js";
@@ -82,6 +83,7 @@ export class FrameIterator<T> implements AsyncIterableIterator<T, undefined>, At
     this.#engine = engine;
     this.#attempt = attempt;
     this.#options = options;
+    debugMode?.hold(this, engine);
   }
 
   get exclusive(): true {

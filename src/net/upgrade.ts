@@ -17,7 +17,7 @@ import type { Protocol, Transport } from "../contracts/connection.js";
 import type { SSLClient, SSLServer } from "../contracts/extra-info.js";
 import { flowOf } from "../streams/flow-control.js";
 import { StreamReaderProtocol, takeReadAheadOf } from "../streams/protocol.js";
-import type { StartTlsOptions } from "../streams/writer.js";
+import type { StartTlsOptions } from "../streams/start-tls-options.js";
 
 /** Options of `startTls()` for protocols. */
 export interface TransportStartTlsOptions extends StartTlsOptions {

@@ -94,7 +94,6 @@ export class ReadEngine {
     this.limit = limit;
   }
 
-  /** Whether the stream has ended. */
   get eof(): boolean {
     return this.#eof;
   }
@@ -266,6 +265,11 @@ export class ReadEngine {
    */
   get isFree(): boolean {
     return this.#parked === null && this.#exception === null && this.#budget >= 0 && !this.securing.isInProgress;
+  }
+
+  /** Whether a call of the program waits: a read, or `startTls()`. */
+  get isInUse(): boolean {
+    return this.#parked !== null || this.securing.isInProgress;
   }
 
   /** Renews the budget in a new turn of the event loop. */

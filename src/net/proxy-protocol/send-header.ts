@@ -1,6 +1,7 @@
 /** The option `sendProxyHeader` of opened connections: its checks, the bytes, and sending them. */
 import type net from "node:net";
 import { checkBoolean, checkInteger, checkOptions, invalidType, invalidValue, isBytes } from "../../base/arguments.js";
+import { ignore } from "../../base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions } from "../../base/known-options.js";
 import { ownCopy } from "../../base/memory.js";
 import { abortReason, forgetAborted, onceAborted } from "../../base/waiting.js";
@@ -169,6 +170,8 @@ export function sendHeader(socket: net.Socket, header: Buffer, signal: AbortSign
       socket.destroy();
       throw error;
     }
+    // A socket that was handed over may have no listener, and the peer may reset it while the header waits behind what was written before.
+    socket.on("error", ignore);
     socket.write(header, (error) => {
       forgetAborted(signal, onAbort);
       if (!error) {
@@ -176,7 +179,7 @@ export function sendHeader(socket: net.Socket, header: Buffer, signal: AbortSign
         return;
       }
       socket.destroy();
-      reject(error);
+      reject(socket.errored ?? error);
     });
   });
 }
