@@ -94,6 +94,10 @@ export class FrameIterator<T> implements AsyncIterableIterator<T, undefined>, At
     return this;
   }
 
+  get wanted(): number | undefined {
+    return this.#attempt.wanted;
+  }
+
   next(): Promise<IteratorResult<T, undefined>> {
     const value = takeAtHand(this.#engine, this.#attempt, this.#options);
     if (value === undefined) return this.#engine.perform("readFrame", this, this.#options);
@@ -127,6 +131,10 @@ export class FrameBatch<T> implements Attempt<T[]> {
 
   get exclusive(): true {
     return true;
+  }
+
+  get wanted(): number | undefined {
+    return this.#attempt.wanted;
   }
 
   run(): T[] | undefined {

@@ -47,7 +47,7 @@ export interface Attempt<T> {
   /** Takes no bytes: may succeed even while another attempt claims everything. */
   readonly takesNothing?: boolean;
   /** The number of bytes it needs, if known. */
-  readonly wanted?: number;
+  readonly wanted?: number | undefined;
   /** Belongs to a loop that has passed on results before, and now asks for the next one. */
   readonly isAhead?: boolean;
   /** The loop that it belongs to. */
