@@ -82,6 +82,7 @@ const POOL_USES: Readonly<Record<string, number>> = {
   "net/proxy-protocol/version-2.ts": 4, // likewise
   "net/socket-file/directory.ts": 4, // copied by ownCopy()
   "net/socket-file/unix-path.ts": 6, // copied by textIfUtf8()
+  "streams/start-tls.ts": 1, // copied by ownCopy()
   "streams/taker.ts": 1, // copied by ownCopy()
   "transports/tls-hooks.ts": 1, // a view of the program's key
 };
