@@ -101,6 +101,7 @@ export function connectHandle({ handle, request }: NewHandle, target: HandleTarg
     const { address, family, port } = target;
     const error = family === 4 ? handle.connect(request, address, port) : handle.connect6?.(request, address, port);
     return error === 0;
+    /* c8 ignore next 3 -- Node 26 without --allow-net */
   } catch {
     return false; // Node's permission model: the documented API reports it
   }

@@ -14,9 +14,10 @@
  * Inherited options. `node:tls` reads an option wherever it is: on the object, on a prototype with defaults, or as a getter of a class. A
  * spread would lose all but the first, for example a `requestCert` that keeps strangers out. So options are read with `allOptions()`.
  */
-import tls from "node:tls";
+import type tls from "node:tls";
 import { checkFunction, invalidType, invalidValue, isBytes } from "../base/arguments.js";
 import type { SSLClient, SSLServer } from "../contracts/extra-info.js";
+import { nodeTls } from "./lazy-modules.js";
 
 /**
  * The session id context of a server: OpenSSL resumes a session only where this value is the same. OpenSSL: without a value, a server that
@@ -72,7 +73,7 @@ let nativePrototype: object | null = null;
  */
 export function isNativeContext(value: unknown): value is NativeContext {
   if (typeof value !== "object" || value === null) return false;
-  nativePrototype ??= Object.getPrototypeOf(tls.createSecureContext({ ca: [] }).context) as object;
+  nativePrototype ??= Object.getPrototypeOf(nodeTls().createSecureContext({ ca: [] }).context) as object;
   return Object.getPrototypeOf(value) === nativePrototype && (nativePrototype !== Object.prototype || "useDefaultCA" in value);
 }
 
@@ -159,8 +160,8 @@ const clientContexts: OptionsCache<tls.SecureContext> = new OptionsCache();
 
 /** Returns the context of a client. With `true`, each call reads the platform's authorities again, because they can be changed. */
 export function clientContext(ssl: SSLClient): tls.SecureContext {
-  if (ssl === true) return tls.createSecureContext();
-  return contextIn(ssl) ?? clientContexts.of(ssl as tls.ConnectionOptions, (options) => tls.createSecureContext(options));
+  if (ssl === true) return nodeTls().createSecureContext();
+  return contextIn(ssl) ?? clientContexts.of(ssl as tls.ConnectionOptions, (options) => nodeTls().createSecureContext(options));
 }
 
 // ---- servers -------------------------------------------------------------------------------------------------------------------
@@ -183,7 +184,7 @@ function makeServerContext(ssl: SSLServer): ServerContext {
   if (options.SNICallback === undefined && options.pskCallback === undefined) checkIdentity(ssl as tls.TlsOptions, given);
   if (given !== null) return withSessions({ context: given, foreign: true, options });
   const { honorCipherOrder = true, sessionIdContext = SESSION_ID_CONTEXT, ...others } = ssl as tls.TlsOptions;
-  return { context: tls.createSecureContext({ ...others, honorCipherOrder, sessionIdContext }), foreign: false, options };
+  return { context: nodeTls().createSecureContext({ ...others, honorCipherOrder, sessionIdContext }), foreign: false, options };
 }
 
 /** Lets clients of a server that requests certificates resume their sessions, with a context that the program has made. */

@@ -18,15 +18,15 @@
  *
  * Hooks of the program: see `tls-hooks.ts`.
  */
-import { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
-import tls from "node:tls";
+import type tls from "node:tls";
 import { domainToASCII } from "node:url";
 import { checkFunction, invalidValue, show } from "../base/arguments.js";
 import { ConnectionTimeoutError, ignore } from "../base/errors.js";
 import { clearTimeout, setImmediate, setTimeout } from "../base/scheduling.js";
 import { abortReason, forgetAborted, onceAborted, type Settle, throwIfAborted } from "../base/waiting.js";
 import type { SSLClient, SSLServer } from "../contracts/extra-info.js";
+import { nodeCrypto, nodeTls } from "./lazy-modules.js";
 import { type Beneath, type Carrier, carry, noteSocketBelow } from "./tls-carrier.js";
 import {
   allOptions,
@@ -66,9 +66,9 @@ function nameToVerify(host: string): string {
  * certificate's address.
  */
 function checkAddress(address: string, shown: tls.PeerCertificate): Error | undefined {
-  const error = tls.checkServerIdentity(address, shown);
+  const error = nodeTls().checkServerIdentity(address, shown);
   if (error === undefined || shown.raw === undefined) return error; // no certificate, but a pre-shared key
-  return new X509Certificate(shown.raw).checkIP(address) === undefined ? error : undefined;
+  return new (nodeCrypto().X509Certificate)(shown.raw).checkIP(address) === undefined ? error : undefined;
 }
 
 type IdentityCheck = NonNullable<tls.ConnectionOptions["checkServerIdentity"]>;
@@ -76,7 +76,7 @@ type IdentityCheck = NonNullable<tls.ConnectionOptions["checkServerIdentity"]>;
 /** Returns the check of a certificate's name that a client makes unless the program has its own. */
 function identityCheck(name: string): IdentityCheck {
   if (name === "") return () => undefined;
-  return isIP(name) === 6 ? checkAddress : tls.checkServerIdentity;
+  return isIP(name) === 6 ? checkAddress : nodeTls().checkServerIdentity;
 }
 
 /** Makes a check of the program see the expected name. Node: passes "localhost" for the empty one. */
@@ -120,7 +120,7 @@ export class ClientHandshake {
 
   secure(socket: Beneath, timeoutMs: number | null, signal?: AbortSignal): Promise<tls.TLSSocket> {
     return handshake(socket, timeoutMs, signal, (carrier, running) => {
-      const secured = tls.connect({
+      const secured = nodeTls().connect({
         ...this.#options,
         checkServerIdentity: guardIdentityCheck(this.#checkIdentity, running),
         ...(this.#pskCallback && { pskCallback: guardClientPsk(this.#pskCallback, running) }),
@@ -150,7 +150,7 @@ export class ServerHandshakes {
     const { context, options } = this.#server;
     const { SNICallback, ALPNCallback, pskCallback } = options;
     return handshake(socket, timeoutMs, signal, (carrier, running) => {
-      const secured = new tls.TLSSocket(carrier, {
+      const secured = new (nodeTls().TLSSocket)(carrier, {
         ...options,
         ...(SNICallback && { SNICallback: guardSni(SNICallback, running) }),
         ...(ALPNCallback && { ALPNCallback: guardAlpn(ALPNCallback, running) }),
