@@ -6,6 +6,9 @@ const [, , path = "", form = "", keyFile, certificateFile] = process.argv;
 /** Where to listen. */
 export { path };
 
+/** Where the server is that a relay connects to. */
+export const upstream: string = `${path}.up`;
+
 /** Which of the server's handlers is asked for. */
 export function chooseForm<Handler>(handlers: Readonly<Record<string, Handler>>): Handler {
   const handler = handlers[form];
