@@ -40,8 +40,8 @@ export function serverCommand(contestant: Contestant, work: Work, path: string, 
 export function loadCommand(work: Work, path: string, { tools, certificate }: Surroundings): Command {
   const kind = work.kind === "swallow" || work.kind === "churn" ? work.kind : "echo";
   const args = [path, kind, work.connections, work.lines, work.lineBytes].map(String);
-  if (tools.load !== null && !work.tls) return { program: tools.load, arguments: [...args, work.format ?? "lf"] };
-  if (work.format !== undefined) throw new Error("no gcc");
+  args.push(work.format ?? "lf");
+  if (tools.load !== null && !work.tls) return { program: tools.load, arguments: args };
   if (work.tls) args.push(certificate.authorityFile);
   if (work.handshake !== undefined) args.push(work.handshake.begin, work.handshake.resumed ? "resumed" : "new");
   return javascript(process.execPath, "load/load", args);

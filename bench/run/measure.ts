@@ -86,7 +86,6 @@ function measureStart(contestant: Contestant, place: Place): Figures {
 
 /** Measures a client that connects to an echo. The first connections of a process are measured without a warm-up. */
 async function measureConnections(work: Work, contestant: Contestant, path: string, place: Place, options: Options): Promise<Figures> {
-  if (place.tools.epollServer === null) throw new Error("no gcc");
   const server = await Child.start(echoCommand(work.connect?.over === "tcp" ? "tcp" : path, place));
   try {
     const client = await Child.start(connectCommand(contestant, work, server.port ?? path, place));

@@ -26,11 +26,11 @@ export const BACKLOG = 511;
 export const BLOCK_BYTES = 1_048_576;
 
 /** Tells the harness that connections are accepted, and collects garbage when it asks for that, before it measures memory. */
-export function sayReady(): void {
+export function sayReady(port?: number): void {
   process.on("SIGUSR2", () => {
     const { Bun: bun, gc } = globalThis as { Bun?: { gc(force: boolean): void }; gc?: () => void };
     if (bun === undefined) gc?.();
     else bun.gc(true);
   });
-  process.stdout.write("ready\n");
+  process.stdout.write(port === undefined ? "ready\n" : `ready ${port}\n`);
 }
