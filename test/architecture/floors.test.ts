@@ -41,6 +41,7 @@ const PLATFORM: Readonly<Record<string, readonly string[]>> = {
     "node:crypto",
     "node:diagnostics_channel",
     "node:fs",
+    "node:module",
     "node:net",
     "node:os",
     "node:stream",
