@@ -184,8 +184,7 @@ export class Canceller {
     if (this.#aborted) return;
     this.#aborted = true;
     this.#reason = reason;
-    for (const callback of this.#callbacks) callback();
-    this.#callbacks.clear();
+    callAll(this.#callbacks);
   }
 
   begin(callback: () => void): void {
@@ -195,6 +194,20 @@ export class Canceller {
   end(callback: () => void): void {
     this.#callbacks.delete(callback);
   }
+}
+
+/** Calls and removes all callbacks. If one throws, calls the others first. */
+function callAll(callbacks: Set<() => void>): void {
+  const failures: unknown[] = [];
+  for (const callback of callbacks) {
+    try {
+      callback();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  callbacks.clear();
+  if (failures.length > 0) throw failures[0];
 }
 
 interface Watch {
@@ -217,7 +230,7 @@ export function onceAborted(signal: Cancellation | Canceller | undefined, callba
     const callbacks = new Set<() => void>();
     const listener = (): void => {
       watches.delete(signal);
-      for (const one of callbacks) one();
+      callAll(callbacks);
     };
     watch = { callbacks, listener };
     signal.addEventListener("abort", listener, { once: true }); // may throw, and then nothing is watched

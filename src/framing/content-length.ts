@@ -6,8 +6,9 @@
 import { type Data, invalidValue, show } from "../base/arguments.js";
 import type { ByteQueue } from "../base/byte-queue.js";
 import type { NonSharedBuffer } from "../base/bytes.js";
+import { ConnectionMemoryError, DetachedMemoryError } from "../base/errors.js";
 import { type KnownOptions, knownOptions } from "../base/known-options.js";
-import { constant, unpooled } from "../base/memory.js";
+import { allocate, constant } from "../base/memory.js";
 import type { ReadEngine } from "../streams/read-engine.js";
 import type { StreamWriter } from "../streams/writer.js";
 import { checkMaxFrameSize, checkWriter, type FrameCodec, type FrameOptions, frameBytes, InvalidFrameError } from "./codec.js";
@@ -67,7 +68,10 @@ const bodies: Readonly<Record<"json" | "bytes" | "base64", Body<unknown, never>>
     decode(bytes) {
       const text = bytes.toString("latin1");
       if (!isBase64(text)) throw new SyntaxError("a character, the length or the padding is wrong"); // never leaves this file
-      return unpooled(Buffer.from(text, "base64"));
+      const padding = text.endsWith("==") ? 2 : Number(text.endsWith("="));
+      const decoded = allocate((text.length / 4) * 3 - padding);
+      decoded.write(text, "base64");
+      return decoded;
     },
     encode: (frame: Data, maximum: number) => frameBytes(Buffer.from(frameBytes(frame, maximum)).toString("base64"), maximum),
   },
@@ -143,13 +147,22 @@ class BodyAttempt implements FrameAttempt<unknown> {
     return undefined;
   }
 
+  get wanted(): number | undefined {
+    return this.#frames.wanted;
+  }
+
   run(): unknown {
-    const offset = this.#engine.queue.taken;
-    const bytes = this.#frames.run();
-    if (bytes === undefined || bytes === null) return bytes;
+    if (this.#kind === "bytes") return this.#frames.run();
+    const header = this.#frames.find();
+    if (header === undefined || header === null) return header;
+    const { queue } = this.#engine;
+    const offset = queue.taken;
     try {
-      return this.#body.decode(bytes);
+      return this.#decode(header);
     } catch (cause) {
+      // If the memory was the fault and not the frame, it may be read again.
+      if (cause instanceof ConnectionMemoryError || cause instanceof DetachedMemoryError) throw cause;
+      queue.skip(header.headerSize + header.bodySize);
       const { message } = cause as Error;
       throw new InvalidFrameError(`the frame at byte ${offset} is not ${this.#kind}: ${message}`, offset, { cause });
     }
@@ -157,12 +170,16 @@ class BodyAttempt implements FrameAttempt<unknown> {
 
   runOrLeave(): unknown {
     const header = this.#frames.find(false);
-    if (header === undefined || header === null) return header;
+    return header === undefined || header === null ? header : this.#decode(header);
+  }
+
+  /** Takes a frame that is there, and returns its value. Takes nothing if it throws. */
+  #decode({ headerSize, bodySize }: FrameHeader): unknown {
     const { queue } = this.#engine;
-    const end = header.headerSize + header.bodySize;
-    const frame = this.#body.decode(queue.copy(header.headerSize, end));
+    const end = headerSize + bodySize;
+    const value = this.#body.decode(queue.copy(headerSize, end));
     queue.skip(end);
-    return frame;
+    return value;
   }
 }
 

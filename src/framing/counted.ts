@@ -3,6 +3,7 @@
 import type { ByteQueue } from "../base/byte-queue.js";
 import type { NonSharedBuffer } from "../base/bytes.js";
 import { IncompleteReadError } from "../base/errors.js";
+import { MAX_KEPT_ALIVE_FACTOR, makeView } from "../base/memory.js";
 import type { ReadEngine } from "../streams/read-engine.js";
 import { FrameTooLargeError, InvalidFrameError, tooLarge } from "./codec.js";
 import type { FrameAttempt } from "./reading.js";
@@ -55,6 +56,18 @@ export class CountedAttempt implements FrameAttempt<NonSharedBuffer> {
     return true;
   }
 
+  /**
+   * The size of the frame that is awaited, as soon as a quarter of it has come: the rest is then read into the memory of the frame. A size
+   * that a peer has merely announced occupies no memory.
+   */
+  get wanted(): number | undefined {
+    const { queue } = this.#engine;
+    const header = this.#knownHeader(queue);
+    if (header === undefined) return undefined;
+    const size = this.#sizeOf(header);
+    return size <= queue.length * MAX_KEPT_ALIVE_FACTOR ? size : undefined;
+  }
+
   atHand(): NonSharedBuffer | undefined {
     const { queue } = this.#engine;
     const { first } = queue;
@@ -64,12 +77,9 @@ export class CountedAttempt implements FrameAttempt<NonSharedBuffer> {
   run(): NonSharedBuffer | null | undefined {
     const header = this.find();
     if (header === undefined || header === null) return header;
-    const { queue } = this.#engine;
-    const { trailer } = this.#form;
-    queue.skip(header.headerSize);
-    const body = queue.take(header.bodySize);
-    if (trailer.length > 0) queue.skip(trailer.length);
-    return body;
+    // In one step: if memory for the body is lacking, the header must stay in front of it.
+    const frame = this.#engine.queue.take(this.#sizeOf(header));
+    return header.bodySize === frame.length ? frame : makeView(frame, header.headerSize, header.bodySize);
   }
 
   runOrLeave(): NonSharedBuffer | null | undefined {
@@ -88,7 +98,7 @@ export class CountedAttempt implements FrameAttempt<NonSharedBuffer> {
     if (header !== undefined && header.bodySize > maximum) {
       throw new FrameTooLargeError(tooLarge("cannot read a frame", header.bodySize, maximum), header.bodySize, maximum);
     }
-    const wholeSize = header === undefined ? null : header.headerSize + header.bodySize + trailer.length;
+    const wholeSize = header === undefined ? null : this.#sizeOf(header);
     if (header === undefined || wholeSize === null || queue.length < wholeSize) {
       if (eof && mayBeTaken) throw new IncompleteReadError(queue.takeAll(), wholeSize);
       return undefined;
@@ -99,12 +109,21 @@ export class CountedAttempt implements FrameAttempt<NonSharedBuffer> {
     return header;
   }
 
+  #sizeOf({ headerSize, bodySize }: FrameHeader): number {
+    return headerSize + bodySize + this.#form.trailer.length;
+  }
+
   #parseHeader(queue: ByteQueue): FrameHeader | undefined {
-    const { taken, putBack } = queue;
-    if (this.#header !== undefined && this.#headerTaken === taken && this.#headerPutBack === putBack) return this.#header;
+    const known = this.#knownHeader(queue);
+    if (known !== undefined) return known;
     this.#header = this.#form.parseHeader(queue);
-    this.#headerTaken = taken;
-    this.#headerPutBack = putBack;
+    this.#headerTaken = queue.taken;
+    this.#headerPutBack = queue.putBack;
     return this.#header;
+  }
+
+  /** Returns the header at the front of the queue, if it was parsed before. */
+  #knownHeader({ taken, putBack }: ByteQueue): FrameHeader | undefined {
+    return this.#headerTaken === taken && this.#headerPutBack === putBack ? this.#header : undefined;
   }
 }

@@ -90,6 +90,14 @@ export class FrameIterator<T> implements AsyncIterableIterator<T, undefined>, At
     return true;
   }
 
+  get loop(): object {
+    return this;
+  }
+
+  get wanted(): number | undefined {
+    return this.#attempt.wanted;
+  }
+
   next(): Promise<IteratorResult<T, undefined>> {
     const value = takeAtHand(this.#engine, this.#attempt, this.#options);
     if (value === undefined) return this.#engine.perform("readFrame", this, this.#options);
@@ -105,7 +113,7 @@ export class FrameIterator<T> implements AsyncIterableIterator<T, undefined>, At
   }
 
   return(): Promise<IteratorResult<T, undefined>> {
-    return leave(this.#engine);
+    return leave(this.#engine, this);
   }
 
   [Symbol.asyncIterator](): this {
@@ -123,6 +131,10 @@ export class FrameBatch<T> implements Attempt<T[]> {
 
   get exclusive(): true {
     return true;
+  }
+
+  get wanted(): number | undefined {
+    return this.#attempt.wanted;
   }
 
   run(): T[] | undefined {

@@ -175,8 +175,8 @@ function adoptConnectedDescriptor(fd: number, family: Family | null): net.Socket
 /**
  * Refuses a socket on a descriptor that was never connected. Of such a socket, Node says that it is open.
  *
- * A TCP socket that was reset has no peer either. A read distinguishes the two, and never blocks, because neither can receive any more. What
- * it takes is given back. A Unix socket is distinguished by a write of zero bytes, which sends nothing.
+ * A TCP socket that was reset has no peer either. A read distinguishes the two, and never blocks, because neither can receive any more.
+ * What it takes is given back. A Unix socket is distinguished by a write of zero bytes, which sends nothing.
  *
  * Bun, Deno: connect a socket to a descriptor only if the system lists it as connected (see `adoptConnectedDescriptor()`).
  */
@@ -344,15 +344,16 @@ function closeBound(sock: BoundSocket): void {
 /**
  * Closes the descriptor of a socket, unless another socket or server of this process uses it, which closes it itself.
  *
- * Deno: only a socket can close a socket.
+ * Bun: does not report that. Deno: only a socket can close a socket.
  */
 function closeDescriptor(fd: number): void {
+  let byNumber = process.versions["bun"] !== undefined;
   try {
-    if (process.versions["bun"] === undefined) new net.Socket({ fd, readable: false, writable: false }).on("error", ignore).destroy();
-    /* c8 ignore next -- Bun */ else closeSync(fd);
+    if (!byNumber) new net.Socket({ fd, readable: false, writable: false }).on("error", ignore).destroy();
   } catch (error) {
-    if (codeOf(error) === "ERR_INVALID_FD_TYPE" && process.versions["deno"] === undefined) closeSync(fd);
+    byNumber = codeOf(error) === "ERR_INVALID_FD_TYPE" && process.versions["deno"] === undefined;
   }
+  if (byNumber) closeSync(fd);
 }
 
 function checkDescribed(described: DescribedSocket | null, family: Family | null, state: DescribedSocket["state"], what: string): void {

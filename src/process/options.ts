@@ -41,7 +41,10 @@ export interface SubprocessOptions<
   readonly group?: number | undefined;
   /** Whether the child gets a session and a process group of its own, so that signals of the terminal do not reach it. Default: no. */
   readonly startNewSession?: boolean | undefined;
-  /** How long the child may take to end after SIGTERM, in milliseconds, before `signal` or `await using` kill it. Default 2,000; `Infinity` for no limit. */
+  /**
+   * How long the child may take to end after SIGTERM, in milliseconds, before `signal` or `await using` kill it. Default 2,000; `Infinity`
+   * for no limit.
+   */
   readonly graceMs?: number | undefined;
   /**
    * Ends the process when it is aborted: with SIGTERM, and after `graceMs` with SIGKILL. The streams stay, so that the last output can be

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { contentLength } from "asyncio-streams/framing";
 import { countWork } from "../streams/count-work.js";
+import { withoutMemory } from "../support/memory.js";
 import { endedReaderOf, readerOf } from "../support/readers.js";
 import { isSettled, turns } from "../support/turns.js";
 import { encode } from "./written.js";
@@ -167,6 +168,19 @@ describe("contentLength", () => {
     assert.equal(String(frame), "short");
     assert.equal(frame?.buffer.byteLength, frame?.length);
   });
+
+  for (const kind of ["bytes", "base64"] as const) {
+    it(`takes nothing of a ${kind} frame if there is no memory for it, and reads it later`, async () => {
+      const codec = contentLength({ body: kind });
+      const wire = encode(codec, Buffer.alloc(3000, "ab"));
+      const reader = readerOf([wire.subarray(0, 1500), wire.subarray(1500)]);
+      {
+        using _lack = withoutMemory();
+        await assert.rejects(codec.readFrame(reader), { code: "ENOMEM" });
+      }
+      assert.equal(String(await codec.readFrame(reader)), "ab".repeat(1500));
+    });
+  }
 
   it("refuses to write what it would refuse to read, and a base64 that becomes too long", () => {
     for (const value of [null, undefined, 1n, () => {}]) {
