@@ -72,6 +72,7 @@ const PAST = /\b(?:globalThis\.set\w+|set(?:Interval)\(|process\.nextTick|Date\.
 const POOL_USES: Readonly<Record<string, number>> = {
   "base/arguments.ts": 2, // a view, and text that its caller copies
   "base/memory.ts": 1, // constant() copies it
+  "framing/codec.ts": 1, // a short frame, which write() copies
   "framing/content-length.ts": 1, // made text
   "framing/counted.ts": 1, // a view, for a message
   "framing/delimiter.ts": 1, // searched
