@@ -1,11 +1,19 @@
 /** `startServer()` and `startUnixServer()`: call a function with a stream pair for each client. Python's functions of the same names. */
 import { checkFunction } from "./base/arguments.js";
-import { type KnownOptions, knownOptions } from "./base/known-options.js";
+import { debugMode } from "./base/debug-mode.js";
+import { type KnownOptions, knownOptions, type OptionNames } from "./base/known-options.js";
 import { checkLimit } from "./base/limits.js";
 import { checkWaitOptions } from "./base/waiting.js";
 import type { IpSocketAddress, SocketAddress, UnixSocketAddress } from "./contracts/extra-info.js";
 import { takingSock } from "./net/adopt.js";
-import { listenOnHosts, listenOnPath, type TcpServerOptions, type UnixServerOptions } from "./net/listen.js";
+import {
+  listenOnHosts,
+  listenOnPath,
+  TCP_SERVER_NAMES,
+  type TcpServerOptions,
+  UNIX_SERVER_NAMES,
+  type UnixServerOptions,
+} from "./net/listen.js";
 import type { ListenCall, ServerOptions } from "./net/options.js";
 import type { Server } from "./net/server.js";
 import type { PathLike } from "./net/socket-file/unix-path.js";
@@ -31,43 +39,9 @@ export interface StartServerOptions extends Omit<TcpServerOptions, "onError">, S
 /** The addresses that a server's callback finds: those of its own sockets, or with `proxyProtocol` those in the headers, of either kind. */
 type PeerAddress<Address extends SocketAddress, Proxy> = Proxy extends false | undefined ? Address : SocketAddress;
 
-const UNIX_OPTIONS: KnownOptions = knownOptions<StartUnixServerOptions>({
-  limit: true,
-  onClientError: true,
-  backlog: true,
-  startServing: true,
-  proxyProtocol: true,
-  maxConnections: true,
-  signal: true,
-  timeout: true,
-  ssl: true,
-  sslHandshakeTimeout: true,
-  sslShutdownTimeout: true,
-  sock: true,
-  mode: true,
-  owner: true,
-  takeover: true,
-  cleanupSocket: true,
-});
-
-const TCP_OPTIONS: KnownOptions = knownOptions<StartServerOptions>({
-  limit: true,
-  onClientError: true,
-  backlog: true,
-  startServing: true,
-  proxyProtocol: true,
-  maxConnections: true,
-  signal: true,
-  timeout: true,
-  ssl: true,
-  sslHandshakeTimeout: true,
-  sslShutdownTimeout: true,
-  sock: true,
-  family: true,
-  reuseAddress: true,
-  reusePort: true,
-  keepAlive: true,
-});
+const STREAM_NAMES: OptionNames<StreamServerOptions> = { limit: true, onClientError: true };
+const UNIX_OPTIONS: KnownOptions = knownOptions<StartUnixServerOptions>({ ...STREAM_NAMES, ...UNIX_SERVER_NAMES });
+const TCP_OPTIONS: KnownOptions = knownOptions<StartServerOptions>({ ...STREAM_NAMES, ...TCP_SERVER_NAMES });
 
 /**
  * Serves clients on a Unix socket. Python's `asyncio.start_unix_server()`.
@@ -80,7 +54,7 @@ const TCP_OPTIONS: KnownOptions = knownOptions<StartServerOptions>({
  * @param clientConnectedCb called with reader, writer and `{ signal }`, which is aborted when the server shuts down
  * @param path where to listen (text, bytes or a `file:` URL; a leading `"\0"` for an abstract name on Linux), unless `sock` is given
  * @param options `limit` of the readers in bytes, default 65,536; `mode` of the socket file; `cleanupSocket`, default true; `backlog`,
- *   default 100; `startServing`, default true; `maxConnections`; `onClientError`; `sock`; `signal`; `timeout` of starting in ms
+ *   default 511; `startServing`, default true; `maxConnections`; `onClientError`; `sock`; `signal`; `timeout` of starting in ms
  * @throws TypeError or RangeError for a wrong argument; `ENAMETOOLONG` if the path exceeds the system's limit; `EADDRINUSE` if a server
  *   listens there; otherwise the system's error
  *
@@ -161,5 +135,6 @@ function streamServer<Address extends SocketAddress>(
     protocolFactory: () =>
       new StreamReaderProtocol(new StreamReader(readerOptions), clientConnectedCb as ClientConnectedCallback, protocolOptions),
     onError: (error) => reportClientError(onClientError, error, null),
+    origin: debugMode?.origin("The server was started here"),
   };
 }

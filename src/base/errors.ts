@@ -115,6 +115,10 @@ export class ConcurrentReadError extends Error {
 }
 nameOnPrototype(ConcurrentReadError, "ConcurrentReadError");
 
+export function concurrentRead(method: string): ConcurrentReadError {
+  return new ConcurrentReadError(`cannot ${method}(): another read on this StreamReader is already waiting for data`);
+}
+
 /**
  * The call is not valid in the current state of the object: writing after `writeEof()`, calling `serveForever()` twice, feeding a reader
  * after its EOF. Python raises `RuntimeError` or `AssertionError`.

@@ -12,7 +12,17 @@ import { invalidValue } from "../base/arguments.js";
 import { ignore } from "../base/errors.js";
 import type { SocketAddress } from "../contracts/extra-info.js";
 import { ipAddress, type UnixNames } from "../transports/socket-info.js";
-import { type AdoptedServer, type BoundSocket, descriptorOf, discardSock, disown, type Family, isBoundSocket, own } from "./adopt.js";
+import {
+  type AdoptedServer,
+  type BoundSocket,
+  descriptorOf,
+  discardSock,
+  disown,
+  type Family,
+  inUse,
+  isBoundSocket,
+  own,
+} from "./adopt.js";
 import { socketIdentity } from "./descriptor.js";
 import type { AcceptHandler, Listener } from "./listener.js";
 import { closeServer, ListeningSocket, listenOn } from "./listener.js";
@@ -107,6 +117,7 @@ export class AdoptedListener implements Listener {
       if (typeof bound !== "number") discardBound(bound);
       /* c8 ignore next -- Bun, Deno and systems other than Linux */
       if (isStillOpen) discardSock(bound);
+      if (codeOf(error) === "EEXIST") throw inUse(fd, error);
       if (codeOf(error) !== "EINVAL") throw error;
       throw Object.assign(invalidValue("sock must be a listening or a bound stream socket: the system cannot listen on it"), {
         cause: error,

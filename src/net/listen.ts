@@ -6,8 +6,9 @@
  */
 import type net from "node:net";
 import { checkBoolean, checkInteger, invalidType, invalidValue, outOfRange } from "../base/arguments.js";
+import { debugMode } from "../base/debug-mode.js";
 import { callForeign, describe, emitWarning } from "../base/errors.js";
-import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
+import { checkKnownOptions, type KnownOptions, knownOptions, type OptionNames } from "../base/known-options.js";
 import { abortReason, cancellationOf, forgetAborted, onceAborted, throwIfAborted, withOneDeadline } from "../base/waiting.js";
 import type { Protocol, ProtocolFactory } from "../contracts/connection.js";
 import type { IpSocketAddress, SocketAddress, UnixSocketAddress } from "../contracts/extra-info.js";
@@ -22,6 +23,7 @@ import {
   checkServerOptions,
   type IpFamily,
   type ListenCall,
+  SERVER_NAMES,
   type ServerConfig,
   type ServerOptions,
   type ServerTlsOptions,
@@ -75,24 +77,15 @@ export interface UnixServerOptions extends ServerOptions, ServerTlsOptions {
   readonly cleanupSocket?: boolean | undefined;
 }
 
-const UNIX_SERVER_OPTIONS: KnownOptions = knownOptions<UnixServerOptions>({
-  backlog: true,
-  startServing: true,
-  proxyProtocol: true,
-  maxConnections: true,
-  onError: true,
-  onClientError: true,
-  signal: true,
-  timeout: true,
-  ssl: true,
-  sslHandshakeTimeout: true,
-  sslShutdownTimeout: true,
+/** The names of the options of `createUnixServer()`, without `onError`. */
+export const UNIX_SERVER_NAMES: OptionNames<Omit<UnixServerOptions, "onError">> = {
+  ...SERVER_NAMES,
   sock: true,
   mode: true,
   owner: true,
   takeover: true,
   cleanupSocket: true,
-});
+};
 
 const OWNER_IDS: KnownOptions = knownOptions<NonNullable<UnixServerOptions["owner"]>>({ uid: true, gid: true });
 
@@ -113,24 +106,18 @@ export interface TcpServerOptions extends ServerOptions, ServerTlsOptions {
   readonly keepAlive?: boolean | undefined;
 }
 
-const TCP_SERVER_OPTIONS: KnownOptions = knownOptions<TcpServerOptions>({
-  backlog: true,
-  startServing: true,
-  proxyProtocol: true,
-  maxConnections: true,
-  onError: true,
-  onClientError: true,
-  signal: true,
-  timeout: true,
-  ssl: true,
-  sslHandshakeTimeout: true,
-  sslShutdownTimeout: true,
+/** The names of the options of `createServer()`, without `onError`. */
+export const TCP_SERVER_NAMES: OptionNames<Omit<TcpServerOptions, "onError">> = {
+  ...SERVER_NAMES,
   sock: true,
   family: true,
   reuseAddress: true,
   reusePort: true,
   keepAlive: true,
-});
+};
+
+const UNIX_SERVER_OPTIONS: KnownOptions = knownOptions<UnixServerOptions>({ onError: true, ...UNIX_SERVER_NAMES });
+const TCP_SERVER_OPTIONS: KnownOptions = knownOptions<TcpServerOptions>({ onError: true, ...TCP_SERVER_NAMES });
 
 /**
  * Listens on a Unix socket with a custom protocol. Python's `loop.create_unix_server()`.
@@ -156,7 +143,8 @@ export async function createUnixServer(
   path?: PathLike | null,
   options?: UnixServerOptions,
 ): Promise<Server<UnixSocketAddress>> {
-  return listenOnPath(protocolServer("createUnixServer", UNIX_SERVER_OPTIONS, protocolFactory, options), path, options);
+  const origin = debugMode?.origin("The server was started here");
+  return listenOnPath({ ...protocolServer("createUnixServer", UNIX_SERVER_OPTIONS, protocolFactory, options), origin }, path, options);
 }
 
 /**
@@ -238,7 +226,8 @@ export async function createServer(
   port?: number | null,
   options?: TcpServerOptions,
 ): Promise<Server<IpSocketAddress>> {
-  return listenOnHosts(protocolServer("createServer", TCP_SERVER_OPTIONS, protocolFactory, options), host, port, options);
+  const origin = debugMode?.origin("The server was started here");
+  return listenOnHosts({ ...protocolServer("createServer", TCP_SERVER_OPTIONS, protocolFactory, options), origin }, host, port, options);
 }
 
 /** Listens on TCP for a public call. */
@@ -277,9 +266,13 @@ export async function listenOnHosts(
   });
 }
 
-/** Refuses the options of binding a port, which have no effect on a socket that is bound already. */
+/**
+ * Refuses the options of binding a port, which have no effect on a socket that is bound already.
+ *
+ * CPython: ignores them.
+ */
 function refuseWithSock(options: Omit<TcpServerOptions, "onError"> | undefined): void {
-  for (const name of ["family", "reusePort"] as const)
+  for (const name of ["family", "reuseAddress", "reusePort"] as const)
     if (options?.[name] !== undefined) throw invalidValue(`${name} has no effect on a sock`);
 }
 
@@ -331,15 +324,22 @@ function checkReusePort(): void {
 /** @param starting aborted by the program's signal, or when the time-out has passed. Then the server is closed, which ends the start. */
 async function openServer<Address extends SocketAddress>(
   listeners: readonly Listener[],
-  { protocolFactory, onError: handler }: ListenCall,
+  { protocolFactory, onError: handler, origin }: ListenCall,
   options: Omit<ServerOptions, "onError"> | undefined,
   config: ServerConfig,
   starting: AbortSignal | undefined,
 ): Promise<Server<Address>> {
   const { maxConnections = Infinity, signal } = options ?? {};
-  const onError = (error: unknown): void => reportServerError(handler, error);
-  const policy = { protocolFactory, tls: config.tls, proxy: config.proxy, maxConnections, maxWaiting: config.backlog, onError };
-  const server = makeServer<Address>(listeners, policy, signal);
+  const onError = reporterTo(handler);
+  const policy = {
+    protocolFactory: debugMode?.noting(protocolFactory, origin) ?? protocolFactory,
+    tls: config.tls,
+    proxy: config.proxy,
+    maxConnections,
+    maxWaiting: config.backlog,
+    onError,
+  };
+  const server = makeServer<Address>(listeners, policy, signal, origin);
   const onAbort = (): void => server.close();
   try {
     throwIfAborted(starting);
@@ -360,13 +360,19 @@ function makeServer<Address extends SocketAddress>(
   listeners: readonly Listener[],
   policy: ClientsPolicy,
   signal: AbortSignal | undefined,
+  origin: string | undefined,
 ): Server<Address> {
   try {
-    return new Server<Address>(listeners, policy, signal);
+    return new Server<Address>(listeners, policy, signal, origin);
   } catch (error) {
     for (const listener of listeners) void listener.close();
     throw error;
   }
+}
+
+/** Made here, because a closure of `openServer()` would hold the server, too. */
+function reporterTo(handler: ServerOptions["onError"]): (error: unknown) => void {
+  return (error) => reportServerError(handler, error);
 }
 
 /** Reports an error of the server. An error that the handler throws is reported as a warning. */

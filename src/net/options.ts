@@ -11,7 +11,7 @@ import {
   refuseWithoutSsl,
   tlsTimeouts,
 } from "../base/arguments.js";
-import type { KnownOptions } from "../base/known-options.js";
+import type { KnownOptions, OptionNames } from "../base/known-options.js";
 import { DEFAULT_BACKLOG } from "../base/limits.js";
 import { checkWaitOptions } from "../base/waiting.js";
 import type { ProtocolFactory } from "../contracts/connection.js";
@@ -82,6 +82,20 @@ export interface ServerOptions {
   readonly timeout?: number | undefined;
 }
 
+/** The names of the options of every server, without its handler of errors, which differs between the calls. */
+export const SERVER_NAMES: OptionNames<Omit<ServerOptions, "onError"> & ServerTlsOptions> = {
+  backlog: true,
+  startServing: true,
+  maxConnections: true,
+  proxyProtocol: true,
+  onClientError: true,
+  signal: true,
+  timeout: true,
+  ssl: true,
+  sslHandshakeTimeout: true,
+  sslShutdownTimeout: true,
+};
+
 /**
  * Checks the TLS options of a connection, including the certificates. `host` is the name expected in the server's certificate if
  * `serverHostname` is not given.
@@ -122,6 +136,8 @@ export interface ListenCall {
   readonly known: KnownOptions;
   readonly protocolFactory: ProtocolFactory;
   readonly onError: ServerOptions["onError"];
+  /** Where the program has called it, in debug mode. */
+  readonly origin?: string | undefined;
 }
 
 /** The checked options that TCP and Unix servers share, with defaults filled in. */

@@ -75,6 +75,8 @@ export interface SubprocessConfig extends ChildStdio {
   /** Further options for `spawn()`. */
   readonly others: SpawnOptions;
   readonly graceMs: number;
+  /** Where the program has made the call, in debug mode. */
+  readonly origin?: string | undefined;
   readonly signal: AbortSignal | undefined;
 }
 

@@ -7,6 +7,7 @@
 
 import type { SignalOptions } from "../base/arguments.js";
 import type { NonSharedBuffer } from "../base/bytes.js";
+import { debugMode } from "../base/debug-mode.js";
 import { IncompleteReadError, LimitOverrunError, LineTooLongError } from "../base/errors.js";
 import { constant, NEWLINE, NEWLINE_BYTE } from "../base/memory.js";
 import { SeparatorSearch } from "../base/separator-search.js";
@@ -196,10 +197,15 @@ export class LineIterator implements AsyncIterator<NonSharedBuffer, undefined>, 
     this.#engine = engine;
     this.#limit = limit;
     this.#lines = lines;
+    debugMode?.hold(this, engine);
   }
 
   get engine(): ReadEngine {
     return this.#engine;
+  }
+
+  get loop(): object {
+    return this;
   }
 
   next(): Promise<IteratorResult<NonSharedBuffer, undefined>> {
@@ -210,7 +216,7 @@ export class LineIterator implements AsyncIterator<NonSharedBuffer, undefined>, 
   }
 
   return(): Promise<IteratorResult<NonSharedBuffer, undefined>> {
-    return leave(this.#engine);
+    return leave(this.#engine, this);
   }
 
   run(): IteratorResult<NonSharedBuffer, undefined> | undefined {
@@ -269,6 +275,7 @@ export class ReadIterator<T, Result extends { readonly length: number } = NonSha
     this.#step = step;
     this.#options = signal === undefined && timeout === undefined ? undefined : { signal, timeout };
     this.#notes = notes;
+    debugMode?.hold(this, engine);
   }
 
   get engine(): ReadEngine {
@@ -295,7 +302,7 @@ export class ReadIterator<T, Result extends { readonly length: number } = NonSha
       this.#noteTaken();
       return { done: false, value: this.#step.convert(result) };
     };
-    return engine.perform("next", { run, isAhead, failed: this.#failed }, this.#options);
+    return engine.perform("next", { run, isAhead, loop: this, failed: this.#failed }, this.#options);
   }
 
   #noteTaken(): void {
@@ -305,7 +312,7 @@ export class ReadIterator<T, Result extends { readonly length: number } = NonSha
 
   return(): Promise<IteratorResult<T, undefined>> {
     this.#failed();
-    return leave(this.#engine);
+    return leave(this.#engine, this);
   }
 
   [Symbol.asyncIterator](): this {
@@ -323,9 +330,22 @@ export function chunkStep(engine: ReadEngine, size: number): Step<NonSharedBuffe
   };
 }
 
-/** Ends an iteration early. No data is lost, and a source is paused until the next read waits. */
-export function leave(engine: ReadEngine): Promise<IteratorResult<never, undefined>> {
-  engine.rest();
+/** Reads chunks as `chunkStep()` does, each in an array of its own. */
+export function chunkBatchStep(engine: ReadEngine, size: number): Step<NonSharedBuffer[]> {
+  const step = chunkStep(engine, size);
+  return {
+    atHand() {
+      const chunk = step.atHand();
+      return chunk === undefined ? undefined : [chunk];
+    },
+    attempt: () => step.attempt(),
+    convert: (chunk) => [chunk],
+  };
+}
+
+/** Ends an iteration early, also while a step waits. No data is lost, and a source is paused until the next read waits. */
+export function leave(engine: ReadEngine, loop: object): Promise<IteratorResult<never, undefined>> {
+  engine.leave(loop);
   return Promise.resolve({ done: true, value: undefined });
 }
 

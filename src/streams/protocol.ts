@@ -10,6 +10,7 @@
 
 import { checkFunction, invalidType } from "../base/arguments.js";
 import type { NonSharedBuffer } from "../base/bytes.js";
+import { debugMode } from "../base/debug-mode.js";
 import { callForeign, describe, emitWarning } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
 import type { Protocol, Transport } from "../contracts/connection.js";
@@ -18,6 +19,7 @@ import { engineOf } from "./base-reader.js";
 import { FlowControl } from "./flow-control.js";
 import type { ReadEngine } from "./read-engine.js";
 import { StreamReader } from "./reader.js";
+import { type FedReader, weakReader } from "./watched-pair.js";
 import { StreamWriter } from "./writer.js";
 import { WriterFlow } from "./writer-flow.js";
 
@@ -27,7 +29,7 @@ export interface ClientContext {
   readonly signal: AbortSignal;
   /**
    * Aborted when the client has ended its side (EOF) or the connection is lost, so that work for a client that has left can stop. Its
-   * reason is the error of the connection, or an `AbortError`. A client that half-closes its connection and still reads the answer also
+   * reason is the error of the connection, or an `AbortError` whose message says which side has ended the connection. A client that half-closes its connection and still reads the answer also
    * ends its side. The end is noticed when it arrives: not while more than twice the reader's limit is unread.
    */
   readonly ended: AbortSignal;
@@ -74,8 +76,6 @@ let shutdownSignalOf: (protocol: StreamReaderProtocol) => AbortSignal;
 let endedSignalOf: (protocol: StreamReaderProtocol) => AbortSignal;
 /** Sets who receives what the callback of a protocol throws, if the protocol has no `onClientError` of its own. */
 export let reportErrorsOf: (protocol: StreamReaderProtocol, handler: ClientErrorHandler) => void;
-/** Removes and returns the bytes that were received and not read; no bytes for `null`, a protocol that is no `StreamReaderProtocol`. */
-export let takeReadAheadOf: (protocol: StreamReaderProtocol | null) => NonSharedBuffer;
 
 /** What a writer uses of the protocol, and the transport of the connection. */
 class StreamFlow extends WriterFlow {
@@ -87,6 +87,10 @@ class StreamFlow extends WriterFlow {
     super();
     this.#engine = engine;
     this.#tlsRole = tlsRole;
+  }
+
+  override get engine(): ReadEngine | null {
+    return this.#engine;
   }
 
   /** The end that called `startServer()` is the server. */
@@ -118,18 +122,18 @@ export class StreamReaderProtocol extends FlowControl implements Protocol {
     reportErrorsOf = (protocol, handler) => {
       protocol.#onClientError ??= handler;
     };
-    takeReadAheadOf = (protocol) => (protocol === null ? null : protocol.#engine)?.queue.takeAll() ?? Buffer.alloc(0);
   }
 
   readonly #flow: StreamFlow;
-  readonly #reader: StreamReader | null;
+  /** In debug mode a weak one once the connection is made. */
+  #reader: FedReader | null;
   readonly #engine: ReadEngine | null;
   readonly #clientConnected: ClientConnectedCallback | undefined;
   #onClientError: ClientErrorHandler | undefined;
   #shutdown: AbortController | null = null;
   #shutdownRequested = false;
-  /** Whether the client has ended its side, or the connection is lost; the error if it has one. */
-  #end: true | Error | null = null;
+  /** Why the connection has ended for the callback: which side ended it, or the error. `null` before. */
+  #end: "client" | "server" | Error | null = null;
   #ended: AbortController | null = null;
   #callbackDone = false;
 
@@ -160,11 +164,14 @@ export class StreamReaderProtocol extends FlowControl implements Protocol {
   connectionMade(transport: Transport): void {
     this.#flow.transport = transport;
     this.#reader?.setTransport(transport);
-    if (this.#clientConnected !== undefined) this.#callClientConnected(this.#clientConnected, transport);
+    const reader = this.#reader as StreamReader | null;
+    if (debugMode !== null && reader !== null) this.#reader = weakReader(reader);
+    if (this.#clientConnected !== undefined) this.#callClientConnected(this.#clientConnected, transport, reader);
   }
 
-  #callClientConnected(clientConnected: ClientConnectedCallback, transport: Transport): void {
-    const writer = new StreamWriter(transport, this, this.#reader);
+  #callClientConnected(clientConnected: ClientConnectedCallback, transport: Transport, reader: StreamReader | null): void {
+    debugMode?.note(this, { code: clientConnected.name === "" ? "the client callback" : `${clientConnected.name}()` });
+    const writer = new StreamWriter(transport, this, reader);
     // startTls() may have replaced the transport.
     const onDone = (): void => {
       this.#callbackDone = true;
@@ -177,7 +184,7 @@ export class StreamReaderProtocol extends FlowControl implements Protocol {
         this.#flow.transport?.close();
       }
     };
-    callForeign(() => clientConnected(this.#reader as StreamReader, writer, new CallbackContext(this)), onFailure, onDone);
+    callForeign(() => clientConnected(reader as StreamReader, writer, new CallbackContext(this)), onFailure, onDone);
   }
 
   /** Created on first use: most callbacks never use it. */
@@ -198,14 +205,15 @@ export class StreamReaderProtocol extends FlowControl implements Protocol {
     return this.#ended.signal;
   }
 
-  #noteEnd(end: true | Error): void {
+  #noteEnd(end: "client" | "server" | Error): void {
     if (this.#end !== null) return;
     this.#end = end;
     this.#abortEnded(end);
   }
 
-  #abortEnded(end: true | Error): void {
-    this.#ended?.abort(end === true ? new DOMException("the client has ended its side of the connection", "AbortError") : end);
+  #abortEnded(end: "client" | "server" | Error): void {
+    const what = end === "client" ? "the client has ended its side of the connection" : "the server has closed the connection";
+    this.#ended?.abort(typeof end === "string" ? new DOMException(what, "AbortError") : end);
   }
 
   #abortContext(): void {
@@ -250,7 +258,7 @@ export class StreamReaderProtocol extends FlowControl implements Protocol {
   /** Feeds EOF to the reader. Keeps the writing side open, except over TLS, which has no half-close. */
   eofReceived(): boolean {
     if (!this.#flow.lost) this.#reader?.feedEof();
-    this.#noteEnd(true);
+    this.#noteEnd("client");
     return (this.#flow.transport?.getExtraInfo("sslcontext") ?? null) === null;
   }
 
@@ -260,7 +268,7 @@ export class StreamReaderProtocol extends FlowControl implements Protocol {
     if (error === null) this.#reader?.feedEof();
     else this.#engine?.failAfterData(error);
     super.connectionLost(error);
-    this.#noteEnd(error ?? true);
+    this.#noteEnd(error ?? "server"); // without EOF and without an error, only a `close()` or `abort()` of this side ends a connection
   }
 }
 

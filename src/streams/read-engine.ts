@@ -23,7 +23,7 @@ import { asBuffer, type Data, invalidType, type SignalOptions } from "../base/ar
 import { rejectionNamingCallers } from "../base/async-stacks.js";
 import { ByteQueue } from "../base/byte-queue.js";
 import type { NonSharedBuffer, NonSharedUint8Array } from "../base/bytes.js";
-import { ConcurrentReadError, InvalidStateError, ignore } from "../base/errors.js";
+import { asError, concurrentRead, InvalidStateError, ignore } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, WAIT_OPTIONS } from "../base/known-options.js";
 import { toOwnBytes } from "../base/memory.js";
 import { CALL_BYTES, nextTurn, READ_DISCOUNT_BITS, setImmediate, TURN_BYTES } from "../base/scheduling.js";
@@ -47,9 +47,11 @@ export interface Attempt<T> {
   /** Takes no bytes: may succeed even while another attempt claims everything. */
   readonly takesNothing?: boolean;
   /** The number of bytes it needs, if known. */
-  readonly wanted?: number;
+  readonly wanted?: number | undefined;
   /** Belongs to a loop that has passed on results before, and now asks for the next one. */
   readonly isAhead?: boolean;
+  /** The loop that it belongs to. */
+  readonly loop?: object;
   /** Called when it has failed or was aborted. */
   failed?(): void;
 }
@@ -68,8 +70,7 @@ export class ReadEngine {
   /** Half of the queue size that pauses the transport, and the default limit of a message, in bytes. */
   readonly limit: number;
   #eof = false;
-  /** Set by `fail()`: reads throw it at once. */
-  #exception: Error | null = null;
+  #exception: Error | null = null; // set by `fail()`: reads throw it at once
   /** Set by `failAfterData()`: reads throw it when the data no longer suffices. */
   #lossError: Error | null = null;
   #transport: Transport | null = null;
@@ -220,12 +221,12 @@ export class ReadEngine {
   }
 
   /** Pauses a source while no read waits, so that it does not keep the process alive. Has no effect on a connection. */
-  rest(): void {
+  #rest(): void {
     if (this.#source === null || this.#parked !== null || this.#resting) return;
     this.#resting = true;
     if (this.#paused) return;
     this.#paused = true;
-    this.#source.pauseReading();
+    this.#control("pauseReading");
   }
 
   /**
@@ -249,10 +250,19 @@ export class ReadEngine {
     if (this.#paused) {
       if (!isWanted && (this.#resting || this.queue.length > this.limit)) return;
       this.#paused = this.#resting = false;
-      this.#transport.resumeReading();
+      this.#control("resumeReading");
     } else if (!isWanted && this.queue.length > 2 * this.limit && typeof this.#transport.pauseReading === "function") {
       this.#paused = true;
-      this.#transport.pauseReading();
+      this.#control("pauseReading");
+    }
+  }
+
+  /** Pauses or resumes the transport. It may be the program's, and may call the program: if it throws, reading fails. */
+  #control(method: "pauseReading" | "resumeReading"): void {
+    try {
+      this.#transport?.[method]();
+    } catch (error) {
+      this.failAfterData(asError(error, `${method}() of a StreamReader's transport threw`));
     }
   }
 
@@ -264,6 +274,11 @@ export class ReadEngine {
    */
   get isFree(): boolean {
     return this.#parked === null && this.#exception === null && this.#budget >= 0 && !this.securing.isInProgress;
+  }
+
+  /** Whether a call of the program waits: a read, or `startTls()`. */
+  get isInUse(): boolean {
+    return this.#parked !== null || this.securing.isInProgress;
   }
 
   /** Renews the budget in a new turn of the event loop. */
@@ -346,9 +361,9 @@ export class ReadEngine {
         onAbort = () => {
           if (this.#parked?.onAbort !== onAbort) return; // the signal called back more than once
           this.#unpark();
+          rejectEnded(signal, resolve, reject);
           attempt.failed?.();
           this.#regulate();
-          rejectEnded(signal, resolve, reject);
         };
         onceAborted(signal, onAbort); // throws if the signal does
       }
@@ -375,6 +390,22 @@ export class ReadEngine {
     return parked;
   }
 
+  /** A loop is left: its waiting step ends and takes nothing, and a source is paused until the next read waits. */
+  leave(loop: object): void {
+    if (this.#parked?.attempt.loop === loop) {
+      this.#unpark().resolve({ done: true, value: undefined } as never);
+      this.#regulate();
+    }
+    this.#rest();
+  }
+
+  /** Makes the waiting read, if any, throw `error`. It takes nothing. */
+  failRead(error: Error): void {
+    if (this.#parked === null) return;
+    this.#failParked(error);
+    this.#regulate();
+  }
+
   #failParked(error: unknown): void {
     const parked = this.#unpark();
     parked.attempt.failed?.();
@@ -393,8 +424,4 @@ export class ReadEngine {
     }
     this.#regulate();
   }
-}
-
-function concurrentRead(method: string): ConcurrentReadError {
-  return new ConcurrentReadError(`cannot ${method}(): another read on this StreamReader is already waiting for data`);
 }

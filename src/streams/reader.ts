@@ -10,14 +10,14 @@ import type { NonSharedBuffer, NonSharedUint8Array } from "../base/bytes.js";
 import { LimitOverrunError } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions, WAIT_OPTIONS } from "../base/known-options.js";
 import { CHUNK_BYTES, checkLimit } from "../base/limits.js";
-import { allocate, bytesThere, toOwnBytes } from "../base/memory.js";
+import { bytesThere, MAX_LOOPED_BYTES, toOwnBytes, tryAllocate } from "../base/memory.js";
 import { mayReturnAtOnce } from "../base/waiting.js";
 import { chunkStep, intoAttempt, peekAttempt, ReadIterator, skipAttempt, takeNothing } from "./attempts.js";
 import { BaseReader, engineOf, READER_OPTIONS, type ReadlineOptions, refusal, type StreamReaderOptions } from "./base-reader.js";
 import { batchStep, LineBatch, type LineForm, lineStep } from "./lines.js";
 import { inBoundedTime, pullFrom } from "./pulled-source.js";
 import type { ReadEngine } from "./read-engine.js";
-import { Taker } from "./taker.js";
+import { chunkBatches, Taker } from "./taker.js";
 
 /** Encodings in which the byte 0x0a is not always a newline. */
 const TWO_BYTE_ENCODINGS: ReadonlySet<string> = new Set(["utf16le", "utf-16le", "ucs2", "ucs-2"]);
@@ -53,6 +53,14 @@ const LINES_OPTIONS: KnownOptions = knownOptions<LinesOptions>({
  * ```
  */
 export class StreamReader extends BaseReader implements AsyncDisposable {
+  static {
+    // How `node:stream/iter` reads a source. No declaration needs it: a reader is async iterable.
+    const value = function toAsyncStreamable(this: StreamReader): AsyncIterable<Buffer[]> {
+      return chunkBatches(engineOf(this));
+    };
+    Object.defineProperty(StreamReader.prototype, Symbol.for("Stream.toAsyncStreamable"), { value, configurable: true, writable: true });
+  }
+
   /**
    * Makes a reader for another source: a Readable of Node, a `ReadableStream`, or any async iterable of bytes or text. Not in asyncio.
    *
@@ -63,7 +71,7 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
    * The reader owns the source until `cancel()` releases it. Leaving a loop over the reader pauses the source until the next read
    * waits, so an unread source does not keep the process alive.
    *
-   * @param source what to read from
+   * @param source what to read from: bytes, text, or arrays of them, as `node:stream/iter` has them
    * @param options `limit`: the longest line in bytes, default 65,536
    * @throws TypeError if `source` is not async iterable
    * @throws RangeError `ERR_OUT_OF_RANGE` if `limit` is not a positive integer
@@ -74,7 +82,7 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
    * for await (const line of reader.lines({ encoding: "utf8" })) console.log(line);
    * ```
    */
-  static from(source: AsyncIterable<Data>, options?: StreamReaderOptions): StreamReader {
+  static from(source: AsyncIterable<Data | readonly Data[]>, options?: StreamReaderOptions): StreamReader {
     checkKnownOptions("StreamReader.from", options, READER_OPTIONS);
     const reader = new StreamReader(options);
     pullFrom(source, engineOf(reader));
@@ -107,9 +115,10 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
    */
   peek(n: number, options?: SignalOptions): Promise<NonSharedBuffer> {
     const engine = engineOf(this);
-    if (n > 0 && n <= engine.limit && n <= engine.queue.length && Number.isInteger(n) && engine.isFree && mayReturnAtOnce(options)) {
-      const bytes = allocate(n);
-      if (engine.queue.copyFirst(bytes, n)) {
+    const isShort = n > 0 && n <= MAX_LOOPED_BYTES && n <= engine.limit && n <= engine.queue.length && Number.isInteger(n);
+    if (isShort && engine.isFree && mayReturnAtOnce(options)) {
+      const bytes = tryAllocate(n);
+      if (bytes !== undefined && engine.queue.copyFirst(bytes, n)) {
         engine.taken(0);
         return Promise.resolve(bytes);
       }
@@ -358,7 +367,8 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
    *
    * The stream does not read ahead: data stays in the reader until it is requested. A `"byob"` reader gets the bytes in its own memory;
    * other readers get copies. An error of the reader becomes the stream's error, after the data received before it. Cancelling the
-   * stream ends only its own reading: the connection stays open.
+   * stream ends only its own reading: the connection stays open. What a `"byob"` read has not delivered because it waits for more (`min`,
+   * or the rest of an element) is put back; what the stream itself keeps after whole elements is lost.
    *
    * @example
    * ```ts

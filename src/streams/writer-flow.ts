@@ -3,10 +3,12 @@
  *
  * It guarantees that any number of callers may wait in each call, and that every wait ends when the connection does.
  */
+import { debugMode } from "../base/debug-mode.js";
 import { ConnectionLostError, messageOf } from "../base/errors.js";
 import { CALL_BYTES, nextTurn, TURN_BYTES } from "../base/scheduling.js";
 import { type Cancellation, DONE, Waiters } from "../base/waiting.js";
 import type { Transport } from "../contracts/connection.js";
+import type { ReadEngine } from "./read-engine.js";
 
 /** The state that a `StreamWriter` uses of its protocol. */
 export class WriterFlow {
@@ -24,9 +26,15 @@ export class WriterFlow {
   #closeWaiters: Waiters | null = null;
   #lossWaiters: Waiters | null = null;
 
+  /** Whether a call of the program waits for the connection. */
+  get isInUse(): boolean {
+    return [this.#drainWaiters, this.#closeWaiters, this.#lossWaiters].some((waiters) => waiters?.isWaitedFor === true);
+  }
+
   /** Makes `drain()` wait. */
   pauseWriting(): void {
     this.#writingPaused = true;
+    debugMode?.paused(this, () => this.#lost || this.#writeError !== null);
   }
 
   /** Resolves all waiting `drain()` calls. */
@@ -114,6 +122,11 @@ export class WriterFlow {
   closed(signal: Cancellation | undefined): Promise<void> {
     if (!this.#lost) return (this.#closeWaiters ??= new Waiters()).wait(signal);
     return this.#lossError === null ? DONE : Promise.reject(this.#lossError);
+  }
+
+  /** The read engine of the protocol's reader; `null` if it has none. */
+  get engine(): ReadEngine | null {
+    return null;
   }
 
   /** The role of this end in TLS. */

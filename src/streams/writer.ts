@@ -22,6 +22,7 @@ import {
   toPieces,
 } from "../base/arguments.js";
 import type { NonSharedUint8Array } from "../base/bytes.js";
+import { debugMode } from "../base/debug-mode.js";
 import { InvalidStateError } from "../base/errors.js";
 import { checkKnownOptions, WAIT_OPTIONS } from "../base/known-options.js";
 import { nextTurn } from "../base/scheduling.js";
@@ -32,7 +33,9 @@ import { engineOf } from "./base-reader.js";
 import { type FlowControl, flowOf } from "./flow-control.js";
 import type { StreamReader } from "./reader.js";
 import { SinkTransport } from "./sink-transport.js";
+import { secureStreams } from "./start-tls.js";
 import { START_TLS_OPTIONS, type StartTlsOptions } from "./start-tls-options.js";
+import { watchPair } from "./watched-pair.js";
 import type { WriterFlow } from "./writer-flow.js";
 
 /** Turns of the event loop to wait for a socket to report that it has sent everything. Node over TLS needs one or two, Deno a few more. */
@@ -71,6 +74,7 @@ export class StreamWriter<out Address extends SocketAddress = SocketAddress> imp
     this.#transport = transport;
     this.#flow = flowOf(protocol);
     this.#reader = reader;
+    if (debugMode !== null && !(transport instanceof SinkTransport)) watchPair(debugMode, this, transport, protocol, reader);
   }
 
   /**
@@ -140,6 +144,7 @@ export class StreamWriter<out Address extends SocketAddress = SocketAddress> imp
    * ```
    */
   drain(options?: SignalOptions): Promise<void> {
+    debugMode?.attended(this.#flow);
     // Fast path: most calls need not wait.
     if (options === undefined && this.#flow.isFlowing && !this.#transport.isClosing() && (this.#reader?.exception() ?? null) === null) {
       return this.#flow.paced(DONE, this.#bytesWritten);
@@ -158,6 +163,7 @@ export class StreamWriter<out Address extends SocketAddress = SocketAddress> imp
    * budget is spent.
    */
   #wait(method: string, options: SignalOptions | undefined, call: (signal: Cancellation | undefined) => Promise<void>): Promise<void> {
+    debugMode?.attended(this.#flow);
     let wait: Promise<void>;
     try {
       checkKnownOptions(method, options, WAIT_OPTIONS);
@@ -229,6 +235,7 @@ export class StreamWriter<out Address extends SocketAddress = SocketAddress> imp
 
   /** Closes the connection after sending the written data. Does not wait; see `waitClosed()`. */
   close(): void {
+    debugMode?.attended(this.#flow);
     this.#transport.close();
   }
 
@@ -254,6 +261,7 @@ export class StreamWriter<out Address extends SocketAddress = SocketAddress> imp
    * @throws InvalidStateError over TLS, which has no half-close
    */
   writeEof(): void {
+    debugMode?.attended(this.#flow);
     this.#transport.writeEof();
   }
 
@@ -309,31 +317,24 @@ export class StreamWriter<out Address extends SocketAddress = SocketAddress> imp
    */
   async startTls(ssl: SSLClient | SSLServer, options?: StartTlsOptions): Promise<void> {
     checkKnownOptions("startTls", options, START_TLS_OPTIONS);
-    const engine = this.#reader === null ? null : engineOf(this.#reader);
     const role = this.#flow.tlsRole;
     const request = {
       role,
       ssl: role === "client" ? checkClientSsl(ssl) : checkServerSsl(ssl),
       serverHostname: checkServerHostname(role, options?.serverHostname),
       ...tlsTimeouts(options),
-      takeReadAhead: () => engine?.securing.handOver(engine.queue) ?? Buffer.alloc(0),
-      onSecured: (transport: Transport) => {
-        this.#transport = transport as Transport<Address>;
-        this.#flow.replaceTransport(transport);
+      onSecured: (successor: Transport) => {
+        this.#transport = successor as Transport<Address>;
       },
     };
     const end = cancellationOf(options);
-    const exception = engine?.exception ?? null;
-    if (exception !== null && exception !== this.#flow.lossError) throw exception;
     const transport = this.#transport;
+    const reader = this.#reader === null ? null : engineOf(this.#reader);
+    const exception = (reader ?? this.#flow.engine)?.exception ?? null;
+    if (exception !== null && exception !== this.#flow.lossError) throw exception;
     if (transport.startTls === undefined) throw new InvalidStateError("cannot startTls(): this transport does not support it");
-    const hasBegun = engine?.beginSecuring() === true;
-    try {
-      // From this call on, writing is refused, so that no more plaintext is sent.
-      await withOneDeadline(end, async (signal) => void (await transport.startTls?.({ ...request, signal })));
-    } finally {
-      if (hasBegun) engine.endSecuring();
-    }
+    // From this call on, writing is refused, so that no more plaintext is sent.
+    await secureStreams(transport, transport.getProtocol(), request, end, { flow: this.#flow, reader });
   }
 
   /**

@@ -33,12 +33,14 @@ import type { NonSharedBuffer } from "../base/bytes.js";
 import { ConnectionTimeoutError, InvalidStateError } from "../base/errors.js";
 import { HIGH_WATER_BYTES, TLS_HIGH_WATER_BYTES } from "../base/limits.js";
 import { ownCopy } from "../base/memory.js";
-import { clearTimeout, nextTick, startLimit } from "../base/scheduling.js";
+import { nextTick } from "../base/scheduling.js";
+import { startTimeout, stopTimeout, type Timeout } from "../base/timeouts.js";
 import type { ByteCounts, Protocol, Transport, TransportOwner, WriteData } from "../contracts/connection.js";
 import type { ExtraInfo } from "../contracts/extra-info.js";
 import { TransportCore } from "../core/transport-core.js";
 import { now, publishClosed, publishPaused, publishResumed } from "./diagnostics.js";
 import type { ConnectedSocket } from "./socket-info.js";
+import type { TlsInfo } from "./tls-info.js";
 import type { Wire, WireEvents } from "./wire.js";
 import { WriteScheduler } from "./write-scheduler.js";
 
@@ -47,7 +49,7 @@ export interface SocketTransportOptions {
   readonly protocol: Protocol;
   readonly info: ConnectedSocket;
   /** The extra info about TLS, if the connection is secured. */
-  readonly tlsInfo?: Partial<ExtraInfo> | undefined;
+  readonly tlsInfo?: TlsInfo | undefined;
   /** The extra info that a proxy has sent. It stands above that of the socket. */
   readonly proxyInfo?: Partial<ExtraInfo> | undefined;
   /** The server that accepted the connection. */
@@ -70,7 +72,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   readonly #wire: Wire;
   readonly #sending: WriteScheduler;
   readonly #info: ConnectedSocket;
-  readonly #tlsInfo: Readonly<Record<string, unknown>> | undefined;
+  readonly #tlsInfo: TlsInfo | undefined;
   readonly #proxyInfo: Readonly<Record<string, unknown>> | undefined;
   #owner: TransportOwner | undefined;
   readonly #tlsShutdownTimeout: number | undefined;
@@ -79,7 +81,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   #eofWritten = false;
   /** Ends our side once the wire has received all written data. */
   #ending: (() => void) | null = null;
-  #shutdownTimer: NodeJS.Timeout | undefined;
+  #shutdownTimer: Timeout | undefined;
   readonly #begunAt: number;
   #bytesRead: number;
   /** The protocol whose memory the wire reads into, if any. */
@@ -106,7 +108,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   /** Calls the protocol's `connectionMade()`, then starts reading. */
   start(): void {
     this.attach();
-    this.call((protocol) => protocol.connectionMade?.(this));
+    this.call("connectionMade", (protocol) => protocol.connectionMade?.(this));
     this.beginReading();
   }
 
@@ -281,9 +283,9 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   /** Closes the connection if the peer does not answer close_notify in time. */
   #limitShutdown(): void {
     const timeoutMs = this.#tlsShutdownTimeout as number;
-    this.#shutdownTimer = startLimit(() => {
+    this.#shutdownTimer = startTimeout(timeoutMs, () => {
       this.abort(new ConnectionTimeoutError(`the TLS shutdown took longer than ${timeoutMs} ms: the connection was cut`));
-    }, timeoutMs);
+    });
   }
 
   abort(reason?: Error): void {
@@ -330,7 +332,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
 
   protected override onLost(): void {
     this.#sending.drop();
-    clearTimeout(this.#shutdownTimer);
+    stopTimeout(this.#shutdownTimer);
     this.detach();
     publishClosed(this, this.error, this.lostDuring, this.#begunAt);
   }
@@ -392,7 +394,6 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     if (proxyInfo !== undefined && Object.hasOwn(proxyInfo, name)) return proxyInfo[name];
     if (name === "peername") return this.#info.getpeername() ?? defaultValue;
     if (name === "sockname") return this.#info.sockname ?? defaultValue;
-    const tlsInfo = this.#tlsInfo;
-    return tlsInfo !== undefined && Object.hasOwn(tlsInfo, name) ? tlsInfo[name] : defaultValue;
+    return this.#tlsInfo?.get(name) ?? defaultValue;
   }
 }

@@ -173,6 +173,17 @@ describe("a descriptor that cannot be used", () => {
     ["unix", "openUnixConnection", /not connected/],
     ["unix-bound", "openUnixConnection", /not connected/], // only one of this kind: it has a file
     ["tcp", "openConnection", runtime === "node" ? /not connected/ : /does not list/],
+    ["tcp-bound", "openConnection", runtime === "node" ? /not connected/ : /does not list/],
+    ["tcp6-bound", "openConnection", runtime === "node" ? /not connected/ : /does not list/],
+    ["tcp-bound", "connectAcceptedSocket", runtime === "node" ? /not connected/ : /does not list/],
+    // Bun: such a socket is closed from the start. Deno: refuses to make one.
+    ...(runtime === "node"
+      ? ([
+          ["tcp", "openConnection(net.Socket)", /it is not connected/],
+          ["tcp-bound", "openConnection(net.Socket)", /it is not connected/],
+          ["unix", "openUnixConnection(net.Socket)", /it is not connected/],
+        ] as const)
+      : []),
     ["tcp-bound", "startUnixServer", /Unix/],
     ["tcp-bound", "openUnixConnection", runtime === "node" ? /TCP/ : /does not list/],
     ["tcp-reset", "startServer", /cannot listen/],
@@ -199,6 +210,7 @@ describe("a descriptor that cannot be used", () => {
     async () => {
       await using child = childWith("tcp-reset", scriptCommand("net/descriptor-child", "openConnection"));
       assert.deepEqual(await child.next(), { line: "before the reset\n" });
+      assert.equal((await child.next<{ error: Outcome }>()).error.code, "ECONNRESET");
     },
   );
 });
@@ -221,7 +233,7 @@ describe("sock beside the options of addresses", () => {
 });
 
 describe("sock of a server beside the options of binding a port", () => {
-  for (const options of [{ family: 4 }, { family: 0 }, { reusePort: false }] as const) {
+  for (const options of [{ family: 4 }, { family: 0 }, { reuseAddress: true }, { reusePort: false }] as const) {
     it(`is refused with ${JSON.stringify(options)}, which would have no effect`, async () => {
       for (const listen of [
         (sock: net.Server) => startServer(() => {}, null, null, { sock, ...options }),

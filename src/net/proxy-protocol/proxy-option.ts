@@ -2,6 +2,7 @@
 import { checkInteger, checkTimeout, invalidType, invalidValue } from "../../base/arguments.js";
 import { ProxyProtocolError } from "../../base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions } from "../../base/known-options.js";
+import type { Canceller } from "../../base/waiting.js";
 import type { ExtraInfo, ProxyHeader, SocketAddress, TransportSocket } from "../../contracts/extra-info.js";
 import type { Wire } from "../../transports/wire.js";
 import { receiveHeader } from "./receive-header.js";
@@ -86,7 +87,7 @@ export class ProxyPolicy {
   }
 
   /** Waits for the header. Returns the extra info that it gives. If it fails, the wire is closed. */
-  async receive(wire: Wire, socket: TransportSocket, signal: AbortSignal): Promise<Partial<ExtraInfo>> {
+  async receive(wire: Wire, socket: TransportSocket, signal: Canceller): Promise<Partial<ExtraInfo>> {
     const header = await receiveHeader(wire, { from: nameOf(socket), timeoutMs: this.#timeoutMs, maxBytes: this.#maxBytes, signal });
     return extraInfoOf(header);
   }

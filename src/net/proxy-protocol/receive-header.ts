@@ -5,7 +5,7 @@
 import type { NonSharedBuffer } from "../../base/bytes.js";
 import { ConnectionTimeoutError, ProxyProtocolError } from "../../base/errors.js";
 import { clearTimeout, startLimit } from "../../base/scheduling.js";
-import { abortReason, forgetAborted, onceAborted } from "../../base/waiting.js";
+import { abortReason, type Canceller, forgetAborted, onceAborted } from "../../base/waiting.js";
 import type { ProxyHeader } from "../../contracts/extra-info.js";
 import type { Wire, WireEvents } from "../../transports/wire.js";
 import { ProxyHeaderDecoder } from "./header-decoder.js";
@@ -17,7 +17,7 @@ interface ReceiveOptions {
   readonly timeoutMs: number;
   readonly maxBytes: number;
   /** Ends the wait and closes the wire. */
-  readonly signal: AbortSignal;
+  readonly signal: Canceller;
 }
 
 /**
