@@ -18,6 +18,7 @@ export {
   LimitOverrunError,
   LineTooLongError,
   ProxyProtocolError,
+  TimeoutError,
 } from "./base/errors.js";
 export type { ByteCounts, Protocol, ProtocolFactory, Transport, WriteBufferLimits, WriteData } from "./contracts/connection.js";
 export { BaseProtocol } from "./contracts/connection.js";
@@ -63,7 +64,8 @@ export {
   type StreamReaderProtocolOptions,
 } from "./streams/protocol.js";
 export { type LinesOptions, StreamReader } from "./streams/reader.js";
-export { type StartTlsOptions, StreamWriter } from "./streams/writer.js";
+export type { StartTlsOptions } from "./streams/start-tls-options.js";
+export { StreamWriter } from "./streams/writer.js";
 export type {
   AcceptMessage,
   CloseMessage,

@@ -1,4 +1,5 @@
 /** `openConnection()` and `openUnixConnection()`: connect and return a stream pair. Python's functions of the same names. */
+import { debugMode } from "./base/debug-mode.js";
 import { knownOptions } from "./base/known-options.js";
 import { checkWaitOptions } from "./base/waiting.js";
 import type { Protocol, ProtocolFactory, Transport } from "./contracts/connection.js";
@@ -96,11 +97,13 @@ async function openStreams<Address extends SocketAddress>(
   options: OpenConnectionOptions | undefined,
   connect: <P extends Protocol>(protocolFactory: ProtocolFactory<P>) => Promise<[Transport<Address>, P]>,
 ): Promise<[StreamReader, StreamWriter<Address>]> {
+  const origin = debugMode?.origin("It was opened here");
   return await takingSock(options?.sock, async (handOver) => {
     checkWaitOptions(call.name, options, call.known);
     const reader = new StreamReader({ limit: options?.limit });
     handOver();
     const [transport, protocol] = await connect(() => new StreamReaderProtocol(reader));
+    if (origin !== undefined) debugMode?.note(protocol, { origin });
     return [reader, new StreamWriter(transport, protocol, reader)];
   });
 }

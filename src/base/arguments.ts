@@ -16,9 +16,9 @@ export interface SignalOptions {
   /** Ends the wait when it is aborted: the call rejects with the signal's `reason`. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Ends the wait after this many milliseconds: the call rejects with a `DOMException` named `TimeoutError`, as with
-   * `AbortSignal.timeout()`. Otherwise a time-out has the same effects as an abort. A time-out is much cheaper than a signal for each call,
-   * and a call that need not wait creates no timer. The timer keeps the process alive while the call waits.
+   * Ends the wait after this many milliseconds: the call rejects with a `TimeoutError`. `Infinity` means no limit. Otherwise a time-out has
+   * the same effects as an abort. A time-out is much cheaper than a signal for each call, and a call that need not wait creates no timer.
+   * The timer keeps the process alive while the call waits.
    */
   readonly timeout?: number | undefined;
 }
@@ -74,6 +74,14 @@ export function checkInteger(name: string, value: unknown, min: number, max: num
     throw outOfRange(name, rangeOf(min, max), value);
   }
   return value;
+}
+
+/** Checks a time limit in milliseconds and returns it. `Infinity` stands for no limit. */
+export function checkTimeout(name: string, value: unknown, min: number): number {
+  if (value === Infinity) return Infinity;
+  if (typeof value !== "number") throw invalidType(name, "a number", value);
+  if (Number.isInteger(value) && value >= min && value <= MAX_TIMER_MS) return value;
+  throw outOfRange(name, `${rangeOf(min, MAX_TIMER_MS)}, or Infinity for no limit`, value);
 }
 
 function rangeOf(min: number, max: number): string {
@@ -251,7 +259,7 @@ export function refuseWithoutSsl(options: object | undefined): void {
 }
 
 function timeout(name: string, value: number | undefined, standard: number): number {
-  return value === undefined ? standard : checkInteger(name, value, 1, MAX_TIMER_MS);
+  return value === undefined ? standard : checkTimeout(name, value, 1);
 }
 
 /** Checks a client's `ssl` and returns it. */

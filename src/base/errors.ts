@@ -173,6 +173,33 @@ export function notSentError(cause: Error | null): ConnectionLostError {
   return new ConnectionLostError(`cannot send written data: the connection ${why}`, cause === null ? undefined : { cause });
 }
 
+/** The base class of `TimeoutError`, without the type of `code`, which is a number there. */
+const TimeoutException: new (message: string, name: string) => Omit<DOMException, "code"> = DOMException;
+
+/**
+ * A call took longer than its `timeout`. Python's `TimeoutError` of `asyncio.timeout()`. A `DOMException` with the name `"TimeoutError"`,
+ * as the reason of `AbortSignal.timeout()` is; the `code` tells the two apart.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await reader.readline({ timeout: 1_000 });
+ * } catch (error) {
+ *   if (error instanceof TimeoutError) writer.write("are you still there?\n");
+ *   else throw error;
+ * }
+ * ```
+ */
+export class TimeoutError extends TimeoutException {
+  /** Always `"ERR_TIMEOUT"`. */
+  readonly code = "ERR_TIMEOUT";
+
+  /** Creates the error. */
+  constructor(message: string = "the call took too long") {
+    super(message, "TimeoutError");
+  }
+}
+
 /** A TLS handshake or TLS shutdown exceeded its time-out. Python raises `ConnectionAbortedError` or `TimeoutError`. */
 export class ConnectionTimeoutError extends Error {
   /** Always `"ETIMEDOUT"`. */

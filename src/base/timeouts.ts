@@ -141,8 +141,12 @@ const lists = new Map<number, TimeoutList>();
 /** The lists without entries, and some that have got entries since. */
 const idleLists = new Set<TimeoutList>();
 
-/** Calls back once after `ms` milliseconds, unless it is stopped before. What the callback throws is an uncaught exception. */
-export function startTimeout(ms: number, callback: () => void): Timeout {
+/**
+ * Calls back once after `ms` milliseconds, unless it is stopped before; never if that is `Infinity`. What the callback throws is an
+ * uncaught exception.
+ */
+export function startTimeout(ms: number, callback: () => void): Timeout | undefined {
+  if (ms === Infinity) return undefined;
   let list = lists.get(ms);
   if (list === undefined) {
     list = new TimeoutList(ms);

@@ -4,8 +4,9 @@
  * Promises: once a wait is over, for whatever reason, it leaves nothing on the signal or in the list. One long-lived signal may serve any
  * number of waits. Any number of waits may be aborted before the event happens.
  */
-import { checkInteger, checkSignal, type SignalOptions } from "./arguments.js";
+import { checkSignal, checkTimeout, type SignalOptions } from "./arguments.js";
 import { nameCallers, rejectionNamingCallers } from "./async-stacks.js";
+import { TimeoutError } from "./errors.js";
 import { checkKnownOptions, type KnownOptions, WAIT_OPTIONS } from "./known-options.js";
 import { MAX_TIMER_MS } from "./scheduling.js";
 import { startTimeout, stopTimeout, type Timeout } from "./timeouts.js";
@@ -35,7 +36,7 @@ export function checkWaitOptions(call: string, options: SignalOptions | undefine
   if (options === undefined) return;
   checkKnownOptions(call, options, known);
   checkSignal(options.signal);
-  if (options.timeout !== undefined) checkInteger("timeout", options.timeout, 0, MAX_TIMER_MS);
+  if (options.timeout !== undefined) checkTimeout("timeout", options.timeout, 0);
 }
 
 /** Checks the signal and the time-out of a call. Throws the signal's reason if it is already aborted. */
@@ -43,9 +44,9 @@ export function cancellationOf(options: SignalOptions | undefined): Cancellation
   if (options === undefined) return undefined;
   const signal = checkSignal(options.signal);
   const { timeout } = options;
-  if (timeout !== undefined) checkInteger("timeout", timeout, 0, MAX_TIMER_MS);
+  if (timeout !== undefined) checkTimeout("timeout", timeout, 0);
   throwIfAborted(signal);
-  return timeout === undefined ? signal : new Deadline(timeout, signal);
+  return timeout === undefined || timeout === Infinity ? signal : new Deadline(timeout, signal);
 }
 
 /**
@@ -64,7 +65,7 @@ function isQuiet(options: SignalOptions, known: KnownOptions): boolean {
     for (const name in options) if (!known.has(name)) return false;
     const { signal, timeout } = options;
     if (signal !== undefined && (checkSignal(signal) as AbortSignal).aborted) return false;
-    return timeout === undefined || (timeout >= 0 && timeout <= MAX_TIMER_MS && Number.isInteger(timeout));
+    return timeout === undefined || timeout === Infinity || (timeout >= 0 && timeout <= MAX_TIMER_MS && Number.isInteger(timeout));
   } catch {
     return false; // a wrong signal, or a getter that throws
   }
@@ -126,7 +127,7 @@ export class Deadline {
   /** Why the wait has ended. */
   get reason(): unknown {
     if (!this.#passed) return abortReason(this.#signal);
-    return new DOMException(`the call took longer than its time-out of ${this.#timeoutMs} ms`, "TimeoutError");
+    return new TimeoutError(`the call took longer than its time-out of ${this.#timeoutMs} ms`);
   }
 
   begin(callback: () => void): void {
@@ -263,6 +264,11 @@ type Waiter = (rejection?: Promise<never>) => void;
 /** The callers that wait for one event. Most events are never waited for, so the list is created with the first caller. */
 export class Waiters {
   #waiting: Set<Waiter> | null = null;
+
+  /** Whether a caller waits. */
+  get isWaitedFor(): boolean {
+    return this.#waiting !== null && this.#waiting.size > 0;
+  }
 
   /** Waits for the event. If aborted, leaves the list and rejects with the reason. */
   wait(signal?: Cancellation | Canceller): Promise<void> {

@@ -20,8 +20,8 @@ export interface WriteBufferLimits {
 /**
  * The sending side and the control of a connection. Python's `asyncio.Transport`. No method waits.
  *
- * `Address` is the type of the addresses: `string` for a Unix socket, a tuple for TCP. The overloads of `getExtraInfo()` that name it have no
- * other type parameter where possible, because TypeScript can then call the method of a transport that is one or the other.
+ * `Address` is the type of the addresses: `string` for a Unix socket, a tuple for TCP. The overloads of `getExtraInfo()` that name it have
+ * no other type parameter where possible, because TypeScript can then call the method of a transport that is one or the other.
  */
 export interface Transport<out Address extends SocketAddress = SocketAddress> {
   /**
@@ -60,6 +60,13 @@ export interface Transport<out Address extends SocketAddress = SocketAddress> {
   getWriteBufferLimits(): [low: number, high: number];
   /** Returns the number of bytes written that the system has not accepted yet. */
   getWriteBufferSize(): number;
+  /** Lets the connection keep the process alive, which is the default. The transports of sockets have this method. */
+  ref?(): void;
+  /**
+   * Lets the process end although the connection is open. A wait with a time-out, or data that is being sent, still keeps it alive. The
+   * transports of sockets have this method.
+   */
+  unref?(): void;
   /** Returns an address of the connection; `null` if it is not known. */
   getExtraInfo(name: "peername" | "sockname"): Address | null;
   /** Returns the socket of the connection; `null` if it has none. */

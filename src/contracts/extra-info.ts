@@ -98,11 +98,14 @@ export type SSLServer = tls.SecureContext | tls.TlsOptions;
 
 /** Time limits of the TLS handshake and shutdown, in milliseconds. */
 export interface TlsTimeouts {
-  /** The limit of the handshake, after which the connection is aborted. `startTls()` counts it from the call. Default 60,000 ms. */
+  /**
+   * The limit of the handshake, after which the connection is aborted. `startTls()` counts it from the call. Default 60,000 ms; `Infinity`:
+   * none.
+   */
   readonly sslHandshakeTimeout?: number | undefined;
   /**
    * The limit of `close()`, including sending the buffered data and the exchange of close_notify, after which the connection is
-   * aborted. Default 30,000 ms.
+   * aborted. Default 30,000 ms; `Infinity`: none.
    */
   readonly sslShutdownTimeout?: number | undefined;
 }

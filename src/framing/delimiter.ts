@@ -3,6 +3,7 @@
 import { asBuffer, type Data, invalidValue, toBytes } from "../base/arguments.js";
 import type { NonSharedBuffer } from "../base/bytes.js";
 import { IncompleteReadError } from "../base/errors.js";
+import { ownCopy } from "../base/memory.js";
 import { type Match, SeparatorSearch } from "../base/separator-search.js";
 import { Separators } from "../base/separators.js";
 import type { ReadEngine } from "../streams/read-engine.js";
@@ -106,7 +107,7 @@ export class DelimiterSearch {
  */
 export function delimited(delimiter: Data, options?: FrameOptions): FrameCodec<NonSharedBuffer, Data> {
   // a copy, because the caller's bytes may change while the codec is in use
-  const ownDelimiter = Buffer.from(toBytes("delimiter", delimiter));
+  const ownDelimiter = ownCopy(toBytes("delimiter", delimiter));
   if (ownDelimiter.length === 0) throw invalidValue("delimiter must be at least one byte, not empty");
   const separators = new Separators([ownDelimiter]);
   const maximum = checkMaxFrameSize("delimited", options);

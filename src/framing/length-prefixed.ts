@@ -94,7 +94,7 @@ const scratch = Buffer.alloc(MAX_VARINT_BYTES);
  * const answer = await codec.readFrame(reader, { signal: AbortSignal.timeout(5_000) });
  *
  * const postgres = lengthPrefixed({ headerSize: 5, lengthOffset: 1, lengthAdjustment: -4 });
- * postgres.writeFrame(writer, "Q....SELECT 1\\0"); // the length takes the place of the four dots
+ * postgres.writeFrame(writer, "Q....SELECT 1\0"); // the length takes the place of the four dots
  * ```
  */
 export function lengthPrefixed(options?: LengthPrefixedOptions): FrameCodec<NonSharedBuffer, Data> {
@@ -145,15 +145,25 @@ interface HeaderLayout {
 }
 
 function checkHeader(headerSize: number, prefix: FixedPrefix, options: LengthPrefixedOptions | undefined): HeaderLayout {
-  const { lengthOffset = 0, lengthAdjustment = 0, paddingOffset } = options ?? {};
+  const { lengthOffset = 0, lengthAdjustment = 0, paddingOffset, maxFrameSize } = options ?? {};
   checkInteger("headerSize", headerSize, prefix, MAX_HEADER_BYTES);
+  if (maxFrameSize !== undefined) checkInteger("maxFrameSize", maxFrameSize, headerSize); // else every frame would be refused
   return {
     headerSize,
     lengthOffset: checkInteger("lengthOffset", lengthOffset, 0, headerSize - prefix),
     lengthAdjustment: checkInteger("lengthAdjustment", lengthAdjustment, -MAX_HEADER_BYTES, MAX_HEADER_BYTES),
-    paddingOffset: paddingOffset === undefined ? undefined : checkInteger("paddingOffset", paddingOffset, 0, headerSize - 1),
+    paddingOffset: paddingOffset === undefined ? undefined : checkPaddingOffset(paddingOffset, headerSize, lengthOffset, prefix),
     prefix,
   };
+}
+
+function checkPaddingOffset(paddingOffset: number, headerSize: number, lengthOffset: number, prefix: FixedPrefix): number {
+  checkInteger("paddingOffset", paddingOffset, 0, headerSize - 1);
+  const lengthEnd = lengthOffset + prefix;
+  if (paddingOffset < lengthOffset || paddingOffset >= lengthEnd) return paddingOffset;
+  throw invalidValue(
+    `paddingOffset must be outside the length, which has the bytes ${lengthOffset} to ${lengthEnd - 1}, not ${paddingOffset}`,
+  );
 }
 
 function codecWithHeader(

@@ -175,8 +175,8 @@ function adoptConnectedDescriptor(fd: number, family: Family | null): net.Socket
 /**
  * Refuses a socket on a descriptor that was never connected. Of such a socket, Node says that it is open.
  *
- * A TCP socket that was reset has no peer either. A read distinguishes the two, and never blocks, because neither can receive any more. What
- * it takes is given back. A Unix socket is distinguished by a write of zero bytes, which sends nothing.
+ * A TCP socket that was reset has no peer either. A read distinguishes the two, and never blocks, because neither can receive any more.
+ * What it takes is given back. A Unix socket is distinguished by a write of zero bytes, which sends nothing.
  *
  * Bun, Deno: connect a socket to a descriptor only if the system lists it as connected (see `adoptConnectedDescriptor()`).
  */
@@ -205,9 +205,16 @@ function socketOn(fd: number, readable: boolean): net.Socket {
   try {
     return new net.Socket({ fd, readable, writable: true, allowHalfOpen: true });
   } catch (error) {
+    if (codeOf(error) === "EEXIST") throw inUse(fd, error);
     if (codeOf(error) !== "ERR_INVALID_FD_TYPE") throw error;
     throw invalidValue(`sock must be a stream socket: file descriptor ${fd} is a socket of another type`);
   }
+}
+
+/** The error for a descriptor that a socket or server of this process uses. libuv reports it as EEXIST. */
+export function inUse(fd: number | undefined, cause: unknown): TypeError {
+  const text = `sock must not be in use: file descriptor ${String(fd)} belongs to another socket or server of this process`;
+  return Object.assign(invalidValue(text), { cause });
 }
 
 /** An adopted server: a listening one, or a socket that is bound and does not listen yet. */
@@ -319,9 +326,7 @@ export function discardSock(sock: unknown): void {
   } else if (isBoundSocket(sock)) {
     if (!isOwned(sock)) closeBound(sock);
   } else if (typeof sock === "number" && sock > LAST_STANDARD_STREAM && isSocket(sock) && !isOwned(sock)) {
-    /* c8 ignore next -- Deno */
-    if (process.versions["deno"] !== undefined) closeInDeno(sock);
-    else closeSync(sock);
+    closeDescriptor(sock);
   }
 }
 
@@ -336,15 +341,20 @@ function closeBound(sock: BoundSocket): void {
 }
 /* c8 ignore stop */
 
-/* c8 ignore start -- Deno: only a socket closes a socket */
-function closeInDeno(fd: number): void {
+/**
+ * Closes the descriptor of a socket, unless another socket or server of this process uses it, which closes it itself.
+ *
+ * Bun: does not report that. Deno: only a socket can close a socket.
+ */
+function closeDescriptor(fd: number): void {
+  let byNumber = process.versions["bun"] !== undefined;
   try {
-    new net.Socket({ fd }).on("error", ignore).destroy();
-  } catch {
-    // it was not open
+    if (!byNumber) new net.Socket({ fd, readable: false, writable: false }).on("error", ignore).destroy();
+  } catch (error) {
+    byNumber = codeOf(error) === "ERR_INVALID_FD_TYPE" && process.versions["deno"] === undefined;
   }
+  if (byNumber) closeSync(fd);
 }
-/* c8 ignore stop */
 
 function checkDescribed(described: DescribedSocket | null, family: Family | null, state: DescribedSocket["state"], what: string): void {
   if (described === null) return;

@@ -32,7 +32,7 @@ export interface UnixConnectionOptions extends ClientTlsOptions, SignalOptions {
   readonly signal?: AbortSignal | undefined;
   /**
    * Limits connecting, in milliseconds: name lookup, all addresses and the TLS handshake together. The call then rejects with a
-   * `DOMException` named `TimeoutError`, and the socket is closed. Has no effect once the connection is made. Default: the system's limit.
+   * `TimeoutError`, and the socket is closed. Has no effect once the connection is made. Default, and `Infinity`: the system's limit.
    */
   readonly timeout?: number | undefined;
 }

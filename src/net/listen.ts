@@ -5,12 +5,14 @@
  * left behind.
  */
 import type net from "node:net";
-import { checkBoolean, checkInteger, invalidType, invalidValue } from "../base/arguments.js";
+import { checkBoolean, checkInteger, invalidType, invalidValue, outOfRange } from "../base/arguments.js";
+import { debugMode } from "../base/debug-mode.js";
 import { callForeign, describe, emitWarning } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions, type OptionNames } from "../base/known-options.js";
 import { abortReason, cancellationOf, forgetAborted, onceAborted, throwIfAborted, withOneDeadline } from "../base/waiting.js";
-import type { ProtocolFactory } from "../contracts/connection.js";
+import type { Protocol, ProtocolFactory } from "../contracts/connection.js";
 import type { IpSocketAddress, SocketAddress, UnixSocketAddress } from "../contracts/extra-info.js";
+import { reportClientError, reportErrorsOf, StreamReaderProtocol } from "../streams/protocol.js";
 import { adoptServer, type BoundSocket, takingSock } from "./adopt.js";
 import { AdoptedListener } from "./adopted-listener.js";
 import type { ClientsPolicy } from "./clients.js";
@@ -141,8 +143,29 @@ export async function createUnixServer(
   path?: PathLike | null,
   options?: UnixServerOptions,
 ): Promise<Server<UnixSocketAddress>> {
-  const call = { name: "createUnixServer", known: UNIX_SERVER_OPTIONS, protocolFactory, onError: options?.onError };
-  return listenOnPath(call, path, options);
+  const origin = debugMode?.origin("The server was started here");
+  return listenOnPath({ ...protocolServer("createUnixServer", UNIX_SERVER_OPTIONS, protocolFactory, options), origin }, path, options);
+}
+
+/**
+ * The call of a server with custom protocols. `onClientError` serves as in `startServer()`, for the protocols that are
+ * `StreamReaderProtocol`s.
+ */
+function protocolServer(
+  name: string,
+  known: KnownOptions,
+  protocolFactory: ProtocolFactory,
+  options: ServerOptions | undefined,
+): ListenCall {
+  const onError = options?.onError;
+  const onClientError = options?.onClientError;
+  if (typeof protocolFactory !== "function" || typeof onClientError !== "function") return { name, known, protocolFactory, onError };
+  const reporting = (): Protocol => {
+    const protocol = protocolFactory();
+    if (protocol instanceof StreamReaderProtocol) reportErrorsOf(protocol, onClientError);
+    return protocol;
+  };
+  return { name, known, protocolFactory: reporting, onError: onError ?? ((error) => reportClientError(onClientError, error, null)) };
 }
 
 /** Listens on a Unix socket for a public call. */
@@ -158,7 +181,7 @@ export async function listenOnPath(
     const parsed = path === undefined || path === null ? undefined : parseUnixPath("listen", path);
     if (parsed === undefined && sock === undefined) throw invalidValue("neither path nor sock was given");
     if (parsed !== undefined && sock !== undefined) throw invalidValue("path and sock cannot be given at the same time");
-    const mode = options?.mode === undefined ? undefined : checkInteger("mode", options.mode, 0, MAX_MODE);
+    const mode = options?.mode === undefined ? undefined : checkMode(options.mode);
     const owner = checkOwner(call.name, options?.owner);
     const takeover = checkBoolean("takeover", options?.takeover) ?? false;
     const hasFile = parsed !== undefined && !parsed.abstract;
@@ -203,8 +226,8 @@ export async function createServer(
   port?: number | null,
   options?: TcpServerOptions,
 ): Promise<Server<IpSocketAddress>> {
-  const call = { name: "createServer", known: TCP_SERVER_OPTIONS, protocolFactory, onError: options?.onError };
-  return listenOnHosts(call, host, port, options);
+  const origin = debugMode?.origin("The server was started here");
+  return listenOnHosts({ ...protocolServer("createServer", TCP_SERVER_OPTIONS, protocolFactory, options), origin }, host, port, options);
 }
 
 /** Listens on TCP for a public call. */
@@ -272,6 +295,15 @@ async function resolveAll(hosts: readonly string[], family: IpFamily): Promise<s
   return [...new Set(found.flat().map(({ address }) => address))];
 }
 
+/** Checks a file mode. The digits of `mode: 660` mean 0o660, and so does the text. */
+function checkMode(mode: unknown): number {
+  const digits = /^(?:0o?)?([0-7]{3})$/.exec(String(mode))?.[1];
+  if (typeof mode === "string" && digits !== undefined) throw invalidType("mode", `a number: 0o${digits}`, mode);
+  if (typeof mode === "number" && mode > MAX_MODE && digits !== undefined)
+    throw outOfRange("mode", `0o${digits}, in octal, or another integer from 0 to 0o777`, mode);
+  return checkInteger("mode", mode, 0, MAX_MODE);
+}
+
 /** Checks `owner`. An omitted id becomes -1, which leaves the id that the system gave the new file. */
 function checkOwner(call: string, owner: UnixServerOptions["owner"]): { uid: number; gid: number } | undefined {
   if (owner === undefined) return undefined;
@@ -292,15 +324,22 @@ function checkReusePort(): void {
 /** @param starting aborted by the program's signal, or when the time-out has passed. Then the server is closed, which ends the start. */
 async function openServer<Address extends SocketAddress>(
   listeners: readonly Listener[],
-  { protocolFactory, onError: handler }: ListenCall,
+  { protocolFactory, onError: handler, origin }: ListenCall,
   options: Omit<ServerOptions, "onError"> | undefined,
   config: ServerConfig,
   starting: AbortSignal | undefined,
 ): Promise<Server<Address>> {
   const { maxConnections = Infinity, signal } = options ?? {};
-  const onError = (error: unknown): void => reportServerError(handler, error);
-  const policy = { protocolFactory, tls: config.tls, proxy: config.proxy, maxConnections, maxWaiting: config.backlog, onError };
-  const server = makeServer<Address>(listeners, policy, signal);
+  const onError = reporterTo(handler);
+  const policy = {
+    protocolFactory: debugMode?.noting(protocolFactory, origin) ?? protocolFactory,
+    tls: config.tls,
+    proxy: config.proxy,
+    maxConnections,
+    maxWaiting: config.backlog,
+    onError,
+  };
+  const server = makeServer<Address>(listeners, policy, signal, origin);
   const onAbort = (): void => server.close();
   try {
     throwIfAborted(starting);
@@ -321,13 +360,19 @@ function makeServer<Address extends SocketAddress>(
   listeners: readonly Listener[],
   policy: ClientsPolicy,
   signal: AbortSignal | undefined,
+  origin: string | undefined,
 ): Server<Address> {
   try {
-    return new Server<Address>(listeners, policy, signal);
+    return new Server<Address>(listeners, policy, signal, origin);
   } catch (error) {
     for (const listener of listeners) void listener.close();
     throw error;
   }
+}
+
+/** Made here, because a closure of `openServer()` would hold the server, too. */
+function reporterTo(handler: ServerOptions["onError"]): (error: unknown) => void {
+  return (error) => reportServerError(handler, error);
 }
 
 /** Reports an error of the server. An error that the handler throws is reported as a warning. */

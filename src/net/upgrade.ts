@@ -16,7 +16,7 @@ import { cancellationOf } from "../base/waiting.js";
 import type { Protocol, Transport } from "../contracts/connection.js";
 import type { SSLClient, SSLServer } from "../contracts/extra-info.js";
 import { secureStreams } from "../streams/start-tls.js";
-import type { StartTlsOptions } from "../streams/writer.js";
+import type { StartTlsOptions } from "../streams/start-tls-options.js";
 
 /** Options of `startTls()` for protocols. */
 export interface TransportStartTlsOptions extends StartTlsOptions {

@@ -7,6 +7,7 @@
 
 import type { SignalOptions } from "../base/arguments.js";
 import type { NonSharedBuffer } from "../base/bytes.js";
+import { debugMode } from "../base/debug-mode.js";
 import { IncompleteReadError, LimitOverrunError, LineTooLongError } from "../base/errors.js";
 import { constant, NEWLINE, NEWLINE_BYTE } from "../base/memory.js";
 import { SeparatorSearch } from "../base/separator-search.js";
@@ -196,6 +197,7 @@ export class LineIterator implements AsyncIterator<NonSharedBuffer, undefined>, 
     this.#engine = engine;
     this.#limit = limit;
     this.#lines = lines;
+    debugMode?.hold(this, engine);
   }
 
   get engine(): ReadEngine {
@@ -273,6 +275,7 @@ export class ReadIterator<T, Result extends { readonly length: number } = NonSha
     this.#step = step;
     this.#options = signal === undefined && timeout === undefined ? undefined : { signal, timeout };
     this.#notes = notes;
+    debugMode?.hold(this, engine);
   }
 
   get engine(): ReadEngine {
@@ -324,6 +327,19 @@ export function chunkStep(engine: ReadEngine, size: number): Step<NonSharedBuffe
     atHand: () => (queue.length > 0 ? queue.tryTake(Math.min(size, queue.length)) : undefined),
     attempt: () => someAttempt(engine, size),
     convert: (chunk) => chunk,
+  };
+}
+
+/** Reads chunks as `chunkStep()` does, each in an array of its own. */
+export function chunkBatchStep(engine: ReadEngine, size: number): Step<NonSharedBuffer[]> {
+  const step = chunkStep(engine, size);
+  return {
+    atHand() {
+      const chunk = step.atHand();
+      return chunk === undefined ? undefined : [chunk];
+    },
+    attempt: () => step.attempt(),
+    convert: (chunk) => [chunk],
   };
 }
 

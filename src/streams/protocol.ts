@@ -10,6 +10,7 @@
 
 import { checkFunction, invalidType } from "../base/arguments.js";
 import type { NonSharedBuffer } from "../base/bytes.js";
+import { debugMode } from "../base/debug-mode.js";
 import { callForeign, describe, emitWarning } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
 import type { Protocol, Transport } from "../contracts/connection.js";
@@ -18,6 +19,7 @@ import { engineOf } from "./base-reader.js";
 import { FlowControl } from "./flow-control.js";
 import type { ReadEngine } from "./read-engine.js";
 import { StreamReader } from "./reader.js";
+import { type FedReader, weakReader } from "./watched-pair.js";
 import { StreamWriter } from "./writer.js";
 import { WriterFlow } from "./writer-flow.js";
 
@@ -73,6 +75,8 @@ export function reportClientError(handler: ClientErrorHandler | undefined, error
 let shutdownSignalOf: (protocol: StreamReaderProtocol) => AbortSignal;
 /** Returns the signal for the end of a connection. */
 let endedSignalOf: (protocol: StreamReaderProtocol) => AbortSignal;
+/** Sets who receives what the callback of a protocol throws, if the protocol has no `onClientError` of its own. */
+export let reportErrorsOf: (protocol: StreamReaderProtocol, handler: ClientErrorHandler) => void;
 
 /** What a writer uses of the protocol, and the transport of the connection. */
 class StreamFlow extends WriterFlow {
@@ -116,13 +120,17 @@ export class StreamReaderProtocol extends FlowControl implements Protocol {
   static {
     shutdownSignalOf = (protocol) => protocol.#shutdownSignal();
     endedSignalOf = (protocol) => protocol.#endedSignal();
+    reportErrorsOf = (protocol, handler) => {
+      protocol.#onClientError ??= handler;
+    };
   }
 
   readonly #flow: StreamFlow;
-  readonly #reader: StreamReader | null;
+  /** In debug mode a weak one once the connection is made. */
+  #reader: FedReader | null;
   readonly #engine: ReadEngine | null;
   readonly #clientConnected: ClientConnectedCallback | undefined;
-  readonly #options: StreamReaderProtocolOptions | undefined;
+  #onClientError: ClientErrorHandler | undefined;
   #shutdown: AbortController | null = null;
   #shutdownRequested = false;
   /** Why the connection has ended for the callback: which side ended it, or the error. `null` before. */
@@ -150,18 +158,21 @@ export class StreamReaderProtocol extends FlowControl implements Protocol {
     this.#reader = reader;
     this.#engine = engine;
     this.#clientConnected = clientConnectedCb ?? undefined;
-    this.#options = options;
+    this.#onClientError = options?.onClientError;
   }
 
   /** Sets the reader's transport. On a server, calls the callback synchronously. */
   connectionMade(transport: Transport): void {
     this.#flow.transport = transport;
     this.#reader?.setTransport(transport);
-    if (this.#clientConnected !== undefined) this.#callClientConnected(this.#clientConnected, transport);
+    const reader = this.#reader as StreamReader | null;
+    if (debugMode !== null && reader !== null) this.#reader = weakReader(reader);
+    if (this.#clientConnected !== undefined) this.#callClientConnected(this.#clientConnected, transport, reader);
   }
 
-  #callClientConnected(clientConnected: ClientConnectedCallback, transport: Transport): void {
-    const writer = new StreamWriter(transport, this, this.#reader);
+  #callClientConnected(clientConnected: ClientConnectedCallback, transport: Transport, reader: StreamReader | null): void {
+    debugMode?.note(this, { code: clientConnected.name === "" ? "the client callback" : `${clientConnected.name}()` });
+    const writer = new StreamWriter(transport, this, reader);
     // startTls() may have replaced the transport.
     const onDone = (): void => {
       this.#callbackDone = true;
@@ -169,12 +180,12 @@ export class StreamReaderProtocol extends FlowControl implements Protocol {
     };
     const onFailure = (error: unknown): void => {
       try {
-        reportClientError(this.#options?.onClientError, error, writer);
+        reportClientError(this.#onClientError, error, writer);
       } finally {
         this.#flow.transport?.close();
       }
     };
-    callForeign(() => clientConnected(this.#reader as StreamReader, writer, new CallbackContext(this)), onFailure, onDone);
+    callForeign(() => clientConnected(reader as StreamReader, writer, new CallbackContext(this)), onFailure, onDone);
   }
 
   /** Created on first use: most callbacks never use it. */

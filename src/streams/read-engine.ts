@@ -47,7 +47,7 @@ export interface Attempt<T> {
   /** Takes no bytes: may succeed even while another attempt claims everything. */
   readonly takesNothing?: boolean;
   /** The number of bytes it needs, if known. */
-  readonly wanted?: number;
+  readonly wanted?: number | undefined;
   /** Belongs to a loop that has passed on results before, and now asks for the next one. */
   readonly isAhead?: boolean;
   /** The loop that it belongs to. */
@@ -96,7 +96,6 @@ export class ReadEngine {
     this.limit = limit;
   }
 
-  /** Whether the stream has ended. */
   get eof(): boolean {
     return this.#eof;
   }
@@ -284,6 +283,11 @@ export class ReadEngine {
    */
   get isFree(): boolean {
     return this.#parked === null && this.#exception === null && this.#budget >= 0 && !this.securing.isInProgress;
+  }
+
+  /** Whether a call of the program waits: a read, or `startTls()`. */
+  get isInUse(): boolean {
+    return this.#parked !== null || this.securing.isInProgress;
   }
 
   /** Renews the budget in a new turn of the event loop. */

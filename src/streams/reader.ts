@@ -17,7 +17,7 @@ import { BaseReader, engineOf, READER_OPTIONS, type ReadlineOptions, refusal, ty
 import { batchStep, LineBatch, type LineForm, lineStep } from "./lines.js";
 import { inBoundedTime, pullFrom } from "./pulled-source.js";
 import type { ReadEngine } from "./read-engine.js";
-import { Taker } from "./taker.js";
+import { chunkBatches, Taker } from "./taker.js";
 
 /** Encodings in which the byte 0x0a is not always a newline. */
 const TWO_BYTE_ENCODINGS: ReadonlySet<string> = new Set(["utf16le", "utf-16le", "ucs2", "ucs-2"]);
@@ -53,6 +53,14 @@ const LINES_OPTIONS: KnownOptions = knownOptions<LinesOptions>({
  * ```
  */
 export class StreamReader extends BaseReader implements AsyncDisposable {
+  static {
+    // How `node:stream/iter` reads a source. No declaration needs it: a reader is async iterable.
+    const value = function toAsyncStreamable(this: StreamReader): AsyncIterable<Buffer[]> {
+      return chunkBatches(engineOf(this));
+    };
+    Object.defineProperty(StreamReader.prototype, Symbol.for("Stream.toAsyncStreamable"), { value, configurable: true, writable: true });
+  }
+
   /**
    * Makes a reader for another source: a Readable of Node, a `ReadableStream`, or any async iterable of bytes or text. Not in asyncio.
    *
@@ -63,7 +71,7 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
    * The reader owns the source until `cancel()` releases it. Leaving a loop over the reader pauses the source until the next read
    * waits, so an unread source does not keep the process alive.
    *
-   * @param source what to read from
+   * @param source what to read from: bytes, text, or arrays of them, as `node:stream/iter` has them
    * @param options `limit`: the longest line in bytes, default 65,536
    * @throws TypeError if `source` is not async iterable
    * @throws RangeError `ERR_OUT_OF_RANGE` if `limit` is not a positive integer
@@ -74,7 +82,7 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
    * for await (const line of reader.lines({ encoding: "utf8" })) console.log(line);
    * ```
    */
-  static from(source: AsyncIterable<Data>, options?: StreamReaderOptions): StreamReader {
+  static from(source: AsyncIterable<Data | readonly Data[]>, options?: StreamReaderOptions): StreamReader {
     checkKnownOptions("StreamReader.from", options, READER_OPTIONS);
     const reader = new StreamReader(options);
     pullFrom(source, engineOf(reader));

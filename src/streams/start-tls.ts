@@ -5,11 +5,13 @@
  * The readers concerned are those of the protocols involved, however the writer was made, and the reader that the writer was given.
  */
 import type { NonSharedBuffer } from "../base/bytes.js";
+import { debugMode } from "../base/debug-mode.js";
 import { ownCopy } from "../base/memory.js";
 import { type Cancellation, withOneDeadline } from "../base/waiting.js";
 import type { Protocol, StartTlsRequest, Transport } from "../contracts/connection.js";
 import { FlowControl, flowOf } from "./flow-control.js";
 import type { ReadEngine } from "./read-engine.js";
+import { moveWatch } from "./watched-pair.js";
 import type { WriterFlow } from "./writer-flow.js";
 
 /** What `startTls()` needs besides the readers. */
@@ -61,7 +63,10 @@ export async function secureStreams(
     },
     onSecured(successor: Transport): void {
       onSecured(successor);
-      for (const flow of flows) flow.replaceTransport(successor);
+      for (const flow of flows) {
+        if (debugMode !== null) moveWatch(flow, successor);
+        flow.replaceTransport(successor);
+      }
       endSecuring();
     },
   };

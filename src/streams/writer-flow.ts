@@ -3,6 +3,7 @@
  *
  * It guarantees that any number of callers may wait in each call, and that every wait ends when the connection does.
  */
+import { debugMode } from "../base/debug-mode.js";
 import { ConnectionLostError, messageOf } from "../base/errors.js";
 import { CALL_BYTES, nextTurn, TURN_BYTES } from "../base/scheduling.js";
 import { type Cancellation, DONE, Waiters } from "../base/waiting.js";
@@ -25,9 +26,15 @@ export class WriterFlow {
   #closeWaiters: Waiters | null = null;
   #lossWaiters: Waiters | null = null;
 
+  /** Whether a call of the program waits for the connection. */
+  get isInUse(): boolean {
+    return [this.#drainWaiters, this.#closeWaiters, this.#lossWaiters].some((waiters) => waiters?.isWaitedFor === true);
+  }
+
   /** Makes `drain()` wait. */
   pauseWriting(): void {
     this.#writingPaused = true;
+    debugMode?.paused(this, () => this.#lost || this.#writeError !== null);
   }
 
   /** Resolves all waiting `drain()` calls. */

@@ -22,38 +22,24 @@ import {
   toPieces,
 } from "../base/arguments.js";
 import type { NonSharedUint8Array } from "../base/bytes.js";
+import { debugMode } from "../base/debug-mode.js";
 import { InvalidStateError } from "../base/errors.js";
-import { checkKnownOptions, type KnownOptions, knownOptions, WAIT_OPTIONS } from "../base/known-options.js";
+import { checkKnownOptions, WAIT_OPTIONS } from "../base/known-options.js";
 import { nextTurn } from "../base/scheduling.js";
 import { type Cancellation, cancellationOf, DONE, throwIfAborted, withOneDeadline } from "../base/waiting.js";
 import type { Transport, WriteData } from "../contracts/connection.js";
-import type { ExtraInfo, SocketAddress, SSLClient, SSLServer, TlsTimeouts, TransportSocket } from "../contracts/extra-info.js";
+import type { ExtraInfo, SocketAddress, SSLClient, SSLServer, TransportSocket } from "../contracts/extra-info.js";
 import { engineOf } from "./base-reader.js";
 import { type FlowControl, flowOf } from "./flow-control.js";
 import type { StreamReader } from "./reader.js";
 import { SinkTransport } from "./sink-transport.js";
 import { secureStreams } from "./start-tls.js";
+import { START_TLS_OPTIONS, type StartTlsOptions } from "./start-tls-options.js";
+import { watchPair } from "./watched-pair.js";
 import type { WriterFlow } from "./writer-flow.js";
 
 /** Turns of the event loop to wait for a socket to report that it has sent everything. Node over TLS needs one or two, Deno a few more. */
 const CLOSING_TURNS = 10;
-
-/** Options of `startTls()`. */
-export interface StartTlsOptions extends TlsTimeouts, SignalOptions {
-  /**
-   * The name that a client expects in the server's certificate. Default: the host it is connected to, `"localhost"` for a Unix socket.
-   * `""` accepts any name.
-   */
-  readonly serverHostname?: string | undefined;
-}
-
-const START_TLS_OPTIONS: KnownOptions = knownOptions<StartTlsOptions>({
-  serverHostname: true,
-  sslHandshakeTimeout: true,
-  sslShutdownTimeout: true,
-  signal: true,
-  timeout: true,
-});
 
 /**
  * Writes bytes and text, and closes the connection.
@@ -88,6 +74,7 @@ export class StreamWriter<out Address extends SocketAddress = SocketAddress> imp
     this.#transport = transport;
     this.#flow = flowOf(protocol);
     this.#reader = reader;
+    if (debugMode !== null && !(transport instanceof SinkTransport)) watchPair(debugMode, this, transport, protocol, reader);
   }
 
   /**
@@ -157,6 +144,7 @@ export class StreamWriter<out Address extends SocketAddress = SocketAddress> imp
    * ```
    */
   drain(options?: SignalOptions): Promise<void> {
+    debugMode?.attended(this.#flow);
     // Fast path: most calls need not wait.
     if (options === undefined && this.#flow.isFlowing && !this.#transport.isClosing() && (this.#reader?.exception() ?? null) === null) {
       return this.#flow.paced(DONE, this.#bytesWritten);
@@ -175,6 +163,7 @@ export class StreamWriter<out Address extends SocketAddress = SocketAddress> imp
    * budget is spent.
    */
   #wait(method: string, options: SignalOptions | undefined, call: (signal: Cancellation | undefined) => Promise<void>): Promise<void> {
+    debugMode?.attended(this.#flow);
     let wait: Promise<void>;
     try {
       checkKnownOptions(method, options, WAIT_OPTIONS);
@@ -246,6 +235,7 @@ export class StreamWriter<out Address extends SocketAddress = SocketAddress> imp
 
   /** Closes the connection after sending the written data. Does not wait; see `waitClosed()`. */
   close(): void {
+    debugMode?.attended(this.#flow);
     this.#transport.close();
   }
 
@@ -259,7 +249,6 @@ export class StreamWriter<out Address extends SocketAddress = SocketAddress> imp
    *
    * **If aborted**, only the wait ends.
    *
-   * @param options `signal` ends the wait
    * @throws the error that ended the connection, if one did
    */
   waitClosed(options?: SignalOptions): Promise<void> {
@@ -272,7 +261,23 @@ export class StreamWriter<out Address extends SocketAddress = SocketAddress> imp
    * @throws InvalidStateError over TLS, which has no half-close
    */
   writeEof(): void {
+    debugMode?.attended(this.#flow);
     this.#transport.writeEof();
+  }
+
+  /** Lets the connection keep the process alive, which is the default. Not in asyncio. */
+  ref(): this {
+    this.#transport.ref?.();
+    return this;
+  }
+
+  /**
+   * Lets the process end although the connection is open. A wait with a time-out, or data that is being sent, still keeps it alive. Not in
+   * asyncio.
+   */
+  unref(): this {
+    this.#transport.unref?.();
+    return this;
   }
 
   /** Returns whether `writeEof()` is possible. False over TLS. */
@@ -376,15 +381,10 @@ export class StreamWriter<out Address extends SocketAddress = SocketAddress> imp
    * @returns the value; `null` if it is not known
    */
   getExtraInfo(name: "peername" | "sockname"): Address | null;
-  /** Returns the socket of the connection; `null` if it has none. */
   getExtraInfo(name: "socket"): TransportSocket<Address> | null;
-  /** Returns an address of the connection; `defaultValue` if it is not known. */
   getExtraInfo<Default>(name: "peername" | "sockname", defaultValue: Default): Address | Default;
-  /** Returns a fact about the connection; `null` if it is not known. */
   getExtraInfo<Key extends keyof ExtraInfo>(name: Key): ExtraInfo[Key] | null;
-  /** Returns a fact about the connection; `defaultValue` if it is not known. */
   getExtraInfo<Key extends keyof ExtraInfo, Default>(name: Key, defaultValue: Default): ExtraInfo[Key] | Default;
-  /** Returns a fact about the connection for a key that only a custom transport has. */
   getExtraInfo<Name extends string>(name: string extends Name ? Name : never, defaultValue?: unknown): unknown;
   getExtraInfo(name: string, defaultValue: unknown = null): unknown {
     return this.#transport.getExtraInfo(name, defaultValue);

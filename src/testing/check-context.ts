@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import type { NonSharedBuffer } from "../base/bytes.js";
-import { clearTimeout, setTimeout, turns } from "../base/scheduling.js";
+import { TimeoutError } from "../base/errors.js";
+import { clearTimeout, startLimit, turns } from "../base/scheduling.js";
 import type { Protocol } from "../contracts/connection.js";
 import { type ProtocolHooks, RecordingProtocol } from "./recording-protocol.js";
 
@@ -102,8 +103,8 @@ export async function withPair(
 
 function inTime(check: Promise<void>, timeoutMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      reject(new DOMException(`the check took longer than ${timeoutMs} ms: the awaited event did not happen`, "TimeoutError"));
+    const timer = startLimit(() => {
+      reject(new TimeoutError(`the check took longer than ${timeoutMs} ms: the awaited event did not happen`));
     }, timeoutMs);
     check.then(resolve, reject).finally(() => clearTimeout(timer));
   });

@@ -72,7 +72,7 @@ export class MemoryTransport extends TransportCore implements Transport {
 
   /** @internal */
   start(): void {
-    this.call((protocol) => protocol.connectionMade?.(this));
+    this.call("connectionMade", (protocol) => protocol.connectionMade?.(this));
   }
 
   // ---- reading -----------------------------------------------------------------------------------------------------------------

@@ -90,11 +90,12 @@ export class ConnectedSocket implements TransportSocket {
     this.#facts?.setKeepAlive(enable, initialDelay, interval, count);
   }
 
-  /** Lets the socket keep the process alive, or not. For `toDuplex()`. */
-  ref(isRef: boolean): void {
-    const facts = this.#facts ?? this.#socket.facts;
-    if (isRef) facts.ref?.();
-    else facts.unref?.();
+  ref(): void {
+    (this.#facts ?? this.#socket.facts).ref?.();
+  }
+
+  unref(): void {
+    (this.#facts ?? this.#socket.facts).unref?.();
   }
 }
 

@@ -108,7 +108,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   /** Calls the protocol's `connectionMade()`, then starts reading. */
   start(): void {
     this.attach();
-    this.call((protocol) => protocol.connectionMade?.(this));
+    this.call("connectionMade", (protocol) => protocol.connectionMade?.(this));
     this.beginReading();
   }
 

@@ -17,6 +17,7 @@
 import tls from "node:tls";
 import { checkFunction, invalidType, invalidValue, isBytes } from "../base/arguments.js";
 import type { SSLClient, SSLServer } from "../contracts/extra-info.js";
+import { checkKeys } from "./tls-keys.js";
 
 /**
  * The session id context of a server: OpenSSL resumes a session only where this value is the same. OpenSSL: without a value, a server that
@@ -161,6 +162,12 @@ function isSameValue(before: unknown, now: unknown): boolean {
   return isBytes(before) && isBytes(now) && Buffer.compare(before, now) === 0;
 }
 
+function newContext(options: tls.SecureContextOptions): tls.SecureContext {
+  const context = tls.createSecureContext(options);
+  checkKeys(options);
+  return context;
+}
+
 // ---- clients -------------------------------------------------------------------------------------------------------------------
 
 const clientContexts: OptionsCache<tls.SecureContext> = new OptionsCache();
@@ -168,7 +175,7 @@ const clientContexts: OptionsCache<tls.SecureContext> = new OptionsCache();
 /** Returns the context of a client. With `true`, each call reads the platform's authorities again, because they can be changed. */
 export function clientContext(ssl: SSLClient): tls.SecureContext {
   if (ssl === true) return tls.createSecureContext();
-  return contextIn(ssl) ?? clientContexts.of(ssl as tls.ConnectionOptions, (options) => tls.createSecureContext(options));
+  return contextIn(ssl) ?? clientContexts.of(ssl as tls.ConnectionOptions, newContext);
 }
 
 // ---- servers -------------------------------------------------------------------------------------------------------------------
@@ -191,7 +198,7 @@ function makeServerContext(ssl: SSLServer): ServerContext {
   if (options.SNICallback === undefined && options.pskCallback === undefined) checkIdentity(ssl as tls.TlsOptions, given);
   if (given !== null) return withSessions(asServerContext(given, true, options));
   const { honorCipherOrder = true, sessionIdContext = SESSION_ID_CONTEXT, ...others } = ssl as tls.TlsOptions;
-  return asServerContext(tls.createSecureContext({ ...others, honorCipherOrder, sessionIdContext }), false, options);
+  return asServerContext(newContext({ ...others, honorCipherOrder, sessionIdContext }), false, options);
 }
 
 function asServerContext(context: tls.SecureContext, foreign: boolean, options: HandshakeOptions): ServerContext {

@@ -38,6 +38,14 @@ export class UpgradableTransport extends SocketTransport {
     this.#options = options;
   }
 
+  ref(): void {
+    this.#options.info.ref();
+  }
+
+  unref(): void {
+    this.#options.info.unref();
+  }
+
   /** @internal */
   async startTls(request: StartTlsRequest): Promise<Transport> {
     if (this.state === "securing") throw new InvalidStateError("cannot startTls(): another startTls() is in progress");
@@ -105,7 +113,7 @@ export class UpgradableTransport extends SocketTransport {
     this.moveTo("replaced");
     this.detach();
     request.onSecured(successor);
-    if (this.writingPaused) this.call(() => this.resumeWriting());
+    if (this.writingPaused) this.call("resumeWriting", () => this.resumeWriting());
     successor.beginReading();
     return successor;
   }

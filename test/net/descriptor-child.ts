@@ -4,10 +4,12 @@
  */
 import { fstatSync } from "node:fs";
 import {
+  connectAcceptedSocket,
   openConnection,
   openUnixConnection,
   type Server,
-  type StreamReader,
+  StreamReader,
+  StreamReaderProtocol,
   type StreamWriter,
   startServer,
   startUnixServer,
@@ -49,7 +51,19 @@ async function openTwice(open: () => Promise<[StreamReader, StreamWriter]>): Pro
   await converse(streams);
 }
 
+/** Serves the connection as one that was accepted elsewhere. */
+async function serveAccepted(): Promise<void> {
+  const reader = new StreamReader();
+  const served: Promise<void>[] = [];
+  const protocol = new StreamReaderProtocol(reader, (_reader, writer) => {
+    served.push(converse([reader, writer]));
+  });
+  await connectAcceptedSocket(() => protocol, FD, given);
+  await Promise.all(served);
+}
+
 const calls: Record<string, () => Promise<void>> = {
+  connectAcceptedSocket: serveAccepted,
   openUnixConnection: async () => converse(await openUnixConnection(path, options)),
   openConnection: async () => converse(await openConnection(host, null, options)),
   openUnixConnectionTwice: () => openTwice(() => openUnixConnection(path, options)),

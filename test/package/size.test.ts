@@ -14,11 +14,11 @@ import { installed, installedFiles, newProject, tarball } from "./under-test.js"
 
 /** Bytes, and a count. */
 const BOUNDS = {
-  packed: 315_000,
-  unpacked: 1_130_000,
+  packed: 347_000,
+  unpacked: 1_247_000,
   files: 290,
-  "minimal bundle": 122_000,
-  "minimal bundle, gzip": 41_000,
+  "minimal bundle": 126_000,
+  "minimal bundle, gzip": 42_500,
 };
 
 /** What is of no use to a client; a sample. */

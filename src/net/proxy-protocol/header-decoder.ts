@@ -8,11 +8,12 @@
 import { ByteQueue } from "../../base/byte-queue.js";
 import type { NonSharedBuffer } from "../../base/bytes.js";
 import { ProxyProtocolError } from "../../base/errors.js";
+import { constant } from "../../base/memory.js";
 import type { ProxyHeader } from "../../contracts/extra-info.js";
 import { decodeVersion1, V1_MAX_BYTES, V1_SIGNATURE } from "./version-1.js";
 import { decodeVersion2, lengthOfVersion2, V2_FIXED_BYTES, V2_SIGNATURE } from "./version-2.js";
 
-const CRLF: Buffer = Buffer.from("\r\n");
+const CRLF: NonSharedBuffer = constant("\r\n");
 
 /** The number of bytes that are shown in a message. */
 const SHOWN_BYTES = 16;

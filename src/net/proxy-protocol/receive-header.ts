@@ -4,7 +4,7 @@
  */
 import type { NonSharedBuffer } from "../../base/bytes.js";
 import { ConnectionTimeoutError, ProxyProtocolError } from "../../base/errors.js";
-import { clearTimeout, setTimeout } from "../../base/scheduling.js";
+import { clearTimeout, startLimit } from "../../base/scheduling.js";
 import { abortReason, type Canceller, forgetAborted, onceAborted } from "../../base/waiting.js";
 import type { ProxyHeader } from "../../contracts/extra-info.js";
 import type { Wire, WireEvents } from "../../transports/wire.js";
@@ -53,7 +53,7 @@ class HeaderReception implements WireEvents {
 
   start(): void {
     const { from, signal, timeoutMs } = this.#options;
-    this.#timer = setTimeout(() => {
+    this.#timer = startLimit(() => {
       const received = `${this.#decoder.received} bytes received`;
       this.#fail(new ConnectionTimeoutError(`the PROXY protocol header from ${from} took longer than ${timeoutMs} ms (${received})`));
     }, timeoutMs);
