@@ -17,8 +17,10 @@ import type { Readable } from "node:stream";
 import { type Data, invalidValue, type SignalOptions, toBytes } from "../base/arguments.js";
 import type { NonSharedBuffer } from "../base/bytes.js";
 import { debugMode } from "../base/debug-mode.js";
-import { ignore } from "../base/errors.js";
-import { cancellationOf, withOneDeadline } from "../base/waiting.js";
+import { ConcurrentReadError } from "../base/errors.js";
+import { checkKnownOptions, WAIT_OPTIONS } from "../base/known-options.js";
+import { setTimeout } from "../base/scheduling.js";
+import { abortReason, cancellationOf, forgetAborted, onceAborted, withOneDeadline } from "../base/waiting.js";
 import { engineOf } from "../streams/base-reader.js";
 import { StreamReader } from "../streams/reader.js";
 import { StreamWriter } from "../streams/writer.js";
@@ -32,6 +34,22 @@ import type { RunningChild } from "./start-child.js";
  */
 function readerOf(output: Readable | null, limit: number): StreamReader | null {
   return output === null ? null : StreamReader.from(Object.assign(output, { write: undefined }), { limit });
+}
+
+/** How often to look whether a read of the program still waits, in milliseconds. */
+const RETRY_MS = 10;
+
+/** Drops what an output brings until it ends or the signal is aborted. A read of the program that waits goes first. */
+async function dropOutput(reader: StreamReader, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await reader.skip(Number.MAX_SAFE_INTEGER, { signal });
+      return;
+    } catch (error) {
+      if (!(error instanceof ConcurrentReadError)) return;
+      await new Promise<void>((resolve) => void setTimeout(resolve, RETRY_MS).unref());
+    }
+  }
 }
 
 /** What `communicate()` returns for a stream: its bytes, or `null` if it is not a pipe. */
@@ -111,6 +129,7 @@ export class Process<
    * ```
    */
   async wait(options?: SignalOptions): Promise<number> {
+    checkKnownOptions("wait", options, WAIT_OPTIONS);
     return await this.#state.wait(cancellationOf(options));
   }
 
@@ -138,6 +157,7 @@ export class Process<
    */
   async communicate(input?: Data, options?: SignalOptions): Promise<[stdout: OutputOf<Out>, stderr: OutputOf<Err>]> {
     const bytes = input === undefined ? null : toBytes("input", input);
+    checkKnownOptions("communicate", options, WAIT_OPTIONS);
     const cancellation = cancellationOf(options);
     if (bytes !== null && this.stdin === null) throw invalidValue("input is only meaningful with stdin: PIPE");
     if (bytes !== null && this.stdin?.isClosing() === false) this.stdin.write(bytes);
@@ -145,10 +165,20 @@ export class Process<
     const outputs: [Buffer | null, Buffer | null] = [null, null];
     const readers = [this.stdout, this.stderr];
     const collect = async (signal: AbortSignal | undefined): Promise<void> => {
+      const stop = new AbortController();
+      const onAbort = (): void => stop.abort(abortReason(signal));
       const read = async (reader: StreamReader | null, index: number): Promise<void> => {
-        if (reader !== null) outputs[index] = await reader.read(-1, { signal });
+        if (reader !== null) outputs[index] = await reader.read(-1, { signal: stop.signal });
       };
-      await Promise.all(readers.map(read));
+      onceAborted(signal, onAbort);
+      const reads = readers.map(read);
+      try {
+        await Promise.all(reads);
+      } finally {
+        forgetAborted(signal, onAbort);
+        stop.abort(); // a read that still waits, because the other one has failed, must not take what comes later
+        await Promise.allSettled(reads);
+      }
       await this.#state.wait(signal);
     };
     try {
@@ -198,11 +228,12 @@ export class Process<
   async [Symbol.asyncDispose](): Promise<void> {
     const readers = [this.stdout, this.stderr].filter((reader) => reader !== null);
     this.stdin?.close();
-    // If the program still waits in a read, skip() is refused, and that read keeps the pipe empty.
-    for (const reader of readers) reader.skip(Number.MAX_SAFE_INTEGER).catch(ignore);
+    const ended = new AbortController();
+    for (const reader of readers) void dropOutput(reader, ended.signal);
     try {
       await this.#state.end();
     } finally {
+      ended.abort();
       this.stdin?.abort();
       await Promise.all(readers.map((reader) => reader.cancel()));
     }
