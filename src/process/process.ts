@@ -17,7 +17,8 @@ import type { Readable } from "node:stream";
 import { type Data, invalidValue, type SignalOptions, toBytes } from "../base/arguments.js";
 import type { NonSharedBuffer } from "../base/bytes.js";
 import { debugMode } from "../base/debug-mode.js";
-import { cancellationOf, withOneDeadline } from "../base/waiting.js";
+import { checkKnownOptions, WAIT_OPTIONS } from "../base/known-options.js";
+import { abortReason, cancellationOf, forgetAborted, onceAborted, withOneDeadline } from "../base/waiting.js";
 import { engineOf } from "../streams/base-reader.js";
 import { StreamReader } from "../streams/reader.js";
 import { StreamWriter } from "../streams/writer.js";
@@ -110,6 +111,7 @@ export class Process<
    * ```
    */
   async wait(options?: SignalOptions): Promise<number> {
+    checkKnownOptions("wait", options, WAIT_OPTIONS);
     return await this.#state.wait(cancellationOf(options));
   }
 
@@ -137,6 +139,7 @@ export class Process<
    */
   async communicate(input?: Data, options?: SignalOptions): Promise<[stdout: OutputOf<Out>, stderr: OutputOf<Err>]> {
     const bytes = input === undefined ? null : toBytes("input", input);
+    checkKnownOptions("communicate", options, WAIT_OPTIONS);
     const cancellation = cancellationOf(options);
     if (bytes !== null && this.stdin === null) throw invalidValue("input is only meaningful with stdin: PIPE");
     if (bytes !== null && this.stdin?.isClosing() === false) this.stdin.write(bytes);
@@ -144,10 +147,20 @@ export class Process<
     const outputs: [Buffer | null, Buffer | null] = [null, null];
     const readers = [this.stdout, this.stderr];
     const collect = async (signal: AbortSignal | undefined): Promise<void> => {
+      const stop = new AbortController();
+      const onAbort = (): void => stop.abort(abortReason(signal));
       const read = async (reader: StreamReader | null, index: number): Promise<void> => {
-        if (reader !== null) outputs[index] = await reader.read(-1, { signal });
+        if (reader !== null) outputs[index] = await reader.read(-1, { signal: stop.signal });
       };
-      await Promise.all(readers.map(read));
+      onceAborted(signal, onAbort);
+      const reads = readers.map(read);
+      try {
+        await Promise.all(reads);
+      } finally {
+        forgetAborted(signal, onAbort);
+        stop.abort(); // a read that still waits, because the other one has failed, must not take what comes later
+        await Promise.allSettled(reads);
+      }
       await this.#state.wait(signal);
     };
     try {

@@ -81,6 +81,24 @@ describe("communicate()", () => {
   });
 });
 
+describe("communicate() that fails because an output is being read", () => {
+  for (const [busy, free] of [
+    ["stderr", "stdout"],
+    ["stdout", "stderr"],
+  ] as const) {
+    it(`takes nothing of ${free} while ${busy} is read`, async () => {
+      const script = "read line; echo out; echo err >&2";
+      const child = await createSubprocessShell(script, { stdin: PIPE, stdout: PIPE, stderr: PIPE });
+      const reading = child[busy].readline();
+      await assert.rejects(child.communicate("go\n"), { code: "ERR_CONCURRENT_READ" });
+      const words = { stdout: "out\n", stderr: "err\n" };
+      assert.equal(String(await child[free].readline()), words[free]);
+      assert.equal(String(await reading), words[busy]);
+      assert.equal(await child.wait(), 0);
+    });
+  }
+});
+
 describe("wait()", () => {
   it("returns the same to all who wait, and to those who come later", async () => {
     const child = await createSubprocessShell("exit 5");
@@ -265,6 +283,16 @@ describe("await using", () => {
       });
     }
   }
+
+  it("lets one end by itself that writes much in its last moments, also while a read waits", async () => {
+    const script = "trap 'yes | head -c 1000000; exit 3' TERM; echo on; while :; do sleep 0.05; done";
+    const child = await createSubprocessShell(script, { stdout: PIPE, graceMs: 20_000 });
+    assert.equal(String(await child.stdout.readline()), "on\n");
+    const reading = child.stdout.readline();
+    await child[Symbol.asyncDispose]();
+    assert.equal(child.returncode, 3);
+    assert.equal(String(await reading), "y\n");
+  });
 
   it("does not wait for a grandchild that keeps the pipes open, and closes them", async () => {
     let pid = 0;
