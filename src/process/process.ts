@@ -17,7 +17,6 @@ import type { Readable } from "node:stream";
 import { type Data, invalidValue, type SignalOptions, toBytes } from "../base/arguments.js";
 import type { NonSharedBuffer } from "../base/bytes.js";
 import { debugMode } from "../base/debug-mode.js";
-import { ignore } from "../base/errors.js";
 import { cancellationOf, withOneDeadline } from "../base/waiting.js";
 import { engineOf } from "../streams/base-reader.js";
 import { StreamReader } from "../streams/reader.js";
@@ -192,14 +191,13 @@ export class Process<
 
   /**
    * Ends the process and releases its streams, for `await using`. A process that still runs gets the end of its input and SIGTERM, and
-   * after `graceMs` SIGKILL. What it writes meanwhile is dropped, so that a full pipe does not keep it from ending. Processes that it has
-   * started are not signalled, but their pipes to this process are closed.
+   * after `graceMs` SIGKILL. What it writes meanwhile is dropped unless a read waits for it, so that a full pipe does not keep it from
+   * ending. Processes that it has started are not signalled, but their pipes to this process are closed.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     const readers = [this.stdout, this.stderr].filter((reader) => reader !== null);
     this.stdin?.close();
-    // If the program still waits in a read, skip() is refused, and that read keeps the pipe empty.
-    for (const reader of readers) reader.skip(Number.MAX_SAFE_INTEGER).catch(ignore);
+    for (const reader of readers) engineOf(reader).dropUnawaited();
     try {
       await this.#state.end();
     } finally {

@@ -80,6 +80,8 @@ export class ReadEngine {
   #resting = false;
   /** The promise of the first `cancel()`; `null` before. */
   #cancelled: Promise<void> | null = null;
+  /** Whether data is dropped that no read waits for. */
+  #isDropping = false;
   #parked: Parked | null = null;
   #retryScheduled = false;
   #endWhenIdle = false;
@@ -111,6 +113,7 @@ export class ReadEngine {
       if (this.#endWhenIdle || this.#cancelled !== null) return; // the peer could not know that reading has ended
       throw new InvalidStateError("cannot feed data to a StreamReader after feedEof()");
     }
+    if (this.#isDropping && this.#parked === null) return;
     const bytes = asBuffer(toOwnBytes("data", data, mayBeShared));
     if (bytes.length === 0) return;
     this.securing.refuseIfHandedOver("feedData");
@@ -222,7 +225,7 @@ export class ReadEngine {
 
   /** Pauses a source while no read waits, so that it does not keep the process alive. Has no effect on a connection. */
   #rest(): void {
-    if (this.#source === null || this.#parked !== null || this.#resting) return;
+    if (this.#source === null || this.#parked !== null || this.#resting || this.#isDropping) return;
     this.#resting = true;
     if (this.#paused) return;
     this.#paused = true;
@@ -243,10 +246,16 @@ export class ReadEngine {
     return this.#cancelled;
   }
 
+  /** From now on, drops data that no read waits for, so that its sender is never blocked. */
+  dropUnawaited(): void {
+    this.#isDropping = true;
+    this.#regulate();
+  }
+
   /** Pauses or resumes the transport, depending on the queue's size and whether a read waits. */
   #regulate(): void {
     if (this.#transport === null) return;
-    const isWanted = (this.#parked !== null && !this.securing.isInProgress) || this.#cancelled !== null;
+    const isWanted = (this.#parked !== null && !this.securing.isInProgress) || this.#cancelled !== null || this.#isDropping;
     if (this.#paused) {
       if (!isWanted && (this.#resting || this.queue.length > this.limit)) return;
       this.#paused = this.#resting = false;
