@@ -17,8 +17,8 @@ export interface SignalOptions {
   readonly signal?: AbortSignal | undefined;
   /**
    * Ends the wait after this many milliseconds: the call rejects with a `TimeoutError`. `Infinity` means no limit. Otherwise a time-out has
-   * the same effects as an abort. A time-out is much cheaper than a signal for each call, and a call that need not wait creates no timer. The
-   * timer keeps the process alive while the call waits.
+   * the same effects as an abort. A time-out is much cheaper than a signal for each call, and a call that need not wait creates no timer.
+   * The timer keeps the process alive while the call waits.
    */
   readonly timeout?: number | undefined;
 }

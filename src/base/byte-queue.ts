@@ -255,14 +255,17 @@ export class ByteQueue extends Chunks {
    */
   tryTake(count: number): NonSharedBuffer | undefined {
     const first = this.chunks[this.head] as NonSharedBuffer;
-    if (this.#block !== null || this.#isReserved || this.offset + count > bytesThere(first)) return this.#takeOrNothing(count);
+    if (this.#block !== null || this.#isReserved || !(this.offset + count <= bytesThere(first))) return this.#takeOrNothing(count);
     return this.#takeView(first, count, 0, count);
   }
 
-  /** Optional fast path: takes the first `count` bytes, and returns those from `from` up to, not including, `to`. */
+  /**
+   * Optional fast path: takes the first `count` bytes, and returns those from `from` up to, not including, `to`. `count` may be NaN, as
+   * parsed from bytes that are not there any more.
+   */
   takePart(count: number, from: number, to: number): NonSharedBuffer | undefined {
     const first = this.chunks[this.head];
-    if (first === undefined || this.#block !== null || this.#isReserved || this.offset + count > bytesThere(first)) return undefined;
+    if (first === undefined || this.#block !== null || this.#isReserved || !(this.offset + count <= bytesThere(first))) return undefined;
     return this.#takeView(first, count, from, to);
   }
 
@@ -285,7 +288,7 @@ export class ByteQueue extends Chunks {
   /** Drops the first `count` bytes, at least one, if the first chunk has them; otherwise returns false. */
   trySkip(count: number): boolean {
     const first = this.chunks[this.head];
-    if (first === undefined || this.#isReserved || this.offset + count > bytesThere(first)) return false;
+    if (first === undefined || this.#isReserved || !(this.offset + count <= bytesThere(first))) return false;
     this.#advance(first, count);
     return true;
   }
@@ -305,7 +308,8 @@ export class ByteQueue extends Chunks {
   copyFirst(target: Uint8Array, count: number): boolean {
     const first = this.chunks[this.head];
     const start = this.offset;
-    if (first === undefined || count > MAX_LOOPED_BYTES || start + count > bytesThere(first) || count > bytesThere(target)) return false;
+    if (first === undefined || !(count <= MAX_LOOPED_BYTES && start + count <= bytesThere(first) && count <= bytesThere(target)))
+      return false;
     copyShort(target, first, start, count);
     return true;
   }

@@ -177,8 +177,8 @@ export function notSentError(cause: Error | null): ConnectionLostError {
 const TimeoutException: new (message: string, name: string) => Omit<DOMException, "code"> = DOMException;
 
 /**
- * A call took longer than its `timeout`. Python's `TimeoutError` of `asyncio.timeout()`. A `DOMException` with the name `"TimeoutError"`, as
- * the reason of `AbortSignal.timeout()` is; the `code` tells the two apart.
+ * A call took longer than its `timeout`. Python's `TimeoutError` of `asyncio.timeout()`. A `DOMException` with the name `"TimeoutError"`,
+ * as the reason of `AbortSignal.timeout()` is; the `code` tells the two apart.
  *
  * @example
  * ```ts

@@ -56,6 +56,15 @@ export function allocate(bytes: number): NonSharedBuffer {
   }
 }
 
+/** Allocates like `allocate()`; returns `undefined` if the system has no memory left. */
+export function tryAllocate(bytes: number): NonSharedBuffer | undefined {
+  try {
+    return allocate(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Returns a copy with its own `ArrayBuffer`.
  *

@@ -145,8 +145,11 @@ export class Deadline {
 }
 
 /** Runs a call that waits more than once. Its time-out counts from the beginning of the first wait to the end of the last. */
-export async function withOneDeadline<T>(end: Cancellation | undefined, call: (signal: AbortSignal | undefined) => Promise<T>): Promise<T> {
-  if (!(end instanceof Deadline)) return await call(end);
+export function withOneDeadline<T>(end: Cancellation | undefined, call: (signal: AbortSignal | undefined) => Promise<T>): Promise<T> {
+  return end instanceof Deadline ? withinDeadline(end, call) : call(end);
+}
+
+async function withinDeadline<T>(end: Deadline, call: (signal: AbortSignal | undefined) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   let reason: unknown;
   const onEnd = (): void => {
@@ -184,8 +187,7 @@ export class Canceller {
     if (this.#aborted) return;
     this.#aborted = true;
     this.#reason = reason;
-    for (const callback of this.#callbacks) callback();
-    this.#callbacks.clear();
+    callAll(this.#callbacks);
   }
 
   begin(callback: () => void): void {
@@ -195,6 +197,20 @@ export class Canceller {
   end(callback: () => void): void {
     this.#callbacks.delete(callback);
   }
+}
+
+/** Calls and removes all callbacks. If one throws, calls the others first. */
+function callAll(callbacks: Set<() => void>): void {
+  const failures: unknown[] = [];
+  for (const callback of callbacks) {
+    try {
+      callback();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  callbacks.clear();
+  if (failures.length > 0) throw failures[0];
 }
 
 interface Watch {
@@ -217,7 +233,7 @@ export function onceAborted(signal: Cancellation | Canceller | undefined, callba
     const callbacks = new Set<() => void>();
     const listener = (): void => {
       watches.delete(signal);
-      for (const one of callbacks) one();
+      callAll(callbacks);
     };
     watch = { callbacks, listener };
     signal.addEventListener("abort", listener, { once: true }); // may throw, and then nothing is watched

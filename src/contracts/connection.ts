@@ -20,8 +20,8 @@ export interface WriteBufferLimits {
 /**
  * The sending side and the control of a connection. Python's `asyncio.Transport`. No method waits.
  *
- * `Address` is the type of the addresses: `string` for a Unix socket, a tuple for TCP. The overloads of `getExtraInfo()` that name it have no
- * other type parameter where possible, because TypeScript can then call the method of a transport that is one or the other.
+ * `Address` is the type of the addresses: `string` for a Unix socket, a tuple for TCP. The overloads of `getExtraInfo()` that name it have
+ * no other type parameter where possible, because TypeScript can then call the method of a transport that is one or the other.
  */
 export interface Transport<out Address extends SocketAddress = SocketAddress> {
   /**

@@ -98,7 +98,10 @@ export type SSLServer = tls.SecureContext | tls.TlsOptions;
 
 /** Time limits of the TLS handshake and shutdown, in milliseconds. */
 export interface TlsTimeouts {
-  /** The limit of the handshake, after which the connection is aborted. `startTls()` counts it from the call. Default 60,000 ms; `Infinity`: none. */
+  /**
+   * The limit of the handshake, after which the connection is aborted. `startTls()` counts it from the call. Default 60,000 ms; `Infinity`:
+   * none.
+   */
   readonly sslHandshakeTimeout?: number | undefined;
   /**
    * The limit of `close()`, including sending the buffered data and the exchange of close_notify, after which the connection is

@@ -90,6 +90,10 @@ export class FrameIterator<T> implements AsyncIterableIterator<T, undefined>, At
     return true;
   }
 
+  get loop(): object {
+    return this;
+  }
+
   get wanted(): number | undefined {
     return this.#attempt.wanted;
   }
@@ -109,7 +113,7 @@ export class FrameIterator<T> implements AsyncIterableIterator<T, undefined>, At
   }
 
   return(): Promise<IteratorResult<T, undefined>> {
-    return leave(this.#engine);
+    return leave(this.#engine, this);
   }
 
   [Symbol.asyncIterator](): this {

@@ -6,10 +6,10 @@
  */
 import { closeSync, readSync, writeSync } from "node:fs";
 import net from "node:net";
-import { TLSSocket } from "node:tls";
 import { invalidType, invalidValue } from "../base/arguments.js";
 import { asError, ignore } from "../base/errors.js";
 import { nextTick } from "../base/scheduling.js";
+import { nodeTls } from "../transports/lazy-modules.js";
 import { type DescribedSocket, describeDescriptor, isSocket, socketIdentity } from "./descriptor.js";
 import { codeOf } from "./system-error.js";
 
@@ -134,7 +134,7 @@ export function adoptConnection(sock: unknown, family: Family | null): net.Socke
   if (isBoundSocket(sock)) throw invalidValue("sock must be a connected socket: a BoundSocket needs an address to connect to");
   if (!(sock instanceof net.Socket)) throw invalidType("sock", "a connected net.Socket or its file descriptor", sock);
   checkNotOwned(sock);
-  if (sock instanceof TLSSocket) throw invalidValue("sock must be a plain socket, not a TLSSocket: to use TLS, pass ssl");
+  if (sock instanceof nodeTls().TLSSocket) throw invalidValue("sock must be a plain socket, not a TLSSocket: to use TLS, pass ssl");
   if (typeof sock.readableEncoding === "string") throw invalidValue("sock must deliver bytes: setEncoding() was called on this socket");
   if (hasOnread(sock)) throw invalidValue("sock must not have the option onread: its callback would receive the data");
   if (sock.destroyed) throw invalidValue("sock must be a connected socket: it is closed");
@@ -175,8 +175,8 @@ function adoptConnectedDescriptor(fd: number, family: Family | null): net.Socket
 /**
  * Refuses a socket on a descriptor that was never connected. Of such a socket, Node says that it is open.
  *
- * A TCP socket that was reset has no peer either. A read distinguishes the two, and never blocks, because neither can receive any more. What
- * it takes is given back. A Unix socket is distinguished by a write of zero bytes, which sends nothing.
+ * A TCP socket that was reset has no peer either. A read distinguishes the two, and never blocks, because neither can receive any more.
+ * What it takes is given back. A Unix socket is distinguished by a write of zero bytes, which sends nothing.
  *
  * Bun, Deno: connect a socket to a descriptor only if the system lists it as connected (see `adoptConnectedDescriptor()`).
  */
@@ -296,7 +296,11 @@ function nameOf(server: net.Server): string | null {
  *
  * @param call must call its argument when the socket belongs to another owner, which closes it from then on
  */
-export async function takingSock<T>(sock: unknown, call: (handOver: () => void) => Promise<T>): Promise<T> {
+export function takingSock<T>(sock: unknown, call: (handOver: () => void) => Promise<T>): Promise<T> {
+  return sock === undefined ? call(ignore) : closingSock(sock, call);
+}
+
+async function closingSock<T>(sock: unknown, call: (handOver: () => void) => Promise<T>): Promise<T> {
   // A descriptor's number may be in use again when the call has failed.
   const identity = typeof sock === "number" ? socketIdentity(sock) : null;
   let isOurs = true;
@@ -344,15 +348,16 @@ function closeBound(sock: BoundSocket): void {
 /**
  * Closes the descriptor of a socket, unless another socket or server of this process uses it, which closes it itself.
  *
- * Deno: only a socket can close a socket.
+ * Bun: does not report that. Deno: only a socket can close a socket.
  */
 function closeDescriptor(fd: number): void {
+  let byNumber = process.versions["bun"] !== undefined;
   try {
-    if (process.versions["bun"] === undefined) new net.Socket({ fd, readable: false, writable: false }).on("error", ignore).destroy();
-    /* c8 ignore next -- Bun */ else closeSync(fd);
+    if (!byNumber) new net.Socket({ fd, readable: false, writable: false }).on("error", ignore).destroy();
   } catch (error) {
-    if (codeOf(error) === "ERR_INVALID_FD_TYPE" && process.versions["deno"] === undefined) closeSync(fd);
+    byNumber = codeOf(error) === "ERR_INVALID_FD_TYPE" && process.versions["deno"] === undefined;
   }
+  if (byNumber) closeSync(fd);
 }
 
 function checkDescribed(described: DescribedSocket | null, family: Family | null, state: DescribedSocket["state"], what: string): void {

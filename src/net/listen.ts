@@ -147,13 +147,18 @@ export async function createUnixServer(
   return listenOnPath({ ...protocolServer("createUnixServer", UNIX_SERVER_OPTIONS, protocolFactory, options), origin }, path, options);
 }
 
-/** The call of a server with custom protocols. `onClientError` serves as in `startServer()`, for the protocols that are `StreamReaderProtocol`s. */
+/**
+ * The call of a server with custom protocols. `onClientError` serves as in `startServer()`, for the protocols that are
+ * `StreamReaderProtocol`s.
+ */
 function protocolServer(
   name: string,
   known: KnownOptions,
   protocolFactory: ProtocolFactory,
-  { onError, onClientError }: ServerOptions = {},
+  options: ServerOptions | undefined,
 ): ListenCall {
+  const onError = options?.onError;
+  const onClientError = options?.onClientError;
   if (typeof protocolFactory !== "function" || typeof onClientError !== "function") return { name, known, protocolFactory, onError };
   const reporting = (): Protocol => {
     const protocol = protocolFactory();

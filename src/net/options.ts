@@ -69,8 +69,8 @@ export interface ServerOptions {
   /** Receives errors that happen before a client has a protocol, such as running out of descriptors. Default: a process warning. */
   readonly onError?: ((error: unknown) => void) | undefined;
   /**
-   * Receives what the callback of a `StreamReaderProtocol` throws that has no `onClientError` of its own. Without `onError`, also receives the
-   * errors that happen before a client has a protocol; `writer` is `null` then. Default: a process warning.
+   * Receives what the callback of a `StreamReaderProtocol` throws that has no `onClientError` of its own. Without `onError`, also receives
+   * the errors that happen before a client has a protocol; `writer` is `null` then. Default: a process warning.
    */
   readonly onClientError?: ClientErrorHandler | undefined;
   /** Closes the server, like `server.close()`. If aborted before the server is ready, the call rejects with the signal's reason. */

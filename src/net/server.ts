@@ -262,7 +262,8 @@ export class Server<Address extends SocketAddress = SocketAddress> implements As
    *
    * **If aborted**, the grace period ends at once: the remaining clients are aborted.
    *
-   * @param options `graceMs`: how long clients may take, in milliseconds, default 5,000, `Infinity` for no limit; `signal`: ends the grace period
+   * @param options `graceMs`: how long clients may take, in milliseconds, default 5,000, `Infinity` for no limit; `signal`: ends the grace
+   *   period
    * @returns the number of clients that finished by themselves, and of those that were aborted
    * @throws RangeError if `graceMs` is negative or not an integer
    *

@@ -17,9 +17,7 @@ import type { Readable } from "node:stream";
 import { type Data, invalidValue, type SignalOptions, toBytes } from "../base/arguments.js";
 import type { NonSharedBuffer } from "../base/bytes.js";
 import { debugMode } from "../base/debug-mode.js";
-import { ConcurrentReadError } from "../base/errors.js";
 import { checkKnownOptions, WAIT_OPTIONS } from "../base/known-options.js";
-import { setTimeout } from "../base/scheduling.js";
 import { abortReason, cancellationOf, forgetAborted, onceAborted, withOneDeadline } from "../base/waiting.js";
 import { engineOf } from "../streams/base-reader.js";
 import { StreamReader } from "../streams/reader.js";
@@ -34,22 +32,6 @@ import type { RunningChild } from "./start-child.js";
  */
 function readerOf(output: Readable | null, limit: number): StreamReader | null {
   return output === null ? null : StreamReader.from(Object.assign(output, { write: undefined }), { limit });
-}
-
-/** How often to look whether a read of the program still waits, in milliseconds. */
-const RETRY_MS = 10;
-
-/** Drops what an output brings until it ends or the signal is aborted. A read of the program that waits goes first. */
-async function dropOutput(reader: StreamReader, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      await reader.skip(Number.MAX_SAFE_INTEGER, { signal });
-      return;
-    } catch (error) {
-      if (!(error instanceof ConcurrentReadError)) return;
-      await new Promise<void>((resolve) => void setTimeout(resolve, RETRY_MS).unref());
-    }
-  }
 }
 
 /** What `communicate()` returns for a stream: its bytes, or `null` if it is not a pipe. */
@@ -222,18 +204,16 @@ export class Process<
 
   /**
    * Ends the process and releases its streams, for `await using`. A process that still runs gets the end of its input and SIGTERM, and
-   * after `graceMs` SIGKILL. What it writes meanwhile is dropped, so that a full pipe does not keep it from ending. Processes that it has
-   * started are not signalled, but their pipes to this process are closed.
+   * after `graceMs` SIGKILL. What it writes meanwhile is dropped unless a read waits for it, so that a full pipe does not keep it from
+   * ending. Processes that it has started are not signalled, but their pipes to this process are closed.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     const readers = [this.stdout, this.stderr].filter((reader) => reader !== null);
     this.stdin?.close();
-    const ended = new AbortController();
-    for (const reader of readers) void dropOutput(reader, ended.signal);
+    for (const reader of readers) engineOf(reader).dropUnawaited();
     try {
       await this.#state.end();
     } finally {
-      ended.abort();
       this.stdin?.abort();
       await Promise.all(readers.map((reader) => reader.cancel()));
     }

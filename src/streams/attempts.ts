@@ -216,7 +216,7 @@ export class LineIterator implements AsyncIterator<NonSharedBuffer, undefined>, 
   }
 
   return(): Promise<IteratorResult<NonSharedBuffer, undefined>> {
-    return leave(this.#engine);
+    return leave(this.#engine, this);
   }
 
   run(): IteratorResult<NonSharedBuffer, undefined> | undefined {
@@ -312,7 +312,7 @@ export class ReadIterator<T, Result extends { readonly length: number } = NonSha
 
   return(): Promise<IteratorResult<T, undefined>> {
     this.#failed();
-    return leave(this.#engine);
+    return leave(this.#engine, this);
   }
 
   [Symbol.asyncIterator](): this {
@@ -331,7 +331,7 @@ export function chunkStep(engine: ReadEngine, size: number): Step<NonSharedBuffe
 }
 
 /** Reads chunks as `chunkStep()` does, each in an array of its own. */
-export function chunkBatchStep(engine: ReadEngine, size: number): Step<NonSharedBuffer[], NonSharedBuffer> {
+export function chunkBatchStep(engine: ReadEngine, size: number): Step<NonSharedBuffer[]> {
   const step = chunkStep(engine, size);
   return {
     atHand() {
@@ -343,9 +343,9 @@ export function chunkBatchStep(engine: ReadEngine, size: number): Step<NonShared
   };
 }
 
-/** Ends an iteration early. No data is lost, and a source is paused until the next read waits. */
-export function leave(engine: ReadEngine): Promise<IteratorResult<never, undefined>> {
-  engine.rest();
+/** Ends an iteration early, also while a step waits. No data is lost, and a source is paused until the next read waits. */
+export function leave(engine: ReadEngine, loop: object): Promise<IteratorResult<never, undefined>> {
+  engine.leave(loop);
   return Promise.resolve({ done: true, value: undefined });
 }
 

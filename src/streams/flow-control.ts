@@ -1,8 +1,8 @@
 /**
  * `FlowControl`: the calls of a protocol that concern its writer. Python's `FlowControlMixin`. Base class of `StreamReaderProtocol`.
  *
- * The state is in a separate object (`writer-flow.ts`), which only the files of this library reach, through `flowOf()`. So a subclass of the
- * program may have members of any name beside those of `Protocol`.
+ * The state is in a separate object (`writer-flow.ts`), which only the files of this library reach, through `flowOf()`. So a subclass of
+ * the program may have members of any name beside those of `Protocol`.
  */
 import { WriterFlow } from "./writer-flow.js";
 

@@ -29,8 +29,9 @@ export interface ClientContext {
   readonly signal: AbortSignal;
   /**
    * Aborted when the client has ended its side (EOF) or the connection is lost, so that work for a client that has left can stop. Its
-   * reason is the error of the connection, or an `AbortError`. A client that half-closes its connection and still reads the answer also
-   * ends its side. The end is noticed when it arrives: not while more than twice the reader's limit is unread.
+   * reason is the error of the connection, or an `AbortError` whose message says which side has ended the connection. A client that
+   * half-closes its connection and still reads the answer also ends its side. The end is noticed when it arrives: not while more than
+   * twice the reader's limit is unread.
    */
   readonly ended: AbortSignal;
 }
@@ -76,8 +77,6 @@ let shutdownSignalOf: (protocol: StreamReaderProtocol) => AbortSignal;
 let endedSignalOf: (protocol: StreamReaderProtocol) => AbortSignal;
 /** Sets who receives what the callback of a protocol throws, if the protocol has no `onClientError` of its own. */
 export let reportErrorsOf: (protocol: StreamReaderProtocol, handler: ClientErrorHandler) => void;
-/** Removes and returns the bytes that were received and not read; no bytes for `null`, a protocol that is no `StreamReaderProtocol`. */
-export let takeReadAheadOf: (protocol: StreamReaderProtocol | null) => NonSharedBuffer;
 
 /** What a writer uses of the protocol, and the transport of the connection. */
 class StreamFlow extends WriterFlow {
@@ -89,6 +88,10 @@ class StreamFlow extends WriterFlow {
     super();
     this.#engine = engine;
     this.#tlsRole = tlsRole;
+  }
+
+  override get engine(): ReadEngine | null {
+    return this.#engine;
   }
 
   /** The end that called `startServer()` is the server. */
@@ -120,7 +123,6 @@ export class StreamReaderProtocol extends FlowControl implements Protocol {
     reportErrorsOf = (protocol, handler) => {
       protocol.#onClientError ??= handler;
     };
-    takeReadAheadOf = (protocol) => (protocol === null ? null : protocol.#engine)?.queue.takeAll() ?? Buffer.alloc(0);
   }
 
   readonly #flow: StreamFlow;
@@ -131,8 +133,8 @@ export class StreamReaderProtocol extends FlowControl implements Protocol {
   #onClientError: ClientErrorHandler | undefined;
   #shutdown: AbortController | null = null;
   #shutdownRequested = false;
-  /** Whether the client has ended its side, or the connection is lost; the error if it has one. */
-  #end: true | Error | null = null;
+  /** Why the connection has ended for the callback: which side ended it, or the error. `null` before. */
+  #end: "client" | "server" | Error | null = null;
   #ended: AbortController | null = null;
   #callbackDone = false;
 
@@ -204,14 +206,15 @@ export class StreamReaderProtocol extends FlowControl implements Protocol {
     return this.#ended.signal;
   }
 
-  #noteEnd(end: true | Error): void {
+  #noteEnd(end: "client" | "server" | Error): void {
     if (this.#end !== null) return;
     this.#end = end;
     this.#abortEnded(end);
   }
 
-  #abortEnded(end: true | Error): void {
-    this.#ended?.abort(end === true ? new DOMException("the client has ended its side of the connection", "AbortError") : end);
+  #abortEnded(end: "client" | "server" | Error): void {
+    const what = end === "client" ? "the client has ended its side of the connection" : "the server has closed the connection";
+    this.#ended?.abort(typeof end === "string" ? new DOMException(what, "AbortError") : end);
   }
 
   #abortContext(): void {
@@ -256,7 +259,7 @@ export class StreamReaderProtocol extends FlowControl implements Protocol {
   /** Feeds EOF to the reader. Keeps the writing side open, except over TLS, which has no half-close. */
   eofReceived(): boolean {
     if (!this.#flow.lost) this.#reader?.feedEof();
-    this.#noteEnd(true);
+    this.#noteEnd("client");
     return (this.#flow.transport?.getExtraInfo("sslcontext") ?? null) === null;
   }
 
@@ -266,7 +269,7 @@ export class StreamReaderProtocol extends FlowControl implements Protocol {
     if (error === null) this.#reader?.feedEof();
     else this.#engine?.failAfterData(error);
     super.connectionLost(error);
-    this.#noteEnd(error ?? true);
+    this.#noteEnd(error ?? "server"); // without EOF and without an error, only a `close()` or `abort()` of this side ends a connection
   }
 }
 

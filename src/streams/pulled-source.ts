@@ -79,7 +79,6 @@ function fromLoop(iterator: AsyncIterator<Data | readonly Data[], unknown>, engi
     end: () => taker.left(),
     cancel() {
       isCancelled = true;
-      engine.endStep(iterator);
       taker.left();
       return iterator.return?.();
     },

@@ -23,7 +23,7 @@ import { asBuffer, type Data, invalidType, type SignalOptions } from "../base/ar
 import { rejectionNamingCallers } from "../base/async-stacks.js";
 import { ByteQueue } from "../base/byte-queue.js";
 import type { NonSharedBuffer, NonSharedUint8Array } from "../base/bytes.js";
-import { concurrentRead, InvalidStateError, ignore } from "../base/errors.js";
+import { asError, concurrentRead, InvalidStateError, ignore } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, WAIT_OPTIONS } from "../base/known-options.js";
 import { toOwnBytes } from "../base/memory.js";
 import { CALL_BYTES, nextTurn, READ_DISCOUNT_BITS, setImmediate, TURN_BYTES } from "../base/scheduling.js";
@@ -80,6 +80,8 @@ export class ReadEngine {
   #resting = false;
   /** The promise of the first `cancel()`; `null` before. */
   #cancelled: Promise<void> | null = null;
+  /** Whether data is dropped that no read waits for. */
+  #isDropping = false;
   #parked: Parked | null = null;
   #retryScheduled = false;
   #endWhenIdle = false;
@@ -111,6 +113,7 @@ export class ReadEngine {
       if (this.#endWhenIdle || this.#cancelled !== null) return; // the peer could not know that reading has ended
       throw new InvalidStateError("cannot feed data to a StreamReader after feedEof()");
     }
+    if (this.#isDropping && this.#parked === null) return;
     const bytes = asBuffer(toOwnBytes("data", data, mayBeShared));
     if (bytes.length === 0) return;
     this.securing.refuseIfHandedOver("feedData");
@@ -221,12 +224,12 @@ export class ReadEngine {
   }
 
   /** Pauses a source while no read waits, so that it does not keep the process alive. Has no effect on a connection. */
-  rest(): void {
-    if (this.#source === null || this.#parked !== null || this.#resting) return;
+  #rest(): void {
+    if (this.#source === null || this.#parked !== null || this.#resting || this.#isDropping) return;
     this.#resting = true;
     if (this.#paused) return;
     this.#paused = true;
-    this.#source.pauseReading();
+    this.#control("pauseReading");
   }
 
   /**
@@ -243,17 +246,32 @@ export class ReadEngine {
     return this.#cancelled;
   }
 
+  /** From now on, drops data that no read waits for, so that its sender is never blocked. */
+  dropUnawaited(): void {
+    this.#isDropping = true;
+    this.#regulate();
+  }
+
   /** Pauses or resumes the transport, depending on the queue's size and whether a read waits. */
   #regulate(): void {
     if (this.#transport === null) return;
-    const isWanted = (this.#parked !== null && !this.securing.isInProgress) || this.#cancelled !== null;
+    const isWanted = (this.#parked !== null && !this.securing.isInProgress) || this.#cancelled !== null || this.#isDropping;
     if (this.#paused) {
       if (!isWanted && (this.#resting || this.queue.length > this.limit)) return;
       this.#paused = this.#resting = false;
-      this.#transport.resumeReading();
+      this.#control("resumeReading");
     } else if (!isWanted && this.queue.length > 2 * this.limit && typeof this.#transport.pauseReading === "function") {
       this.#paused = true;
-      this.#transport.pauseReading();
+      this.#control("pauseReading");
+    }
+  }
+
+  /** Pauses or resumes the transport. It may be the program's, and may call the program: if it throws, reading fails. */
+  #control(method: "pauseReading" | "resumeReading"): void {
+    try {
+      this.#transport?.[method]();
+    } catch (error) {
+      this.failAfterData(asError(error, `${method}() of a StreamReader's transport threw`));
     }
   }
 
@@ -352,9 +370,9 @@ export class ReadEngine {
         onAbort = () => {
           if (this.#parked?.onAbort !== onAbort) return; // the signal called back more than once
           this.#unpark();
+          rejectEnded(signal, resolve, reject);
           attempt.failed?.();
           this.#regulate();
-          rejectEnded(signal, resolve, reject);
         };
         onceAborted(signal, onAbort); // throws if the signal does
       }
@@ -381,9 +399,20 @@ export class ReadEngine {
     return parked;
   }
 
-  /** Ends the waiting step of a loop that is left meanwhile: it takes nothing. */
-  endStep(loop: object): void {
-    if (this.#parked?.attempt.loop === loop) this.#unpark().resolve({ done: true, value: undefined } as never);
+  /** A loop is left: its waiting step ends and takes nothing, and a source is paused until the next read waits. */
+  leave(loop: object): void {
+    if (this.#parked?.attempt.loop === loop) {
+      this.#unpark().resolve({ done: true, value: undefined } as never);
+      this.#regulate();
+    }
+    this.#rest();
+  }
+
+  /** Makes the waiting read, if any, throw `error`. It takes nothing. */
+  failRead(error: Error): void {
+    if (this.#parked === null) return;
+    this.#failParked(error);
+    this.#regulate();
   }
 
   #failParked(error: unknown): void {

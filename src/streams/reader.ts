@@ -10,7 +10,7 @@ import type { NonSharedBuffer, NonSharedUint8Array } from "../base/bytes.js";
 import { LimitOverrunError } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions, WAIT_OPTIONS } from "../base/known-options.js";
 import { CHUNK_BYTES, checkLimit } from "../base/limits.js";
-import { allocate, bytesThere, toOwnBytes } from "../base/memory.js";
+import { bytesThere, MAX_LOOPED_BYTES, toOwnBytes, tryAllocate } from "../base/memory.js";
 import { mayReturnAtOnce } from "../base/waiting.js";
 import { chunkStep, intoAttempt, peekAttempt, ReadIterator, skipAttempt, takeNothing } from "./attempts.js";
 import { BaseReader, engineOf, READER_OPTIONS, type ReadlineOptions, refusal, type StreamReaderOptions } from "./base-reader.js";
@@ -115,9 +115,10 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
    */
   peek(n: number, options?: SignalOptions): Promise<NonSharedBuffer> {
     const engine = engineOf(this);
-    if (n > 0 && n <= engine.limit && n <= engine.queue.length && Number.isInteger(n) && engine.isFree && mayReturnAtOnce(options)) {
-      const bytes = allocate(n);
-      if (engine.queue.copyFirst(bytes, n)) {
+    const isShort = n > 0 && n <= MAX_LOOPED_BYTES && n <= engine.limit && n <= engine.queue.length && Number.isInteger(n);
+    if (isShort && engine.isFree && mayReturnAtOnce(options)) {
+      const bytes = tryAllocate(n);
+      if (bytes !== undefined && engine.queue.copyFirst(bytes, n)) {
         engine.taken(0);
         return Promise.resolve(bytes);
       }
@@ -366,7 +367,8 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
    *
    * The stream does not read ahead: data stays in the reader until it is requested. A `"byob"` reader gets the bytes in its own memory;
    * other readers get copies. An error of the reader becomes the stream's error, after the data received before it. Cancelling the
-   * stream ends only its own reading: the connection stays open.
+   * stream ends only its own reading: the connection stays open. What a `"byob"` read has not delivered because it waits for more (`min`,
+   * or the rest of an element) is put back; what the stream itself keeps after whole elements is lost.
    *
    * @example
    * ```ts

@@ -8,6 +8,7 @@ import { ConnectionLostError, messageOf } from "../base/errors.js";
 import { CALL_BYTES, nextTurn, TURN_BYTES } from "../base/scheduling.js";
 import { type Cancellation, DONE, Waiters } from "../base/waiting.js";
 import type { Transport } from "../contracts/connection.js";
+import type { ReadEngine } from "./read-engine.js";
 
 /** The state that a `StreamWriter` uses of its protocol. */
 export class WriterFlow {
@@ -121,6 +122,11 @@ export class WriterFlow {
   closed(signal: Cancellation | undefined): Promise<void> {
     if (!this.#lost) return (this.#closeWaiters ??= new Waiters()).wait(signal);
     return this.#lossError === null ? DONE : Promise.reject(this.#lossError);
+  }
+
+  /** The read engine of the protocol's reader; `null` if it has none. */
+  get engine(): ReadEngine | null {
+    return null;
   }
 
   /** The role of this end in TLS. */

@@ -2,8 +2,7 @@
  * `StreamWriter`: the writing half of a stream pair: writes, applies backpressure, and closes the connection. Python's
  * `asyncio.StreamWriter`.
  *
- * The writer buffers nothing: `write()` hands the bytes to the transport at once, and `drain()` waits (through the protocol) while the
- * transport's write buffer is too full.
+ * The writer buffers nothing: `write()` hands the bytes to the transport, and `drain()` waits while the transport's buffer is too full.
  */
 
 import type { Writable } from "node:stream";
@@ -33,8 +32,9 @@ import { engineOf } from "./base-reader.js";
 import { type FlowControl, flowOf } from "./flow-control.js";
 import type { StreamReader } from "./reader.js";
 import { SinkTransport } from "./sink-transport.js";
+import { secureStreams } from "./start-tls.js";
 import { START_TLS_OPTIONS, type StartTlsOptions } from "./start-tls-options.js";
-import { moveWatch, watchPair } from "./watched-pair.js";
+import { watchPair } from "./watched-pair.js";
 import type { WriterFlow } from "./writer-flow.js";
 
 /** Turns of the event loop to wait for a socket to report that it has sent everything. Node over TLS needs one or two, Deno a few more. */
@@ -316,32 +316,24 @@ export class StreamWriter<out Address extends SocketAddress = SocketAddress> imp
    */
   async startTls(ssl: SSLClient | SSLServer, options?: StartTlsOptions): Promise<void> {
     checkKnownOptions("startTls", options, START_TLS_OPTIONS);
-    const engine = this.#reader === null ? null : engineOf(this.#reader);
     const role = this.#flow.tlsRole;
     const request = {
       role,
       ssl: role === "client" ? checkClientSsl(ssl) : checkServerSsl(ssl),
       serverHostname: checkServerHostname(role, options?.serverHostname),
       ...tlsTimeouts(options),
-      takeReadAhead: () => engine?.securing.handOver(engine.queue) ?? Buffer.alloc(0),
-      onSecured: (transport: Transport) => {
-        this.#transport = transport as Transport<Address>;
-        if (debugMode !== null) moveWatch(this.#flow, transport);
-        this.#flow.replaceTransport(transport);
+      onSecured: (successor: Transport) => {
+        this.#transport = successor as Transport<Address>;
       },
     };
     const end = cancellationOf(options);
-    const exception = engine?.exception ?? null;
-    if (exception !== null && exception !== this.#flow.lossError) throw exception;
     const transport = this.#transport;
+    const reader = this.#reader === null ? null : engineOf(this.#reader);
+    const exception = (reader ?? this.#flow.engine)?.exception ?? null;
+    if (exception !== null && exception !== this.#flow.lossError) throw exception;
     if (transport.startTls === undefined) throw new InvalidStateError("cannot startTls(): this transport does not support it");
-    const hasBegun = engine?.beginSecuring() === true;
-    try {
-      // From this call on, writing is refused, so that no more plaintext is sent.
-      await withOneDeadline(end, async (signal) => void (await transport.startTls?.({ ...request, signal })));
-    } finally {
-      if (hasBegun) engine.endSecuring();
-    }
+    // From this call on, writing is refused, so that no more plaintext is sent.
+    await secureStreams(transport, transport.getProtocol(), request, end, { flow: this.#flow, reader });
   }
 
   /**

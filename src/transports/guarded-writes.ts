@@ -13,9 +13,15 @@ interface WriteFailureHandler {
   failWriting(error: Error): void;
 }
 
+/** The methods that every write of a stream goes through. */
+interface WriteMethods {
+  _write: (this: net.Socket, chunk: unknown, encoding: BufferEncoding, done: Done) => void;
+  /** Missing on some runtimes. */
+  _writev?: (this: net.Socket, chunks: { chunk: unknown; encoding: BufferEncoding }[], done: Done) => void;
+}
+
 interface Guard {
-  readonly write: net.Socket["_write"];
-  readonly writev: net.Socket["_writev"];
+  readonly own: WriteMethods;
   readonly handler: WriteFailureHandler;
 }
 
@@ -23,10 +29,10 @@ type GuardedSocket = net.Socket & { [GUARD]?: Guard | undefined };
 
 /** Guards a socket's `_write()` and `_writev()`, which every write of a stream goes through. */
 export function guardWrites(socket: GuardedSocket, handler: WriteFailureHandler): void {
-  const { _write: write, _writev: writev } = socket;
-  socket[GUARD] = { write, writev, handler };
+  const { _write, _writev } = socket as unknown as WriteMethods;
+  socket[GUARD] = { own: { _write, ...(_writev && { _writev }) }, handler };
   socket._write = guardedWrite;
-  if (writev !== undefined) socket._writev = guardedWritev; // missing on some runtimes
+  if (_writev !== undefined) socket._writev = guardedWritev;
 }
 
 /** Lets go of the handler of a closed socket, which writes nothing any more. */
@@ -44,12 +50,12 @@ export function unguardWrites(socket: GuardedSocket): void {
 
 function guardedWrite(this: GuardedSocket, chunk: unknown, encoding: BufferEncoding, done: Done): void {
   const guard = this[GUARD];
-  guard?.write.call(this, chunk, encoding, guarded(guard, done));
+  guard?.own._write.call(this, chunk, encoding, guarded(guard, done));
 }
 
 function guardedWritev(this: GuardedSocket, chunks: { chunk: unknown; encoding: BufferEncoding }[], done: Done): void {
   const guard = this[GUARD];
-  guard?.writev?.call(this, chunks, guarded(guard, done));
+  guard?.own._writev?.call(this, chunks, guarded(guard, done));
 }
 
 function guarded({ handler }: Guard, done: Done): Done {

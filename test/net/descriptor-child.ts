@@ -54,12 +54,12 @@ async function openTwice(open: () => Promise<[StreamReader, StreamWriter]>): Pro
 /** Serves the connection as one that was accepted elsewhere. */
 async function serveAccepted(): Promise<void> {
   const reader = new StreamReader();
-  let served: Promise<void> | null = null;
+  const served: Promise<void>[] = [];
   const protocol = new StreamReaderProtocol(reader, (_reader, writer) => {
-    served = converse([reader, writer]);
+    served.push(converse([reader, writer]));
   });
   await connectAcceptedSocket(() => protocol, FD, given);
-  await served;
+  await Promise.all(served);
 }
 
 const calls: Record<string, () => Promise<void>> = {

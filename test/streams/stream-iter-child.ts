@@ -7,11 +7,11 @@ interface StreamIter {
 }
 
 const name = "node:stream/iter";
-const { from, text } = (await import(name)) as StreamIter;
+const iter = (await import(name)) as StreamIter;
 async function* generate(): AsyncGenerator<Data> {
   yield "one, ";
   yield Buffer.from("two");
 }
 
-console.log(await text(from(StreamReader.from(generate(), { limit: 2 }))));
-console.log(String(await StreamReader.from(from(["three, ", "four"])).read()));
+console.log(await iter.text(iter.from(StreamReader.from(generate(), { limit: 2 }))));
+console.log(String(await StreamReader.from(iter.from(["three, ", "four"])).read()));

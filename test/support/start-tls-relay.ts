@@ -13,9 +13,9 @@ export const COMMAND = "STARTTLS\n";
 /** What a test does while the server changes over. */
 interface Moments {
   /** The server has read the command. */
-  onCommand?(relay: Relay): void;
+  readonly onCommand?: (relay: Relay) => void;
   /** The server's `startTls()` is in progress. */
-  duringHandshake?(relay: Relay): void;
+  readonly duringHandshake?: (relay: Relay) => void;
 }
 
 /** Serves one line of each client over TLS, after `COMMAND`. */

@@ -14,16 +14,17 @@ import { delimited, Framed, lengthPrefixed, netstring } from "asyncio-streams/fr
 import { createSubprocessExec, PIPE } from "asyncio-streams/process";
 
 export async function readInto(reader: StreamReader, writer: StreamWriter, socket: WebSocket): Promise<void> {
+  const parts: NonSharedBuffer[] = [];
   await crypto.subtle.digest("SHA-256", await reader.read());
   await crypto.subtle.digest("SHA-256", await reader.readline());
   await crypto.subtle.digest("SHA-256", await reader.readexactly(4));
   await crypto.subtle.digest("SHA-256", await reader.readuntil("x"));
   await crypto.subtle.digest("SHA-256", await reader.peek(4));
   for await (const line of reader) socket.send(line);
-  for await (const line of reader.lines()) new Blob([line]);
-  for await (const lines of reader.lineBatches()) new Blob(lines);
-  for await (const chunk of reader.chunks()) new Response(chunk);
-  new Blob(await reader.readlines());
+  for await (const line of reader.lines()) parts.push(line);
+  for await (const lines of reader.lineBatches()) parts.push(...lines);
+  for await (const chunk of reader.chunks()) await new Response(chunk).text();
+  parts.push(...(await reader.readlines()));
   await fetch("https://example.com/", { method: "POST", body: await reader.read() });
   for (const codec of [lengthPrefixed(), netstring(), delimited("\n")]) {
     const frame = await new Framed(reader, writer, codec).readFrame();
@@ -31,11 +32,12 @@ export async function readInto(reader: StreamReader, writer: StreamWriter, socke
   }
   const child = await createSubprocessExec("ls", [], { stdout: PIPE });
   const [output] = await child.communicate();
-  new Blob([output, new IncompleteReadError(new Uint8Array(1)).partial]);
+  parts.push(output, new IncompleteReadError(new Uint8Array(1)).partial);
+  socket.send(new Blob(parts));
 }
 
 export async function convert(reader: StreamReader, writer: StreamWriter): Promise<void> {
-  new Response(reader.toWeb());
+  await new Response(reader.toWeb()).text();
   const text: ReadableStream<string> = reader.toWeb().pipeThrough(new TextDecoderStream());
   await text.pipeTo(writer.toWeb());
   await reader.toWeb().pipeThrough(new CompressionStream("gzip")).pipeTo(writer.toWeb());
