@@ -151,7 +151,8 @@ describe("setTimeout() of a Duplex", () => {
   });
 
   it("waits while a long write makes progress", async () => {
-    const [end] = memoryPair();
+    await using pair = await openPair(unix); // keeps the process alive, which the time-out does not
+    const end = pair.client;
     const sizes = [400, 300, 200, 100];
     end.writer.transport.getWriteBufferSize = () => (sizes.length > 1 ? (sizes.shift() as number) : 100);
     const socket = socketOf(end);
