@@ -18,6 +18,7 @@
 import { AsyncResource } from "node:async_hooks";
 import { asError, callForeign } from "../base/errors.js";
 import { setImmediate } from "../base/scheduling.js";
+import { Canceller } from "../base/waiting.js";
 import type { ByteCounts, ProtocolFactory, Transport, TransportOwner } from "../contracts/connection.js";
 import { now, publishError } from "../transports/diagnostics.js";
 import { ConnectedSocket, type UnixNames } from "../transports/socket-info.js";
@@ -72,8 +73,8 @@ export class Clients {
   readonly #onGone: () => void;
   #tls: ServerTls | null;
   readonly #served: Set<Transport & ByteCounts> = new Set();
-  /** Clients that wait for their PROXY header or are in their TLS handshake: they have no protocol yet. Aborting a controller ends one. */
-  readonly #handshakes: Set<AbortController> = new Set();
+  /** Clients that wait for their PROXY header or are in their TLS handshake: they have no protocol yet. Aborting one ends it. */
+  readonly #handshakes: Set<Canceller> = new Set();
   readonly #waiting: Accepted[] = [];
   /** The index of the waiting client to check next. */
   #nextProbe = 0;
@@ -188,16 +189,15 @@ export class Clients {
   /** Serves a client behind its PROXY header, if there is one, and its TLS handshake, if there is one. */
   async #serveAfterHandshake(wire: Wire, facts: ConnectionContext): Promise<void> {
     const { protocolFactory, proxy } = this.#policy;
-    const handshake = new AbortController();
-    const { signal } = handshake;
+    const handshake = new Canceller();
     this.#handshakes.add(handshake);
     try {
-      const proxyInfo = proxy === null ? undefined : await proxy.receive(wire, facts.info, signal);
+      const proxyInfo = proxy === null ? undefined : await proxy.receive(wire, facts.info, handshake);
       const tls = this.#tls; // read as late as possible: it may have been renewed during the header
-      if (tls !== null) await acceptSecured(wire.release(), protocolFactory, { ...facts, proxyInfo, tls, signal });
+      if (tls !== null) await acceptSecured(wire.release(), protocolFactory, { ...facts, proxyInfo, tls, signal: handshake });
       else startTransport(wire, protocolFactory, { ...facts, proxyInfo });
     } catch (error) {
-      if (!handshake.signal.aborted) this.fail(error);
+      if (!handshake.aborted) this.fail(error);
     } finally {
       this.#handshakes.delete(handshake);
       this.#serveWaiting();

@@ -64,6 +64,7 @@ describe("the public face", () => {
       "StreamReader",
       "StreamReaderProtocol",
       "StreamWriter",
+      "TimeoutError",
       "connectAcceptedSocket",
       "copy",
       "createConnection",

@@ -4,20 +4,11 @@
  */
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
-import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
-import { root } from "../support/repository.js";
-import { type Ended, newProject, oldCompiler, runAnyhow, runProgram } from "./under-test.js";
-
-const modules = join(root, "node_modules");
-const COMPILERS = { new: join(modules, "typescript/bin/tsc"), old: oldCompiler };
-const TYPES = { new: join(dirname(oldCompiler), "../../@types/node"), old: join(modules, "@types/node") };
-
-const RESOLUTIONS = {
-  nodenext: { module: "nodenext", moduleResolution: "nodenext" },
-  bundler: { module: "esnext", moduleResolution: "bundler" },
-};
+import { COMPILERS, compileWith, RESOLUTIONS, TYPES, version } from "./compiling.js";
+import { type Ended, newProject, runAnyhow, runProgram } from "./under-test.js";
 
 interface Case {
   readonly compiler: keyof typeof COMPILERS;
@@ -35,27 +26,9 @@ const CASES: readonly Case[] = [
   { compiler: "old", resolution: "bundler", types: "old", files: ["typed.ts", "using.ts"] },
 ];
 
-function version(folder: string): string {
-  return (JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { version: string }).version;
-}
-
 /** Compiles files of a new project, with settings beside those of every strict project. Returns the project. */
 function compile({ compiler, resolution, types, files }: Case, settings: object = {}): { directory: string; result: Ended } {
-  const directory = newProject();
-  mkdirSync(join(directory, "node_modules", "@types"), { recursive: true });
-  symlinkSync(TYPES[types], join(directory, "node_modules", "@types", "node"));
-  const strict = { strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, skipLibCheck: false };
-  const compilerOptions = {
-    target: "es2022",
-    lib: ["es2023"],
-    rootDir: ".",
-    outDir: "out",
-    ...strict,
-    ...RESOLUTIONS[resolution],
-    ...settings,
-  };
-  writeFileSync(join(directory, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));
-  return { directory, result: runAnyhow(directory, [process.execPath, COMPILERS[compiler]]) };
+  return compileWith({ tsc: COMPILERS[compiler], types: TYPES[types] }, files, { ...RESOLUTIONS[resolution], ...settings });
 }
 
 for (const one of CASES) {
