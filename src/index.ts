@@ -24,6 +24,7 @@ export type {
   CipherInfo,
   ExtraInfo,
   ExtraInfoSource,
+  PeerCredentials,
   ProxyFields,
   ProxyHeader,
   ProxySsl,
@@ -37,6 +38,7 @@ export type {
 export { type CopyOptions, copy, type RelayOptions, relay } from "./copy.js";
 export { type DuplexOptions, toDuplex } from "./duplex.js";
 export type { BoundSocket } from "./net/adopt.js";
+export { type Authorize, UnauthorizedError } from "./net/authorization.js";
 export type { ServerStats } from "./net/clients.js";
 export { type ConnectionOptions, createConnection, createUnixConnection, type UnixConnectionOptions } from "./net/connect.js";
 export { type AcceptedSocketOptions, connectAcceptedSocket } from "./net/connect-accepted.js";

@@ -44,6 +44,7 @@ const UNIX_OPTIONS: KnownOptions = knownOptions<StartUnixServerOptions>({
   owner: true,
   takeover: true,
   cleanupSocket: true,
+  authorize: true,
 });
 
 const TCP_OPTIONS: KnownOptions = knownOptions<StartServerOptions>({

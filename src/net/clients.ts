@@ -11,6 +11,9 @@
  * Waiting. Because nothing is read, a disconnect is not noticed. `wire.isPeerGone()` checks for it when the client's turn comes, and
  * before a new client is refused because the queue is full.
  *
+ * Authorization. A client that `authorize` refuses at once takes no place and does not wait. While a decision is pending, the client waits
+ * for its turn, or takes a place as in a handshake.
+ *
  * Context. The callbacks of all clients run in the `AsyncLocalStorage` context in which the server was started, as 'connection'
  * listeners of `node:net` do. A waiting client is started from the context of another client's end; so every start is explicitly run in
  * the server's context.
@@ -22,9 +25,11 @@ import type { ByteCounts, ProtocolFactory, Transport, TransportOwner } from "../
 import { now, publishError } from "../transports/diagnostics.js";
 import { ConnectedSocket, type UnixNames } from "../transports/socket-info.js";
 import type { Wire } from "../transports/wire.js";
+import { type Authorization, UnauthorizedError } from "./authorization.js";
 import type { AcceptHandler } from "./listener.js";
 import type { ServerTls } from "./options.js";
 import type { ProxyPolicy } from "./proxy-protocol/proxy-option.js";
+import { untilAborted } from "./resolve.js";
 import { acceptSecured, type ConnectionContext, startTransport } from "./start-transport.js";
 import type { MakeWire } from "./wire-factory.js";
 
@@ -40,6 +45,8 @@ export interface ClientsPolicy {
   readonly onError: (error: unknown) => void;
   /** TLS for every client at the start; `null` for none. */
   readonly tls: ServerTls | null;
+  /** Who may connect; `null` for every client that the system lets in. */
+  readonly authorization: Authorization | null;
   /** The PROXY protocol in front of every client; `null` for none. */
   readonly proxy: ProxyPolicy | null;
 }
@@ -56,6 +63,8 @@ export interface ServerStats extends ByteCounts {
   readonly accepted: number;
   /** Accepted clients that were closed at once because too many were waiting. */
   readonly refused: number;
+  /** Accepted clients that `authorize` has refused. */
+  readonly unauthorized: number;
   /** Errors so far before a client had a protocol: mostly failed TLS handshakes, and failures to accept. */
   readonly failed: number;
 }
@@ -65,6 +74,8 @@ interface Accepted {
   readonly wire: Wire;
   readonly info: ConnectedSocket;
   readonly begunAt: number;
+  /** The pending decision of `authorize`, which rejects if the client is refused; `null` if it is made. */
+  verdict: Promise<void> | null;
 }
 
 export class Clients {
@@ -84,6 +95,7 @@ export class Clients {
   readonly #owner: TransportOwner = { attach: (transport) => this.#attach(transport), detach: (transport) => this.#detach(transport) };
   #accepted = 0;
   #refused = 0;
+  #unauthorized = 0;
   #failed = 0;
   /** Byte counts of disconnected clients. */
   #bytesRead = 0;
@@ -121,8 +133,8 @@ export class Clients {
   #accept(makeWire: MakeWire, unixNames: UnixNames | null): void {
     this.#accepted += 1;
     const wire = makeWire(this.#hasContext);
-    const client = { wire, info: new ConnectedSocket(wire, unixNames), begunAt: now() };
-    if (!this.#checkSender(client)) return;
+    const client = { wire, info: new ConnectedSocket(wire, unixNames), begunAt: now(), verdict: null };
+    if (!this.#checkSender(client) || !this.#authorize(client)) return;
     if (this.#taken < this.#policy.maxConnections) {
       this.#serve(client);
       return;
@@ -151,11 +163,59 @@ export class Clients {
     }
   }
 
+  /** Asks the program about a client, before the client takes a place; returns whether it is refused at once. */
+  #authorize(client: Accepted): boolean {
+    const { authorization } = this.#policy;
+    if (authorization === null) return true;
+    try {
+      client.verdict = authorization.check(client.info);
+    } catch (error) {
+      client.wire.destroy();
+      this.#reportRefusal(error);
+      return false;
+    }
+    if (client.verdict !== null) void this.#settle(client, client.verdict);
+    return true;
+  }
+
+  /** Notes the decision about a client. */
+  async #settle(client: Accepted, verdict: Promise<void>): Promise<void> {
+    try {
+      await verdict;
+      client.verdict = null;
+    } catch (error) {
+      this.#dropRefused(client, error);
+    }
+  }
+
+  /** Drops a client that is refused while it waits for its turn. During its handshake, the handshake does. */
+  #dropRefused(client: Accepted, error: unknown): void {
+    const index = this.#waiting.indexOf(client);
+    if (index === -1) return;
+    this.#waiting.splice(index, 1);
+    client.wire.destroy();
+    this.#context.runInAsyncScope(() => this.#reportRefusal(error));
+    this.#onGone();
+  }
+
+  #reportRefusal(error: unknown): void {
+    if (!(error instanceof UnauthorizedError)) {
+      this.#fail(error);
+      return;
+    }
+    this.#unauthorized += 1;
+    this.#report(error);
+  }
+
   /** Reports an error that happened before a client had a protocol. */
   readonly fail = (error: unknown): void => this.#context.runInAsyncScope(() => this.#fail(error));
 
   #fail(error: unknown): void {
     this.#failed += 1;
+    this.#report(error);
+  }
+
+  #report(error: unknown): void {
     publishError(null, error, "accept");
     this.#policy.onError(error);
   }
@@ -170,12 +230,12 @@ export class Clients {
     return this.#taken + this.#waiting.length;
   }
 
-  #serve({ wire, info, begunAt }: Accepted): void {
+  #serve({ wire, info, begunAt, verdict }: Accepted): void {
     const { protocolFactory, proxy } = this.#policy;
     const tls = this.#tls;
     const facts = { info, begunAt, owner: this.#owner };
-    if (tls !== null || proxy !== null) {
-      void this.#serveAfterHandshake(wire, facts);
+    if (tls !== null || proxy !== null || verdict !== null) {
+      void this.#serveAfterHandshake(wire, facts, verdict);
       return;
     }
     try {
@@ -185,23 +245,35 @@ export class Clients {
     }
   }
 
-  /** Serves a client behind its PROXY header, if there is one, and its TLS handshake, if there is one. */
-  async #serveAfterHandshake(wire: Wire, facts: ConnectionContext): Promise<void> {
+  /** Serves a client after the decision of `authorize`, behind its PROXY header, and after its TLS handshake, if there are such. */
+  async #serveAfterHandshake(wire: Wire, facts: ConnectionContext, verdict: Promise<void> | null): Promise<void> {
     const { protocolFactory, proxy } = this.#policy;
     const handshake = new AbortController();
     const { signal } = handshake;
     this.#handshakes.add(handshake);
     try {
+      if (verdict !== null) await this.#untilAuthorized(wire, verdict, signal);
       const proxyInfo = proxy === null ? undefined : await proxy.receive(wire, facts.info, signal);
       const tls = this.#tls; // read as late as possible: it may have been renewed during the header
       if (tls !== null) await acceptSecured(wire.release(), protocolFactory, { ...facts, proxyInfo, tls, signal });
       else startTransport(wire, protocolFactory, { ...facts, proxyInfo });
     } catch (error) {
-      if (!handshake.signal.aborted) this.fail(error);
+      if (!signal.aborted) this.#context.runInAsyncScope(() => this.#reportRefusal(error));
     } finally {
       this.#handshakes.delete(handshake);
       this.#serveWaiting();
       this.#onGone();
+    }
+  }
+
+  /** Waits for the decision of `authorize`. Nothing is read meanwhile. If the client is not let in, the wire is closed. */
+  async #untilAuthorized(wire: Wire, verdict: Promise<void>, signal: AbortSignal): Promise<void> {
+    wire.pause();
+    try {
+      await untilAborted(verdict, signal);
+    } catch (error) {
+      wire.destroy();
+      throw error;
     }
   }
 
@@ -251,7 +323,7 @@ export class Clients {
 
   /** The number of clients that were served or waiting and have disconnected. */
   get gone(): number {
-    return this.#accepted - this.#refused - this.connected;
+    return this.#accepted - this.#refused - this.#unauthorized - this.connected;
   }
 
   stats(): ServerStats {
@@ -267,6 +339,7 @@ export class Clients {
       handshakes: this.#handshakes.size,
       accepted: this.#accepted,
       refused: this.#refused,
+      unauthorized: this.#unauthorized,
       failed: this.#failed,
       bytesRead,
       bytesWritten,

@@ -12,6 +12,7 @@ import { abortReason, cancellationOf, forgetAborted, onceAborted, throwIfAborted
 import type { ProtocolFactory } from "../contracts/connection.js";
 import { adoptServer, type BoundSocket, takingSock } from "./adopt.js";
 import { AdoptedListener } from "./adopted-listener.js";
+import { type Authorization, type Authorize, checkAuthorize } from "./authorization.js";
 import type { ClientsPolicy } from "./clients.js";
 import type { Listener } from "./listener.js";
 import {
@@ -71,6 +72,12 @@ export interface UnixServerOptions extends ServerOptions, ServerTlsOptions {
    * was created elsewhere.
    */
   readonly cleanupSocket?: boolean | undefined;
+  /**
+   * Decides about each client by the kernel's record of who has connected, before the client has a protocol: `true`, or a promise for
+   * `true`, lets it in. Others are closed, counted (`stats().unauthorized`), and reported with `UnauthorizedError`. Needs `loadUnix()` of
+   * `asyncio-streams/unix`. Default: every client that the file mode lets in.
+   */
+  readonly authorize?: Authorize | undefined;
 }
 
 const UNIX_SERVER_OPTIONS: KnownOptions = knownOptions<UnixServerOptions>({
@@ -89,6 +96,7 @@ const UNIX_SERVER_OPTIONS: KnownOptions = knownOptions<UnixServerOptions>({
   owner: true,
   takeover: true,
   cleanupSocket: true,
+  authorize: true,
 });
 
 const OWNER_IDS: KnownOptions = knownOptions<NonNullable<UnixServerOptions["owner"]>>({ uid: true, gid: true });
@@ -172,6 +180,7 @@ export async function listenOnPath(
     const mode = options?.mode === undefined ? undefined : checkInteger("mode", options.mode, 0, MAX_MODE);
     const owner = checkOwner(call.name, options?.owner);
     const takeover = checkBoolean("takeover", options?.takeover) ?? false;
+    const authorization = checkAuthorize(options?.authorize);
     const hasFile = parsed !== undefined && !parsed.abstract;
     for (const [name, given] of Object.entries({ mode, owner, takeover: takeover || undefined })) {
       if (given !== undefined && !hasFile) throw invalidValue(`${name} is only meaningful with a path in the file system`);
@@ -182,11 +191,11 @@ export async function listenOnPath(
         const adopted = adoptServer(sock as net.Server | BoundSocket | number, "unix");
         const listener = new AdoptedListener(adopted, { backlog, cleanupSocket, keepAlive: false });
         handOver();
-        return await openServer([listener], call, options, config, starting);
+        return await openServer([listener], call, options, { ...config, authorization }, starting);
       }
       const listener = new UnixListener(parsed, { backlog, mode, owner, takeover, cleanupSocket });
       await listener.bind();
-      return await openServer([listener], call, options, config, starting);
+      return await openServer([listener], call, options, { ...config, authorization }, starting);
     });
   });
 }
@@ -301,12 +310,13 @@ async function openServer(
   listeners: readonly Listener[],
   { protocolFactory, onError: handler }: ListenCall,
   options: Omit<ServerOptions, "onError"> | undefined,
-  config: ServerConfig,
+  config: ServerConfig & { readonly authorization?: Authorization | null },
   starting: AbortSignal | undefined,
 ): Promise<Server> {
   const { maxConnections = Infinity, signal } = options ?? {};
   const onError = (error: unknown): void => reportServerError(handler, error);
-  const policy = { protocolFactory, tls: config.tls, proxy: config.proxy, maxConnections, maxWaiting: config.backlog, onError };
+  const { tls, proxy, backlog: maxWaiting, authorization = null } = config;
+  const policy = { protocolFactory, tls, proxy, authorization, maxConnections, maxWaiting, onError };
   const server = makeServer(listeners, policy, signal);
   const onAbort = (): void => server.close();
   try {

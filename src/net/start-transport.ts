@@ -6,7 +6,7 @@ import type { Protocol, ProtocolFactory, Transport, TransportOwner } from "../co
 import type { ExtraInfo } from "../contracts/extra-info.js";
 import { publishStarted } from "../transports/diagnostics.js";
 import { NodeWire } from "../transports/node-wire.js";
-import { ConnectedSocket, tlsExtraInfo, type UnixNames } from "../transports/socket-info.js";
+import { ConnectedSocket, tlsExtraInfo, type UnixNames, unwired } from "../transports/socket-info.js";
 import { UpgradableTransport } from "../transports/upgradable.js";
 import type { Wire } from "../transports/wire.js";
 import type { ClientTls, ServerTls } from "./options.js";
@@ -50,7 +50,7 @@ export async function openTransport<P extends Protocol>(
     const wire = wireOf(socket);
     return startTransport(wire, protocolFactory, { ...facts, info: new ConnectedSocket(wire, unixNames) });
   }
-  const info = new ConnectedSocket({ facts: socket }, unixNames);
+  const info = new ConnectedSocket(unwired(socket), unixNames);
   const secured = await tls.handshake.secure(socket, tls.sslHandshakeTimeout, signal);
   return startSecured(secured, protocolFactory, { ...facts, info }, tls);
 }

@@ -27,6 +27,7 @@ import { unpooled } from "../base/memory.js";
 import { clearTimeout, nextTick, setTimeout } from "../base/scheduling.js";
 import { LateData } from "./late-data.js";
 import { hiddenReset, isPeerGone } from "./socket-probes.js";
+import { descriptorOf } from "./stream-handle.js";
 import type { SocketInfo, Wire, WireEvents } from "./wire.js";
 import { isList } from "./write-batch.js";
 import { copyBehind } from "./write-now.js";
@@ -94,6 +95,10 @@ export class NodeWire implements Wire {
     this.#isTls = (socket as { readonly encrypted?: boolean }).encrypted === true;
     socket.on("error", ignore);
     wrapWriting(socket, (error) => this.failWriting(error));
+  }
+
+  get fd(): number {
+    return descriptorOf(this.#socket);
   }
 
   get unsent(): number {

@@ -390,6 +390,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     if (proxyInfo !== undefined && Object.hasOwn(proxyInfo, name)) return proxyInfo[name];
     if (name === "peername") return this.#info.getpeername();
     if (name === "sockname") return this.#info.sockname;
+    if (name === "peercred") return this.#info.peercred ?? defaultValue;
     const tlsInfo = this.#tlsInfo;
     return tlsInfo !== undefined && Object.hasOwn(tlsInfo, name) ? tlsInfo[name] : defaultValue;
   }

@@ -94,14 +94,14 @@ describe("the package", () => {
 });
 
 describe("a bundle of openUnixConnection()", () => {
-  it("holds no server, Duplex, framing, subprocesses or test kit", () => {
+  it("holds no server, Duplex, framing, subprocesses, test kit or foreign functions", () => {
     const inside = taken(minimal.metafile);
     for (const file of NOT_NEEDED) {
       assert.ok(files.includes(`dist/${file}`), `there is no ${file} any more`);
       assert.ok(!inside.includes(file), `${file} is in it`);
     }
     assert.deepEqual(
-      inside.filter((file) => /^(framing|process|testing)\//.test(file)),
+      inside.filter((file) => /^(framing|process|testing|unix)\//.test(file)),
       [],
     );
   });
