@@ -45,6 +45,7 @@ export { type AcceptedSocketOptions, connectAcceptedSocket } from "./net/connect
 export { createServer, createUnixServer, type TcpServerOptions, type UnixServerOptions } from "./net/listen.js";
 export { type ListenFd, listenFds } from "./net/listen-fds.js";
 export type { ClientTlsOptions, IpFamily, ServerOptions, ServerTlsOptions } from "./net/options.js";
+export type { OwnedDescriptor } from "./net/owned-descriptor.js";
 export type { ProxyProtocolOptions } from "./net/proxy-protocol/proxy-option.js";
 export type { SendProxyHeaderOptions } from "./net/proxy-protocol/send-header.js";
 export type { Server, ShutdownResult } from "./net/server.js";

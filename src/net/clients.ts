@@ -26,11 +26,13 @@ import { now, publishError } from "../transports/diagnostics.js";
 import { ConnectedSocket, type UnixNames } from "../transports/socket-info.js";
 import type { Wire } from "../transports/wire.js";
 import { type Authorization, UnauthorizedError } from "./authorization.js";
+import type { ConnectionContext, ConnectionKind } from "./connection-context.js";
 import type { AcceptHandler } from "./listener.js";
 import type { ServerTls } from "./options.js";
 import type { ProxyPolicy } from "./proxy-protocol/proxy-option.js";
 import { untilAborted } from "./resolve.js";
-import { acceptSecured, type ConnectionContext, startTransport } from "./start-transport.js";
+import { hasContext } from "./server-context.js";
+import { acceptSecured, startTransport } from "./start-transport.js";
 import type { MakeWire } from "./wire-factory.js";
 
 /** The maximum number of waiting clients to check for disconnects to make room for a new one. Each check costs a system call. */
@@ -49,6 +51,8 @@ export interface ClientsPolicy {
   readonly authorization: Authorization | null;
   /** The PROXY protocol in front of every client; `null` for none. */
   readonly proxy: ProxyPolicy | null;
+  /** Makes connections of another kind; `undefined` for the usual kind. */
+  readonly kind?: ConnectionKind | undefined;
 }
 
 /** The current state and the totals of a server. */
@@ -132,9 +136,10 @@ export class Clients {
 
   #accept(makeWire: MakeWire, unixNames: UnixNames | null): void {
     this.#accepted += 1;
-    const wire = makeWire(this.#hasContext);
+    const wire = this.#makeWire(makeWire);
+    if (wire === null) return;
     const client = { wire, info: new ConnectedSocket(wire, unixNames), begunAt: now(), verdict: null };
-    if (!this.#checkSender(client) || !this.#authorize(client)) return;
+    if (!this.#admit(client)) return;
     if (this.#taken < this.#policy.maxConnections) {
       this.#serve(client);
       return;
@@ -149,26 +154,26 @@ export class Clients {
     }
   }
 
-  /** Refuses a client that is not trusted to send a header, before it takes a place. */
-  #checkSender({ wire, info }: Accepted): boolean {
-    const { proxy } = this.#policy;
-    if (proxy === null) return true;
+  /** Makes the wire of a client at once, before a runtime reads from it; returns `null` if it fails. */
+  #makeWire(makeWire: MakeWire): Wire | null {
+    const wire = makeWire(this.#hasContext);
+    const { kind } = this.#policy;
+    if (kind === undefined) return wire;
     try {
-      proxy.checkSender(info);
-      return true;
+      return kind.convert(wire);
     } catch (error) {
       wire.destroy();
       this.#fail(error);
-      return false;
+      return null;
     }
   }
 
-  /** Asks the program about a client, before the client takes a place; returns whether it is refused at once. */
-  #authorize(client: Accepted): boolean {
-    const { authorization } = this.#policy;
-    if (authorization === null) return true;
+  /** Refuses a client that may not connect, before it takes a place; returns whether it may. */
+  #admit(client: Accepted): boolean {
+    const { proxy, authorization } = this.#policy;
     try {
-      client.verdict = authorization.check(client.info);
+      proxy?.checkSender(client.info);
+      client.verdict = authorization?.check(client.info) ?? null;
     } catch (error) {
       client.wire.destroy();
       this.#reportRefusal(error);
@@ -231,7 +236,7 @@ export class Clients {
   }
 
   #serve({ wire, info, begunAt, verdict }: Accepted): void {
-    const { protocolFactory, proxy } = this.#policy;
+    const { proxy } = this.#policy;
     const tls = this.#tls;
     const facts = { info, begunAt, owner: this.#owner };
     if (tls !== null || proxy !== null || verdict !== null) {
@@ -239,7 +244,7 @@ export class Clients {
       return;
     }
     try {
-      startTransport(wire, protocolFactory, facts);
+      this.#start(wire, facts);
     } catch (error) {
       this.fail(error);
     }
@@ -256,7 +261,7 @@ export class Clients {
       const proxyInfo = proxy === null ? undefined : await proxy.receive(wire, facts.info, signal);
       const tls = this.#tls; // read as late as possible: it may have been renewed during the header
       if (tls !== null) await acceptSecured(wire.release(), protocolFactory, { ...facts, proxyInfo, tls, signal });
-      else startTransport(wire, protocolFactory, { ...facts, proxyInfo });
+      else this.#start(wire, { ...facts, proxyInfo });
     } catch (error) {
       if (!signal.aborted) this.#context.runInAsyncScope(() => this.#reportRefusal(error));
     } finally {
@@ -264,6 +269,12 @@ export class Clients {
       this.#serveWaiting();
       this.#onGone();
     }
+  }
+
+  #start(wire: Wire, facts: ConnectionContext): void {
+    const { kind, protocolFactory } = this.#policy;
+    if (kind === undefined) startTransport(wire, protocolFactory, facts);
+    else kind.start(wire, protocolFactory, facts);
   }
 
   /** Waits for the decision of `authorize`. Nothing is read meanwhile. If the client is not let in, the wire is closed. */
@@ -380,21 +391,4 @@ function requestShutdown(transport: Transport): void {
     () => transport.getProtocol().shutdownRequested?.(),
     (error) => transport.abort(asError(error, "a protocol threw")),
   );
-}
-
-/** Node keeps a resource's context in properties with symbol keys. These two symbol keys hold numbers instead. */
-const NUMBERS: ReadonlySet<unknown> = new Set(["async_id_symbol", "trigger_async_id_symbol"]);
-
-/** The last major version of Node known to do this. Bun and Deno do not. */
-const LAST_KNOWN_MAJOR = 26;
-const { bun, deno, node } = process.versions as Readonly<Record<string, string | undefined>>;
-const isKnown = bun === undefined && deno === undefined && Number.parseInt(node ?? "", 10) <= LAST_KNOWN_MAJOR;
-
-/**
- * Returns whether a resource has an `AsyncLocalStorage` context; true if that cannot be determined. Most programs start their servers
- * without one. Then there is nothing to run in it, which saves up to a twentieth of the cost of a short connection.
- */
-function hasContext(resource: AsyncResource): boolean {
-  const properties = resource as unknown as Readonly<Record<symbol, unknown>>;
-  return !isKnown || Object.getOwnPropertySymbols(properties).some((key) => !NUMBERS.has(key.description) && properties[key] !== undefined);
 }

@@ -8,6 +8,7 @@ import { now, publishError } from "../transports/diagnostics.js";
 import { ConnectedSocket, unwired } from "../transports/socket-info.js";
 import { adoptConnection, familyOf, takingSock } from "./adopt.js";
 import { checkServerTls, type ServerTlsOptions } from "./options.js";
+import type { OwnedDescriptor } from "./owned-descriptor.js";
 import { acceptSecured, startTransport } from "./start-transport.js";
 import { nodeWireOf } from "./wire-factory.js";
 
@@ -45,7 +46,7 @@ const ACCEPTED_OPTIONS: KnownOptions = knownOptions<AcceptedSocketOptions>({
  */
 export async function connectAcceptedSocket<P extends Protocol>(
   protocolFactory: ProtocolFactory<P>,
-  sock: net.Socket | number,
+  sock: net.Socket | OwnedDescriptor | number,
   options?: AcceptedSocketOptions,
 ): Promise<[Transport, P]> {
   return await takingSock(sock, async (handOver) => {

@@ -25,6 +25,7 @@ import {
   type ServerOptions,
   type ServerTlsOptions,
 } from "./options.js";
+import type { OwnedDescriptor } from "./owned-descriptor.js";
 import { type IpAddress, resolve, untilAborted } from "./resolve.js";
 import { Server } from "./server.js";
 import { UnixListener } from "./socket-file/unix-listener.js";
@@ -43,7 +44,7 @@ export interface UnixServerOptions extends ServerOptions, ServerTlsOptions {
    * A listening `net.Server`, the descriptor of a listening or bound socket, or Node 26's `net.BoundSocket`, instead of a path. The call
    * takes ownership, even if it fails.
    */
-  readonly sock?: net.Server | BoundSocket | number | undefined;
+  readonly sock?: net.Server | BoundSocket | OwnedDescriptor | number | undefined;
   /**
    * File mode of the socket file, set before the first client can connect, whatever the umask. Default: 0o777 minus the process's umask.
    * Without `/proc`, refused with `EPERM` in a directory in which other users may rename files.
@@ -107,7 +108,7 @@ export interface TcpServerOptions extends ServerOptions, ServerTlsOptions {
    * A listening `net.Server`, the descriptor of a listening or bound socket, or Node 26's `net.BoundSocket`, instead of host and port. The
    * call takes ownership, even if it fails.
    */
-  readonly sock?: net.Server | BoundSocket | number | undefined;
+  readonly sock?: net.Server | BoundSocket | OwnedDescriptor | number | undefined;
   /** 4 or 6 for addresses of that family only; 0 (default) for both. */
   readonly family?: IpFamily | undefined;
   /** Always true: the runtime sets `SO_REUSEADDR` itself. `false` is refused. */
@@ -188,7 +189,7 @@ export async function listenOnPath(
     const cleanupSocket = checkBoolean("cleanupSocket", options?.cleanupSocket) ?? sock === undefined;
     return await withOneDeadline(cancellationOf(options), async (starting) => {
       if (parsed === undefined) {
-        const adopted = adoptServer(sock as net.Server | BoundSocket | number, "unix");
+        const adopted = adoptServer(sock as NonNullable<typeof sock>, "unix");
         const listener = new AdoptedListener(adopted, { backlog, cleanupSocket, keepAlive: false });
         handOver();
         return await openServer([listener], call, options, { ...config, authorization }, starting);
@@ -308,7 +309,7 @@ function checkReusePort(): void {
 /** @param starting aborted by the program's signal, or when the time-out has passed. Then the server is closed, which ends the start. */
 async function openServer(
   listeners: readonly Listener[],
-  { protocolFactory, onError: handler }: ListenCall,
+  { protocolFactory, onError: handler, kind }: ListenCall,
   options: Omit<ServerOptions, "onError"> | undefined,
   config: ServerConfig & { readonly authorization?: Authorization | null },
   starting: AbortSignal | undefined,
@@ -316,7 +317,7 @@ async function openServer(
   const { maxConnections = Infinity, signal } = options ?? {};
   const onError = (error: unknown): void => reportServerError(handler, error);
   const { tls, proxy, backlog: maxWaiting, authorization = null } = config;
-  const policy = { protocolFactory, tls, proxy, authorization, maxConnections, maxWaiting, onError };
+  const policy = { protocolFactory, tls, proxy, authorization, kind, maxConnections, maxWaiting, onError };
   const server = makeServer(listeners, policy, signal);
   const onAbort = (): void => server.close();
   try {

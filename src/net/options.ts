@@ -17,6 +17,7 @@ import { checkWaitOptions } from "../base/waiting.js";
 import type { ProtocolFactory } from "../contracts/connection.js";
 import type { SSLClient, SSLServer, TlsTimeouts } from "../contracts/extra-info.js";
 import { ClientHandshake, ServerHandshakes } from "../transports/tls-handshake.js";
+import type { ConnectionKind } from "./connection-context.js";
 import { checkProxyProtocol, type ProxyPolicy, type ProxyProtocolOptions } from "./proxy-protocol/proxy-option.js";
 
 /** TLS options of an opened connection. */
@@ -116,6 +117,8 @@ export interface ListenCall {
   readonly known: KnownOptions;
   readonly protocolFactory: ProtocolFactory;
   readonly onError: ServerOptions["onError"];
+  /** Makes connections of another kind; `undefined` for the usual kind. */
+  readonly kind?: ConnectionKind | undefined;
 }
 
 /** The checked options that TCP and Unix servers share, with defaults filled in. */

@@ -73,7 +73,7 @@ export class ReadEngine {
   #transport: Transport | null = null;
   #source: Source | null = null;
   #paused = false;
-  /** Whether the source stays paused until the next read waits. */
+  /** Whether the transport stays paused until the next read waits. */
   #resting = false;
   /** The promise of the first `cancel()`; `null` before. */
   #cancelled: Promise<void> | null = null;
@@ -127,10 +127,7 @@ export class ReadEngine {
     return true;
   }
 
-  /**
-   * Returns the memory that the next data should be read into: the result of the waiting read, if that is large. `null` means any
-   * memory.
-   */
+  /** Returns the memory that the next data should be read into, for a large result of the waiting read. `null` means any memory. */
   nextMemory(): Buffer | null {
     const wanted = this.#parked?.attempt.wanted;
     return wanted === undefined ? null : this.queue.reserve(wanted);
@@ -227,10 +224,8 @@ export class ReadEngine {
   }
 
   /**
-   * Ends reading and releases the source. Reads find EOF after the received data. A connection keeps receiving, so that its end is
-   * noticed; the data is dropped.
-   *
-   * @returns the promise of the source's cleanup
+   * Ends reading and releases the source; returns the promise of the source's cleanup. Reads find EOF after the received data. A
+   * connection keeps receiving, so that its end is noticed; the data is dropped.
    */
   cancel(reason: unknown): Promise<void> {
     if (this.#cancelled === null) {
@@ -252,6 +247,13 @@ export class ReadEngine {
       this.#paused = true;
       this.#transport.pauseReading();
     }
+  }
+
+  /** Pauses the transport until a read waits, however little is buffered. */
+  holdBack(): void {
+    if (this.#parked !== null || this.#cancelled !== null) return;
+    this.#paused = this.#resting = true;
+    this.#transport?.pauseReading();
   }
 
   // ---- reading -----------------------------------------------------------------------------------------------------------------

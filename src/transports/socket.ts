@@ -211,8 +211,10 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     if (this.state !== "failing" || this.#eofReceived) this.#wire.destroy();
   }
 
-  protected override flush(): void {
-    this.#sending.flush();
+  /** @param isAll whether to hand over everything, behind the wire's unsent bytes */
+  protected override flush(isAll: boolean = false): void {
+    if (isAll) this.#sending.flushAll();
+    else this.#sending.flush();
   }
 
   protected override get dropped(): boolean {

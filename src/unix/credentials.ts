@@ -65,6 +65,7 @@ function readGroups(system: System, fd: number): readonly number[] | null {
 function readLabel(system: System, fd: number): string | null {
   const value = readOption(system, fd, SO_PEERSEC);
   if (value === null) return null;
+  /* c8 ignore next 2 -- a kernel with a security module that labels processes */
   const text = Buffer.from(value.buffer, 0, value.byteLength).toString("utf8");
   return text.replace(/\0+$/, "");
 }

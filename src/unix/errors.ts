@@ -24,6 +24,26 @@ export class UnsupportedError extends Error {
 nameOnPrototype(UnsupportedError, "UnsupportedError");
 
 /**
+ * A peer has sent more descriptors than the connection holds for the program. The connection is closed, and so are its descriptors.
+ */
+export class DescriptorLimitError extends Error {
+  /** Always `"ERR_DESCRIPTOR_LIMIT"`. */
+  readonly code = "ERR_DESCRIPTOR_LIMIT";
+
+  /**
+   * Creates the error.
+   *
+   * @param message the limit, and how many there are
+   * @param options `cause`, as for every `Error`
+   */
+  // oxlint-disable-next-line no-useless-constructor -- documents the parameters
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+nameOnPrototype(DescriptorLimitError, "DescriptorLimitError");
+
+/**
  * Creates a system error in Node's form.
  *
  * @param errno below 0

@@ -10,8 +10,8 @@ import { setSystem } from "./system.js";
 /** Options of `loadUnix()`. */
 export interface LoadUnixOptions {
   /**
-   * The foreign function interface: `"koffi"` (Node.js; the package must be installed), `"node:ffi"` (Node.js 26.9, which warns that it is
-   * experimental), `"bun:ffi"` or `"Deno.dlopen"`. Default: that of Bun or Deno, otherwise `"koffi"`.
+   * The foreign function interface: `"koffi"` (Node.js and Bun; the package must be installed), `"node:ffi"` (Node.js 26.9, which warns
+   * that it is experimental), `"bun:ffi"` or `"Deno.dlopen"`. Default: that of Bun or Deno, otherwise `"koffi"`.
    */
   readonly ffi?: FfiName | undefined;
 }
@@ -38,7 +38,7 @@ const LOADERS: Readonly<Record<FfiName, () => Libc | Promise<Libc>>> = {
 
 /** What to do if an interface cannot be used. */
 const ADVICE: Readonly<Record<FfiName, string>> = {
-  koffi: "install koffi 3.3 or later (npm install koffi); with --permission, allow it with --allow-addons",
+  koffi: "on Node.js or Bun, install koffi 3.3 or later (npm install koffi); with --permission, allow it with --allow-addons",
   "node:ffi": "use Node.js 26.9 or later; with --permission, allow it with --allow-ffi",
   "bun:ffi": "run the program on Bun",
   "Deno.dlopen": "run the program on Deno with --allow-ffi",

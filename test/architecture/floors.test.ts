@@ -33,7 +33,7 @@ const PLATFORM: Readonly<Record<string, readonly string[]>> = {
   "serve.ts": [],
   "copy.ts": [],
   "duplex.ts": ["node:stream"],
-  unix: ["koffi", "node:util"],
+  unix: ["koffi", "node:async_hooks", "node:net", "node:util", "node:worker_threads"],
   framing: [],
   net: ["*"],
   process: ["node:child_process", "node:fs", "node:os", "node:path", "node:stream", "node:url"],
@@ -61,7 +61,13 @@ const PLATFORM: Readonly<Record<string, readonly string[]>> = {
 const OPTIONAL_PEER = "koffi";
 
 /** The only files that may drive a socket, or make one. */
-const MAY_IMPORT_NET_AS_A_VALUE = ["net/", "transports/tls-handshake.ts", "transports/handle-wire.ts", "transports/stream-handle.ts"];
+const MAY_IMPORT_NET_AS_A_VALUE = [
+  "net/",
+  "unix/poller.ts",
+  "transports/tls-handshake.ts",
+  "transports/handle-wire.ts",
+  "transports/stream-handle.ts",
+];
 
 /** What `base/scheduling.ts` has under the name that it has elsewhere. */
 const SCHEDULERS = /\b(?<!\.)(setTimeout|clearTimeout|setImmediate|queueMicrotask|nextTick)\b/g;

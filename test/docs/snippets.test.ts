@@ -31,7 +31,7 @@ import { docstringModules } from "./docstrings.js";
 import { type CodeBlock, documents, readMarkdown } from "./markdown.js";
 
 /** What the world has in place of the library's own. */
-const REPLACED = ["openConnection", "openUnixConnection", "startServer", "startUnixServer"];
+const REPLACED = ["openConnection", "openUnixConnection", "startServer", "startUnixServer", "openFdConnection", "startFdServer"];
 
 /** A piece of code as a module that runs in a world of its own. */
 function inWorld(code: string): string {
@@ -39,7 +39,9 @@ function inWorld(code: string): string {
 import { ${Object.keys(api)
     .filter((name) => !REPLACED.includes(name))
     .join(", ")} } from "asyncio-streams";
-import { ${Object.keys(unix).join(", ")} } from "asyncio-streams/unix";
+import { ${Object.keys(unix)
+    .filter((name) => !REPLACED.includes(name))
+    .join(", ")} } from "asyncio-streams/unix";
 import { makeWorld } from "../test/docs/world.js";
 const world = await makeWorld(${code.includes("startTls(")});
 const { reader, writer, transport, server, signal, serveClient, readFileSync } = world;
