@@ -4,18 +4,18 @@
  * Linux: `SO_PEERCRED`, `SO_PEERGROUPS` (since 4.13) and `SO_PEERSEC`. The kernel takes the record when a client calls `connect()`, and for
  * the other side when the server calls `listen()`. On a TCP socket the call succeeds, with a user ID of -1.
  */
-import { invalidType, invalidValue } from "../base/arguments.js";
-import { InvalidStateError } from "../base/errors.js";
 import type { ExtraInfoSource, PeerCredentials } from "../contracts/extra-info.js";
-import { ConnectedSocket } from "../transports/socket-info.js";
+import { Descriptor } from "./descriptor.js";
 import { errnoError } from "./errors.js";
 import { stableMemory } from "./libc.js";
+import { descriptorOf, socketOf } from "./sockets.js";
 import { type System, systemFor } from "./system.js";
 
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 const SO_PEERSEC = 31;
 const SO_PEERGROUPS = 59;
+const SO_PEERPIDFD = 77;
 
 /** -ERANGE: the value is longer. */
 const TOO_SHORT = -34;
@@ -89,18 +89,41 @@ function readLabel(system: System, fd: number): string | null {
  */
 export function getPeerCredentials(connection: ExtraInfoSource): PeerCredentials {
   const system = systemFor("getPeerCredentials");
-  if (typeof (connection as ExtraInfoSource | null | undefined)?.getExtraInfo !== "function")
-    throw invalidType("connection", "a StreamWriter or a Transport", connection);
-  const socket = connection.getExtraInfo("socket");
-  if (!(socket instanceof ConnectedSocket) || socket.family !== "unix")
-    throw invalidValue("cannot get the credentials of the peer: the connection is not over a Unix socket");
+  const what = "get the credentials of the peer";
+  const socket = socketOf(connection, what, "Unix socket");
   if (socket.peercred !== null) return socket.peercred;
-  const { fd } = socket;
-  if (fd < 0) throw new InvalidStateError("cannot get the credentials of the peer: the connection is closed, or its descriptor is unknown");
-  const credentials = readPeerCredentials(system, fd);
+  const credentials = readPeerCredentials(system, descriptorOf(socket, what));
   if (credentials === null) throw errnoError(NO_DATA, "getsockopt", "SO_PEERCRED");
   return credentials;
 }
 
 /** -ENODATA */
 const NO_DATA = -61;
+
+/**
+ * Opens a descriptor of the process at the other end of a Unix socket (a pidfd). It refers to this process only, also after the process has
+ * ended and its number is used again. Needs Linux 6.5.
+ *
+ * `/proc/self/fdinfo/N` of the descriptor has the line `Pid:` with the process ID, or -1 once the process has ended and was waited for.
+ *
+ * @param connection a writer or a transport over a Unix socket
+ * @returns the descriptor, which the caller has to close
+ * @throws TypeError if the connection is not over a Unix socket; InvalidStateError if `loadUnix()` was not called, or the connection is
+ *   closed; the system's error: `ENOPROTOOPT` before Linux 6.5, `EINVAL` or `ESRCH` if the process has ended
+ *
+ * @example
+ * ```ts
+ * using process = openPeerPidfd(writer);
+ * const info = readFileSync(`/proc/self/fdinfo/${process.fd}`, "utf8");
+ * const isAlive = !/^Pid:\s*-1$/m.test(info);
+ * ```
+ */
+export function openPeerPidfd(connection: ExtraInfoSource): Descriptor {
+  const system = systemFor("openPeerPidfd");
+  const what = "open a pidfd of the peer";
+  const fd = descriptorOf(socketOf(connection, what, "Unix socket"), what);
+  const value = stableMemory(4);
+  const length = system.getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, value);
+  if (length < 0) throw errnoError(length, "getsockopt", "SO_PEERPIDFD");
+  return new Descriptor(new DataView(value.buffer).getInt32(0, true));
+}

@@ -25,6 +25,7 @@ const SIGNATURES = {
   read: "z ipz",
   recvmsg: "z ipi",
   sendmsg: "z ipi",
+  setsockopt: "i iiipi",
   shutdown: "i ii",
   socket: "i iii",
   socketpair: "i iiip",

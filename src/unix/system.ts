@@ -21,6 +21,7 @@ export const AF_UNIX = 1;
 export const SOCK_STREAM = 1;
 /** `SOCK_CLOEXEC | SOCK_NONBLOCK` */
 const SOCK_FLAGS = 0o2004000;
+const SOCK_CLOEXEC = 0o2000000;
 const F_DUPFD_CLOEXEC = 1030;
 const SHUT_WR = 1;
 const SCM_RIGHTS = 1;
@@ -135,6 +136,11 @@ export class System {
     return this.getsockopt(fd, level, name, value) === INT_BYTES ? new DataView(value.buffer).getInt32(0, true) : null;
   }
 
+  /** Sets a socket option. @param value memory of `stableMemory()` */
+  setsockopt(fd: number, level: number, name: number, value: Uint8Array): number {
+    return this.#call(() => this.#libc.functions.setsockopt(fd, level, name, value, value.length));
+  }
+
   /** Creates a Unix stream socket. */
   socket(): number {
     return this.#call(() => this.#libc.functions.socket(AF_UNIX, SOCK_STREAM | SOCK_FLAGS, 0));
@@ -145,9 +151,9 @@ export class System {
     return this.#call(() => this.#libc.functions.connect(fd, address, address.length));
   }
 
-  /** Creates two connected Unix stream sockets; returns an error number if it cannot. */
+  /** Creates two connected Unix stream sockets, which block as a child process expects; returns an error number if it cannot. */
   socketpair(): readonly [number, number] | number {
-    const result = this.#call(() => this.#libc.functions.socketpair(AF_UNIX, SOCK_STREAM | SOCK_FLAGS, 0, this.#pair));
+    const result = this.#call(() => this.#libc.functions.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, this.#pair));
     if (result < 0) return result;
     const pair = new DataView(this.#pair.buffer);
     return [pair.getInt32(0, true), pair.getInt32(INT_BYTES, true)];

@@ -2,6 +2,7 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { constants, openSync, rmSync } from "node:fs";
 import net from "node:net";
 import { join } from "node:path";
@@ -55,6 +56,17 @@ describe("node:net of this runtime, by itself", () => {
       process.kill(frozen.process.pid as number, "SIGCONT");
       rmSync(path);
     }
+  });
+
+  it(`${runtime === "deno" ? "does not report" : "reports"} the descriptor of a TCP socket`, async () => {
+    const server = net.createServer((socket) => socket.destroy()).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const socket = net.connect((server.address() as net.AddressInfo).port, "127.0.0.1");
+    await once(socket, "connect");
+    const { fd } = (socket as unknown as { _handle: { fd?: unknown } })._handle;
+    assert.equal(typeof fd, runtime === "deno" ? "undefined" : "number");
+    socket.on("error", () => {}).destroy();
+    server.close();
   });
 
   const opens = runtime === "node" ? "opens" : "does not open";

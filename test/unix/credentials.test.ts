@@ -2,7 +2,7 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync } from "node:fs";
+import { chmodSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { before, describe, it } from "node:test";
 import {
@@ -16,7 +16,7 @@ import {
   StreamWriter as Writer,
 } from "asyncio-streams";
 import { memoryPair } from "asyncio-streams/testing";
-import { getPeerCredentials, loadUnix } from "asyncio-streams/unix";
+import { getPeerCredentials, loadUnix, openPeerPidfd } from "asyncio-streams/unix";
 import { identity, trust } from "../support/certificates.js";
 import { Child, scriptCommand } from "../support/child.js";
 import { type Need, needs, needsLinux, needsRoot } from "../support/needs.js";
@@ -188,6 +188,20 @@ describe("getPeerCredentials()", needsLinux, () => {
     later.close();
     await plain.shutdown();
     assert.deepEqual(seen, [process.pid, process.pid]);
+  });
+
+  it("is checked by openPeerPidfd(): the process itself, not its number", needs(python), async () => {
+    await using server = await serveOne();
+    await using child = new Child(pythonCommand("credentials_peer", "connect", server.path));
+    const pid = Number(await child.nextLine());
+    const writer = await server.client;
+    using pidfd = openPeerPidfd(writer);
+    const pidOf = (): number => Number(/^Pid:\s*(-?\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${pidfd.fd}`, "utf8"))?.[1]);
+    assert.equal(pidOf(), pid);
+    writer.transport.abort();
+    assert.throws(() => openPeerPidfd(writer), { code: "ERR_INVALID_STATE" });
+    await child.end();
+    assert.equal(pidOf(), -1);
   });
 
   it("refuses what is not over a Unix socket", async () => {
