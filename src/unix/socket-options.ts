@@ -58,6 +58,11 @@ export function getsockopt(connection: ExtraInfoSource, level: number, name: num
  * @param level the level of the option
  * @param name the number of the option
  * @param length the maximum length of the value in bytes, 1 to 65,536
+ *
+ * @example
+ * ```ts
+ * const linger = getsockopt(writer, SOL_SOCKET, 13, 8); // SO_LINGER, two integers
+ * ```
  */
 export function getsockopt(connection: ExtraInfoSource, level: number, name: number, length: number): Buffer;
 export function getsockopt(connection: ExtraInfoSource, level: number, name: number, length?: number): number | Buffer {
@@ -83,8 +88,8 @@ function readOption(system: System, connection: ExtraInfoSource, level: number, 
  * @param level the level of the option, such as `IPPROTO_TCP`
  * @param name the number of the option, such as `TCP_USER_TIMEOUT`
  * @param value an integer of 32 bits, a boolean, or the bytes of a structure
- * @throws TypeError if there is no socket, or for a wrong value; RangeError for a number out of range; InvalidStateError if `loadUnix()` was
- *   not called, or the connection is closed; UnsupportedError for TCP on Deno; the system's error (`ENOPROTOOPT` for an unknown option)
+ * @throws TypeError if there is no socket, or for a wrong value; RangeError for a number out of range; InvalidStateError if `loadUnix()`
+ *   was not called, or the connection is closed; UnsupportedError for TCP on Deno; the system's error (`ENOPROTOOPT` for an unknown option)
  *
  * @example
  * ```ts
@@ -160,8 +165,8 @@ export interface TcpInfo {
  * Returns the kernel's statistics of a TCP connection.
  *
  * @param connection a writer or a transport over TCP, plain or with TLS
- * @throws TypeError if there is no socket; InvalidStateError if `loadUnix()` was not called, or the connection is closed; UnsupportedError on
- *   Deno; the system's `ENOTSUP` if the connection is not over TCP
+ * @throws TypeError if there is no socket; InvalidStateError if `loadUnix()` was not called, or the connection is closed;
+ *   UnsupportedError on Deno; the system's `ENOTSUP` if the connection is not over TCP
  *
  * @example
  * ```ts
