@@ -146,7 +146,8 @@ export class FdStreamWriter extends StreamWriter {
   }
 }
 
-function checkFds(fds: unknown): number[] {
+/** Checks descriptors to send, and returns their numbers. */
+export function checkFds(fds: unknown): number[] {
   if (typeof (fds as Partial<Iterable<unknown>> | null | undefined)?.[Symbol.iterator] !== "function" || typeof fds === "string")
     throw invalidType("fds", "an iterable of descriptors", fds);
   const numbers = [...(fds as Iterable<number | HasFd>)].map((one, index) => checkFd(`fds[${index}]`, one));

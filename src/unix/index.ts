@@ -12,6 +12,7 @@ export { type FdClientConnectedCallback, FdStreamReader, FdStreamWriter, type Ha
 export type { FfiName } from "./libc.js";
 export { type LoadedUnix, type LoadUnixOptions, loadUnix } from "./load-unix.js";
 export { type FdStreamOptions, type OpenFdConnectionOptions, openFdConnection } from "./open-fd-connection.js";
+export { type SdNotifyOptions, sdNotify, sdWatchdogMs } from "./sd-notify.js";
 export {
   getsockopt,
   getTcpInfo,

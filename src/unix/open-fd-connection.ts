@@ -15,8 +15,8 @@ import { readPeerCredentials } from "./credentials.js";
 import { startDescriptorTransport } from "./descriptor-transport.js";
 import { DescriptorWire } from "./descriptor-wire.js";
 import { DEFAULT_FD_LIMIT, type FdStreamReader, FdStreams, type FdStreamWriter } from "./fd-streams.js";
-import { stableMemory } from "./libc.js";
 import { AF_UNIX, EAGAIN, SOCK_STREAM, SOL_SOCKET, type System, systemFor } from "./system.js";
+import { addressOf } from "./unix-address.js";
 
 const SO_TYPE = 3;
 const SO_ACCEPTCONN = 30;
@@ -144,13 +144,4 @@ async function connect(system: System, path: UnixPath, signal: AbortSignal | und
     system.close(fd);
     throw error;
   }
-}
-
-/** Makes a `struct sockaddr_un`. A path in the file system ends in a NUL. */
-function addressOf({ file, abstract }: UnixPath): Uint8Array {
-  const bytes = Buffer.from(file as string);
-  const address = stableMemory(2 + bytes.length + (abstract ? 0 : 1));
-  address[0] = AF_UNIX;
-  address.set(bytes, 2);
-  return address;
 }

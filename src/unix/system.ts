@@ -19,6 +19,7 @@ export const ETOOMANYREFS: number = -109;
 export const SOL_SOCKET = 1;
 export const AF_UNIX = 1;
 export const SOCK_STREAM = 1;
+const SOCK_DGRAM = 2;
 /** `SOCK_CLOEXEC | SOCK_NONBLOCK` */
 const SOCK_FLAGS = 0o2004000;
 const SOCK_CLOEXEC = 0o2000000;
@@ -144,6 +145,11 @@ export class System {
   /** Creates a Unix stream socket. */
   socket(): number {
     return this.#call(() => this.#libc.functions.socket(AF_UNIX, SOCK_STREAM | SOCK_FLAGS, 0));
+  }
+
+  /** Creates a Unix datagram socket. */
+  datagramSocket(): number {
+    return this.#call(() => this.#libc.functions.socket(AF_UNIX, SOCK_DGRAM | SOCK_FLAGS, 0));
   }
 
   /** Connects a socket. @param address a `struct sockaddr` in memory of `stableMemory()` */

@@ -143,6 +143,8 @@ describe("the public face", () => {
       "openFdConnection",
       "openPeerPidfd",
       "openSocketpair",
+      "sdNotify",
+      "sdWatchdogMs",
       "setsockopt",
       "startFdServer",
     ]);
