@@ -14,6 +14,7 @@ import cluster from "node:cluster";
 import { once } from "node:events";
 import { rmSync } from "node:fs";
 import net from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type Server, type StreamReader, type StreamWriter, startServer, startUnixServer } from "asyncio-streams";
 
@@ -61,10 +62,9 @@ async function adopting(options: net.ListenOptions, adopt: (sock: net.Server) =>
 
 async function work(): Promise<void> {
   const servers: Server[] = [];
-  let finishing = false;
-  const finish = async (): Promise<void> => {
-    if (finishing) return;
-    finishing = true;
+  let finished: Promise<void> | undefined;
+  const finish = (): Promise<void> => (finished ??= end());
+  const end = async (): Promise<void> => {
     // First: node:cluster passes on the connections that are on their way here. An exit() would lose them.
     cluster.worker?.disconnect();
     for (const server of servers) server.close(); // who is connected is served, also without having asked yet
@@ -72,7 +72,10 @@ async function work(): Promise<void> {
     await Promise.all(servers.map((server) => server.waitClosed({ signal: deadline }).catch(() => server.abortClients())));
     if (process.connected && !cluster.isWorker) process.disconnect(); // then nothing keeps the process alive
   };
-  process.once("disconnect", finish); // the first process is gone
+  // The first process is gone. Node: a server that it was sending would keep this process alive.
+  const leave = (): void => void finish().then(() => process.exit());
+  process.once("disconnect", leave);
+  if (!process.connected) leave();
   process.on("SIGHUP", () => {}).on("SIGINT", () => {}); // a terminal sends them to all processes: the first one decides
   const handedOver: net.Server[] = [];
   process.on("message", (message: unknown, handle?: unknown) => {
@@ -86,8 +89,10 @@ async function work(): Promise<void> {
   });
 
   async function start(starting: Promise<Server>): Promise<void> {
-    servers.push(await starting);
-    if (servers.length === (how === "reuse-port" ? 1 : 2)) process.send?.({ serves: servers[0]?.sockets[0]?.getsockname() });
+    const server = await starting;
+    servers.push(server);
+    if (finished !== undefined) server.close();
+    else if (servers.length === (how === "reuse-port" ? 1 : 2)) process.send?.({ serves: servers[0]?.sockets[0]?.getsockname() });
   }
 
   if (how === "cluster") {
@@ -108,6 +113,7 @@ function startProcess(): ChildProcess {
 
 async function lead(): Promise<void> {
   const workers = new Set<ChildProcess>();
+  const ready = new WeakSet<ChildProcess>();
   const handles = how === "handover" ? await Promise.all([listening({ host: HOST, port: sharedPort }), listening({ path })]) : [];
   let ending = false;
 
@@ -123,44 +129,70 @@ async function lead(): Promise<void> {
   };
   for (const [index, handle] of handles.entries()) handle.on("connection", (client) => handOut(index, client));
 
-  /** Starts a worker, and waits until it serves. */
+  /** Starts a worker, and waits until it serves. If it dies before, starts another one. */
   async function start(): Promise<readonly [host: string, port: number]> {
-    const worker = startProcess();
-    workers.add(worker);
-    worker.once("exit", () => {
-      if (!workers.delete(worker) || ending) return; // replaced, or no longer needed
-      console.log(`${worker.pid} died`);
-      setTimeout(() => ending || start().catch(console.error), RESPAWN_MS);
-    });
-    for (const [index, handle] of handles.entries()) worker.send(index === 0 ? "tcp" : "unix", handle);
-    return new Promise((resolve, reject) => {
-      worker.once("exit", () => reject(new Error(`${worker.pid} died before it served`)));
+    while (!ending) {
+      const worker = startProcess();
+      workers.add(worker);
+      const served = await serving(worker);
+      if (served !== null) {
+        ready.add(worker);
+        worker.once("exit", () => onDeath(worker));
+        return served;
+      }
+      workers.delete(worker);
+      await delay(RESPAWN_MS);
+    }
+    return [HOST, sharedPort];
+  }
+
+  /** Hands the sockets to a worker. Returns what it listens on once it serves; `null` if it dies. */
+  function serving(worker: ChildProcess): Promise<readonly [host: string, port: number] | null> {
+    return new Promise((resolve) => {
+      worker.once("exit", () => resolve(null)).on("error", () => {}); // it has died, and "exit" follows
       worker.on("message", (message: { serves?: readonly [string, number] }) => {
         if (message.serves !== undefined) resolve(message.serves); // node:cluster sends messages of its own
       });
+      for (const [index, handle] of handles.entries()) worker.send(index === 0 ? "tcp" : "unix", handle, () => {});
     });
+  }
+
+  /** Replaces a worker that has died. During a restart, there may be enough others. */
+  async function onDeath(worker: ChildProcess): Promise<void> {
+    if (!workers.delete(worker) || ending) return; // replaced, or no longer needed
+    console.log(`${worker.pid} died`);
+    await delay(RESPAWN_MS);
+    if (workers.size < Number(count)) await start();
   }
 
   /** Ends a worker: others serve its future clients already. */
   async function finish(worker: ChildProcess): Promise<void> {
     workers.delete(worker);
-    const exited = once(worker, "exit");
-    worker.send("finish");
+    if (worker.exitCode !== null || worker.signalCode !== null) return;
+    const exited = new Promise((resolve) => worker.once("exit", resolve));
+    if (ready.has(worker))
+      worker.send("finish", () => {}); // it may be dying
+    else worker.kill("SIGKILL"); // Node: a message that comes while a worker of node:cluster starts is lost
     await exited;
   }
 
   async function restart(): Promise<void> {
     for (const worker of [...workers]) {
+      if (!workers.has(worker)) continue; // it has died meanwhile
       await start(); // first, so that there is always one
       await finish(worker);
     }
+    while (workers.size < Number(count)) await start();
     console.log("restarted");
   }
 
   [, sharedPort] = await start();
   while (workers.size < Number(count)) await start();
   console.log(`${process.pid} listens on ${HOST}:${sharedPort} and ${how === "reuse-port" ? "no path" : path}`);
-  process.on("SIGHUP", () => void restart());
+  let restarting = Promise.resolve();
+  process.on("SIGHUP", () => {
+    restarting = restarting.then(restart); // one after the other
+  });
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, async () => {
       ending = true;

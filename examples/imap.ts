@@ -31,7 +31,8 @@ export class Imap {
 
   /** Connects to a port of a host, or to a path, and reads the greeting. */
   static async connect(host: string, port?: number): Promise<Imap> {
-    const imap = new Imap(...(await (port === undefined ? openUnixConnection(host) : openConnection(host, port))));
+    const [reader, writer] = await (port === undefined ? openUnixConnection(host) : openConnection(host, port));
+    const imap = new Imap(reader, writer);
     imap.greeting = (await imap.#readResponse()).text;
     return imap;
   }

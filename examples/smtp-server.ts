@@ -29,6 +29,8 @@ export interface SmtpOptions {
   readonly ssl: SSLServer;
   /** Delivers a mail. If it rejects, the connection is closed, and the client tries again later. */
   readonly deliver: (mail: Mail) => Promise<unknown>;
+  /** Checks the user and password of a client. Without it, no client needs to log in. */
+  readonly checkPassword?: (user: string, password: string) => boolean | Promise<boolean>;
   /** The maximum size of a mail in bytes. Default 32 MiB. */
   readonly maxBytes?: number;
 }
@@ -36,8 +38,9 @@ export interface SmtpOptions {
 const MAX_LINE_BYTES = 1_000;
 
 /** Makes the callback for `startServer()` and `startUnixServer()`. */
-export function smtpServer({ ssl, deliver, maxBytes = 33_554_432 }: SmtpOptions): ClientConnectedCallback {
+export function smtpServer({ ssl, deliver, checkPassword, maxBytes = 33_554_432 }: SmtpOptions): ClientConnectedCallback {
   return async (reader, writer) => {
+    let isKnown = checkPassword === undefined;
     let mail: { from: string; to: string[] } | null = null;
     const say = (...lines: readonly string[]): void => writer.write(`${lines.join("\r\n")}\r\n`);
 
@@ -50,7 +53,10 @@ export function smtpServer({ ssl, deliver, maxBytes = 33_554_432 }: SmtpOptions)
       if (command === "EHLO" || command === "HELO" || command === "RSET") {
         mail = null;
         if (command !== "EHLO") say("250 mail.example");
-        else say("250-mail.example", `250-SIZE ${maxBytes}`, "250-PIPELINING", ...(secured ? [] : ["250-STARTTLS"]), "250 8BITMIME");
+        else {
+          const more = secured ? (checkPassword === undefined ? [] : ["250-AUTH PLAIN"]) : ["250-STARTTLS"];
+          say("250-mail.example", `250-SIZE ${maxBytes}`, "250-PIPELINING", ...more, "250 8BITMIME");
+        }
       } else if (command === "STARTTLS" && !secured) {
         say("220 go ahead");
         // Plaintext commands injected behind this one are taken as the beginning of the handshake, which then fails.
@@ -63,6 +69,11 @@ export function smtpServer({ ssl, deliver, maxBytes = 33_554_432 }: SmtpOptions)
         break;
       } else if (!secured) {
         say("530 STARTTLS first");
+      } else if (command === "AUTH") {
+        isKnown = await logIn(line, reader, say, checkPassword);
+        say(isKnown ? "235 welcome" : "535 wrong password, or a way to log in other than PLAIN");
+      } else if (!isKnown) {
+        say("530 AUTH first");
       } else if (command === "MAIL") {
         if (mail !== null || address === undefined) say("503 one mail at a time, with the address of the sender");
         else if (Number(/ SIZE=(\d+)/i.exec(line)?.[1] ?? 0) > maxBytes) say(`552 at most ${maxBytes} bytes`);
@@ -85,6 +96,21 @@ export function smtpServer({ ssl, deliver, maxBytes = 33_554_432 }: SmtpOptions)
     }
     writer.close();
   };
+}
+
+/** AUTH PLAIN of RFC 4954: the password comes behind the command, or on a line of its own. */
+async function logIn(
+  line: string,
+  reader: StreamReader,
+  say: (line: string) => void,
+  checkPassword: SmtpOptions["checkPassword"],
+): Promise<boolean> {
+  const [, mechanism, initial] = line.split(" ");
+  if (checkPassword === undefined || mechanism?.toUpperCase() !== "PLAIN") return false;
+  if (initial === undefined) say("334 ");
+  const answer = initial ?? (await reader.readline({ limit: MAX_LINE_BYTES })).toString();
+  const [, user = "", password = ""] = Buffer.from(answer, "base64").toString().split("\0");
+  return await checkPassword(user, password);
 }
 
 /** Reads up to the line that is a single dot; returns `null` if the mail is too large. Removes the dot that the client added to lines. */

@@ -3,6 +3,7 @@
  *
  * - A daemon of root's starts servers in a directory of another user, who exchanges the hidden directory of each start for links to root's
  *   files (`racer.c`), 2,000 times by default. No file of root's may change.
+ *   The race can be won: with a `chmod()` of the path `.as-.../s` instead of one through the descriptor, it was, in the 26th start.
  * - A process that starts and ends servers is killed at a random moment, 100 times. The next start must find nothing that it cannot remove.
  */
 import { spawn, spawnSync } from "node:child_process";

@@ -13,11 +13,19 @@ import { installRuntimes } from "./runtimes.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** The oldest supported TypeScript, and the newest types of Node. Pinned; package.json has the project's own versions. */
-const COMPILER = ["typescript@5.6.3", "@types/node@26.6.6"];
+/**
+ * The supported versions of TypeScript, oldest first, each with types of a Node that are installed beside it. Pinned; package.json has the
+ * project's own versions. Since 5.7, the types of bytes say what memory they lie in.
+ */
+const COMPILERS = {
+  "typescript-5.6": ["typescript@5.6.3", "@types/node@26.6.6"],
+  "typescript-5.7": ["typescript@5.7.3", "@types/node@22.20.5"],
+  "typescript-5.9": ["typescript@5.9.3", "@types/node@24.19.2"],
+  "typescript-6.0": ["typescript@6.0.3", "@types/node@22.20.5"],
+};
 
 const runtimes = installRuntimes();
-const compiler = join(install(join("compilers", "typescript-5.6"), ...COMPILER), "typescript", "bin", "tsc");
+const compilers = Object.entries(COMPILERS).map(([name, packages]) => join(install(join("compilers", name), ...packages)));
 
 // Outside the repository, because programs inside it would find its node_modules.
 const folder = mkdtempSync(join(tmpdir(), "as-package-"));
@@ -28,7 +36,7 @@ try {
   // Offline, because the package has no dependencies.
   run("npm", ["install", "--silent", "--offline", "--no-audit", "--no-fund", tarball], emptyProject("npm"));
   run(bun, ["add", "--silent", tarball], emptyProject("bun"));
-  const described = JSON.stringify({ tarball, runtimes, compiler });
+  const described = JSON.stringify({ tarball, runtimes, compilers });
   writeFileSync(join(folder, "package-under-test.json"), described);
   const { status } = spawnSync(process.execPath, [join(root, "scripts", "test.mjs"), "--package"], {
     stdio: "inherit",

@@ -11,6 +11,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { stripVTControlCharacters } from "node:util";
 import { noteResults } from "./results.mjs";
 
 /** Folders whose tests have requirements that `npm test` must not have. */
@@ -68,7 +69,13 @@ function commands() {
   return lanes.filter((args) => args.some((one) => one.startsWith("./")));
 }
 
-/** Runs one command and returns its exit code. With `stdio` "pipe", its output is printed as one block when it ends. */
+/** The last line of each runtime's output, or one of them, unless the process ended early. */
+const SUMMARY = { node: /^ℹ duration_ms /m, bun: /^Ran \d+ tests? across /m, deno: /^(?:ok|FAILED) \| \d+ passed/m }[kind];
+
+/**
+ * Runs one command and returns its exit code. With `stdio` "pipe", its output is printed as one block when it ends. A process that ended
+ * early is a failure, whatever its exit code: it printed no summary, or a signal ended it.
+ */
 function run(args, stdio) {
   return new Promise((resolve) => {
     const child = spawn(runtime, args, { cwd: root, stdio: ["inherit", stdio, stdio] });
@@ -76,9 +83,17 @@ function run(args, stdio) {
     child.stdout?.on("data", (chunk) => output.push(chunk));
     child.stderr?.on("data", (chunk) => output.push(chunk));
     child.on("error", (error) => console.error(`could not run ${runtime}: ${error.message}`));
-    child.on("close", (code) => {
-      process.stdout.write(Buffer.concat(output));
-      resolve(code ?? 1);
+    child.on("close", (code, signal) => {
+      const text = Buffer.concat(output);
+      process.stdout.write(text);
+      const isWhole = stdio === "inherit" || SUMMARY.test(stripVTControlCharacters(text.toString()));
+      if (signal === null && isWhole) {
+        resolve(code ?? 1);
+        return;
+      }
+      const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
+      console.error(`\n${label}: a process ended with ${how} before the end of its tests (pid ${child.pid}): ${args.slice(-1)} and before`);
+      resolve(code || 1);
     });
   });
 }

@@ -1,5 +1,5 @@
 /** `setProtocol()` mid-way: a protocol takes the connection over for one message, and gives it back to the one of the reader. */
-import type { Protocol, StreamReader, Transport } from "asyncio-streams";
+import type { NonSharedBuffer, Protocol, StreamReader, Transport } from "asyncio-streams";
 import type { Random } from "../test/support/random.js";
 import { accept, afterFailedRead } from "./arrivals.js";
 import { countCruelty, type End, randomOptions } from "./end.js";
@@ -40,7 +40,7 @@ class OneMessage implements Protocol {
 
   connectionMade(): void {}
 
-  dataReceived(data: Buffer): void {
+  dataReceived(data: NonSharedBuffer): void {
     this.#giveBack(data.length > this.#mostBytes ? data.subarray(0, this.#mostBytes) : data);
     if (data.length > this.#mostBytes) this.#before.dataReceived(data.subarray(this.#mostBytes));
   }

@@ -4,21 +4,28 @@
  * Each chunk is written as it was received, without a copy. `drain()` passes the backpressure of the receiver on to the sender.
  */
 import { checkFunction, invalidType, type SignalOptions } from "./base/arguments.js";
+import { asError, callForeign, ignore, warnOf } from "./base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions } from "./base/known-options.js";
 import { CHUNK_BYTES } from "./base/limits.js";
-import { cancellationOf, withOneDeadline } from "./base/waiting.js";
+import { abortReason, cancellationOf, forgetAborted, onceAborted, withOneDeadline } from "./base/waiting.js";
 import { StreamReader } from "./streams/reader.js";
 import { StreamWriter } from "./streams/writer.js";
 
 /** Options of `copy()`. */
 export interface CopyOptions extends SignalOptions {
-  /** Called after each chunk with the number of bytes copied so far. An exception ends the copying and is its error. */
+  /**
+   * Called after each chunk with the number of bytes copied so far. An exception ends the copying and is its error. A promise that it
+   * returns is not waited for, and its rejection counts as an exception.
+   */
   readonly onProgress?: ((copied: number) => void) | undefined;
 }
 
 /** Options of `relay()`. */
 export interface RelayOptions extends SignalOptions {
-  /** Called after each chunk with the numbers of bytes relayed so far, from the first pair to the second and back. */
+  /**
+   * Called after each chunk with the numbers of bytes relayed so far, from the first pair to the second and back. An exception, or the
+   * rejection of a promise that it returns, ends the relaying and is its error.
+   */
   readonly onProgress?: ((forth: number, back: number) => void) | undefined;
 }
 
@@ -33,7 +40,7 @@ const GRACE_MS = 1_000;
  *
  * The loss of the writer's connection is noticed with the next chunk. `relay()` notices it at once.
  *
- * **If aborted**, nothing is lost: what was read has been written, the rest stays in the reader.
+ * **If aborted**, nothing is lost: what was read has been written, the rest stays in the reader. Likewise if the writer refuses to write.
  *
  * @param reader what to read from
  * @param writer what to write to
@@ -56,13 +63,60 @@ export async function copy(reader: StreamReader, writer: StreamWriter, options?:
   const onProgress = options?.onProgress;
   if (onProgress !== undefined) checkFunction("onProgress", onProgress);
   let copied = 0;
-  await withOneDeadline(cancellationOf(options), async (signal) => {
-    await pass(reader, writer, signal, (bytes) => {
-      copied += bytes;
-      onProgress?.(copied);
-    });
-  });
+  await withOneDeadline(cancellationOf(options), (signal) =>
+    withReports(onProgress, signal, async (ownSignal, report) => {
+      await pass(reader, writer, ownSignal, (bytes) => {
+        copied += bytes;
+        report(copied);
+      });
+    }),
+  );
   return copied;
+}
+
+/**
+ * Runs a call that reports its progress to a function of the program. The first failure of that function, by an exception or by the
+ * rejection of its promise, ends the waits of the call, and is its error. A rejection after the call has ended becomes a process warning.
+ */
+async function withReports<Counts extends readonly number[]>(
+  onProgress: ((...counts: Counts) => unknown) | undefined,
+  signal: AbortSignal | undefined,
+  run: (signal: AbortSignal | undefined, report: (...counts: Counts) => void) => Promise<void>,
+): Promise<void> {
+  if (onProgress === undefined) {
+    await run(signal, ignore);
+    return;
+  }
+  const controller = new AbortController();
+  let reason: unknown;
+  let failure: { readonly thrown: unknown } | null = null;
+  let hasEnded = false;
+  const onAbort = (): void => {
+    reason = abortReason(signal);
+    controller.abort(reason);
+  };
+  const onFailure = (thrown: unknown): void => {
+    if (hasEnded) warnOf(thrown);
+    failure ??= { thrown };
+    controller.abort(thrown);
+  };
+  const throwFailure = (): void => {
+    if (failure !== null) throw failure.thrown;
+  };
+  onceAborted(signal, onAbort);
+  try {
+    await run(controller.signal, (...counts) => {
+      callForeign(() => onProgress(...counts), onFailure);
+      throwFailure();
+    });
+    throwFailure();
+  } catch (error) {
+    throwFailure();
+    throw signal?.aborted === true && error === controller.signal.reason ? reason : error; // a polyfill may accept no reason
+  } finally {
+    hasEnded = true;
+    forgetAborted(signal, onAbort);
+  }
 }
 
 async function pass(
@@ -75,7 +129,12 @@ async function pass(
   for (;;) {
     const chunk = await reader.read(CHUNK_BYTES, options);
     if (chunk.length === 0) return;
-    writer.write(chunk);
+    try {
+      writer.write(chunk);
+    } catch (error) {
+      reader.unread(chunk);
+      throw error;
+    }
     onChunk(chunk.length);
     await writer.drain(options);
   }
@@ -121,29 +180,37 @@ export async function relay(
   if (onProgress !== undefined) checkFunction("onProgress", onProgress);
   const relayed: [number, number] = [0, 0];
   const [[firstReader, firstWriter], [secondReader, secondWriter]] = [first, second];
-  const writers = [firstWriter, secondWriter];
-  const run = async (signal: AbortSignal | undefined): Promise<void> => {
+  const [readers, writers] = [
+    [firstReader, secondReader],
+    [firstWriter, secondWriter],
+  ];
+  /** Ends both connections, and every read of them. A reader that is not of a connection does not notice the end of a writer. */
+  const abortBoth = async (thrown: unknown): Promise<void> => {
+    for (const writer of writers) writer.abort(asError(thrown, "relay() was ended with"));
+    await Promise.all(readers.map((reader) => reader.cancel()));
+  };
+  const run = async (signal: AbortSignal | undefined, report: (forth: number, back: number) => void): Promise<void> => {
     const direction = (index: 0 | 1, reader: StreamReader, writer: StreamWriter): Promise<void> =>
       passToEnd(reader, writer, signal, (bytes) => {
         relayed[index] += bytes;
-        onProgress?.(relayed[0], relayed[1]);
+        report(...relayed);
       });
     const both = [direction(0, firstReader, secondWriter), direction(1, secondReader, firstWriter)];
     try {
       await Promise.all(both);
     } catch (error) {
       if (signal?.aborted !== true) await Promise.allSettled(writers.map((writer) => writer.flush({ timeout: GRACE_MS })));
-      for (const writer of writers) writer.abort(error as Error);
+      await abortBoth(error);
       await Promise.allSettled(both);
       throw error;
     }
     for (const writer of writers) writer.close();
-    await Promise.all(writers.map((writer) => writer.waitClosed()));
+    await Promise.all(writers.map((writer) => writer.waitClosed({ signal })));
   };
   try {
-    await withOneDeadline(cancellationOf(options), run);
+    await withOneDeadline(cancellationOf(options), (signal) => withReports(onProgress, signal, run));
   } catch (error) {
-    for (const writer of writers) writer.abort(error as Error);
+    await abortBoth(error);
     throw error;
   }
   return relayed;

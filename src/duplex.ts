@@ -15,7 +15,7 @@ import { engineOf } from "./streams/base-reader.js";
 import { StreamReader } from "./streams/reader.js";
 import { Taker } from "./streams/taker.js";
 import { StreamWriter } from "./streams/writer.js";
-import { ConnectedSocket, MAX_KEEPALIVE_S } from "./transports/socket-info.js";
+import { MAX_KEEPALIVE_S } from "./transports/socket-info.js";
 
 /** Options of `toDuplex()`. */
 export interface DuplexOptions extends NodeStreamOptions {
@@ -207,18 +207,13 @@ class SocketDuplex extends Duplex {
   }
 
   ref(): this {
-    this.#setRef(true);
+    this.#writer.ref();
     return this;
   }
 
   unref(): this {
-    this.#setRef(false);
+    this.#writer.unref();
     return this;
-  }
-
-  #setRef(isRef: boolean): void {
-    const socket = this.#socket;
-    if (socket instanceof ConnectedSocket) socket.ref(isRef);
   }
 
   destroySoon(): void {

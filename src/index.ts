@@ -6,6 +6,7 @@
 /// <reference types="node" preserve="true" />
 export type { NodeStreamOptions } from "./adapters/node-streams.js";
 export type { Data, SignalOptions } from "./base/arguments.js";
+export type { NonSharedBuffer, NonSharedUint8Array } from "./base/bytes.js";
 export {
   ConcurrentReadError,
   ConnectionLostError,
@@ -17,6 +18,7 @@ export {
   LimitOverrunError,
   LineTooLongError,
   ProxyProtocolError,
+  TimeoutError,
 } from "./base/errors.js";
 export type { ByteCounts, Protocol, ProtocolFactory, Transport, WriteBufferLimits, WriteData } from "./contracts/connection.js";
 export { BaseProtocol } from "./contracts/connection.js";
@@ -24,6 +26,7 @@ export type {
   CipherInfo,
   ExtraInfo,
   ExtraInfoSource,
+  IpSocketAddress,
   PeerCredentials,
   ProxyFields,
   ProxyHeader,
@@ -34,6 +37,7 @@ export type {
   SSLServer,
   TlsTimeouts,
   TransportSocket,
+  UnixSocketAddress,
 } from "./contracts/extra-info.js";
 export { type CopyOptions, copy, type RelayOptions, relay } from "./copy.js";
 export { type DuplexOptions, toDuplex } from "./duplex.js";
@@ -54,6 +58,7 @@ export { startTls, type TransportStartTlsOptions } from "./net/upgrade.js";
 export { type OpenConnectionOptions, type OpenUnixConnectionOptions, openConnection, openUnixConnection } from "./open.js";
 export { type StartServerOptions, type StartUnixServerOptions, type StreamServerOptions, startServer, startUnixServer } from "./serve.js";
 export type { ReadlineOptions, ReaduntilOptions, StreamReaderOptions } from "./streams/base-reader.js";
+export type { FlowControl } from "./streams/flow-control.js";
 export {
   type ClientConnectedCallback,
   type ClientContext,
@@ -62,8 +67,8 @@ export {
   type StreamReaderProtocolOptions,
 } from "./streams/protocol.js";
 export { type LinesOptions, StreamReader } from "./streams/reader.js";
-export { type StartTlsOptions, StreamWriter } from "./streams/writer.js";
-export type { WriterFlow } from "./streams/writer-flow.js";
+export type { StartTlsOptions } from "./streams/start-tls-options.js";
+export { StreamWriter } from "./streams/writer.js";
 export type {
   AcceptMessage,
   CloseMessage,

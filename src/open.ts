@@ -1,7 +1,9 @@
 /** `openConnection()` and `openUnixConnection()`: connect and return a stream pair. Python's functions of the same names. */
+import { debugMode } from "./base/debug-mode.js";
 import { knownOptions } from "./base/known-options.js";
 import { checkWaitOptions } from "./base/waiting.js";
 import type { Protocol, ProtocolFactory, Transport } from "./contracts/connection.js";
+import type { IpSocketAddress, SocketAddress, UnixSocketAddress } from "./contracts/extra-info.js";
 import { takingSock } from "./net/adopt.js";
 import {
   CONNECTION_NAMES,
@@ -58,7 +60,7 @@ const OPEN_CONNECTION: ConnectCall = {
 export async function openUnixConnection(
   path?: PathLike | null,
   options?: OpenUnixConnectionOptions,
-): Promise<[StreamReader, StreamWriter]> {
+): Promise<[StreamReader, StreamWriter<UnixSocketAddress>]> {
   return openStreams(OPEN_UNIX_CONNECTION, options, (protocolFactory) =>
     connectToPath(OPEN_UNIX_CONNECTION, protocolFactory, path, options),
   );
@@ -86,20 +88,22 @@ export async function openConnection(
   host?: string | null,
   port?: number | null,
   options?: OpenConnectionOptions,
-): Promise<[StreamReader, StreamWriter]> {
+): Promise<[StreamReader, StreamWriter<IpSocketAddress>]> {
   return openStreams(OPEN_CONNECTION, options, (protocolFactory) => connectToHost(OPEN_CONNECTION, protocolFactory, host, port, options));
 }
 
-async function openStreams(
+async function openStreams<Address extends SocketAddress>(
   call: ConnectCall,
   options: OpenConnectionOptions | undefined,
-  connect: <P extends Protocol>(protocolFactory: ProtocolFactory<P>) => Promise<[Transport, P]>,
-): Promise<[StreamReader, StreamWriter]> {
+  connect: <P extends Protocol>(protocolFactory: ProtocolFactory<P>) => Promise<[Transport<Address>, P]>,
+): Promise<[StreamReader, StreamWriter<Address>]> {
+  const origin = debugMode?.origin("It was opened here");
   return await takingSock(options?.sock, async (handOver) => {
     checkWaitOptions(call.name, options, call.known);
     const reader = new StreamReader({ limit: options?.limit });
     handOver();
     const [transport, protocol] = await connect(() => new StreamReaderProtocol(reader));
+    if (origin !== undefined) debugMode?.note(protocol, { origin });
     return [reader, new StreamWriter(transport, protocol, reader)];
   });
 }

@@ -1,11 +1,20 @@
 /** `startServer()` and `startUnixServer()`: call a function with a stream pair for each client. Python's functions of the same names. */
 import { checkFunction } from "./base/arguments.js";
-import { type KnownOptions, knownOptions } from "./base/known-options.js";
+import { debugMode } from "./base/debug-mode.js";
+import { type KnownOptions, knownOptions, type OptionNames } from "./base/known-options.js";
 import { checkLimit } from "./base/limits.js";
 import { checkWaitOptions } from "./base/waiting.js";
+import type { IpSocketAddress, SocketAddress, UnixSocketAddress } from "./contracts/extra-info.js";
 import { takingSock } from "./net/adopt.js";
-import { listenOnHosts, listenOnPath, type TcpServerOptions, type UnixServerOptions } from "./net/listen.js";
-import type { ListenCall } from "./net/options.js";
+import {
+  listenOnHosts,
+  listenOnPath,
+  TCP_SERVER_NAMES,
+  type TcpServerOptions,
+  UNIX_SERVER_NAMES,
+  type UnixServerOptions,
+} from "./net/listen.js";
+import type { ListenCall, ServerOptions } from "./net/options.js";
 import type { Server } from "./net/server.js";
 import type { PathLike } from "./net/socket-file/unix-path.js";
 import type { StreamReaderOptions } from "./streams/base-reader.js";
@@ -27,44 +36,12 @@ export interface StartUnixServerOptions extends Omit<UnixServerOptions, "onError
 /** Options of `startServer()`. */
 export interface StartServerOptions extends Omit<TcpServerOptions, "onError">, StreamServerOptions {}
 
-const UNIX_OPTIONS: KnownOptions = knownOptions<StartUnixServerOptions>({
-  limit: true,
-  onClientError: true,
-  backlog: true,
-  startServing: true,
-  proxyProtocol: true,
-  maxConnections: true,
-  signal: true,
-  timeout: true,
-  ssl: true,
-  sslHandshakeTimeout: true,
-  sslShutdownTimeout: true,
-  sock: true,
-  mode: true,
-  owner: true,
-  takeover: true,
-  cleanupSocket: true,
-  authorize: true,
-});
+/** The addresses that a server's callback finds: those of its own sockets, or with `proxyProtocol` those in the headers, of either kind. */
+type PeerAddress<Address extends SocketAddress, Proxy> = Proxy extends false | undefined ? Address : SocketAddress;
 
-const TCP_OPTIONS: KnownOptions = knownOptions<StartServerOptions>({
-  limit: true,
-  onClientError: true,
-  backlog: true,
-  startServing: true,
-  proxyProtocol: true,
-  maxConnections: true,
-  signal: true,
-  timeout: true,
-  ssl: true,
-  sslHandshakeTimeout: true,
-  sslShutdownTimeout: true,
-  sock: true,
-  family: true,
-  reuseAddress: true,
-  reusePort: true,
-  keepAlive: true,
-});
+const STREAM_NAMES: OptionNames<StreamServerOptions> = { limit: true, onClientError: true };
+const UNIX_OPTIONS: KnownOptions = knownOptions<StartUnixServerOptions>({ ...STREAM_NAMES, ...UNIX_SERVER_NAMES });
+const TCP_OPTIONS: KnownOptions = knownOptions<StartServerOptions>({ ...STREAM_NAMES, ...TCP_SERVER_NAMES });
 
 /**
  * Serves clients on a Unix socket. Python's `asyncio.start_unix_server()`.
@@ -77,7 +54,7 @@ const TCP_OPTIONS: KnownOptions = knownOptions<StartServerOptions>({
  * @param clientConnectedCb called with reader, writer and `{ signal }`, which is aborted when the server shuts down
  * @param path where to listen (text, bytes or a `file:` URL; a leading `"\0"` for an abstract name on Linux), unless `sock` is given
  * @param options `limit` of the readers in bytes, default 65,536; `mode` of the socket file; `cleanupSocket`, default true; `backlog`,
- *   default 100; `startServing`, default true; `maxConnections`; `onClientError`; `sock`; `signal`; `timeout` of starting in ms
+ *   default 511; `startServing`, default true; `maxConnections`; `onClientError`; `sock`; `signal`; `timeout` of starting in ms
  * @throws TypeError or RangeError for a wrong argument; `ENAMETOOLONG` if the path exceeds the system's limit; `EADDRINUSE` if a server
  *   listens there; otherwise the system's error
  *
@@ -97,11 +74,11 @@ const TCP_OPTIONS: KnownOptions = knownOptions<StartServerOptions>({
  * await server.serveForever();
  * ```
  */
-export async function startUnixServer(
-  clientConnectedCb: ClientConnectedCallback,
+export async function startUnixServer<Proxy extends ServerOptions["proxyProtocol"] = undefined>(
+  clientConnectedCb: ClientConnectedCallback<PeerAddress<UnixSocketAddress, Proxy>>,
   path?: PathLike | null,
-  options?: StartUnixServerOptions,
-): Promise<Server> {
+  options?: StartUnixServerOptions & { readonly proxyProtocol?: Proxy },
+): Promise<Server<UnixSocketAddress>> {
   return await takingSock(options?.sock, async (handOver) => {
     const call = streamServer("startUnixServer", UNIX_OPTIONS, clientConnectedCb, options);
     handOver();
@@ -126,12 +103,12 @@ export async function startUnixServer(
  * const server = await startServer(serveClient, "127.0.0.1", 8080);
  * ```
  */
-export async function startServer(
-  clientConnectedCb: ClientConnectedCallback,
+export async function startServer<Proxy extends ServerOptions["proxyProtocol"] = undefined>(
+  clientConnectedCb: ClientConnectedCallback<PeerAddress<IpSocketAddress, Proxy>>,
   host?: string | readonly string[] | null,
   port?: number | null,
-  options?: StartServerOptions,
-): Promise<Server> {
+  options?: StartServerOptions & { readonly proxyProtocol?: Proxy },
+): Promise<Server<IpSocketAddress>> {
   return await takingSock(options?.sock, async (handOver) => {
     const call = streamServer("startServer", TCP_OPTIONS, clientConnectedCb, options);
     handOver();
@@ -139,10 +116,10 @@ export async function startServer(
   });
 }
 
-function streamServer(
+function streamServer<Address extends SocketAddress>(
   name: string,
   known: KnownOptions,
-  clientConnectedCb: ClientConnectedCallback,
+  clientConnectedCb: ClientConnectedCallback<Address>,
   options: StartServerOptions | StartUnixServerOptions | undefined,
 ): ListenCall {
   checkFunction("clientConnectedCb", clientConnectedCb);
@@ -155,7 +132,9 @@ function streamServer(
   return {
     name,
     known,
-    protocolFactory: () => new StreamReaderProtocol(new StreamReader(readerOptions), clientConnectedCb, protocolOptions),
+    protocolFactory: () =>
+      new StreamReaderProtocol(new StreamReader(readerOptions), clientConnectedCb as ClientConnectedCallback, protocolOptions),
     onError: (error) => reportClientError(onClientError, error, null),
+    origin: debugMode?.origin("The server was started here"),
   };
 }

@@ -5,15 +5,17 @@
  * `ReadingEnd` and `WritingEnd` are what the adapters use of a reader and a writer. The adapters implement methods of the
  * streams, and so must not import them.
  */
+
 import { Readable, Writable } from "node:stream";
 import { checkInteger, type Data } from "../base/arguments.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { asError } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
 
 /** Takes bytes out of a reader for one adapter. Its `Taker` implements it. */
 export interface ReadingEnd {
   /** Takes a chunk of up to 64 KiB, as soon as any bytes are available; an empty one at EOF. */
-  read(): Promise<Buffer>;
+  read(): Promise<NonSharedBuffer>;
   /** Takes bytes into the caller's memory; returns how many, 0 at EOF. */
   readinto(view: Uint8Array): Promise<number>;
   /** The adapter has the result of the last read. Returns false if `release()` has put it back, and then the adapter must drop it. */
@@ -56,8 +58,8 @@ export function nodeStreamOptions(
 }
 
 /** Reads a chunk into a Readable. If the Readable is destroyed in the meantime, the chunk has been put back into the reader. */
-export function readChunk(reader: ReadingEnd, readable: Readable, onPush?: (chunk: Buffer) => void): void {
-  const onChunk = (chunk: Buffer): void => {
+export function readChunk(reader: ReadingEnd, readable: Readable, onPush?: (chunk: NonSharedBuffer) => void): void {
+  const onChunk = (chunk: NonSharedBuffer): void => {
     if (!reader.received()) return;
     onPush?.(chunk);
     readable.push(chunk.length === 0 ? null : chunk);
@@ -71,13 +73,13 @@ export function readChunk(reader: ReadingEnd, readable: Readable, onPush?: (chun
 /** Makes the Readable. */
 export function readableOf(reader: ReadingEnd, options?: NodeStreamOptions): Readable {
   /** The last chunks that were pushed: at least what the Readable still buffers. */
-  let pushed: Buffer[] = [];
-  const undelivered = (readable: Readable): Buffer[] => {
+  let pushed: NonSharedBuffer[] = [];
+  const undelivered = (readable: Readable): NonSharedBuffer[] => {
     if (readable.readableEncoding !== null) return []; // its buffer is text, counted in characters
     let left = readable.readableLength;
-    const chunks: Buffer[] = [];
+    const chunks: NonSharedBuffer[] = [];
     for (let index = pushed.length - 1; index >= 0 && left > 0; index -= 1) {
-      const chunk = pushed[index] as Buffer;
+      const chunk = pushed[index] as NonSharedBuffer;
       chunks.unshift(chunk.subarray(Math.max(0, chunk.length - left)));
       left -= chunk.length;
     }
@@ -107,7 +109,7 @@ type Done = (error?: Error | null) => void;
 
 /** A chunk as passed to `writev()` of a Writable. */
 interface WrittenChunk {
-  readonly chunk: Buffer;
+  readonly chunk: NonSharedBuffer;
 }
 
 /**
@@ -142,7 +144,7 @@ export async function endWriting(writer: WritingEnd): Promise<void> {
 
 /** How a stream of Node writes. The methods do not use `this`. */
 export interface WritingMethods {
-  write(chunk: Buffer, encoding: unknown, done: Done): void;
+  write(chunk: NonSharedBuffer, encoding: unknown, done: Done): void;
   writev(chunks: readonly WrittenChunk[], done: Done): void;
   final(done: Done): void;
 }
@@ -150,7 +152,7 @@ export interface WritingMethods {
 /** Returns the writing methods of a Writable or a Duplex. */
 export function writingMethods(writer: WritingEnd): WritingMethods {
   return {
-    write(chunk: Buffer, _encoding, done) {
+    write(chunk: NonSharedBuffer, _encoding, done) {
       sendChunks(writer, [{ chunk }], done);
     },
     writev(chunks, done) {

@@ -1,39 +1,63 @@
 /** Adapts a reader and a writer to web streams. Implements `StreamReader.toWeb()` and `StreamWriter.toWeb()`. */
+
 import type { Data } from "../base/arguments.js";
+import type { NonSharedUint8Array } from "../base/bytes.js";
 import { ConnectionLostError } from "../base/errors.js";
 import { HIGH_WATER_BYTES } from "../base/limits.js";
 import type { ReadingEnd, WritingEnd } from "./node-streams.js";
 import { abortReason, endWriting } from "./node-streams.js";
 
 /** Makes a `ReadableStream` of bytes. */
-export function readableStreamOf(reader: ReadingEnd): ReadableStream<Uint8Array> {
-  return new ReadableStream({
+export function readableStreamOf(reader: ReadingEnd): ReadableStream<NonSharedUint8Array> {
+  const source = new ByteSource(reader);
+  const stream = new ReadableStream({
     type: "bytes",
     pull: (controller) =>
-      pull(reader, controller).catch((error: unknown) => {
-        reader.release(); // the stream has failed
+      source.pull(controller).catch((error: unknown) => {
+        source.release(); // the stream has failed
         throw error;
       }),
     cancel() {
-      reader.release();
+      source.release();
     },
   });
+  return stream as ReadableStream<NonSharedUint8Array>;
 }
 
-async function pull(reader: ReadingEnd, controller: ReadableByteStreamController): Promise<void> {
-  const request = controller.byobRequest;
-  const view = request?.view ?? null;
-  if (request === null || view === null) {
-    const chunk = await reader.read();
-    if (!reader.received()) return;
-    if (chunk.length === 0) controller.close();
-    else controller.enqueue(new Uint8Array(chunk)); // a copy: the stream transfers its memory, and a chunk shares memory with others
-    return;
+class ByteSource {
+  readonly #reader: ReadingEnd;
+  /** What lies in the memory of a "byob" read that waits for more: the rest of an element, or of its `min`. Copies. */
+  #partial: Uint8Array[] = [];
+
+  constructor(reader: ReadingEnd) {
+    this.#reader = reader;
   }
-  const count = await reader.readinto(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
-  if (!reader.received()) return;
-  if (count === 0) controller.close();
-  request.respond(count);
+
+  release(): void {
+    this.#reader.release(this.#partial);
+  }
+
+  async pull(controller: ReadableByteStreamController): Promise<void> {
+    const reader = this.#reader;
+    const request = controller.byobRequest;
+    const view = request?.view ?? null;
+    if (request === null || view === null) {
+      const chunk = await reader.read();
+      if (!reader.received()) return;
+      if (chunk.length === 0) controller.close();
+      else controller.enqueue(new Uint8Array(chunk)); // a copy: the stream transfers its memory, and a chunk shares memory with others
+      return;
+    }
+    const { byteOffset, byteLength } = view;
+    const count = await reader.readinto(new Uint8Array(view.buffer, byteOffset, byteLength));
+    if (!reader.received()) return;
+    if (count === 0) controller.close();
+    request.respond(count);
+    // If the read needs more, the stream asks for the rest of the same memory. It has transferred it, so only the position shows that.
+    const next = controller.byobRequest?.view ?? null;
+    if (next === null || next.byteOffset !== byteOffset + count || next.byteLength !== byteLength - count) this.#partial = [];
+    else this.#partial.push(new Uint8Array(next.buffer, byteOffset, count).slice());
+  }
 }
 
 /** Makes the `WritableStream`. */

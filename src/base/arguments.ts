@@ -5,6 +5,7 @@
  * the `code` that Node uses for its own errors. Every public call runs these checks before it changes anything.
  */
 import { inspect, types } from "node:util";
+import type { NonSharedBuffer, NonSharedUint8Array } from "./bytes.js";
 import { MAX_TIMER_MS } from "./scheduling.js";
 
 /** Bytes to write; a string is encoded as UTF-8. */
@@ -15,9 +16,9 @@ export interface SignalOptions {
   /** Ends the wait when it is aborted: the call rejects with the signal's `reason`. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Ends the wait after this many milliseconds: the call rejects with a `DOMException` named `TimeoutError`, as with
-   * `AbortSignal.timeout()`. Otherwise a time-out has the same effects as an abort. A time-out is much cheaper than a signal for each call,
-   * and a call that need not wait creates no timer. The timer keeps the process alive while the call waits.
+   * Ends the wait after this many milliseconds: the call rejects with a `TimeoutError`. `Infinity` means no limit. Otherwise a time-out has
+   * the same effects as an abort. A time-out is much cheaper than a signal for each call, and a call that need not wait creates no timer.
+   * The timer keeps the process alive while the call waits.
    */
   readonly timeout?: number | undefined;
 }
@@ -73,6 +74,14 @@ export function checkInteger(name: string, value: unknown, min: number, max: num
     throw outOfRange(name, rangeOf(min, max), value);
   }
   return value;
+}
+
+/** Checks a time limit in milliseconds and returns it. `Infinity` stands for no limit. */
+export function checkTimeout(name: string, value: unknown, min: number): number {
+  if (value === Infinity) return Infinity;
+  if (typeof value !== "number") throw invalidType(name, "a number", value);
+  if (Number.isInteger(value) && value >= min && value <= MAX_TIMER_MS) return value;
+  throw outOfRange(name, `${rangeOf(min, MAX_TIMER_MS)}, or Infinity for no limit`, value);
 }
 
 function rangeOf(min: number, max: number): string {
@@ -206,9 +215,19 @@ function isDetached(buffer: ArrayBufferLike): boolean {
 }
 
 /** Returns a `Buffer` over the same memory. */
+export function asBuffer(bytes: NonSharedUint8Array): NonSharedBuffer;
+export function asBuffer(bytes: Uint8Array): Buffer;
 export function asBuffer(bytes: Uint8Array): Buffer {
   if (Buffer.isBuffer(bytes)) return bytes;
   return Buffer.from(bufferOf.call(bytes), byteOffsetOf.call(bytes) as number, lengthOf.call(bytes) as number);
+}
+
+/** Returns the same bytes, copied if they lie in a `SharedArrayBuffer`, whose bytes other threads can change. */
+export function unshared(bytes: Uint8Array): NonSharedUint8Array {
+  if (!types.isSharedArrayBuffer(bufferOf.call(bytes))) return bytes as NonSharedUint8Array;
+  const copied = Buffer.alloc(bytes.length); // never in Node's pool
+  copied.set(bytes);
+  return copied;
 }
 
 /* Checks of the TLS arguments, and the default TLS time-outs, each with its source. */
@@ -240,7 +259,7 @@ export function refuseWithoutSsl(options: object | undefined): void {
 }
 
 function timeout(name: string, value: number | undefined, standard: number): number {
-  return value === undefined ? standard : checkInteger(name, value, 1, MAX_TIMER_MS);
+  return value === undefined ? standard : checkTimeout(name, value, 1);
 }
 
 /** Checks a client's `ssl` and returns it. */

@@ -18,6 +18,8 @@
  * A view keeps alive the chunk (or block) that it was cut from: at most CHUNK_BYTES, or the size of one pushed piece. Each chunk, block
  * and copy has its own `ArrayBuffer` (`memory.ts`).
  *
+ * The queue does not check whether bytes lie in a `SharedArrayBuffer`: `feedData()` and `unread()` copy those (`toOwnBytes()`).
+ *
  * Memory rules (listed in `memory.ts`)
  *   - M1, M3. Memory that was handed out is never written to again. A block that this queue still appends to is not handed out: its bytes
  *     are copied, or the block is closed. Reserved memory is not handed out before the message is complete. If a part is needed earlier,
@@ -31,7 +33,9 @@
  *   - If `#block` is set, the last chunk is `block[blockStart .. blockUsed)`.
  *   - If memory is reserved, the queue holds only the beginning of it.
  */
+
 import { asBuffer } from "./arguments.js";
+import type { NonSharedBuffer } from "./bytes.js";
 import { Chunks } from "./chunks.js";
 import { CHUNK_BYTES } from "./limits.js";
 import {
@@ -55,7 +59,7 @@ const MIN_BLOCK_BYTES = 1024;
 const MAX_DEAD_ENTRIES = 64;
 
 /** Replaces a consumed chunk; never handed out. */
-const EMPTY: Buffer = Buffer.alloc(0);
+const EMPTY: NonSharedBuffer = Buffer.alloc(0);
 
 export class ByteQueue extends Chunks {
   #taken = 0;
@@ -64,7 +68,7 @@ export class ByteQueue extends Chunks {
   #viewer: Viewer | null = null;
   /** Memory reserved for long messages. While there is any, the only chunk is the beginning of it. Created on first use. */
   #reservation: Reservation | null = null;
-  #block: Buffer | null = null;
+  #block: NonSharedBuffer | null = null;
   #blockStart = 0;
   #blockUsed = 0;
   #blockSize: number = MIN_BLOCK_BYTES;
@@ -88,7 +92,7 @@ export class ByteQueue extends Chunks {
     }
     if (this.size > 0 && isWorthCopying(bytes)) this.#pushCopy(bytes);
     else {
-      this.chunks.push(asBuffer(bytes));
+      this.chunks.push(asBuffer(bytes) as NonSharedBuffer);
       this.#block = null;
       this.#blockSize = MIN_BLOCK_BYTES;
     }
@@ -100,17 +104,17 @@ export class ByteQueue extends Chunks {
    * must push the bytes that were read, as a view of the beginning of this memory. Returns `null` if reserving does not pay, or if there is
    * no memory for it.
    */
-  reserve(count: number): Buffer | null {
+  reserve(count: number): NonSharedBuffer | null {
     if (!Reservation.isPossible(count, this.size)) return null;
     const reservation = (this.#reservation ??= new Reservation());
     if (reservation.memory?.length !== count) {
       if (!reservation.isLikely(count, this.size) || !this.#beginReserved(reservation, count)) return null;
     }
-    return makeView(reservation.memory as Buffer, this.size, count - this.size);
+    return makeView(reservation.memory as NonSharedBuffer, this.size, count - this.size);
   }
 
   #beginReserved(reservation: Reservation, count: number): boolean {
-    let reserved: Buffer;
+    let reserved: NonSharedBuffer;
     try {
       reserved = allocate(count);
       this.copyTo(reserved, this.size);
@@ -126,7 +130,7 @@ export class ByteQueue extends Chunks {
   }
 
   /** Adds bytes that were read into the reserved memory. For any other bytes, returns false and gives the reserved memory up. */
-  #pushReserved(reservation: Reservation, reserved: Buffer, bytes: Uint8Array): boolean {
+  #pushReserved(reservation: Reservation, reserved: NonSharedBuffer, bytes: Uint8Array): boolean {
     if (bytes.buffer !== reserved.buffer || bytes.byteOffset !== this.size) {
       this.#giveUpReserved(reservation);
       return false;
@@ -160,14 +164,14 @@ export class ByteQueue extends Chunks {
   }
 
   #giveUpReserved(reservation: Reservation | null = this.#reservation): void {
-    this.chunks = [ownCopy(this.chunks[this.head] as Buffer)];
+    this.chunks = [ownCopy(this.chunks[this.head] as NonSharedBuffer)];
     this.head = 0;
     reservation?.giveUp();
   }
 
   #pushCopy(bytes: Uint8Array): void {
     if (this.#block === null || this.#block.length - this.#blockUsed < bytes.length) this.#beginBlock(bytes.length);
-    const block = this.#block as Buffer;
+    const block = this.#block as NonSharedBuffer;
     block.set(bytes, this.#blockUsed);
     this.#blockUsed += bytes.length;
     this.chunks[this.chunks.length - 1] = makeView(block, this.#blockStart, this.#blockUsed - this.#blockStart);
@@ -196,10 +200,10 @@ export class ByteQueue extends Chunks {
   }
 
   /** Takes the first `count` bytes, 0 <= count <= length. */
-  take(count: number): Buffer {
+  take(count: number): NonSharedBuffer {
     if (count === 0) return allocate(0);
     const mayShow = this.#mayShow(count);
-    const first = this.chunks[this.head] as Buffer;
+    const first = this.chunks[this.head] as NonSharedBuffer;
     const size = bytesThere(first);
     const end = this.offset + count;
     if (end > size || !mayShow) {
@@ -217,7 +221,7 @@ export class ByteQueue extends Chunks {
    *
    * Returns `undefined` when the fast path does not apply, not when the byte is absent.
    */
-  takeThroughByte(byte: number, limit: number): Buffer | undefined {
+  takeThroughByte(byte: number, limit: number): NonSharedBuffer | undefined {
     const first = this.chunks[this.head];
     if (first === undefined) return undefined;
     const start = this.offset;
@@ -234,7 +238,7 @@ export class ByteQueue extends Chunks {
    *
    * Returns `undefined` when the fast path does not apply, not when there is no separator.
    */
-  takeThrough(separators: Separators, limit: number, keepSeparator: boolean): Buffer | undefined {
+  takeThrough(separators: Separators, limit: number, keepSeparator: boolean): NonSharedBuffer | undefined {
     const first = this.chunks[this.head];
     if (first === undefined || this.#block !== null || this.#isReserved) return undefined;
     const start = this.offset;
@@ -249,16 +253,19 @@ export class ByteQueue extends Chunks {
    *
    * Returns `undefined` where `take()` throws.
    */
-  tryTake(count: number): Buffer | undefined {
-    const first = this.chunks[this.head] as Buffer;
-    if (this.#block !== null || this.#isReserved || this.offset + count > bytesThere(first)) return this.#takeOrNothing(count);
+  tryTake(count: number): NonSharedBuffer | undefined {
+    const first = this.chunks[this.head] as NonSharedBuffer;
+    if (this.#block !== null || this.#isReserved || !(this.offset + count <= bytesThere(first))) return this.#takeOrNothing(count);
     return this.#takeView(first, count, 0, count);
   }
 
-  /** Optional fast path: takes the first `count` bytes, and returns those from `from` up to, not including, `to`. */
-  takePart(count: number, from: number, to: number): Buffer | undefined {
+  /**
+   * Optional fast path: takes the first `count` bytes, and returns those from `from` up to, not including, `to`. `count` may be NaN, as parsed
+   * from bytes that are not there any more.
+   */
+  takePart(count: number, from: number, to: number): NonSharedBuffer | undefined {
     const first = this.chunks[this.head];
-    if (first === undefined || this.#block !== null || this.#isReserved || this.offset + count > bytesThere(first)) return undefined;
+    if (first === undefined || this.#block !== null || this.#isReserved || !(this.offset + count <= bytesThere(first))) return undefined;
     return this.#takeView(first, count, from, to);
   }
 
@@ -281,13 +288,13 @@ export class ByteQueue extends Chunks {
   /** Drops the first `count` bytes, at least one, if the first chunk has them; otherwise returns false. */
   trySkip(count: number): boolean {
     const first = this.chunks[this.head];
-    if (first === undefined || this.#isReserved || this.offset + count > bytesThere(first)) return false;
+    if (first === undefined || this.#isReserved || !(this.offset + count <= bytesThere(first))) return false;
     this.#advance(first, count);
     return true;
   }
 
   /** Drops `count` bytes of the first chunk, all of which exist. */
-  #advance(first: Buffer, count: number): void {
+  #advance(first: NonSharedBuffer, count: number): void {
     const end = this.offset + count;
     if (end === first.length) this.skip(count);
     else {
@@ -301,13 +308,14 @@ export class ByteQueue extends Chunks {
   copyFirst(target: Uint8Array, count: number): boolean {
     const first = this.chunks[this.head];
     const start = this.offset;
-    if (first === undefined || count > MAX_LOOPED_BYTES || start + count > bytesThere(first) || count > bytesThere(target)) return false;
+    if (first === undefined || !(count <= MAX_LOOPED_BYTES && start + count <= bytesThere(first) && count <= bytesThere(target)))
+      return false;
     copyShort(target, first, start, count);
     return true;
   }
 
   /** Takes `count` bytes of the first chunk, all of which exist, and returns a view of a part. There is no open block. */
-  #takeView(first: Buffer, count: number, from: number, to: number): Buffer {
+  #takeView(first: NonSharedBuffer, count: number, from: number, to: number): NonSharedBuffer {
     const start = this.offset;
     if (this.#viewer === null || !this.#viewer.isOf(first)) {
       // Often this is the only message in its chunk.
@@ -320,7 +328,7 @@ export class ByteQueue extends Chunks {
   }
 
   /** A separate method, because V8 optimizes a function that catches less well. */
-  #takeOrNothing(count: number): Buffer | undefined {
+  #takeOrNothing(count: number): NonSharedBuffer | undefined {
     try {
       return this.take(count);
     } catch {
@@ -329,7 +337,7 @@ export class ByteQueue extends Chunks {
   }
 
   /** Takes everything. */
-  takeAll(): Buffer {
+  takeAll(): NonSharedBuffer {
     return this.take(this.size);
   }
 
@@ -368,8 +376,8 @@ export class ByteQueue extends Chunks {
     this.#putBack += 1;
     if (this.head === this.chunks.length - 1) this.#blockStart += this.offset; // the chunk is the block's, if there is a block
     this.offset = 0;
-    if (this.head > 0) this.chunks[--this.head] = asBuffer(bytes);
-    else this.chunks.unshift(asBuffer(bytes));
+    if (this.head > 0) this.chunks[--this.head] = asBuffer(bytes) as NonSharedBuffer;
+    else this.chunks.unshift(asBuffer(bytes) as NonSharedBuffer);
   }
 
   /** Drops everything, including detached chunks. */

@@ -3,11 +3,12 @@
  *
  * Positions (`from`, `to`, results of `indexOf`) count from the front of the queue.
  */
+import type { NonSharedBuffer } from "./bytes.js";
 import { allocate, intact } from "./memory.js";
 
 export class Chunks {
   /** The chunks, behind `head` consumed entries. */
-  protected chunks: Buffer[] = [];
+  protected chunks: NonSharedBuffer[] = [];
   protected head = 0;
   /** Number of bytes at the front of the first chunk that were taken. */
   protected offset = 0;
@@ -20,7 +21,7 @@ export class Chunks {
   }
 
   /** The first chunk, to look at: what is in front of `firstOffset` was taken. `undefined` if there is none. */
-  get first(): Buffer | undefined {
+  get first(): NonSharedBuffer | undefined {
     return this.chunks[this.head];
   }
 
@@ -48,11 +49,11 @@ export class Chunks {
 
   /** Decodes the first `count` bytes, which the first chunk has. */
   textOf(count: number, encoding: BufferEncoding): string {
-    return (this.chunks[this.head] as Buffer).toString(encoding, this.offset, this.offset + count);
+    return (this.chunks[this.head] as NonSharedBuffer).toString(encoding, this.offset, this.offset + count);
   }
 
   /** Returns a copy of the bytes from `from` up to, not including, `to`, without taking them. */
-  copy(from: number, to: number): Buffer {
+  copy(from: number, to: number): NonSharedBuffer {
     const copied = allocate(to - from);
     let { index, start } = this.#locate(from);
     for (let filled = 0; filled < copied.length; index += 1) {

@@ -5,7 +5,9 @@
  * repeat it as a property), and an unchanged `cause`. Errors of the operating system are not defined here: they are passed on exactly as
  * Node created them.
  */
-import { isError, show } from "./arguments.js";
+
+import { asBuffer, isError, show, unshared } from "./arguments.js";
+import type { NonSharedBuffer } from "./bytes.js";
 
 /** Sets `name` on the prototype, as the built-in errors do. */
 export function nameOnPrototype(errorClass: { readonly prototype: Error }, name: string): void {
@@ -32,7 +34,7 @@ export class IncompleteReadError extends Error {
   /** Always `"ERR_INCOMPLETE_READ"`. */
   readonly code = "ERR_INCOMPLETE_READ";
   /** The bytes read before the end of the stream. */
-  readonly partial: Buffer;
+  readonly partial: NonSharedBuffer;
   /** Number of bytes requested; `null` if the call searched for a separator. */
   readonly expected: number | null;
 
@@ -46,7 +48,7 @@ export class IncompleteReadError extends Error {
   constructor(partial: Uint8Array, expected: number | null = null, options?: ErrorOptions) {
     const missing = expected === null ? "bytes, before the end of the message" : `of ${expected} expected bytes`;
     super(`the stream ended after ${partial.length} ${missing}`, options);
-    this.partial = Buffer.isBuffer(partial) ? partial : Buffer.from(partial.buffer, partial.byteOffset, partial.byteLength);
+    this.partial = asBuffer(unshared(partial));
     this.expected = expected;
   }
 }
@@ -113,6 +115,10 @@ export class ConcurrentReadError extends Error {
 }
 nameOnPrototype(ConcurrentReadError, "ConcurrentReadError");
 
+export function concurrentRead(method: string): ConcurrentReadError {
+  return new ConcurrentReadError(`cannot ${method}(): another read on this StreamReader is already waiting for data`);
+}
+
 /**
  * The call is not valid in the current state of the object: writing after `writeEof()`, calling `serveForever()` twice, feeding a reader
  * after its EOF. Python raises `RuntimeError` or `AssertionError`.
@@ -165,6 +171,33 @@ export function messageOf(error: Error): string {
 export function notSentError(cause: Error | null): ConnectionLostError {
   const why = cause === null ? "is closed" : `is lost: ${messageOf(cause)}`;
   return new ConnectionLostError(`cannot send written data: the connection ${why}`, cause === null ? undefined : { cause });
+}
+
+/** The base class of `TimeoutError`, without the type of `code`, which is a number there. */
+const TimeoutException: new (message: string, name: string) => Omit<DOMException, "code"> = DOMException;
+
+/**
+ * A call took longer than its `timeout`. Python's `TimeoutError` of `asyncio.timeout()`. A `DOMException` with the name `"TimeoutError"`,
+ * as the reason of `AbortSignal.timeout()` is; the `code` tells the two apart.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await reader.readline({ timeout: 1_000 });
+ * } catch (error) {
+ *   if (error instanceof TimeoutError) writer.write("are you still there?\n");
+ *   else throw error;
+ * }
+ * ```
+ */
+export class TimeoutError extends TimeoutException {
+  /** Always `"ERR_TIMEOUT"`. */
+  readonly code = "ERR_TIMEOUT";
+
+  /** Creates the error. */
+  constructor(message: string = "the call took too long") {
+    super(message, "TimeoutError");
+  }
 }
 
 /** A TLS handshake or TLS shutdown exceeded its time-out. Python raises `ConnectionAbortedError` or `TimeoutError`. */

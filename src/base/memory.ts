@@ -14,10 +14,12 @@
  * Node: up to version 24, `ReadableByteStreamController.enqueue()` detaches even memory that is marked as untransferable, including the
  * pool of `Buffer.from()`. To see it: `controller.enqueue(Buffer.from("x"))`, then look at the `length` of another short `Buffer`.
  */
-import { type Data, toBytes } from "./arguments.js";
+
+import { type Data, toBytes, unshared } from "./arguments.js";
+import type { NonSharedBuffer, NonSharedUint8Array } from "./bytes.js";
 import { ConnectionMemoryError, DetachedMemoryError } from "./errors.js";
 
-type BufferConstructor = new (bytes: number) => Buffer;
+type BufferConstructor = new (bytes: number) => NonSharedBuffer;
 
 /**
  * V8 stores up to this many bytes inside the object and creates an `ArrayBuffer` only on demand, which is several times cheaper. V8's own
@@ -45,12 +47,21 @@ function findBufferConstructor(): BufferConstructor | null {
  *
  * @throws ConnectionMemoryError if the system has no memory left
  */
-export function allocate(bytes: number): Buffer {
+export function allocate(bytes: number): NonSharedBuffer {
   if (bytes <= IN_OBJECT_BYTES && OwnBuffer !== null) return new OwnBuffer(bytes);
   try {
     return Buffer.allocUnsafeSlow(bytes);
   } catch (cause) {
     throw new ConnectionMemoryError(`cannot allocate ${bytes} bytes`, { cause });
+  }
+}
+
+/** Allocates like `allocate()`; returns `undefined` if the system has no memory left. */
+export function tryAllocate(bytes: number): NonSharedBuffer | undefined {
+  try {
+    return allocate(bytes);
+  } catch {
+    return undefined;
   }
 }
 
@@ -60,7 +71,7 @@ export function allocate(bytes: number): Buffer {
  * @throws ConnectionMemoryError if the system has no memory left
  * @throws DetachedMemoryError if the memory of `bytes` was detached
  */
-export function ownCopy(bytes: Uint8Array): Buffer {
+export function ownCopy(bytes: Uint8Array): NonSharedBuffer {
   const copied = allocate(bytes.length);
   copyInto(copied, bytes, 0);
   return copied;
@@ -71,7 +82,7 @@ export function ownCopy(bytes: Uint8Array): Buffer {
  *
  * @throws DetachedMemoryError if the memory of `bytes` was detached
  */
-export function copyInto(target: Buffer, bytes: Uint8Array, at: number): void {
+export function copyInto(target: NonSharedBuffer, bytes: Uint8Array, at: number): void {
   try {
     target.set(bytes, at);
   } catch (cause) {
@@ -95,10 +106,15 @@ export function copyShort(target: Uint8Array, source: Uint8Array, start: number,
   for (; index < count; index += 1) target[index] = source[start + index] as number;
 }
 
-/** Converts bytes or text to bytes that may be kept and handed on. Text gets its own memory. */
-export function toOwnBytes(name: string, data: Data): Uint8Array {
+/**
+ * Converts bytes or text to bytes that may be kept and handed on. Text gets its own memory, and so do bytes in a `SharedArrayBuffer`.
+ *
+ * @param mayBeShared false for bytes that are known not to be in a `SharedArrayBuffer`
+ */
+export function toOwnBytes(name: string, data: Data, mayBeShared: boolean = true): NonSharedUint8Array {
   const bytes = toBytes(name, data);
-  return typeof data === "string" ? ownCopy(bytes) : bytes;
+  if (typeof data === "string") return ownCopy(bytes);
+  return mayBeShared ? unshared(bytes) : (bytes as NonSharedUint8Array);
 }
 
 /* Which received chunks are kept, and which are copied so that little memory is kept alive. */
@@ -125,19 +141,19 @@ export function isSmallPart(length: number, bytes: Uint8Array): boolean {
 const POOLED_BYTES = 32_768;
 
 /** Returns the same bytes, copied to their own memory if they may lie in the runtime's pool. */
-export function unpooled(bytes: Buffer): Buffer {
+export function unpooled(bytes: NonSharedBuffer): NonSharedBuffer {
   return bytes.length < POOLED_BYTES && bytes.length < bytes.buffer.byteLength ? ownCopy(bytes) : bytes;
 }
 
 /** Returns a constant in memory that no other `Buffer` shares: bytes of `Buffer.from()` may lie in Node's pool. */
-export function constant(text: string): Buffer {
+export function constant(text: string): NonSharedBuffer {
   return ownCopy(Buffer.from(text));
 }
 
 /** The byte that ends a line. */
 export const NEWLINE_BYTE = 0x0a;
 /** The newline as a separator. */
-export const NEWLINE: Buffer = constant("\n");
+export const NEWLINE: NonSharedBuffer = constant("\n");
 
 /**
  * Returns how many bytes of a view still exist: 0 if its memory was detached.
@@ -150,7 +166,7 @@ export function bytesThere(view: Uint8Array): number {
 }
 
 /** Checks that the memory of a piece, which is never empty, was not detached, and returns the piece. */
-export function intact(piece: Buffer | undefined): Buffer {
+export function intact(piece: NonSharedBuffer | undefined): NonSharedBuffer {
   if (piece === undefined || bytesThere(piece) === 0) {
     throw new DetachedMemoryError("cannot read: the program transferred (detached) the memory of unread bytes");
   }
@@ -159,7 +175,7 @@ export function intact(piece: Buffer | undefined): Buffer {
 
 /* Views: a `Buffer` over a part of another's memory, created as cheaply as the runtime allows. */
 
-type ViewConstructor = new (memory: ArrayBufferLike, offset: number, length: number) => Buffer;
+type ViewConstructor = new (memory: ArrayBuffer, offset: number, length: number) => NonSharedBuffer;
 
 /**
  * Node: the class with which `subarray()` creates its result, after checks that take longer than the creation. By the standard,
@@ -180,32 +196,32 @@ function findViewConstructor(): ViewConstructor | null {
 }
 
 /** Returns a view of `length` bytes of `bytes`, from `offset` on. They must exist. */
-export function makeView(bytes: Buffer, offset: number, length: number): Buffer {
+export function makeView(bytes: NonSharedBuffer, offset: number, length: number): NonSharedBuffer {
   if (View === null) return bytes.subarray(offset, offset + length);
   return new View(bytes.buffer, bytes.byteOffset + offset, length);
 }
 
 /** Creates many views of one buffer, and reads the properties of the buffer only once. */
 export class Viewer {
-  readonly #bytes: Buffer;
-  readonly #memory: ArrayBufferLike;
+  readonly #bytes: NonSharedBuffer;
+  readonly #memory: ArrayBuffer;
   readonly #start: number;
   /** Length of the buffer in bytes. */
   readonly length: number;
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: NonSharedBuffer) {
     this.#bytes = bytes;
     this.#memory = bytes.buffer;
     this.#start = bytes.byteOffset;
     this.length = bytes.length;
   }
 
-  isOf(bytes: Buffer): boolean {
+  isOf(bytes: NonSharedBuffer): boolean {
     return this.#bytes === bytes;
   }
 
   /** Returns a view, like `makeView()`. */
-  view(offset: number, length: number): Buffer {
+  view(offset: number, length: number): NonSharedBuffer {
     return View === null ? this.#bytes.subarray(offset, offset + length) : new View(this.#memory, this.#start + offset, length);
   }
 }

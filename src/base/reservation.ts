@@ -5,6 +5,7 @@
  * allocation by merely announcing a long message. The reservation ends when the message is complete, or is given up when no caller waits
  * for it any more. The system may then read into the memory once more, and such bytes are copied out of it (rule M1 in `memory.ts`).
  */
+import type { NonSharedBuffer } from "./bytes.js";
 import { isSmallPart, MAX_KEPT_ALIVE_FACTOR, ownCopy } from "./memory.js";
 
 /** Memory is reserved for messages of these sizes: a shorter one arrives in one piece, a longer announced size should not be trusted. */
@@ -13,9 +14,9 @@ const MAX_RESERVED_BYTES = 16_777_216;
 
 export class Reservation {
   /** The memory of the message that is being read. The bytes that have arrived are its beginning. `null` if nothing is reserved. */
-  memory: Buffer | null = null;
+  memory: NonSharedBuffer | null = null;
   /** Memory that was given up. The system may read into it once more. */
-  #givenUp: Buffer | null = null;
+  #givenUp: NonSharedBuffer | null = null;
   /** Length of the last message that was read into reserved memory. Up to this length, memory is reserved immediately. */
   #proven = 0;
 
@@ -30,13 +31,13 @@ export class Reservation {
   }
 
   /** The message is read into `memory` from now on, which holds what has arrived of it. */
-  begin(memory: Buffer): void {
+  begin(memory: NonSharedBuffer): void {
     if (this.memory !== null) this.giveUp();
     this.memory = memory;
   }
 
   /** The message is complete: its memory may be handed out. */
-  complete(memory: Buffer): void {
+  complete(memory: NonSharedBuffer): void {
     this.memory = null;
     this.#proven = memory.length;
   }

@@ -16,7 +16,12 @@ type Callback<Arguments extends readonly unknown[]> = (...args: Arguments) => vo
 /** Calls back after `ms` milliseconds. */
 export const setTimeout: (callback: () => void, ms: number) => NodeJS.Timeout = timers.setTimeout;
 
-/** Cancels a timer of `setTimeout()`. */
+/** Calls back after `ms` milliseconds; never if that is `Infinity`, which stands for no limit. */
+export function startLimit(callback: () => void, ms: number): NodeJS.Timeout | undefined {
+  return ms === Infinity ? undefined : setTimeout(callback, ms);
+}
+
+/** Cancels a timer of `setTimeout()` or `startLimit()`. */
 export const clearTimeout: (timer: NodeJS.Timeout | undefined) => void = timers.clearTimeout;
 
 /** Calls back in the next turn of the event loop. */

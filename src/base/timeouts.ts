@@ -45,6 +45,8 @@ class TimeoutList {
   #first: Timeout | null = null;
   #last: Timeout | null = null;
   #timer: NodeJS.Timeout;
+  /** Whether it got an entry since it was added to `idleLists`. */
+  #isInUse = false;
 
   constructor(ms: number) {
     this.#ms = ms;
@@ -57,6 +59,7 @@ class TimeoutList {
 
   add(callback: () => void): Timeout {
     const added = new Timeout(this, monotonicMs() + this.#ms, callback);
+    this.#isInUse = true;
     if (this.#last === null) {
       this.#first = added;
       this.#timer.ref();
@@ -82,17 +85,44 @@ class TimeoutList {
 
   /** The list is empty: its timer stays for the next entry, unless there are many such lists. */
   #rest(): void {
-    if (lists.size > MAX_IDLE_LISTS) {
-      clearTimeout(this.#timer);
-      this.#forget();
-    } else this.#timer.unref();
+    this.#timer.unref();
+    if (idleLists.has(this)) return;
+    idleLists.add(this);
+    this.#isInUse = false;
+    if (idleLists.size > MAX_IDLE_LISTS) TimeoutList.#evict();
+  }
+
+  /** Removes the list that has been idle for longest. One that was used in the meantime is spared, so a common length keeps its timer. */
+  static #evict(): void {
+    for (const list of idleLists) {
+      idleLists.delete(list);
+      if (list.#isInUse) {
+        list.#isInUse = false;
+        if (list.#first === null) idleLists.add(list);
+        continue;
+      }
+      clearTimeout(list.#timer);
+      list.#forget();
+      return;
+    }
   }
 
   #forget(): void {
+    idleLists.delete(this);
     if (lists.get(this.#ms) === this) lists.delete(this.#ms);
   }
 
   #fire(): void {
+    try {
+      this.#endDue();
+    } finally {
+      // Also if a callback has thrown: the others must end.
+      if (this.#first === null) this.#forget();
+      else this.#timer = this.#makeTimer(Math.max(1, Math.ceil(this.#first.endsAt - monotonicMs()))); // the callbacks may have taken longer
+    }
+  }
+
+  #endDue(): void {
     const now = monotonicMs() + CLOCK_STEP_MS;
     while (this.#first !== null && this.#first.endsAt <= now) {
       const ended = this.#first;
@@ -103,16 +133,20 @@ class TimeoutList {
       ended.after = null;
       ended.callback();
     }
-    if (this.#first === null) this.#forget();
-    else this.#timer = this.#makeTimer(Math.max(1, Math.ceil(this.#first.endsAt - monotonicMs()))); // the callbacks may have taken longer
   }
 }
 
 /** The lists by length in milliseconds. */
 const lists = new Map<number, TimeoutList>();
+/** The lists without entries, and some that have got entries since. */
+const idleLists = new Set<TimeoutList>();
 
-/** Calls back once after `ms` milliseconds, unless it is stopped before. The callback must not throw. */
-export function startTimeout(ms: number, callback: () => void): Timeout {
+/**
+ * Calls back once after `ms` milliseconds, unless it is stopped before; never if that is `Infinity`. What the callback throws is an
+ * uncaught exception.
+ */
+export function startTimeout(ms: number, callback: () => void): Timeout | undefined {
+  if (ms === Infinity) return undefined;
   let list = lists.get(ms);
   if (list === undefined) {
     list = new TimeoutList(ms);

@@ -2,8 +2,9 @@
  * The two halves of an asyncio connection: a transport moves bytes, and a protocol receives its events. They share a file because each
  * refers to the other. Also contains `BaseProtocol` and the interface to the server that owns a transport.
  */
+import type { NonSharedBuffer } from "../base/bytes.js";
 import type { Cancellation } from "../base/waiting.js";
-import type { ExtraInfo, SSLClient, SSLServer } from "./extra-info.js";
+import type { ExtraInfo, SocketAddress, SSLClient, SSLServer, TransportSocket } from "./extra-info.js";
 
 /** Data that can be written: bytes, or text that is sent as UTF-8. */
 export type WriteData = Uint8Array | string;
@@ -16,8 +17,13 @@ export interface WriteBufferLimits {
   readonly low?: number;
 }
 
-/** The sending side and the control of a connection. Python's `asyncio.Transport`. No method waits. */
-export interface Transport {
+/**
+ * The sending side and the control of a connection. Python's `asyncio.Transport`. No method waits.
+ *
+ * `Address` is the type of the addresses: `string` for a Unix socket, a tuple for TCP. The overloads of `getExtraInfo()` that name it have
+ * no other type parameter where possible, because TypeScript can then call the method of a transport that is one or the other.
+ */
+export interface Transport<out Address extends SocketAddress = SocketAddress> {
   /**
    * Sends bytes in order, without waiting. Bytes that the system does not accept at once are buffered; do not change them before they
    * are sent. Does nothing after the connection is closed or lost.
@@ -54,12 +60,28 @@ export interface Transport {
   getWriteBufferLimits(): [low: number, high: number];
   /** Returns the number of bytes written that the system has not accepted yet. */
   getWriteBufferSize(): number;
+  /** Lets the connection keep the process alive, which is the default. The transports of sockets have this method. */
+  ref?(): void;
+  /**
+   * Lets the process end although the connection is open. A wait with a time-out, or data that is being sent, still keeps it alive. The
+   * transports of sockets have this method.
+   */
+  unref?(): void;
+  /** Returns an address of the connection; `null` if it is not known. */
+  getExtraInfo(name: "peername" | "sockname"): Address | null;
+  /** Returns the socket of the connection; `null` if it has none. */
+  getExtraInfo(name: "socket"): TransportSocket<Address> | null;
+  /** Returns an address of the connection; `defaultValue` if it is not known. */
+  getExtraInfo<Default>(name: "peername" | "sockname", defaultValue: Default): Address | Default;
   /** Returns a fact about the connection; `null` if it is not known. */
   getExtraInfo<Key extends keyof ExtraInfo>(name: Key): ExtraInfo[Key] | null;
   /** Returns a fact about the connection; `defaultValue` if it is not known. */
   getExtraInfo<Key extends keyof ExtraInfo, Default>(name: Key, defaultValue: Default): ExtraInfo[Key] | Default;
-  /** Returns a fact about the connection for a key that only a custom transport has. */
-  getExtraInfo(name: string, defaultValue?: unknown): unknown;
+  /**
+   * Returns a fact about the connection for a key that only a custom transport has. The key must be a `string` variable: a misspelt
+   * literal, such as `"peernam"`, does not compile.
+   */
+  getExtraInfo<Name extends string>(name: string extends Name ? Name : never, defaultValue?: unknown): unknown;
   /**
    * Replaces the protocol, from the next event on. `connectionMade()` is not called again.
    *
@@ -97,7 +119,7 @@ export interface StartTlsRequest {
    * Removes and returns the bytes received but not read: they are the beginning of the handshake. Called once, when reading has
    * stopped.
    */
-  readonly takeReadAhead: () => Buffer;
+  readonly takeReadAhead: () => NonSharedBuffer;
   /** Called with the new transport before it receives anything. */
   readonly onSecured: (transport: Transport) => void;
   /** Receives the events of the connection from now on. Default: the protocol that it has. */
@@ -116,7 +138,7 @@ export interface Protocol {
   /** Called once when the connection is made, before any other method. */
   connectionMade(transport: Transport): void;
   /** Called when data is received; `data` is never empty. The protocol owns the memory and may keep it: it never changes. */
-  dataReceived(data: Buffer): void;
+  dataReceived(data: NonSharedBuffer): void;
   /** Called when the peer has ended its side (EOF). Return `true` to keep this side open; otherwise the transport closes itself. */
   eofReceived(): boolean | void;
   /**
@@ -135,7 +157,7 @@ export interface Protocol {
    *
    * @internal
    */
-  "asyncio-streams:nextMemory"?(): Buffer | null;
+  "asyncio-streams:nextMemory"?(): NonSharedBuffer | null;
   /**
    * Called when an error makes sending impossible. `connectionLost()` follows, possibly much later (`muchLater`). The call may come
    * from within a call that writes.
@@ -175,7 +197,7 @@ export type ProtocolFactory<P extends Protocol = Protocol> = () => P;
  */
 export class BaseProtocol implements Protocol {
   connectionMade(_transport: Transport): void {}
-  dataReceived(_data: Buffer): void {}
+  dataReceived(_data: NonSharedBuffer): void {}
   /** Lets the transport close itself. */
   eofReceived(): boolean | void {}
   connectionLost(_error: Error | null): void {}

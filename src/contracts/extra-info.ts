@@ -1,20 +1,26 @@
 /** The keys of `getExtraInfo()`, which are Python's, the types of their values, and the TLS arguments of the public calls. */
 import type tls from "node:tls";
+import type { NonSharedUint8Array } from "../base/bytes.js";
+
+/** The address of a Unix socket: a path, `""` if the socket is unnamed. An abstract name has a leading `"\0"`. */
+export type UnixSocketAddress = string;
 
 /**
- * The address of a socket, in Python's form: a path for a Unix socket (`""` if it is unnamed, a leading `"\0"` if it is abstract); host
- * and port for IPv4; host, port, flow info and scope id (the number of the interface of a link-local address, otherwise 0) for IPv6.
+ * The address of a TCP socket, in Python's form: host and port for IPv4; host, port, flow info and scope id (the number of the interface
+ * of a link-local address, otherwise 0) for IPv6.
  */
-export type SocketAddress =
-  | string
+export type IpSocketAddress =
   | readonly [host: string, port: number]
   | readonly [host: string, port: number, flowInfo: number, scopeId: number];
+
+/** The address of a socket, in Python's form: a path for a Unix socket, host and port for TCP. */
+export type SocketAddress = UnixSocketAddress | IpSocketAddress;
 
 /**
  * The socket of a connection or a server, for its addresses and options only: the transport reads and writes it. Python's
  * `TransportSocket`.
  */
-export interface TransportSocket {
+export interface TransportSocket<Address extends SocketAddress = SocketAddress> {
   /** `"unix"`, `"ipv4"` or `"ipv6"`. */
   readonly family: "unix" | "ipv4" | "ipv6";
   /**
@@ -22,9 +28,9 @@ export interface TransportSocket {
    *
    * @throws InvalidStateError if the runtime does not know it; the extra info `sockname` is `null` then
    */
-  getsockname(): SocketAddress;
+  getsockname(): Address;
   /** Returns the peer's address; `null` for a server's socket, and if the peer was gone before its address could be read. */
-  getpeername(): SocketAddress | null;
+  getpeername(): Address | null;
   /** Turns Nagle's algorithm off (`true`, the default) or on (`false`). Does nothing on a Unix socket. */
   setNoDelay(noDelay?: boolean): void;
   /**
@@ -111,11 +117,14 @@ export type SSLServer = tls.SecureContext | tls.TlsOptions;
 
 /** Time limits of the TLS handshake and shutdown, in milliseconds. */
 export interface TlsTimeouts {
-  /** The limit of the handshake, after which the connection is aborted. `startTls()` counts it from the call. Default 60,000 ms. */
+  /**
+   * The limit of the handshake, after which the connection is aborted. `startTls()` counts it from the call. Default 60,000 ms; `Infinity`:
+   * none.
+   */
   readonly sslHandshakeTimeout?: number | undefined;
   /**
    * The limit of `close()`, including sending the buffered data and the exchange of close_notify, after which the connection is
-   * aborted. Default 30,000 ms.
+   * aborted. Default 30,000 ms; `Infinity`: none.
    */
   readonly sslShutdownTimeout?: number | undefined;
 }
@@ -184,6 +193,9 @@ export interface ProxyFields {
 
 /** A header of the PROXY protocol that a server has received: `getExtraInfo("proxy_header")`. */
 export interface ProxyHeader extends ProxyFields {
+  readonly uniqueId?: NonSharedUint8Array | undefined;
+  readonly ssl?: (ProxySsl & { readonly certificate?: NonSharedUint8Array | undefined }) | undefined;
+  readonly tlvs?: readonly (ProxyTlv & { readonly value: NonSharedUint8Array })[] | undefined;
   /** The version of the protocol. */
   readonly version: 1 | 2;
   /**

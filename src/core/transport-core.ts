@@ -17,10 +17,13 @@
  *   - An exception from a protocol method ends the connection with that exception. A method that the protocol does not have does nothing.
  *   - `pauseWriting()` and `resumeWriting()` alternate, and follow the size of the write buffer.
  */
+
 import { checkProtocol } from "../base/arguments.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
+import { debugMode } from "../base/debug-mode.js";
 import { asError, callForeign, notSentError, warnOf } from "../base/errors.js";
 import { WriteWatermarks } from "../base/limits.js";
-import { type Cancellation, DONE, Waiters } from "../base/waiting.js";
+import { type Cancellation, type Canceller, DONE, Waiters } from "../base/waiting.js";
 import type { Protocol, WriteBufferLimits } from "../contracts/connection.js";
 
 /**
@@ -121,8 +124,9 @@ export abstract class TransportCore {
   // ---- reading -----------------------------------------------------------------------------------------------------------------
 
   /** Delivers received data to the protocol. */
-  protected deliver(chunk: Buffer): void {
+  protected deliver(chunk: NonSharedBuffer): void {
     this.#calls += 1;
+    debugMode?.enter(this.#protocol, "dataReceived");
     try {
       const result: unknown = this.#protocol.dataReceived(chunk);
       if (result !== undefined) this.#watch(result);
@@ -130,13 +134,14 @@ export abstract class TransportCore {
       this.#fail(error);
     } finally {
       this.#calls -= 1;
+      debugMode?.leave();
     }
   }
 
   /** Calls the protocol's `eofReceived()`; returns whether our side stays open. */
   protected deliverEnd(): boolean {
     let keepOpen = false;
-    this.call((protocol) => {
+    this.call("eofReceived", (protocol) => {
       const result: unknown = protocol.eofReceived?.();
       keepOpen = result === true;
       return result;
@@ -182,7 +187,7 @@ export abstract class TransportCore {
     if (this.getWriteBufferSize() <= this.#judgedAbove) return;
     if (this.#state === "lost" || this.#state === "replaced") return;
     if (!this.writingPaused) this.flush();
-    this.call(() => this.#flow.check(this.getWriteBufferSize(), this));
+    this.call("pauseWriting", () => this.#flow.check(this.getWriteBufferSize(), this));
     this.#judgedAbove = this.writingPaused ? -1 : this.#flow.high;
   }
 
@@ -212,7 +217,7 @@ export abstract class TransportCore {
   }
 
   /** Waits until all written data has been sent. */
-  protected waitFlushed(signal?: Cancellation): Promise<void> {
+  protected waitFlushed(signal?: Cancellation | Canceller): Promise<void> {
     return (this.#written ??= new Waiters()).wait(signal);
   }
 
@@ -230,7 +235,7 @@ export abstract class TransportCore {
     if (!this.moveTo("failing")) return;
     this.noteError(error);
     this.#written?.fail(() => notSentError(error));
-    this.call((protocol) => protocol["asyncio-streams:writingFailed"]?.(error, true));
+    this.call("writingFailed", (protocol) => protocol["asyncio-streams:writingFailed"]?.(error, true));
     // The buffer is empty now. A protocol that has paused another connection meanwhile, as a relay does, resumes it.
     this.regulate();
   }
@@ -239,7 +244,7 @@ export abstract class TransportCore {
   protected breakOff(error: Error): void {
     this.noteError(error);
     this.moveTo("closing");
-    this.call((protocol) => protocol["asyncio-streams:writingFailed"]?.(error, false));
+    this.call("writingFailed", (protocol) => protocol["asyncio-streams:writingFailed"]?.(error, false));
   }
 
   /** Whether `connectionLost()` is scheduled or was called: no other event follows. */
@@ -270,18 +275,26 @@ export abstract class TransportCore {
     if (!this.moveTo("lost")) return;
     this.onLost();
     this.#written?.fail(() => notSentError(this.#error));
+    debugMode?.enter(this.#protocol, "connectionLost");
     callForeign(() => this.#protocol.connectionLost?.(this.#error), warnOf);
+    debugMode?.leave();
   }
 
-  /** Calls the protocol. An exception ends the connection. */
-  protected call(callProtocol: (protocol: Protocol) => unknown): void {
+  /**
+   * Calls the protocol. An exception ends the connection.
+   *
+   * @param method the method that is called, for the debug mode
+   */
+  protected call(method: string, callProtocol: (protocol: Protocol) => unknown): void {
     this.#calls += 1;
+    debugMode?.enter(this.#protocol, method);
     try {
       this.#watch(callProtocol(this.#protocol));
     } catch (error) {
       this.#fail(error);
     } finally {
       this.#calls -= 1;
+      debugMode?.leave();
     }
   }
 
@@ -305,7 +318,7 @@ export abstract class TransportCore {
     checkProtocol("protocol", protocol);
     this.#protocol = protocol;
     // CPython: does not tell a new protocol that its transport is paused, and the protocol then fills the buffer without bound.
-    if (this.writingPaused) this.call(() => protocol.pauseWriting?.());
+    if (this.writingPaused) this.call("pauseWriting", () => protocol.pauseWriting?.());
   }
 
   getProtocol(): Protocol {

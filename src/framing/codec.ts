@@ -154,8 +154,8 @@ export interface InvalidFrameErrorOptions extends ErrorOptions {
 /**
  * The received data is not a frame of the codec, for example a length in a form that is not allowed, or a line that is not JSON.
  *
- * An invalid line of NDJSON is consumed, and the next read returns the next line. The other codecs consume nothing, because the
- * beginning of the next frame is unknown: close the connection.
+ * An invalid line of NDJSON is consumed, and so is a body of `contentLength()` that is not JSON or base64: the next read returns the next
+ * frame. Otherwise nothing is consumed, because the beginning of the next frame is unknown: close the connection.
  */
 export class InvalidFrameError extends Error {
   static {

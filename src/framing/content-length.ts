@@ -2,10 +2,13 @@
  * `contentLength()`: frames with a `Content-Length` header, as in the Language Server Protocol and the Debug Adapter Protocol.
  * See https://microsoft.github.io/language-server-protocol/specifications/lsp/3.17/specification/#baseProtocol.
  */
+
 import { type Data, invalidValue, show } from "../base/arguments.js";
 import type { ByteQueue } from "../base/byte-queue.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
+import { ConnectionMemoryError, DetachedMemoryError } from "../base/errors.js";
 import { type KnownOptions, knownOptions } from "../base/known-options.js";
-import { constant } from "../base/memory.js";
+import { allocate, constant } from "../base/memory.js";
 import type { ReadEngine } from "../streams/read-engine.js";
 import type { StreamWriter } from "../streams/writer.js";
 import { checkMaxFrameSize, checkWriter, type FrameCodec, type FrameOptions, frameBytes, InvalidFrameError } from "./codec.js";
@@ -30,18 +33,24 @@ const MAX_HEADER_BYTES = 4096;
 const HEADER_END: Uint8Array = constant("\r\n\r\n");
 const NOTHING = new Uint8Array(0);
 
-/** A field of a header: its name, and its value without white space around it. */
-const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/;
+/** A field of a header: its name, and all behind the colon. Like `LENGTH`, it takes linear time, because a peer chooses the text. */
+const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n]*)$/;
 
-/** A length in its shortest form. */
-const LENGTH = /^(?:0|[1-9][0-9]*)$/;
+/** A length in its shortest form, with white space around it. */
+const LENGTH = /^[ \t]*(0|[1-9][0-9]*)[ \t]*$/;
 
-/** A base64 text in its only form: with its padding. */
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+/**
+ * Whether a text is base64 in its only form: with its padding.
+ *
+ * Node: an expression that repeats a group overflows the stack on a text of 8 MiB. Bun: it then reports that the text does not match.
+ */
+function isBase64(text: string): boolean {
+  return text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text);
+}
 
 /** The two directions of a body. */
 interface Body<Read, Write> {
-  decode(bytes: Buffer): Read;
+  decode(bytes: NonSharedBuffer): Read;
   encode(frame: Write, maximum: number): Uint8Array;
 }
 
@@ -58,8 +67,11 @@ const bodies: Readonly<Record<"json" | "bytes" | "base64", Body<unknown, never>>
   base64: {
     decode(bytes) {
       const text = bytes.toString("latin1");
-      if (!BASE64.test(text)) throw new SyntaxError("a character, the length or the padding is wrong"); // never leaves this file
-      return Buffer.from(text, "base64");
+      if (!isBase64(text)) throw new SyntaxError("a character, the length or the padding is wrong"); // never leaves this file
+      const padding = text.endsWith("==") ? 2 : Number(text.endsWith("="));
+      const decoded = allocate((text.length / 4) * 3 - padding);
+      decoded.write(text, "base64");
+      return decoded;
     },
     encode: (frame: Data, maximum: number) => frameBytes(Buffer.from(frameBytes(frame, maximum)).toString("base64"), maximum),
   },
@@ -87,7 +99,7 @@ const bodies: Readonly<Record<"json" | "bytes" | "base64", Body<unknown, never>>
  * const answer = await codec.readFrame(reader, { timeout: 5_000 });
  * ```
  */
-export function contentLength(options: ContentLengthOptions & { readonly body: "bytes" | "base64" }): FrameCodec<Buffer, Data>;
+export function contentLength(options: ContentLengthOptions & { readonly body: "bytes" | "base64" }): FrameCodec<NonSharedBuffer, Data>;
 /**
  * Makes a codec of JSON values.
  *
@@ -135,13 +147,22 @@ class BodyAttempt implements FrameAttempt<unknown> {
     return undefined;
   }
 
+  get wanted(): number | undefined {
+    return this.#frames.wanted;
+  }
+
   run(): unknown {
-    const offset = this.#engine.queue.taken;
-    const bytes = this.#frames.run();
-    if (bytes === undefined || bytes === null) return bytes;
+    if (this.#kind === "bytes") return this.#frames.run();
+    const header = this.#frames.find();
+    if (header === undefined || header === null) return header;
+    const { queue } = this.#engine;
+    const offset = queue.taken;
     try {
-      return this.#body.decode(bytes);
+      return this.#decode(header);
     } catch (cause) {
+      // If the memory was the fault and not the frame, it may be read again.
+      if (cause instanceof ConnectionMemoryError || cause instanceof DetachedMemoryError) throw cause;
+      queue.skip(header.headerSize + header.bodySize);
       const { message } = cause as Error;
       throw new InvalidFrameError(`the frame at byte ${offset} is not ${this.#kind}: ${message}`, offset, { cause });
     }
@@ -149,12 +170,16 @@ class BodyAttempt implements FrameAttempt<unknown> {
 
   runOrLeave(): unknown {
     const header = this.#frames.find(false);
-    if (header === undefined || header === null) return header;
+    return header === undefined || header === null ? header : this.#decode(header);
+  }
+
+  /** Takes a frame that is there, and returns its value. Takes nothing if it throws. */
+  #decode({ headerSize, bodySize }: FrameHeader): unknown {
     const { queue } = this.#engine;
-    const end = header.headerSize + header.bodySize;
-    const frame = this.#body.decode(queue.copy(header.headerSize, end));
+    const end = headerSize + bodySize;
+    const value = this.#body.decode(queue.copy(headerSize, end));
     queue.skip(end);
-    return frame;
+    return value;
   }
 }
 
@@ -180,8 +205,9 @@ function lengthOf(queue: ByteQueue, line: string): number | null {
   const [, name, value] = FIELD.exec(line) ?? [];
   if (name === undefined || value === undefined) throw invalidHeader(queue, "has a line that is not a field");
   if (name.toLowerCase() !== "content-length") return null;
-  if (!LENGTH.test(value)) throw invalidHeader(queue, "has a Content-Length that is not a decimal number");
-  return Number(value);
+  const [, digits] = LENGTH.exec(value) ?? [];
+  if (digits === undefined) throw invalidHeader(queue, "has a Content-Length that is not a decimal number");
+  return Number(digits);
 }
 
 function invalidHeader(queue: ByteQueue, what: string): InvalidFrameError {

@@ -1,6 +1,9 @@
 /** The attempt of frames with a size header, shared by length prefixes, netstrings and `Content-Length`. */
+
 import type { ByteQueue } from "../base/byte-queue.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { IncompleteReadError } from "../base/errors.js";
+import { MAX_KEPT_ALIVE_FACTOR, makeView } from "../base/memory.js";
 import type { ReadEngine } from "../streams/read-engine.js";
 import { FrameTooLargeError, InvalidFrameError, tooLarge } from "./codec.js";
 import type { FrameAttempt } from "./reading.js";
@@ -25,17 +28,24 @@ export interface CountedForm {
    * Takes a correct frame that lies in the first chunk, header and trailer included, and returns its body. Otherwise takes nothing and
    * returns `undefined`. `first` is that chunk, and its bytes from `at` on are in the queue. Its memory may be detached.
    */
-  takeFirst(queue: ByteQueue, first: Buffer, at: number): Buffer | undefined;
+  takeFirst(queue: ByteQueue, first: NonSharedBuffer, at: number): NonSharedBuffer | undefined;
 }
 
 /**
  * Takes a frame: header, body, and a required trailer.
  *
- * Each attempt parses the header again. It has only a few bytes, and they may have changed: `unread()` may have put others in front.
+ * A parsed header is kept until its frame is taken. Otherwise a peer that sends a long header, and then the body byte by byte, would have
+ * the header parsed again for every byte. Another header may come to the front by `unread()` or by another read: `taken` and `putBack` of
+ * the queue change then.
  */
-export class CountedAttempt implements FrameAttempt<Buffer> {
+export class CountedAttempt implements FrameAttempt<NonSharedBuffer> {
   readonly #engine: ReadEngine;
   readonly #form: CountedForm;
+  /** The header that was parsed last; `undefined` before the first. */
+  #header: FrameHeader | undefined;
+  /** What `taken` and `putBack` of the queue were then. */
+  #headerTaken = 0;
+  #headerPutBack = 0;
 
   constructor(engine: ReadEngine, form: CountedForm) {
     this.#engine = engine;
@@ -46,24 +56,33 @@ export class CountedAttempt implements FrameAttempt<Buffer> {
     return true;
   }
 
-  atHand(): Buffer | undefined {
+  /**
+   * The size of the frame that is awaited, as soon as a quarter of it has come: the rest is then read into the memory of the frame. A size
+   * that a peer has merely announced occupies no memory.
+   */
+  get wanted(): number | undefined {
+    const { queue } = this.#engine;
+    const header = this.#knownHeader(queue);
+    if (header === undefined) return undefined;
+    const size = this.#sizeOf(header);
+    return size <= queue.length * MAX_KEPT_ALIVE_FACTOR ? size : undefined;
+  }
+
+  atHand(): NonSharedBuffer | undefined {
     const { queue } = this.#engine;
     const { first } = queue;
     return first === undefined ? undefined : this.#form.takeFirst(queue, first, queue.firstOffset);
   }
 
-  run(): Buffer | null | undefined {
+  run(): NonSharedBuffer | null | undefined {
     const header = this.find();
     if (header === undefined || header === null) return header;
-    const { queue } = this.#engine;
-    const { trailer } = this.#form;
-    queue.skip(header.headerSize);
-    const body = queue.take(header.bodySize);
-    if (trailer.length > 0) queue.skip(trailer.length);
-    return body;
+    // In one step: if memory for the body is lacking, the header must stay in front of it.
+    const frame = this.#engine.queue.take(this.#sizeOf(header));
+    return header.bodySize === frame.length ? frame : makeView(frame, header.headerSize, header.bodySize);
   }
 
-  runOrLeave(): Buffer | null | undefined {
+  runOrLeave(): NonSharedBuffer | null | undefined {
     return this.find(false) === undefined ? undefined : this.run();
   }
 
@@ -75,11 +94,11 @@ export class CountedAttempt implements FrameAttempt<Buffer> {
     const { eof, queue } = this.#engine;
     const { maximum, trailer } = this.#form;
     if (queue.length === 0) return eof ? null : undefined;
-    const header = this.#form.parseHeader(queue);
+    const header = this.#parseHeader(queue);
     if (header !== undefined && header.bodySize > maximum) {
       throw new FrameTooLargeError(tooLarge("cannot read a frame", header.bodySize, maximum), header.bodySize, maximum);
     }
-    const wholeSize = header === undefined ? null : header.headerSize + header.bodySize + trailer.length;
+    const wholeSize = header === undefined ? null : this.#sizeOf(header);
     if (header === undefined || wholeSize === null || queue.length < wholeSize) {
       if (eof && mayBeTaken) throw new IncompleteReadError(queue.takeAll(), wholeSize);
       return undefined;
@@ -88,5 +107,23 @@ export class CountedAttempt implements FrameAttempt<Buffer> {
       throw new InvalidFrameError(`the frame at byte ${queue.taken} does not end in "${Buffer.from(trailer).toString()}"`, queue.taken);
     }
     return header;
+  }
+
+  #sizeOf({ headerSize, bodySize }: FrameHeader): number {
+    return headerSize + bodySize + this.#form.trailer.length;
+  }
+
+  #parseHeader(queue: ByteQueue): FrameHeader | undefined {
+    const known = this.#knownHeader(queue);
+    if (known !== undefined) return known;
+    this.#header = this.#form.parseHeader(queue);
+    this.#headerTaken = queue.taken;
+    this.#headerPutBack = queue.putBack;
+    return this.#header;
+  }
+
+  /** Returns the header at the front of the queue, if it was parsed before. */
+  #knownHeader({ taken, putBack }: ByteQueue): FrameHeader | undefined {
+    return this.#headerTaken === taken && this.#headerPutBack === putBack ? this.#header : undefined;
   }
 }

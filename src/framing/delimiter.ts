@@ -1,6 +1,9 @@
 /** `delimited()`: frames that end in a delimiter. */
+
 import { asBuffer, type Data, invalidValue, toBytes } from "../base/arguments.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { IncompleteReadError } from "../base/errors.js";
+import { ownCopy } from "../base/memory.js";
 import { type Match, SeparatorSearch } from "../base/separator-search.js";
 import { Separators } from "../base/separators.js";
 import type { ReadEngine } from "../streams/read-engine.js";
@@ -9,7 +12,7 @@ import { checkMaxFrameSize, checkWriter, type FrameCodec, type FrameOptions, Fra
 import { type FrameAttempt, readFrameBy } from "./reading.js";
 
 /** Takes a frame and its delimiter, and returns the frame without it. */
-class DelimitedAttempt implements FrameAttempt<Buffer> {
+class DelimitedAttempt implements FrameAttempt<NonSharedBuffer> {
   readonly #engine: ReadEngine;
   readonly #delimiter: Separators;
   readonly #maximum: number;
@@ -26,19 +29,19 @@ class DelimitedAttempt implements FrameAttempt<Buffer> {
     return true;
   }
 
-  atHand(): Buffer | undefined {
+  atHand(): NonSharedBuffer | undefined {
     return this.#engine.queue.takeThrough(this.#delimiter, this.#maximum, false);
   }
 
-  run(): Buffer | null | undefined {
+  run(): NonSharedBuffer | null | undefined {
     return this.#take(true);
   }
 
-  runOrLeave(): Buffer | null | undefined {
+  runOrLeave(): NonSharedBuffer | null | undefined {
     return this.#take(false);
   }
 
-  #take(mayTakeRest: boolean): Buffer | null | undefined {
+  #take(mayTakeRest: boolean): NonSharedBuffer | null | undefined {
     this.#search ??= new DelimiterSearch(this.#engine, this.#delimiter, this.#maximum);
     const match = this.#search.find(mayTakeRest);
     if (match === undefined || match === null) return match;
@@ -102,9 +105,9 @@ export class DelimiterSearch {
  * for await (const frame of frames(reader, codec)) console.log(frame.toString());
  * ```
  */
-export function delimited(delimiter: Data, options?: FrameOptions): FrameCodec<Buffer, Data> {
+export function delimited(delimiter: Data, options?: FrameOptions): FrameCodec<NonSharedBuffer, Data> {
   // a copy, because the caller's bytes may change while the codec is in use
-  const ownDelimiter = Buffer.from(toBytes("delimiter", delimiter));
+  const ownDelimiter = ownCopy(toBytes("delimiter", delimiter));
   if (ownDelimiter.length === 0) throw invalidValue("delimiter must be at least one byte, not empty");
   const separators = new Separators([ownDelimiter]);
   const maximum = checkMaxFrameSize("delimited", options);
@@ -120,7 +123,7 @@ export function delimited(delimiter: Data, options?: FrameOptions): FrameCodec<B
 }
 
 /** Whether the peer would find a delimiter before the one written at the end of the frame. */
-function wouldEndEarly(body: Uint8Array, delimiter: Buffer): boolean {
+function wouldEndEarly(body: Uint8Array, delimiter: NonSharedBuffer): boolean {
   if (asBuffer(body).includes(delimiter)) return true;
   const seam = body.subarray(Math.max(0, body.length - delimiter.length + 1));
   return Buffer.concat([seam, delimiter]).indexOf(delimiter) !== seam.length;

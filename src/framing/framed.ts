@@ -45,20 +45,35 @@ export function frames<Read>(
 function iteratorOf<T>(reader: StreamReader, read: () => Promise<T | null>): AsyncIterableIterator<T, undefined> {
   const engine = engineOf(reader);
   let hasTaken = false;
+  /** The step that waits. */
+  let current: { isLeft: boolean } | null = null;
   return {
     async next(): Promise<IteratorResult<T, undefined>> {
       // A loop that asks for a frame meanwhile is ahead of the program (`streams/securing.ts`).
       const isAhead = hasTaken;
       if (isAhead) engine.securing.noteTaker("frames", 1);
+      const step = { isLeft: false };
+      current = step;
       try {
         const value = await read();
         hasTaken = true;
         return value === null ? { done: true, value: undefined } : { done: false, value };
+      } catch (error) {
+        if (step.isLeft) return { done: true, value: undefined };
+        throw error;
       } finally {
+        if (current === step) current = null;
         if (isAhead) engine.securing.noteTaker("frames", -1);
       }
     },
-    return: () => leave(engine),
+    return() {
+      // The read that waits is the codec's: it is the only one that may read while it reads a frame.
+      if (current !== null) {
+        current.isLeft = true;
+        engine.failRead(new DOMException("the loop over the frames was left", "AbortError"));
+      }
+      return leave(engine, this);
+    },
     [Symbol.asyncIterator]() {
       return this;
     },

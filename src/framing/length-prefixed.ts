@@ -1,6 +1,8 @@
 /** `lengthPrefixed()`: frames with a length prefix of 1, 2, 3, 4 or 8 bytes or a varint, or with a header that contains a length. */
+
 import { checkInteger, type Data, invalidValue, show } from "../base/arguments.js";
 import type { ByteQueue } from "../base/byte-queue.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { type KnownOptions, knownOptions } from "../base/known-options.js";
 import type { StreamWriter } from "../streams/writer.js";
 import {
@@ -92,10 +94,10 @@ const scratch = Buffer.alloc(MAX_VARINT_BYTES);
  * const answer = await codec.readFrame(reader, { signal: AbortSignal.timeout(5_000) });
  *
  * const postgres = lengthPrefixed({ headerSize: 5, lengthOffset: 1, lengthAdjustment: -4 });
- * postgres.writeFrame(writer, "Q....SELECT 1\\0"); // the length takes the place of the four dots
+ * postgres.writeFrame(writer, "Q....SELECT 1\0"); // the length takes the place of the four dots
  * ```
  */
-export function lengthPrefixed(options?: LengthPrefixedOptions): FrameCodec<Buffer, Data> {
+export function lengthPrefixed(options?: LengthPrefixedOptions): FrameCodec<NonSharedBuffer, Data> {
   const maxFrameSize = checkMaxFrameSize("lengthPrefixed", options, LENGTH_PREFIXED_OPTIONS);
   const { prefix = 4, endian, headerSize } = options ?? {};
   if (![1, 2, 3, 4, 8, "varint"].includes(prefix)) throw invalidValue(`prefix must be 1, 2, 3, 4, 8 or "varint", not ${show(prefix)}`);
@@ -143,21 +145,31 @@ interface HeaderLayout {
 }
 
 function checkHeader(headerSize: number, prefix: FixedPrefix, options: LengthPrefixedOptions | undefined): HeaderLayout {
-  const { lengthOffset = 0, lengthAdjustment = 0, paddingOffset } = options ?? {};
+  const { lengthOffset = 0, lengthAdjustment = 0, paddingOffset, maxFrameSize } = options ?? {};
   checkInteger("headerSize", headerSize, prefix, MAX_HEADER_BYTES);
+  if (maxFrameSize !== undefined) checkInteger("maxFrameSize", maxFrameSize, headerSize); // else every frame would be refused
   return {
     headerSize,
     lengthOffset: checkInteger("lengthOffset", lengthOffset, 0, headerSize - prefix),
     lengthAdjustment: checkInteger("lengthAdjustment", lengthAdjustment, -MAX_HEADER_BYTES, MAX_HEADER_BYTES),
-    paddingOffset: paddingOffset === undefined ? undefined : checkInteger("paddingOffset", paddingOffset, 0, headerSize - 1),
+    paddingOffset: paddingOffset === undefined ? undefined : checkPaddingOffset(paddingOffset, headerSize, lengthOffset, prefix),
     prefix,
   };
+}
+
+function checkPaddingOffset(paddingOffset: number, headerSize: number, lengthOffset: number, prefix: FixedPrefix): number {
+  checkInteger("paddingOffset", paddingOffset, 0, headerSize - 1);
+  const lengthEnd = lengthOffset + prefix;
+  if (paddingOffset < lengthOffset || paddingOffset >= lengthEnd) return paddingOffset;
+  throw invalidValue(
+    `paddingOffset must be outside the length, which has the bytes ${lengthOffset} to ${lengthEnd - 1}, not ${paddingOffset}`,
+  );
 }
 
 function codecWithHeader(
   maxFrameSize: number,
   layout: HeaderLayout & { readonly capacity: number; readonly little: boolean },
-): FrameCodec<Buffer, Data> {
+): FrameCodec<NonSharedBuffer, Data> {
   const { headerSize, lengthOffset, lengthAdjustment, paddingOffset, prefix, capacity, little } = layout;
   /** Bytes of a frame that the length does not count. */
   const notCounted = (header: Uint8Array, at: number = 0): number =>
@@ -171,7 +183,7 @@ function codecWithHeader(
     if (bodySize >= headerSize) return { headerSize: 0, bodySize };
     throw new InvalidFrameError(`the frame at byte ${queue.taken} has a length of ${length}, which is too small`, queue.taken);
   };
-  const takeFirst = (queue: ByteQueue, first: Buffer, at: number): Buffer | undefined => {
+  const takeFirst = (queue: ByteQueue, first: NonSharedBuffer, at: number): NonSharedBuffer | undefined => {
     if (at + headerSize > first.length) return undefined;
     const size = lengthAt(first, at + lengthOffset, prefix, little) + notCounted(first, at);
     return size < headerSize || size > maxFrameSize ? undefined : queue.takePart(size, 0, size);
@@ -198,7 +210,7 @@ function codecOf(
   maximum: number,
   announcing: Announcing,
   addLength: (frame: Uint8Array) => readonly Uint8Array[],
-): FrameCodec<Buffer, Data> {
+): FrameCodec<NonSharedBuffer, Data> {
   const form: CountedForm = { ...announcing, maximum, trailer: NOTHING };
   return {
     readFrame: readFrameBy((engine) => new CountedAttempt(engine, form)),
@@ -216,7 +228,7 @@ function parseFixed(queue: ByteQueue, prefix: FixedPrefix, little: boolean): Fra
 }
 
 /** Reads a length; rounded if it exceeds the safe integers. */
-function fixedAt(header: Buffer, offset: number, prefix: FixedPrefix, little: boolean): number {
+function fixedAt(header: NonSharedBuffer, offset: number, prefix: FixedPrefix, little: boolean): number {
   if (prefix < 8) return little ? header.readUIntLE(offset, prefix) : header.readUIntBE(offset, prefix);
   const [first, second] = little
     ? [header.readUInt32LE(offset + 4), header.readUInt32LE(offset)]
@@ -225,7 +237,7 @@ function fixedAt(header: Buffer, offset: number, prefix: FixedPrefix, little: bo
 }
 
 /** Reads a length like `fixedAt()`, without the checks and the view that this takes. */
-function lengthAt(bytes: Buffer, at: number, prefix: FixedPrefix, little: boolean): number {
+function lengthAt(bytes: NonSharedBuffer, at: number, prefix: FixedPrefix, little: boolean): number {
   let length = 0;
   for (let index = 0; index < prefix; index += 1)
     length = length * 0x100 + (bytes[little ? at + prefix - 1 - index : at + index] as number);
@@ -246,7 +258,7 @@ function fixed(size: number, prefix: FixedPrefix, little: boolean): Uint8Array {
   return header;
 }
 
-function takeVarint(queue: ByteQueue, first: Buffer, at: number, maximum: number): Buffer | undefined {
+function takeVarint(queue: ByteQueue, first: NonSharedBuffer, at: number, maximum: number): NonSharedBuffer | undefined {
   const stop = Math.min(first.length, at + MAX_VARINT_BYTES);
   let size = 0;
   for (let index = at, factor = 1; index < stop; index += 1, factor *= 0x80) {

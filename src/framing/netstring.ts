@@ -2,6 +2,7 @@
 
 import type { Data } from "../base/arguments.js";
 import type { ByteQueue } from "../base/byte-queue.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { constant } from "../base/memory.js";
 import type { StreamWriter } from "../streams/writer.js";
 import { checkMaxFrameSize, checkWriter, type FrameCodec, type FrameOptions, frameBytes, InvalidFrameError } from "./codec.js";
@@ -34,7 +35,7 @@ const scratch = Buffer.alloc(TOO_MANY_DIGITS);
  * codec.writeFrame(writer, "hello"); // 5:hello,
  * ```
  */
-export function netstring(options?: FrameOptions): FrameCodec<Buffer, Data> {
+export function netstring(options?: FrameOptions): FrameCodec<NonSharedBuffer, Data> {
   const maximum = checkMaxFrameSize("netstring", options);
   const form: CountedForm = {
     maximum,
@@ -52,7 +53,7 @@ export function netstring(options?: FrameOptions): FrameCodec<Buffer, Data> {
   };
 }
 
-function takeFirst(queue: ByteQueue, first: Buffer, at: number, maximum: number): Buffer | undefined {
+function takeFirst(queue: ByteQueue, first: NonSharedBuffer, at: number, maximum: number): NonSharedBuffer | undefined {
   const stop = Math.min(first.length, at + TOO_MANY_DIGITS);
   let size = 0;
   let index = at;

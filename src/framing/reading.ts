@@ -9,6 +9,7 @@
  * not at the codec, because a program may copy a codec and replace its method.
  */
 import type { SignalOptions } from "../base/arguments.js";
+import { debugMode } from "../base/debug-mode.js";
 import { mayReturnAtOnce } from "../base/waiting.js";
 import { leave } from "../streams/attempts.js";
 import { engineOf } from "../streams/base-reader.js";
@@ -82,10 +83,19 @@ export class FrameIterator<T> implements AsyncIterableIterator<T, undefined>, At
     this.#engine = engine;
     this.#attempt = attempt;
     this.#options = options;
+    debugMode?.hold(this, engine);
   }
 
   get exclusive(): true {
     return true;
+  }
+
+  get loop(): object {
+    return this;
+  }
+
+  get wanted(): number | undefined {
+    return this.#attempt.wanted;
   }
 
   next(): Promise<IteratorResult<T, undefined>> {
@@ -103,7 +113,7 @@ export class FrameIterator<T> implements AsyncIterableIterator<T, undefined>, At
   }
 
   return(): Promise<IteratorResult<T, undefined>> {
-    return leave(this.#engine);
+    return leave(this.#engine, this);
   }
 
   [Symbol.asyncIterator](): this {
@@ -121,6 +131,10 @@ export class FrameBatch<T> implements Attempt<T[]> {
 
   get exclusive(): true {
     return true;
+  }
+
+  get wanted(): number | undefined {
+    return this.#attempt.wanted;
   }
 
   run(): T[] | undefined {

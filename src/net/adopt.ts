@@ -4,11 +4,12 @@
  * An adopted socket is connected or listening, and of the requested family. Ownership moves with the call, and only once: on any
  * failure, the socket is closed (`takingSock()`), unless it belongs to another call.
  */
-import { closeSync } from "node:fs";
+import { closeSync, readSync, writeSync } from "node:fs";
 import net from "node:net";
 import { TLSSocket } from "node:tls";
 import { invalidType, invalidValue } from "../base/arguments.js";
-import { ignore } from "../base/errors.js";
+import { asError, ignore } from "../base/errors.js";
+import { nextTick } from "../base/scheduling.js";
 import { type DescribedSocket, describeDescriptor, isSocket, socketIdentity } from "./descriptor.js";
 import { OwnedDescriptor } from "./owned-descriptor.js";
 import { codeOf } from "./system-error.js";
@@ -150,6 +151,7 @@ export function adoptConnection(sock: unknown, family: Family | null): net.Socke
   if (sock.readyState !== "open" && sock.readyState !== "writeOnly")
     throw invalidValue(`sock must be a connected socket: it is ${sock.readyState}`);
   checkFamily(familyOf(sock), family, "the socket");
+  checkWasConnected(sock, "it");
   // Node: ends the writing side at the peer's EOF unless this is set. It can be changed until that EOF has arrived.
   (sock as { allowHalfOpen: boolean }).allowHalfOpen = true;
   own(sock);
@@ -168,7 +170,7 @@ function adoptConnectedDescriptor(fd: number, family: Family | null): net.Socket
     // Not listed by the system: a socket of another network namespace, or one that was reset or never connected.
     if (described?.family === "unknown") {
       checkFamily(familyOf(socket), family, what);
-      if (socket.localPort === 0) throw invalidValue(`sock must be a connected socket: ${what} is not connected`);
+      checkWasConnected(socket, what);
     }
   } catch (error) {
     socket.on("error", ignore).destroy();
@@ -176,6 +178,29 @@ function adoptConnectedDescriptor(fd: number, family: Family | null): net.Socket
   }
   own(fd);
   return socket;
+}
+
+/**
+ * Refuses a socket on a descriptor that was never connected. Of such a socket, Node says that it is open.
+ *
+ * A TCP socket that was reset has no peer either. A read distinguishes the two, and never blocks, because neither can receive any more.
+ * What it takes is given back. A Unix socket is distinguished by a write of zero bytes, which sends nothing.
+ *
+ * Bun, Deno: connect a socket to a descriptor only if the system lists it as connected (see `adoptConnectedDescriptor()`).
+ */
+function checkWasConnected(sock: net.Socket, what: string): void {
+  const fd = descriptorOf(sock);
+  if (isBunOrDeno || fd === undefined || fd < 0 || sock.remoteAddress !== undefined || sock.bytesRead > 0) return;
+  const byte = Buffer.alloc(1);
+  const isUnix = familyOf(sock) === "unix";
+  try {
+    if (isUnix) writeSync(fd, byte, 0, 0);
+    else if (readSync(fd, byte, 0, 1, null) > 0) sock.unshift(byte);
+  } catch (error) {
+    if (codeOf(error) === "ENOTCONN") throw invalidValue(`sock must be a connected socket: ${what} is not connected`);
+    // The system reports the reset only once. Not at once: Node forgets the local address when it destroys the socket.
+    if (!isUnix && codeOf(error) !== "EAGAIN") nextTick(() => sock.on("error", ignore).destroy(asError(error, "read threw")));
+  }
 }
 
 const isBunOrDeno: boolean = process.versions["bun"] !== undefined || process.versions["deno"] !== undefined;
@@ -188,9 +213,16 @@ function socketOn(fd: number, readable: boolean): net.Socket {
   try {
     return new net.Socket({ fd, readable, writable: true, allowHalfOpen: true });
   } catch (error) {
+    if (codeOf(error) === "EEXIST") throw inUse(fd, error);
     if (codeOf(error) !== "ERR_INVALID_FD_TYPE") throw error;
     throw invalidValue(`sock must be a stream socket: file descriptor ${fd} is a socket of another type`);
   }
+}
+
+/** The error for a descriptor that a socket or server of this process uses. libuv reports it as EEXIST. */
+export function inUse(fd: number | undefined, cause: unknown): TypeError {
+  const text = `sock must not be in use: file descriptor ${String(fd)} belongs to another socket or server of this process`;
+  return Object.assign(invalidValue(text), { cause });
 }
 
 /** An adopted server: a listening one, or a socket that is bound and does not listen yet. */
@@ -308,9 +340,7 @@ export function discardSock(sock: unknown): void {
   } else if (isBoundSocket(sock)) {
     if (!isOwned(sock)) closeBound(sock);
   } else if (typeof sock === "number" && sock > LAST_STANDARD_STREAM && isSocket(sock) && !isOwned(sock)) {
-    /* c8 ignore next -- Deno */
-    if (process.versions["deno"] !== undefined) closeInDeno(sock);
-    else closeSync(sock);
+    closeDescriptor(sock);
   }
 }
 
@@ -325,15 +355,20 @@ function closeBound(sock: BoundSocket): void {
 }
 /* c8 ignore stop */
 
-/* c8 ignore start -- Deno: only a socket closes a socket */
-function closeInDeno(fd: number): void {
+/**
+ * Closes the descriptor of a socket, unless another socket or server of this process uses it, which closes it itself.
+ *
+ * Bun: does not report that. Deno: only a socket can close a socket.
+ */
+function closeDescriptor(fd: number): void {
+  let byNumber = process.versions["bun"] !== undefined;
   try {
-    new net.Socket({ fd }).on("error", ignore).destroy();
-  } catch {
-    // it was not open
+    if (!byNumber) new net.Socket({ fd, readable: false, writable: false }).on("error", ignore).destroy();
+  } catch (error) {
+    byNumber = codeOf(error) === "ERR_INVALID_FD_TYPE" && process.versions["deno"] === undefined;
   }
+  if (byNumber) closeSync(fd);
 }
-/* c8 ignore stop */
 
 function checkDescribed(described: DescribedSocket | null, family: Family | null, state: DescribedSocket["state"], what: string): void {
   if (described === null) return;

@@ -10,9 +10,19 @@ import { linkSync, renameSync, type Stats } from "node:fs";
 import net from "node:net";
 import { invalidValue } from "../base/arguments.js";
 import { ignore } from "../base/errors.js";
-import type { SocketAddress, TransportSocket } from "../contracts/extra-info.js";
+import type { SocketAddress } from "../contracts/extra-info.js";
 import { ipAddress, type UnixNames } from "../transports/socket-info.js";
-import { type AdoptedServer, type BoundSocket, descriptorOf, discardSock, disown, type Family, isBoundSocket, own } from "./adopt.js";
+import {
+  type AdoptedServer,
+  type BoundSocket,
+  descriptorOf,
+  discardSock,
+  disown,
+  type Family,
+  inUse,
+  isBoundSocket,
+  own,
+} from "./adopt.js";
 import { socketIdentity } from "./descriptor.js";
 import type { AcceptHandler, Listener } from "./listener.js";
 import { closeServer, ListeningSocket, listenOn } from "./listener.js";
@@ -46,7 +56,7 @@ export class AdoptedListener implements Listener {
   readonly #boundByNode: boolean;
   #address: SocketAddress | null;
   #accept: AcceptHandler | null = null;
-  readonly socket: TransportSocket;
+  readonly socket: ListeningSocket;
 
   constructor({ sock, family, name }: AdoptedServer, options: AdoptedListenOptions) {
     this.#bound = sock instanceof net.Server ? undefined : sock;
@@ -57,7 +67,7 @@ export class AdoptedListener implements Listener {
     this.#boundByNode = isBoundSocket(sock) || typeof this.#server.address() === "string";
     this.#address = name;
     this.#lookUpAddress();
-    this.socket = new ListeningSocket(family === "unix", () => this.#address);
+    this.socket = new ListeningSocket(this.#server, family === "unix", () => this.#address);
     this.#unixNames = family === "unix" ? { sockname: name, peername: "" } : null;
     const path = name === null ? null : fileNameOf(name);
     const stats = path !== null && name !== null && name !== "" && !name.startsWith("\0") ? lstatOrNull(path) : null;
@@ -107,6 +117,7 @@ export class AdoptedListener implements Listener {
       if (typeof bound !== "number") discardBound(bound);
       /* c8 ignore next -- Bun, Deno and systems other than Linux */
       if (isStillOpen) discardSock(bound);
+      if (codeOf(error) === "EEXIST") throw inUse(fd, error);
       if (codeOf(error) !== "EINVAL") throw error;
       throw Object.assign(invalidValue("sock must be a listening or a bound stream socket: the system cannot listen on it"), {
         cause: error,

@@ -21,6 +21,7 @@
 import { AsyncResource } from "node:async_hooks";
 import { asError, callForeign } from "../base/errors.js";
 import { setImmediate } from "../base/scheduling.js";
+import { type AbortSource, Canceller } from "../base/waiting.js";
 import type { ByteCounts, ProtocolFactory, Transport, TransportOwner } from "../contracts/connection.js";
 import { now, publishError } from "../transports/diagnostics.js";
 import { ConnectedSocket, type UnixNames } from "../transports/socket-info.js";
@@ -87,8 +88,8 @@ export class Clients {
   readonly #onGone: () => void;
   #tls: ServerTls | null;
   readonly #served: Set<Transport & ByteCounts> = new Set();
-  /** Clients that wait for their PROXY header or are in their TLS handshake: they have no protocol yet. Aborting a controller ends one. */
-  readonly #handshakes: Set<AbortController> = new Set();
+  /** Clients that wait for their PROXY header or are in their TLS handshake: they have no protocol yet. Aborting one ends it. */
+  readonly #handshakes: Set<Canceller> = new Set();
   readonly #waiting: Accepted[] = [];
   /** The index of the waiting client to check next. */
   #nextProbe = 0;
@@ -253,17 +254,16 @@ export class Clients {
   /** Serves a client after the decision of `authorize`, behind its PROXY header, and after its TLS handshake, if there are such. */
   async #serveAfterHandshake(wire: Wire, facts: ConnectionContext, verdict: Promise<void> | null): Promise<void> {
     const { protocolFactory, proxy } = this.#policy;
-    const handshake = new AbortController();
-    const { signal } = handshake;
+    const handshake = new Canceller();
     this.#handshakes.add(handshake);
     try {
-      if (verdict !== null) await this.#untilAuthorized(wire, verdict, signal);
-      const proxyInfo = proxy === null ? undefined : await proxy.receive(wire, facts.info, signal);
+      if (verdict !== null) await this.#untilAuthorized(wire, verdict, handshake);
+      const proxyInfo = proxy === null ? undefined : await proxy.receive(wire, facts.info, handshake);
       const tls = this.#tls; // read as late as possible: it may have been renewed during the header
-      if (tls !== null) await acceptSecured(wire.release(), protocolFactory, { ...facts, proxyInfo, tls, signal });
+      if (tls !== null) await acceptSecured(wire.release(), protocolFactory, { ...facts, proxyInfo, tls, signal: handshake });
       else this.#start(wire, { ...facts, proxyInfo });
     } catch (error) {
-      if (!signal.aborted) this.#context.runInAsyncScope(() => this.#reportRefusal(error));
+      if (!handshake.aborted) this.#context.runInAsyncScope(() => this.#reportRefusal(error));
     } finally {
       this.#handshakes.delete(handshake);
       this.#serveWaiting();
@@ -278,7 +278,7 @@ export class Clients {
   }
 
   /** Waits for the decision of `authorize`. Nothing is read meanwhile. If the client is not let in, the wire is closed. */
-  async #untilAuthorized(wire: Wire, verdict: Promise<void>, signal: AbortSignal): Promise<void> {
+  async #untilAuthorized(wire: Wire, verdict: Promise<void>, signal: AbortSource): Promise<void> {
     wire.pause();
     try {
       await untilAborted(verdict, signal);

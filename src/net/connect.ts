@@ -10,6 +10,7 @@ import { type KnownOptions, knownOptions, type OptionNames } from "../base/known
 import { MAX_TIMER_MS } from "../base/scheduling.js";
 import { cancellationOf, checkWaitOptions, withOneDeadline } from "../base/waiting.js";
 import type { Protocol, ProtocolFactory, Transport } from "../contracts/connection.js";
+import type { IpSocketAddress, UnixSocketAddress } from "../contracts/extra-info.js";
 import { now, publishError } from "../transports/diagnostics.js";
 import { adoptBound, adoptConnection, type BoundSocket, isBoundSocket, takingSock } from "./adopt.js";
 import { connectTcp, connectUnix, type TcpTarget } from "./open-socket.js";
@@ -32,7 +33,7 @@ export interface UnixConnectionOptions extends ClientTlsOptions, SignalOptions {
   readonly signal?: AbortSignal | undefined;
   /**
    * Limits connecting, in milliseconds: name lookup, all addresses and the TLS handshake together. The call then rejects with a
-   * `DOMException` named `TimeoutError`, and the socket is closed. Has no effect once the connection is made. Default: the system's limit.
+   * `TimeoutError`, and the socket is closed. Has no effect once the connection is made. Default, and `Infinity`: the system's limit.
    */
   readonly timeout?: number | undefined;
 }
@@ -110,7 +111,7 @@ export function createUnixConnection<P extends Protocol>(
   protocolFactory: ProtocolFactory<P>,
   path?: PathLike | null,
   options?: UnixConnectionOptions,
-): Promise<[Transport, P]> {
+): Promise<[Transport<UnixSocketAddress>, P]> {
   return connectToPath({ name: "createUnixConnection", known: UNIX_CONNECTION_OPTIONS }, protocolFactory, path, options);
 }
 
@@ -124,7 +125,7 @@ export async function connectToPath<P extends Protocol>(
   protocolFactory: ProtocolFactory<P>,
   path: PathLike | null | undefined,
   options: UnixConnectionOptions | undefined,
-): Promise<[Transport, P]> {
+): Promise<[Transport<UnixSocketAddress>, P]> {
   const sock = options?.sock;
   return await takingSock(sock, async (handOver) => {
     checkCommon(call, protocolFactory, options);
@@ -139,7 +140,8 @@ export async function connectToPath<P extends Protocol>(
       const socket = parsed === undefined ? adoptConnection(sock, "unix") : await connectUnix(parsed, signal, bound?.sock);
       handOver();
       const unixNames = { sockname: bound?.name ?? "", peername: parsed?.name ?? "" };
-      return await openTransport(socket, protocolFactory, { unixNames, begunAt, proxyHeader, tls, signal });
+      const opened = await openTransport(socket, protocolFactory, { unixNames, begunAt, proxyHeader, tls, signal });
+      return opened as [Transport<UnixSocketAddress>, P];
     });
   });
 }
@@ -167,7 +169,7 @@ export function createConnection<P extends Protocol>(
   host?: string | null,
   port?: number | null,
   options?: ConnectionOptions,
-): Promise<[Transport, P]> {
+): Promise<[Transport<IpSocketAddress>, P]> {
   return connectToHost({ name: "createConnection", known: CONNECTION_OPTIONS }, protocolFactory, host, port, options);
 }
 
@@ -182,7 +184,7 @@ export async function connectToHost<P extends Protocol>(
   host: string | null | undefined,
   port: number | null | undefined,
   options: ConnectionOptions | undefined,
-): Promise<[Transport, P]> {
+): Promise<[Transport<IpSocketAddress>, P]> {
   const sock = options?.sock;
   return await takingSock(sock, async (handOver) => {
     checkCommon(call, protocolFactory, options);
@@ -198,7 +200,8 @@ export async function connectToHost<P extends Protocol>(
       const socket = target === undefined ? adoptConnection(sock, "tcp").setNoDelay(true) : await connectTcp(target, signal);
       handOver();
       const facts = { unixNames: null, begunAt, host: target?.host };
-      return await openTransport(socket, protocolFactory, { ...facts, proxyHeader, tls, signal });
+      const opened = await openTransport(socket, protocolFactory, { ...facts, proxyHeader, tls, signal });
+      return opened as [Transport<IpSocketAddress>, P];
     });
   });
 }

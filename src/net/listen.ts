@@ -5,11 +5,14 @@
  * left behind.
  */
 import type net from "node:net";
-import { checkBoolean, checkInteger, invalidType, invalidValue } from "../base/arguments.js";
+import { checkBoolean, checkInteger, invalidType, invalidValue, outOfRange } from "../base/arguments.js";
+import { debugMode } from "../base/debug-mode.js";
 import { callForeign, describe, emitWarning } from "../base/errors.js";
-import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
+import { checkKnownOptions, type KnownOptions, knownOptions, type OptionNames } from "../base/known-options.js";
 import { abortReason, cancellationOf, forgetAborted, onceAborted, throwIfAborted, withOneDeadline } from "../base/waiting.js";
-import type { ProtocolFactory } from "../contracts/connection.js";
+import type { Protocol, ProtocolFactory } from "../contracts/connection.js";
+import type { IpSocketAddress, SocketAddress, UnixSocketAddress } from "../contracts/extra-info.js";
+import { reportClientError, reportErrorsOf, StreamReaderProtocol } from "../streams/protocol.js";
 import { adoptServer, type BoundSocket, takingSock } from "./adopt.js";
 import { AdoptedListener } from "./adopted-listener.js";
 import { type Authorization, type Authorize, checkAuthorize } from "./authorization.js";
@@ -21,6 +24,7 @@ import {
   checkServerOptions,
   type IpFamily,
   type ListenCall,
+  SERVER_NAMES,
   type ServerConfig,
   type ServerOptions,
   type ServerTlsOptions,
@@ -81,24 +85,16 @@ export interface UnixServerOptions extends ServerOptions, ServerTlsOptions {
   readonly authorize?: Authorize | undefined;
 }
 
-const UNIX_SERVER_OPTIONS: KnownOptions = knownOptions<UnixServerOptions>({
-  backlog: true,
-  startServing: true,
-  proxyProtocol: true,
-  maxConnections: true,
-  onError: true,
-  signal: true,
-  timeout: true,
-  ssl: true,
-  sslHandshakeTimeout: true,
-  sslShutdownTimeout: true,
+/** The names of the options of `createUnixServer()`, without `onError`. */
+export const UNIX_SERVER_NAMES: OptionNames<Omit<UnixServerOptions, "onError">> = {
+  ...SERVER_NAMES,
   sock: true,
   mode: true,
   owner: true,
   takeover: true,
   cleanupSocket: true,
   authorize: true,
-});
+};
 
 const OWNER_IDS: KnownOptions = knownOptions<NonNullable<UnixServerOptions["owner"]>>({ uid: true, gid: true });
 
@@ -119,23 +115,18 @@ export interface TcpServerOptions extends ServerOptions, ServerTlsOptions {
   readonly keepAlive?: boolean | undefined;
 }
 
-const TCP_SERVER_OPTIONS: KnownOptions = knownOptions<TcpServerOptions>({
-  backlog: true,
-  startServing: true,
-  proxyProtocol: true,
-  maxConnections: true,
-  onError: true,
-  signal: true,
-  timeout: true,
-  ssl: true,
-  sslHandshakeTimeout: true,
-  sslShutdownTimeout: true,
+/** The names of the options of `createServer()`, without `onError`. */
+export const TCP_SERVER_NAMES: OptionNames<Omit<TcpServerOptions, "onError">> = {
+  ...SERVER_NAMES,
   sock: true,
   family: true,
   reuseAddress: true,
   reusePort: true,
   keepAlive: true,
-});
+};
+
+const UNIX_SERVER_OPTIONS: KnownOptions = knownOptions<UnixServerOptions>({ onError: true, ...UNIX_SERVER_NAMES });
+const TCP_SERVER_OPTIONS: KnownOptions = knownOptions<TcpServerOptions>({ onError: true, ...TCP_SERVER_NAMES });
 
 /**
  * Listens on a Unix socket with a custom protocol. Python's `loop.create_unix_server()`.
@@ -160,9 +151,30 @@ export async function createUnixServer(
   protocolFactory: ProtocolFactory,
   path?: PathLike | null,
   options?: UnixServerOptions,
-): Promise<Server> {
-  const call = { name: "createUnixServer", known: UNIX_SERVER_OPTIONS, protocolFactory, onError: options?.onError };
-  return listenOnPath(call, path, options);
+): Promise<Server<UnixSocketAddress>> {
+  const origin = debugMode?.origin("The server was started here");
+  return listenOnPath({ ...protocolServer("createUnixServer", UNIX_SERVER_OPTIONS, protocolFactory, options), origin }, path, options);
+}
+
+/**
+ * The call of a server with custom protocols. `onClientError` serves as in `startServer()`, for the protocols that are
+ * `StreamReaderProtocol`s.
+ */
+function protocolServer(
+  name: string,
+  known: KnownOptions,
+  protocolFactory: ProtocolFactory,
+  options: ServerOptions | undefined,
+): ListenCall {
+  const onError = options?.onError;
+  const onClientError = options?.onClientError;
+  if (typeof protocolFactory !== "function" || typeof onClientError !== "function") return { name, known, protocolFactory, onError };
+  const reporting = (): Protocol => {
+    const protocol = protocolFactory();
+    if (protocol instanceof StreamReaderProtocol) reportErrorsOf(protocol, onClientError);
+    return protocol;
+  };
+  return { name, known, protocolFactory: reporting, onError: onError ?? ((error) => reportClientError(onClientError, error, null)) };
 }
 
 /** Listens on a Unix socket for a public call. */
@@ -170,7 +182,7 @@ export async function listenOnPath(
   call: ListenCall,
   path: PathLike | null | undefined,
   options: Omit<UnixServerOptions, "onError"> | undefined,
-): Promise<Server> {
+): Promise<Server<UnixSocketAddress>> {
   const sock = options?.sock;
   return await takingSock(sock, async (handOver) => {
     const config = checkServerOptions(call, options, "unix");
@@ -178,7 +190,7 @@ export async function listenOnPath(
     const parsed = path === undefined || path === null ? undefined : parseUnixPath("listen", path);
     if (parsed === undefined && sock === undefined) throw invalidValue("neither path nor sock was given");
     if (parsed !== undefined && sock !== undefined) throw invalidValue("path and sock cannot be given at the same time");
-    const mode = options?.mode === undefined ? undefined : checkInteger("mode", options.mode, 0, MAX_MODE);
+    const mode = options?.mode === undefined ? undefined : checkMode(options.mode);
     const owner = checkOwner(call.name, options?.owner);
     const takeover = checkBoolean("takeover", options?.takeover) ?? false;
     const authorization = checkAuthorize(options?.authorize);
@@ -223,9 +235,9 @@ export async function createServer(
   host?: string | readonly string[] | null,
   port?: number | null,
   options?: TcpServerOptions,
-): Promise<Server> {
-  const call = { name: "createServer", known: TCP_SERVER_OPTIONS, protocolFactory, onError: options?.onError };
-  return listenOnHosts(call, host, port, options);
+): Promise<Server<IpSocketAddress>> {
+  const origin = debugMode?.origin("The server was started here");
+  return listenOnHosts({ ...protocolServer("createServer", TCP_SERVER_OPTIONS, protocolFactory, options), origin }, host, port, options);
 }
 
 /** Listens on TCP for a public call. */
@@ -234,7 +246,7 @@ export async function listenOnHosts(
   host: string | readonly string[] | null | undefined,
   port: number | null | undefined,
   options: Omit<TcpServerOptions, "onError"> | undefined,
-): Promise<Server> {
+): Promise<Server<IpSocketAddress>> {
   const sock = options?.sock;
   return await takingSock(sock, async (handOver) => {
     const config = checkServerOptions(call, options, "tcp");
@@ -264,9 +276,13 @@ export async function listenOnHosts(
   });
 }
 
-/** Refuses the options of binding a port, which have no effect on a socket that is bound already. */
+/**
+ * Refuses the options of binding a port, which have no effect on a socket that is bound already.
+ *
+ * CPython: ignores them.
+ */
 function refuseWithSock(options: Omit<TcpServerOptions, "onError"> | undefined): void {
-  for (const name of ["family", "reusePort"] as const)
+  for (const name of ["family", "reuseAddress", "reusePort"] as const)
     if (options?.[name] !== undefined) throw invalidValue(`${name} has no effect on a sock`);
 }
 
@@ -289,6 +305,15 @@ async function resolveAll(hosts: readonly string[], family: IpFamily): Promise<s
   return [...new Set(found.flat().map(({ address }) => address))];
 }
 
+/** Checks a file mode. The digits of `mode: 660` mean 0o660, and so does the text. */
+function checkMode(mode: unknown): number {
+  const digits = /^(?:0o?)?([0-7]{3})$/.exec(String(mode))?.[1];
+  if (typeof mode === "string" && digits !== undefined) throw invalidType("mode", `a number: 0o${digits}`, mode);
+  if (typeof mode === "number" && mode > MAX_MODE && digits !== undefined)
+    throw outOfRange("mode", `0o${digits}, in octal, or another integer from 0 to 0o777`, mode);
+  return checkInteger("mode", mode, 0, MAX_MODE);
+}
+
 /** Checks `owner`. An omitted id becomes -1, which leaves the id that the system gave the new file. */
 function checkOwner(call: string, owner: UnixServerOptions["owner"]): { uid: number; gid: number } | undefined {
   if (owner === undefined) return undefined;
@@ -307,18 +332,26 @@ function checkReusePort(): void {
 }
 
 /** @param starting aborted by the program's signal, or when the time-out has passed. Then the server is closed, which ends the start. */
-async function openServer(
+async function openServer<Address extends SocketAddress>(
   listeners: readonly Listener[],
-  { protocolFactory, onError: handler, kind }: ListenCall,
+  { protocolFactory, onError: handler, origin, kind }: ListenCall,
   options: Omit<ServerOptions, "onError"> | undefined,
   config: ServerConfig & { readonly authorization?: Authorization | null },
   starting: AbortSignal | undefined,
-): Promise<Server> {
+): Promise<Server<Address>> {
   const { maxConnections = Infinity, signal } = options ?? {};
-  const onError = (error: unknown): void => reportServerError(handler, error);
-  const { tls, proxy, backlog: maxWaiting, authorization = null } = config;
-  const policy = { protocolFactory, tls, proxy, authorization, kind, maxConnections, maxWaiting, onError };
-  const server = makeServer(listeners, policy, signal);
+  const onError = reporterTo(handler);
+  const policy = {
+    protocolFactory: debugMode?.noting(protocolFactory, origin) ?? protocolFactory,
+    tls: config.tls,
+    proxy: config.proxy,
+    authorization: config.authorization ?? null,
+    kind,
+    maxConnections,
+    maxWaiting: config.backlog,
+    onError,
+  };
+  const server = makeServer<Address>(listeners, policy, signal, origin);
   const onAbort = (): void => server.close();
   try {
     throwIfAborted(starting);
@@ -335,13 +368,23 @@ async function openServer(
 }
 
 /** Makes the server. If the signal throws when the server subscribes to it, the listeners are closed. */
-function makeServer(listeners: readonly Listener[], policy: ClientsPolicy, signal: AbortSignal | undefined): Server {
+function makeServer<Address extends SocketAddress>(
+  listeners: readonly Listener[],
+  policy: ClientsPolicy,
+  signal: AbortSignal | undefined,
+  origin: string | undefined,
+): Server<Address> {
   try {
-    return new Server(listeners, policy, signal);
+    return new Server<Address>(listeners, policy, signal, origin);
   } catch (error) {
     for (const listener of listeners) void listener.close();
     throw error;
   }
+}
+
+/** Made here, because a closure of `openServer()` would hold the server, too. */
+function reporterTo(handler: ServerOptions["onError"]): (error: unknown) => void {
+  return (error) => reportServerError(handler, error);
 }
 
 /** Reports an error of the server. An error that the handler throws is reported as a warning. */

@@ -14,7 +14,7 @@ export type AcceptHandler = (makeWire: MakeWire, unixNames: UnixNames | null) =>
 /** A source of connections. */
 export interface Listener {
   /** The listening socket, as shown by `server.sockets`. */
-  readonly socket: TransportSocket;
+  readonly socket: ListeningSocket;
   /**
    * Starts accepting. `accept` is called in the current `AsyncLocalStorage` context, or in none if both this context and the
    * constructor's are empty.
@@ -31,11 +31,13 @@ export interface Listener {
 
 /** The `TransportSocket` of a listening socket. */
 export class ListeningSocket implements TransportSocket {
+  readonly #server: net.Server;
   readonly #getsockname: () => SocketAddress | null;
   readonly #isUnix: boolean;
 
   /** @param getsockname returns the address; `null` if it is unknown */
-  constructor(isUnix: boolean, getsockname: () => SocketAddress | null) {
+  constructor(server: net.Server, isUnix: boolean, getsockname: () => SocketAddress | null) {
+    this.#server = server;
     this.#isUnix = isUnix;
     this.#getsockname = getsockname;
   }
@@ -58,6 +60,15 @@ export class ListeningSocket implements TransportSocket {
 
   /** Does nothing. See the server's `keepAlive` option. */
   setKeepAlive(): void {}
+
+  ref(): void {
+    this.#server.ref();
+  }
+
+  /** Node: before the server listens, the call takes effect when it does. */
+  unref(): void {
+    this.#server.unref();
+  }
 }
 
 /* Starts and closes a `net.Server`, with promises instead of events. */

@@ -11,11 +11,12 @@ import {
   refuseWithoutSsl,
   tlsTimeouts,
 } from "../base/arguments.js";
-import type { KnownOptions } from "../base/known-options.js";
+import type { KnownOptions, OptionNames } from "../base/known-options.js";
 import { DEFAULT_BACKLOG } from "../base/limits.js";
 import { checkWaitOptions } from "../base/waiting.js";
 import type { ProtocolFactory } from "../contracts/connection.js";
 import type { SSLClient, SSLServer, TlsTimeouts } from "../contracts/extra-info.js";
+import type { ClientErrorHandler } from "../streams/protocol.js";
 import { ClientHandshake, ServerHandshakes } from "../transports/tls-handshake.js";
 import type { ConnectionKind } from "./connection-context.js";
 import { checkProxyProtocol, type ProxyPolicy, type ProxyProtocolOptions } from "./proxy-protocol/proxy-option.js";
@@ -68,14 +69,33 @@ export interface ServerOptions {
   readonly proxyProtocol?: boolean | ProxyProtocolOptions | undefined;
   /** Receives errors that happen before a client has a protocol, such as running out of descriptors. Default: a process warning. */
   readonly onError?: ((error: unknown) => void) | undefined;
+  /**
+   * Receives what the callback of a `StreamReaderProtocol` throws that has no `onClientError` of its own. Without `onError`, also receives
+   * the errors that happen before a client has a protocol; `writer` is `null` then. Default: a process warning.
+   */
+  readonly onClientError?: ClientErrorHandler | undefined;
   /** Closes the server, like `server.close()`. If aborted before the server is ready, the call rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Limits starting, in milliseconds: looking up names and taking the address. The call then rejects with a `DOMException` named
-   * `TimeoutError`, and nothing listens. Has no effect once the call has returned. Default: no limit.
+   * Limits starting, in milliseconds: looking up names and taking the address. The call then rejects with a
+   * `TimeoutError`, and nothing listens. Has no effect once the call has returned. Default, and `Infinity`: no limit.
    */
   readonly timeout?: number | undefined;
 }
+
+/** The names of the options of every server, without its handler of errors, which differs between the calls. */
+export const SERVER_NAMES: OptionNames<Omit<ServerOptions, "onError"> & ServerTlsOptions> = {
+  backlog: true,
+  startServing: true,
+  maxConnections: true,
+  proxyProtocol: true,
+  onClientError: true,
+  signal: true,
+  timeout: true,
+  ssl: true,
+  sslHandshakeTimeout: true,
+  sslShutdownTimeout: true,
+};
 
 /**
  * Checks the TLS options of a connection, including the certificates. `host` is the name expected in the server's certificate if
@@ -119,6 +139,8 @@ export interface ListenCall {
   readonly onError: ServerOptions["onError"];
   /** Makes connections of another kind; `undefined` for the usual kind. */
   readonly kind?: ConnectionKind | undefined;
+  /** Where the program has called it, in debug mode. */
+  readonly origin?: string | undefined;
 }
 
 /** The checked options that TCP and Unix servers share, with defaults filled in. */
@@ -139,6 +161,7 @@ export function checkServerOptions(
   checkWaitOptions(name, options, known);
   if (options?.maxConnections !== undefined) checkInteger("maxConnections", options.maxConnections, 1);
   if (onError !== undefined) checkFunction("onError", onError);
+  if (options?.onClientError !== undefined) checkFunction("onClientError", options.onClientError);
   return {
     backlog: options?.backlog === undefined ? DEFAULT_BACKLOG : checkInteger("backlog", options.backlog, 0, 2 ** 31 - 1),
     startServing: checkBoolean("startServing", options?.startServing) ?? true,

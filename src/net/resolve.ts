@@ -1,11 +1,15 @@
-/** `resolve()`: resolves host names to addresses. Checks the answer, because programs replace the resolver (`dns.lookup()`). */
-import { lookup } from "node:dns/promises";
+/**
+ * `resolve()`: resolves host names to addresses. Checks the answer, because programs replace the resolver: they assign to the `lookup` of
+ * `node:dns/promises`. It is therefore read at each call. Bun, Deno: a named import would never see the replacement.
+ */
+import dns from "node:dns/promises";
 import net from "node:net";
 import { show } from "../base/arguments.js";
 import { asError } from "../base/errors.js";
-import { abortReason, forgetAborted, onceAborted } from "../base/waiting.js";
+import { type AbortSource, abortReason, forgetAborted, onceAborted } from "../base/waiting.js";
 import { withNamedZone } from "../transports/interface-zones.js";
 import type { IpFamily } from "./options.js";
+import { systemErrorCodes } from "./system-error.js";
 
 /** An IP address. The zone of a link-local address is the name of an interface. */
 export interface IpAddress {
@@ -38,9 +42,13 @@ export async function resolve(host: string, family: IpFamily): Promise<IpAddress
 /** Asks the resolver. A replaced one may return any value, throw, or return a promise of another realm. */
 async function ask(host: string, family: IpFamily): Promise<unknown> {
   try {
-    return await new Promise<unknown>((settle) => settle(lookup(host, { all: true, family, verbatim: true })));
-  } catch (error) {
-    throw asError(error, "the resolver threw");
+    return await new Promise<unknown>((settle) => settle(dns.lookup(host, { all: true, family, verbatim: true })));
+  } catch (thrown) {
+    const error = asError(thrown, "the resolver threw");
+    const { code, syscall } = systemErrorCodes(error);
+    // Bun: the resolver's errors do not name the host.
+    if (typeof code !== "string" || syscall !== "getaddrinfo" || error.message.includes(host)) throw error;
+    throw Object.assign(resolverError("cannot resolve the name", host, { code }), { cause: error });
   }
 }
 
@@ -57,7 +65,7 @@ function resolverError(text: string, host: string, { code }: { readonly code: st
 }
 
 /** Waits for a promise, but not longer than until the call is cancelled: then rejects with the reason. */
-export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export function untilAborted<T>(promise: Promise<T>, signal: AbortSource | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((resolvePromise, reject) => {
     const onAbort = (): void => reject(abortReason(signal));

@@ -2,10 +2,11 @@
  * `Server`: starts listening and shuts down. Python's `asyncio.Server`, as of 3.13. See `listener.ts` for accepting connections and
  * `clients.ts` for client lifetimes.
  */
-import { checkInteger, checkSignal, type SignalOptions } from "../base/arguments.js";
+import { checkSignal, checkTimeout, type SignalOptions } from "../base/arguments.js";
+import { debugMode } from "../base/debug-mode.js";
 import { InvalidStateError } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions, WAIT_OPTIONS } from "../base/known-options.js";
-import { clearTimeout, MAX_TIMER_MS, setTimeout } from "../base/scheduling.js";
+import { clearTimeout, startLimit } from "../base/scheduling.js";
 import {
   type Cancellation,
   cancellationOf,
@@ -16,10 +17,11 @@ import {
   Waiters,
   withOneDeadline,
 } from "../base/waiting.js";
-import type { SSLServer, TransportSocket } from "../contracts/extra-info.js";
-import { Clients, type ClientsPolicy, type ServerStats } from "./clients.js";
+import type { SocketAddress, SSLServer, TransportSocket } from "../contracts/extra-info.js";
+import type { Clients, ClientsPolicy, ServerStats } from "./clients.js";
 import type { Listener } from "./listener.js";
 import { renewServerTls } from "./options.js";
+import { ServerEnd } from "./server-end.js";
 import { codeOf } from "./system-error.js";
 
 /** How long `shutdown()` lets clients finish, in milliseconds: less than the 10 s after which service managers commonly kill a process. */
@@ -52,41 +54,58 @@ export interface ShutdownResult {
  * await server.waitClosed();
  * ```
  */
-export class Server implements AsyncDisposable {
+export class Server<Address extends SocketAddress = SocketAddress> implements AsyncDisposable {
+  readonly #end: ServerEnd;
   readonly #listeners: Listener[];
   readonly #clients: Clients;
   readonly #signal: AbortSignal | undefined;
-  readonly #closeWaiters: Waiters = new Waiters();
-  readonly #foreverWaiters: Waiters = new Waiters();
   readonly #onAbort = (): void => this.close();
   #starting: Promise<void> | null = null;
-  #serving = false;
-  #closed = false;
   #servingForever = false;
-  /** The number of closed listeners that still accept connections made before they were closed. */
-  #draining = 0;
 
   /**
    * @param signal closes the server
+   * @param origin where the program has started it, in debug mode
    * @internal
    */
-  constructor(listeners: readonly Listener[], policy: ClientsPolicy, signal: AbortSignal | undefined) {
-    this.#listeners = [...listeners];
-    this.#clients = new Clients(policy, () => this.#wakeIfEnded());
+  constructor(listeners: readonly Listener[], policy: ClientsPolicy, signal: AbortSignal | undefined, origin?: string) {
+    this.#end = new ServerEnd(listeners, policy);
+    this.#listeners = this.#end.listeners;
+    this.#clients = this.#end.clients;
     this.#signal = signal;
+    if (origin !== undefined) debugMode?.watch(this.#end, origin, [this]);
     onceAborted(signal, this.#onAbort);
   }
 
   // ---- listening ---------------------------------------------------------------------------------------------------------------
 
   /** The listening sockets; empty once the server is closed. */
-  get sockets(): readonly TransportSocket[] {
-    return this.#closed ? [] : this.#listeners.map(({ socket }) => socket);
+  get sockets(): readonly TransportSocket<Address>[] {
+    return this.#end.isClosed() ? [] : this.#listeners.map(({ socket }) => socket as TransportSocket as TransportSocket<Address>);
+  }
+
+  /** Lets the listening sockets keep the process alive, which is the default. Not in asyncio. */
+  ref(): this {
+    for (const { socket } of this.#listeners) socket.ref();
+    return this;
+  }
+
+  /**
+   * Lets the process end although the server listens. Connections of clients still keep it alive: see `writer.unref()`. Not in asyncio.
+   *
+   * @example
+   * ```ts
+   * server.unref(); // a status page must not keep the program running
+   * ```
+   */
+  unref(): this {
+    for (const { socket } of this.#listeners) socket.unref();
+    return this;
   }
 
   /** Returns whether clients can connect. */
   isServing(): boolean {
-    return this.#serving;
+    return this.#end.isServing;
   }
 
   /**
@@ -99,7 +118,7 @@ export class Server implements AsyncDisposable {
    */
   async startServing(options?: SignalOptions): Promise<void> {
     checkWaitOptions("startServing", options);
-    if (this.#closed) throw new InvalidStateError("cannot start serving: the server is closed");
+    if (this.#end.isClosed()) throw new InvalidStateError("cannot start serving: the server is closed");
     await this.#started(cancellationOf(options));
   }
 
@@ -116,7 +135,7 @@ export class Server implements AsyncDisposable {
     this.#clients.captureContext();
     try {
       for (const listener of [...this.#listeners]) await this.#listenOn(listener);
-      this.#serving = true;
+      this.#end.isServing = true;
     } catch (error) {
       this.close();
       throw error;
@@ -132,7 +151,7 @@ export class Server implements AsyncDisposable {
       this.#listeners.splice(this.#listeners.indexOf(listener), 1);
       await listener.close();
     }
-    if (this.#closed) throw new InvalidStateError("cannot start serving: the server was closed meanwhile");
+    if (this.#end.isClosed()) throw new InvalidStateError("cannot start serving: the server was closed meanwhile");
   }
 
   /**
@@ -147,13 +166,13 @@ export class Server implements AsyncDisposable {
   async serveForever(options?: SignalOptions): Promise<void> {
     checkWaitOptions("serveForever", options);
     if (this.#servingForever) throw new InvalidStateError("cannot serve forever: another serveForever() is already waiting on this server");
-    if (this.#closed) throw new InvalidStateError("cannot serve forever: the server is closed");
+    if (this.#end.isClosed()) throw new InvalidStateError("cannot serve forever: the server is closed");
     this.#servingForever = true;
     try {
       await withOneDeadline(cancellationOf(options), async (signal) => {
         await this.#started(signal);
         throwIfAborted(signal);
-        if (!this.#closed) await this.#foreverWaiters.wait(signal);
+        if (!this.#end.isClosed()) await this.#end.closed.wait(signal);
       });
     } catch (error) {
       this.close();
@@ -218,32 +237,9 @@ export class Server implements AsyncDisposable {
 
   /** Stops listening. Connected clients are not affected, and waiting clients still get their turn. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#serving = false;
+    if (this.#end.isClosed()) return;
     forgetAborted(this.#signal, this.#onAbort);
-    for (const listener of this.#listeners) this.#drain(listener.close());
-    this.#foreverWaiters.wake();
-    this.#wakeIfEnded();
-  }
-
-  /** Keeps the server from ending until a closed listener has accepted the clients that had already connected. */
-  #drain(drained: Promise<void> | void): void {
-    if (drained === undefined) return;
-    this.#draining += 1;
-    void drained.finally(() => {
-      this.#draining -= 1;
-      this.#wakeIfEnded();
-    });
-  }
-
-  /** Whether the server is closed and its last client has disconnected. */
-  get #ended(): boolean {
-    return this.#closed && this.#draining === 0 && this.#clients.connected === 0;
-  }
-
-  #wakeIfEnded(): void {
-    if (this.#ended) this.#closeWaiters.wake();
+    this.#end.close();
   }
 
   /**
@@ -256,7 +252,7 @@ export class Server implements AsyncDisposable {
   async waitClosed(options?: SignalOptions): Promise<void> {
     checkKnownOptions("waitClosed", options, WAIT_OPTIONS);
     const signal = cancellationOf(options);
-    if (!this.#ended) await this.#closeWaiters.wait(signal);
+    if (!this.#end.hasEnded) await this.#end.ended.wait(signal);
   }
 
   /**
@@ -266,7 +262,8 @@ export class Server implements AsyncDisposable {
    *
    * **If aborted**, the grace period ends at once: the remaining clients are aborted.
    *
-   * @param options `graceMs`: how long clients may take, in milliseconds, default 5,000; `signal`: ends the grace period
+   * @param options `graceMs`: how long clients may take, in milliseconds, default 5,000, `Infinity` for no limit; `signal`: ends the grace
+   *   period
    * @returns the number of clients that finished by themselves, and of those that were aborted
    * @throws RangeError if `graceMs` is negative or not an integer
    *
@@ -280,7 +277,7 @@ export class Server implements AsyncDisposable {
    */
   async shutdown(options?: Pick<SignalOptions, "signal"> & { readonly graceMs?: number | undefined }): Promise<ShutdownResult> {
     checkKnownOptions("shutdown", options, SHUTDOWN_OPTIONS);
-    const graceMs = options?.graceMs === undefined ? DEFAULT_GRACE_MS : checkInteger("graceMs", options.graceMs, 0, MAX_TIMER_MS);
+    const graceMs = options?.graceMs === undefined ? DEFAULT_GRACE_MS : checkTimeout("graceMs", options.graceMs, 0);
     const signal = checkSignal(options?.signal);
     const deadline = new AbortController();
     const onDeadline = (): void => deadline.abort();
@@ -290,7 +287,7 @@ export class Server implements AsyncDisposable {
     this.#clients.dropGone();
     const goneBefore = this.#clients.gone;
     this.#clients.requestShutdown();
-    const timer = setTimeout(onDeadline, graceMs);
+    const timer = startLimit(onDeadline, graceMs);
     await this.waitClosed({ signal: deadline.signal }).catch(() => {}); // at the deadline
     clearTimeout(timer);
     forgetAborted(signal, onDeadline);

@@ -2,10 +2,12 @@
 import type net from "node:net";
 import type { TLSSocket } from "node:tls";
 import { checkProtocol } from "../base/arguments.js";
+import type { AbortSource } from "../base/waiting.js";
 import type { Protocol, ProtocolFactory, Transport } from "../contracts/connection.js";
 import { publishStarted } from "../transports/diagnostics.js";
 import { NodeWire } from "../transports/node-wire.js";
-import { ConnectedSocket, tlsExtraInfo, type UnixNames, unwired } from "../transports/socket-info.js";
+import { ConnectedSocket, type UnixNames, unwired } from "../transports/socket-info.js";
+import { TlsInfo } from "../transports/tls-info.js";
 import { UpgradableTransport } from "../transports/upgradable.js";
 import type { Wire } from "../transports/wire.js";
 import type { ConnectionContext } from "./connection-context.js";
@@ -43,7 +45,7 @@ export async function openTransport<P extends Protocol>(
 export async function acceptSecured<P extends Protocol>(
   socket: net.Socket,
   protocolFactory: ProtocolFactory<P>,
-  { tls, signal, ...facts }: ConnectionContext & { readonly tls: ServerTls; readonly signal: AbortSignal | undefined },
+  { tls, signal, ...facts }: ConnectionContext & { readonly tls: ServerTls; readonly signal: AbortSource | undefined },
 ): Promise<[Transport, P]> {
   const secured = await tls.handshakes.secure(socket, tls.sslHandshakeTimeout, signal);
   return startSecured(secured, protocolFactory, facts, tls);
@@ -76,7 +78,7 @@ function start<P extends Protocol>(
   try {
     const protocol = protocolFactory();
     checkProtocol("the result of protocolFactory", protocol);
-    const tlsInfo = tls === undefined ? undefined : tlsExtraInfo(tls.secured, tls.ssl);
+    const tlsInfo = tls === undefined ? undefined : new TlsInfo(tls.secured, tls.ssl);
     const tlsShutdownTimeout = tls?.sslShutdownTimeout;
     const transport = new UpgradableTransport(wire, { protocol, info, tlsInfo, proxyInfo, owner, host, tlsShutdownTimeout });
     publishStarted(transport, isAccepted ?? owner !== undefined, begunAt);

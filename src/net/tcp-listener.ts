@@ -4,7 +4,7 @@
  * Clients cannot connect before `listen()`. The port is not reserved before either, because Node cannot bind without listening.
  */
 import net from "node:net";
-import type { SocketAddress, TransportSocket } from "../contracts/extra-info.js";
+import type { SocketAddress } from "../contracts/extra-info.js";
 import { ipAddress } from "../transports/socket-info.js";
 import type { AcceptHandler, Listener } from "./listener.js";
 import { closeServer, ListeningSocket, listenOn } from "./listener.js";
@@ -24,7 +24,7 @@ export class TcpListener implements Listener {
   readonly #server: net.Server;
   readonly #options: TcpListenOptions;
   #closed = false;
-  readonly socket: TransportSocket;
+  readonly socket: ListeningSocket;
   /** Kept, so that the address is available after the server is closed, for example for logs. */
   #address: SocketAddress;
 
@@ -32,7 +32,7 @@ export class TcpListener implements Listener {
     this.#options = options;
     this.#server = net.createServer({ allowHalfOpen: true, noDelay: true, keepAlive: options.keepAlive });
     this.#address = ipAddress(options.host, options.port);
-    this.socket = new ListeningSocket(false, () => this.#address);
+    this.socket = new ListeningSocket(this.#server, false, () => this.#address);
   }
 
   async listen(accept: AcceptHandler, onError: (error: unknown) => void): Promise<void> {

@@ -10,13 +10,13 @@ import {
   isBytes,
   tlsTimeouts,
 } from "../base/arguments.js";
+import { ignore } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
-import { ownCopy } from "../base/memory.js";
-import { cancellationOf, withOneDeadline } from "../base/waiting.js";
+import { cancellationOf } from "../base/waiting.js";
 import type { Protocol, Transport } from "../contracts/connection.js";
 import type { SSLClient, SSLServer } from "../contracts/extra-info.js";
-import { StreamReaderProtocol } from "../streams/protocol.js";
-import type { StartTlsOptions } from "../streams/writer.js";
+import { secureStreams } from "../streams/start-tls.js";
+import type { StartTlsOptions } from "../streams/start-tls-options.js";
 
 /** Options of `startTls()` for protocols. */
 export interface TransportStartTlsOptions extends StartTlsOptions {
@@ -96,19 +96,14 @@ export async function startTls(
     if (!isBytes(readAhead)) throw invalidType("readAhead", "a Uint8Array", readAhead);
     if (role === "client") throw invalidValue("readAhead is only meaningful with serverSide");
   }
-  const streams = protocol instanceof StreamReaderProtocol ? protocol : null;
   const request = {
     role,
     ssl: role === "client" ? checkClientSsl(ssl) : checkServerSsl(ssl),
     serverHostname: checkServerHostname(role, options?.serverHostname),
     ...tlsTimeouts(options),
     protocol,
-    takeReadAhead: () => (readAhead === undefined ? (streams?.takeReadAhead() ?? Buffer.alloc(0)) : ownCopy(readAhead)),
-    onSecured: (successor: Transport) => streams?.replaceTransport(successor),
+    readAhead,
+    onSecured: ignore,
   } as const;
-  let successor: Transport = transport;
-  await withOneDeadline(cancellationOf(options), async (signal) => {
-    successor = await (transport as Required<Transport>).startTls({ ...request, signal });
-  });
-  return successor;
+  return await secureStreams(transport, protocol, request, cancellationOf(options));
 }

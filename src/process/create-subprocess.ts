@@ -1,5 +1,6 @@
 /** `createSubprocessExec()` and `createSubprocessShell()`: start child processes. Python's functions of the same names. */
 import { invalidType } from "../base/arguments.js";
+import { debugMode } from "../base/debug-mode.js";
 import { abortReason, throwIfAborted } from "../base/waiting.js";
 import type { StreamReader } from "../streams/reader.js";
 import type { StreamWriter } from "../streams/writer.js";
@@ -79,7 +80,7 @@ async function start<In, Out, Err>(
   args: readonly string[],
   options: SubprocessOptions | undefined,
 ): Promise<ProcessOf<In, Out, Err>> {
-  const config = checkSubprocessOptions(options);
+  const config = { ...checkSubprocessOptions(options), origin: debugMode?.origin("It was started here") };
   throwIfAborted(config.signal);
   const child: ProcessOf<In, Out, Err> = new Process(await startChild(program, args, config), config);
   if (config.signal?.aborted !== true) return child;

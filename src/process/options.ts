@@ -1,9 +1,8 @@
 /** The options of a child process, and their checks, which run before anything is started. */
 import type { SpawnOptions } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { checkBoolean, checkInteger, checkOptions, checkSignal, invalidType, invalidValue } from "../base/arguments.js";
+import { checkBoolean, checkInteger, checkOptions, checkSignal, checkTimeout, invalidType, invalidValue } from "../base/arguments.js";
 import { checkLimit } from "../base/limits.js";
-import { MAX_TIMER_MS } from "../base/scheduling.js";
 import { type ChildStdio, childStdio, type Redirection } from "./redirection.js";
 
 /** How long a child may take to end after SIGTERM, in milliseconds. */
@@ -42,7 +41,10 @@ export interface SubprocessOptions<
   readonly group?: number | undefined;
   /** Whether the child gets a session and a process group of its own, so that signals of the terminal do not reach it. Default: no. */
   readonly startNewSession?: boolean | undefined;
-  /** How long the child may take to end after SIGTERM, in milliseconds, before `signal` or `await using` kill it. Default 2,000. */
+  /**
+   * How long the child may take to end after SIGTERM, in milliseconds, before `signal` or `await using` kill it. Default 2,000; `Infinity`
+   * for no limit.
+   */
   readonly graceMs?: number | undefined;
   /**
    * Ends the process when it is aborted: with SIGTERM, and after `graceMs` with SIGKILL. The streams stay, so that the last output can be
@@ -73,6 +75,8 @@ export interface SubprocessConfig extends ChildStdio {
   /** Further options for `spawn()`. */
   readonly others: SpawnOptions;
   readonly graceMs: number;
+  /** Where the program has made the call, in debug mode. */
+  readonly origin?: string | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -93,7 +97,7 @@ export function checkSubprocessOptions(options: SubprocessOptions | undefined): 
       ...(group === undefined ? {} : { gid: checkInteger("group", group, 0, MAX_ID) }),
       detached: checkBoolean("startNewSession", startNewSession) ?? false,
     },
-    graceMs: graceMs === undefined ? DEFAULT_GRACE_MS : checkInteger("graceMs", graceMs, 0, MAX_TIMER_MS),
+    graceMs: graceMs === undefined ? DEFAULT_GRACE_MS : checkTimeout("graceMs", graceMs, 0),
     signal: checkSignal(given.signal),
   };
 }

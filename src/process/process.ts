@@ -13,13 +13,16 @@
  *
  * `wait()` waits for the exit alone. The end of an output comes later if a grandchild has inherited it.
  */
-import { constants } from "node:os";
 import type { Readable } from "node:stream";
-import { checkInteger, type Data, invalidType, invalidValue, type SignalOptions, toBytes } from "../base/arguments.js";
-import { callForeign, ignore } from "../base/errors.js";
-import { cancellationOf, forgetAborted, onceAborted, Waiters, withOneDeadline } from "../base/waiting.js";
+import { type Data, invalidValue, type SignalOptions, toBytes } from "../base/arguments.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
+import { debugMode } from "../base/debug-mode.js";
+import { ignore } from "../base/errors.js";
+import { cancellationOf, withOneDeadline } from "../base/waiting.js";
+import { engineOf } from "../streams/base-reader.js";
 import { StreamReader } from "../streams/reader.js";
 import { StreamWriter } from "../streams/writer.js";
+import { ChildState } from "./child-state.js";
 import type { SubprocessConfig } from "./options.js";
 import type { RunningChild } from "./start-child.js";
 
@@ -31,26 +34,8 @@ function readerOf(output: Readable | null, limit: number): StreamReader | null {
   return output === null ? null : StreamReader.from(Object.assign(output, { write: undefined }), { limit });
 }
 
-/** How long a process may take to end after SIGKILL, in milliseconds. One that the system holds in a call may take for ever. */
-const KILL_PATIENCE_MS = 5000;
-
-/** The highest number of a signal. */
-const MAX_SIGNAL = 64;
-
-/**
- * A signal was sent to a process that has ended. Its process ID may belong to another process by now. Python's `ProcessLookupError`.
- */
-export class ProcessLookupError extends Error {
-  static {
-    Object.defineProperty(ProcessLookupError.prototype, "name", { value: "ProcessLookupError", configurable: true, writable: true });
-  }
-
-  /** Always `"ESRCH"`. */
-  readonly code = "ESRCH";
-}
-
 /** What `communicate()` returns for a stream: its bytes, or `null` if it is not a pipe. */
-export type OutputOf<Stream> = Stream extends StreamReader ? Buffer : null;
+export type OutputOf<Stream> = Stream extends StreamReader ? NonSharedBuffer : null;
 
 /**
  * A child process. `createSubprocessExec()` and `createSubprocessShell()` start one.
@@ -85,36 +70,29 @@ export class Process<
   readonly stderr: Err;
   /** The process ID. */
   readonly pid: number;
-  readonly #graceMs: number;
-  readonly #exited: Waiters = new Waiters();
-  #returncode: number | null = null;
+  readonly #state: ChildState;
 
   /**
    * Takes over a child that has just been started.
    *
    * @internal
    */
-  constructor(child: RunningChild, { limit, graceMs, signal }: SubprocessConfig) {
-    this.#graceMs = graceMs;
+  constructor(child: RunningChild, config: SubprocessConfig) {
     this.pid = child.pid;
     this.stdin = (child.stdin === null ? null : StreamWriter.from(child.stdin)) as In;
-    this.stdout = readerOf(child.stdout, limit) as Out;
-    this.stderr = readerOf(child.stderr, limit) as Err;
+    this.stdout = readerOf(child.stdout, config.limit) as Out;
+    this.stderr = readerOf(child.stderr, config.limit) as Err;
     child.stdin = null; // else it is destroyed when the child exits
-    const onAbort = (): void => void this.#end().catch(ignore);
-    child.once("exit", (code, signalName) => {
-      forgetAborted(signal, onAbort);
-      this.#returncode = code ?? -constants.signals[signalName as NodeJS.Signals];
-      this.#exited.wake();
-    });
-    // CPython: closes it when the process and its outputs have ended.
-    child.once("close", () => this.stdin?.close());
-    onceAborted(signal, onAbort);
+    const outputs = [this.stdout, this.stderr];
+    this.#state = new ChildState(child, config, this.stdin, outputs);
+    if (config.origin === undefined) return;
+    const engines = outputs.map((reader) => (reader === null ? null : engineOf(reader)));
+    debugMode?.watch(this.#state, config.origin, [this, this.stdin, ...outputs], engines);
   }
 
   /** The exit status; `-n` if signal number n has ended the process; `null` as long as it runs. */
   get returncode(): number | null {
-    return this.#returncode;
+    return this.#state.returncode;
   }
 
   /**
@@ -133,9 +111,7 @@ export class Process<
    * ```
    */
   async wait(options?: SignalOptions): Promise<number> {
-    const cancellation = cancellationOf(options);
-    if (this.#returncode === null) await this.#exited.wait(cancellation);
-    return this.#returncode as unknown as number;
+    return await this.#state.wait(cancellationOf(options));
   }
 
   /**
@@ -173,7 +149,7 @@ export class Process<
         if (reader !== null) outputs[index] = await reader.read(-1, { signal });
       };
       await Promise.all(readers.map(read));
-      if (this.#returncode === null) await this.#exited.wait(signal);
+      await this.#state.wait(signal);
     };
     try {
       await withOneDeadline(cancellation, collect);
@@ -193,11 +169,7 @@ export class Process<
    * @throws `EPERM`, from the system, if the process runs as another user
    */
   sendSignal(signal: NodeJS.Signals | number): void {
-    if (typeof signal === "number") checkInteger("signal", signal, 0, MAX_SIGNAL);
-    else if (typeof signal !== "string") throw invalidType("signal", "the name or number of a signal", signal);
-    if (this.#returncode !== null) throw new ProcessLookupError(`the process ${this.pid} has ended`);
-    // Deno: `child.kill()` sends one signal at most, and makes up the `signalCode` of the end.
-    process.kill(this.pid, signal);
+    this.#state.sendSignal(signal);
   }
 
   /**
@@ -218,15 +190,6 @@ export class Process<
     this.sendSignal("SIGKILL");
   }
 
-  /** Ends the process: sends SIGTERM, and SIGKILL after `graceMs`. A signal that cannot be sent is treated like one that is ignored. */
-  async #end(): Promise<void> {
-    callForeign(() => this.terminate(), ignore);
-    await this.wait({ timeout: this.#graceMs }).catch(() => {
-      callForeign(() => this.kill(), ignore);
-      return this.wait({ timeout: KILL_PATIENCE_MS });
-    });
-  }
-
   /**
    * Ends the process and releases its streams, for `await using`. A process that still runs gets the end of its input and SIGTERM, and
    * after `graceMs` SIGKILL. What it writes meanwhile is dropped, so that a full pipe does not keep it from ending. Processes that it has
@@ -238,7 +201,7 @@ export class Process<
     // If the program still waits in a read, skip() is refused, and that read keeps the pipe empty.
     for (const reader of readers) reader.skip(Number.MAX_SAFE_INTEGER).catch(ignore);
     try {
-      await this.#end();
+      await this.#state.end();
     } finally {
       this.stdin?.abort();
       await Promise.all(readers.map((reader) => reader.cancel()));

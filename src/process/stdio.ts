@@ -5,8 +5,10 @@
  * The standard streams belong to the whole program, so they stay open when the reader is cancelled or the writer is closed: the reader
  * pauses standard input, and the writer does nothing to standard output. Afterwards, neither keeps the process alive.
  */
+
 import { Writable } from "node:stream";
 import type { Data } from "../base/arguments.js";
+import type { NonSharedUint8Array } from "../base/bytes.js";
 import type { StreamReaderOptions } from "../streams/base-reader.js";
 import { StreamReader } from "../streams/reader.js";
 import { StreamWriter } from "../streams/writer.js";
@@ -70,7 +72,7 @@ export function connectReadPipe(pipe: AsyncIterable<Data>, options?: StreamReade
  * await writer.drain();
  * ```
  */
-export function connectWritePipe(pipe: Writable | WritableStream<Uint8Array>): StreamWriter {
+export function connectWritePipe(pipe: Writable | WritableStream<NonSharedUint8Array>): StreamWriter {
   return StreamWriter.from(pipe === process.stdout || pipe === process.stderr ? borrowed(pipe) : pipe);
 }
 

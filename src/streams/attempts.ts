@@ -4,7 +4,10 @@
  * The order of the sections: `readuntil()` and `readline()`; `read()`, `readexactly()` and their like; the fast path of lines; `lines()`
  * and `chunks()`.
  */
+
 import type { SignalOptions } from "../base/arguments.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
+import { debugMode } from "../base/debug-mode.js";
 import { IncompleteReadError, LimitOverrunError, LineTooLongError } from "../base/errors.js";
 import { constant, NEWLINE, NEWLINE_BYTE } from "../base/memory.js";
 import { SeparatorSearch } from "../base/separator-search.js";
@@ -32,10 +35,10 @@ export function messageAttempt(
   engine: ReadEngine,
   separators: Separators,
   { limit, keepSeparator, partialAtEof }: MessageTraits,
-): Attempt<Buffer> {
+): Attempt<NonSharedBuffer> {
   const search = new SeparatorSearch(separators);
   const { queue } = engine;
-  const run = (): Buffer | undefined => {
+  const run = (): NonSharedBuffer | undefined => {
     const match = search.find(queue);
     if (match) {
       if (match.start > limit) {
@@ -60,9 +63,9 @@ export function messageAttempt(
 }
 
 /** Takes a line including its newline; at EOF the rest of the data. A line over the limit is dropped. */
-export function lineAttempt(engine: ReadEngine, traits: MessageTraits): Attempt<Buffer> {
+export function lineAttempt(engine: ReadEngine, traits: MessageTraits): Attempt<NonSharedBuffer> {
   const message = messageAttempt(engine, LINE_END, { ...traits, partialAtEof: true });
-  const run = (): Buffer | undefined => {
+  const run = (): NonSharedBuffer | undefined => {
     try {
       return message.run();
     } catch (error) {
@@ -84,23 +87,23 @@ export function dropLine({ queue }: ReadEngine, overrun: LimitOverrunError, limi
 /* The attempts of the calls that read by byte count: `read()`, `readexactly()`, and those that asyncio lacks. */
 
 /** Takes nothing and succeeds at once. */
-export const takeNothing: Attempt<Buffer> = { takesNothing: true, run: () => Buffer.alloc(0) };
+export const takeNothing: Attempt<NonSharedBuffer> = { takesNothing: true, run: () => Buffer.alloc(0) };
 
 /** Takes everything, once the stream has ended. */
-export function restAttempt(engine: ReadEngine): Attempt<Buffer> {
+export function restAttempt(engine: ReadEngine): Attempt<NonSharedBuffer> {
   return { exclusive: true, run: () => (engine.eof ? engine.queue.takeAll() : undefined) };
 }
 
 /** Takes up to `n` bytes, as soon as any are available; none at EOF. */
-export function someAttempt(engine: ReadEngine, n: number): Attempt<Buffer> {
+export function someAttempt(engine: ReadEngine, n: number): Attempt<NonSharedBuffer> {
   const { queue } = engine;
   return { run: () => (queue.length > 0 || engine.eof ? queue.take(Math.min(n, queue.length)) : undefined) };
 }
 
 /** Takes exactly `n` bytes. At EOF it takes the rest and fails. */
-export function exactAttempt(engine: ReadEngine, n: number): Attempt<Buffer> {
+export function exactAttempt(engine: ReadEngine, n: number): Attempt<NonSharedBuffer> {
   const { queue } = engine;
-  const run = (): Buffer | undefined => {
+  const run = (): NonSharedBuffer | undefined => {
     if (queue.length >= n) return queue.take(n);
     if (engine.eof) throw new IncompleteReadError(queue.takeAll(), n);
     return undefined;
@@ -109,9 +112,9 @@ export function exactAttempt(engine: ReadEngine, n: number): Attempt<Buffer> {
 }
 
 /** Copies `n` bytes without taking them; fewer at EOF. */
-export function peekAttempt(engine: ReadEngine, n: number): Attempt<Buffer> {
+export function peekAttempt(engine: ReadEngine, n: number): Attempt<NonSharedBuffer> {
   const { queue } = engine;
-  const run = (): Buffer | undefined => {
+  const run = (): NonSharedBuffer | undefined => {
     if (queue.length < n && !engine.eof) return undefined;
     return queue.length === 0 ? Buffer.alloc(0) : queue.copy(0, Math.min(n, queue.length));
   };
@@ -153,7 +156,7 @@ export function skipAttempt(engine: ReadEngine, n: number): Attempt<number> {
  * Returns the next line without waiting, if it has arrived and no other read or error comes first. This is the common case on a busy
  * connection.
  */
-export function lineAtHand(engine: ReadEngine, limit: number): Buffer | undefined {
+export function lineAtHand(engine: ReadEngine, limit: number): NonSharedBuffer | undefined {
   if (!engine.isFree) return undefined;
   const line = engine.queue.takeThroughByte(NEWLINE_BYTE, limit);
   if (line !== undefined) engine.taken(line.length);
@@ -161,11 +164,11 @@ export function lineAtHand(engine: ReadEngine, limit: number): Buffer | undefine
 }
 
 /** Reads a line with its newline; at EOF the rest of the data. */
-export class LineAttempt implements Attempt<Buffer> {
+export class LineAttempt implements Attempt<NonSharedBuffer> {
   readonly #engine: ReadEngine;
   readonly #limit: number;
   /** The full attempt, created when the fast path does not apply. */
-  #attempt: Attempt<Buffer> | null = null;
+  #attempt: Attempt<NonSharedBuffer> | null = null;
 
   /** @param limit the longest line in bytes, without its newline */
   constructor(engine: ReadEngine, limit: number) {
@@ -173,18 +176,18 @@ export class LineAttempt implements Attempt<Buffer> {
     this.#limit = limit;
   }
 
-  run(): Buffer | undefined {
+  run(): NonSharedBuffer | undefined {
     this.#attempt ??= lineAttempt(this.#engine, { limit: this.#limit, keepSeparator: true });
     return this.#attempt.run();
   }
 
-  early(): Buffer | undefined {
+  early(): NonSharedBuffer | undefined {
     return this.#engine.queue.takeThroughByte(NEWLINE_BYTE, this.#limit);
   }
 }
 
 /** Iterates over the lines. An empty result of `LineAttempt` ends the iteration. */
-export class LineIterator implements AsyncIterator<Buffer, undefined>, Attempt<IteratorResult<Buffer, undefined>> {
+export class LineIterator implements AsyncIterator<NonSharedBuffer, undefined>, Attempt<IteratorResult<NonSharedBuffer, undefined>> {
   readonly #engine: ReadEngine;
   readonly #limit: number;
   readonly #lines: LineAttempt;
@@ -194,38 +197,43 @@ export class LineIterator implements AsyncIterator<Buffer, undefined>, Attempt<I
     this.#engine = engine;
     this.#limit = limit;
     this.#lines = lines;
+    debugMode?.hold(this, engine);
   }
 
   get engine(): ReadEngine {
     return this.#engine;
   }
 
-  next(): Promise<IteratorResult<Buffer, undefined>> {
+  get loop(): object {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<NonSharedBuffer, undefined>> {
     const line = lineAtHand(this.#engine, this.#limit);
     if (line === undefined) return this.#engine.perform("next", this);
     this.isAhead = true;
     return Promise.resolve({ done: false, value: line });
   }
 
-  return(): Promise<IteratorResult<Buffer, undefined>> {
-    return leave(this.#engine);
+  return(): Promise<IteratorResult<NonSharedBuffer, undefined>> {
+    return leave(this.#engine, this);
   }
 
-  run(): IteratorResult<Buffer, undefined> | undefined {
+  run(): IteratorResult<NonSharedBuffer, undefined> | undefined {
     return this.#noted(asStep(this.#lines.run()));
   }
 
-  early(): IteratorResult<Buffer, undefined> | undefined {
+  early(): IteratorResult<NonSharedBuffer, undefined> | undefined {
     return this.#noted(asStep(this.#lines.early()));
   }
 
-  #noted(step: IteratorResult<Buffer, undefined> | undefined): IteratorResult<Buffer, undefined> | undefined {
+  #noted(step: IteratorResult<NonSharedBuffer, undefined> | undefined): IteratorResult<NonSharedBuffer, undefined> | undefined {
     if (step !== undefined) this.isAhead = true;
     return step;
   }
 }
 
-function asStep(line: Buffer | undefined): IteratorResult<Buffer, undefined> | undefined {
+function asStep(line: NonSharedBuffer | undefined): IteratorResult<NonSharedBuffer, undefined> | undefined {
   if (line === undefined) return undefined;
   return line.length === 0 ? { done: true, value: undefined } : { done: false, value: line };
 }
@@ -238,7 +246,7 @@ export function engineOfLoop(iterator: object): ReadEngine | null {
 /* The iterators of `lines()` and `chunks()`. The reader's own iterator, `LineIterator`, has no options. */
 
 /** How an iterator reads one result. */
-export interface Step<T, Result extends { readonly length: number } = Buffer> {
+export interface Step<T, Result extends { readonly length: number } = NonSharedBuffer> {
   /** Takes the next result if it is there and no regular attempt has to decide; otherwise returns `undefined`. */
   atHand(): T | undefined;
   /** Makes the attempt that reads the next result. An empty result ends the iteration. */
@@ -254,7 +262,7 @@ interface Notes {
 }
 
 /** Iterates over results, each of them read by a new attempt if it is not at hand. */
-export class ReadIterator<T, Result extends { readonly length: number } = Buffer> implements AsyncIterableIterator<T, undefined> {
+export class ReadIterator<T, Result extends { readonly length: number } = NonSharedBuffer> implements AsyncIterableIterator<T, undefined> {
   readonly #engine: ReadEngine;
   readonly #step: Step<T, Result>;
   readonly #options: SignalOptions | undefined;
@@ -267,6 +275,7 @@ export class ReadIterator<T, Result extends { readonly length: number } = Buffer
     this.#step = step;
     this.#options = signal === undefined && timeout === undefined ? undefined : { signal, timeout };
     this.#notes = notes;
+    debugMode?.hold(this, engine);
   }
 
   get engine(): ReadEngine {
@@ -293,7 +302,7 @@ export class ReadIterator<T, Result extends { readonly length: number } = Buffer
       this.#noteTaken();
       return { done: false, value: this.#step.convert(result) };
     };
-    return engine.perform("next", { run, isAhead, failed: this.#failed }, this.#options);
+    return engine.perform("next", { run, isAhead, loop: this, failed: this.#failed }, this.#options);
   }
 
   #noteTaken(): void {
@@ -303,7 +312,7 @@ export class ReadIterator<T, Result extends { readonly length: number } = Buffer
 
   return(): Promise<IteratorResult<T, undefined>> {
     this.#failed();
-    return leave(this.#engine);
+    return leave(this.#engine, this);
   }
 
   [Symbol.asyncIterator](): this {
@@ -312,7 +321,7 @@ export class ReadIterator<T, Result extends { readonly length: number } = Buffer
 }
 
 /** Reads whatever has arrived, up to `size` bytes, for `chunks()`. */
-export function chunkStep(engine: ReadEngine, size: number): Step<Buffer> {
+export function chunkStep(engine: ReadEngine, size: number): Step<NonSharedBuffer> {
   const { queue } = engine;
   return {
     atHand: () => (queue.length > 0 ? queue.tryTake(Math.min(size, queue.length)) : undefined),
@@ -321,16 +330,29 @@ export function chunkStep(engine: ReadEngine, size: number): Step<Buffer> {
   };
 }
 
-/** Ends an iteration early. No data is lost, and a source is paused until the next read waits. */
-export function leave(engine: ReadEngine): Promise<IteratorResult<never, undefined>> {
-  engine.rest();
+/** Reads chunks as `chunkStep()` does, each in an array of its own. */
+export function chunkBatchStep(engine: ReadEngine, size: number): Step<NonSharedBuffer[]> {
+  const step = chunkStep(engine, size);
+  return {
+    atHand() {
+      const chunk = step.atHand();
+      return chunk === undefined ? undefined : [chunk];
+    },
+    attempt: () => step.attempt(),
+    convert: (chunk) => [chunk],
+  };
+}
+
+/** Ends an iteration early, also while a step waits. No data is lost, and a source is paused until the next read waits. */
+export function leave(engine: ReadEngine, loop: object): Promise<IteratorResult<never, undefined>> {
+  engine.leave(loop);
   return Promise.resolve({ done: true, value: undefined });
 }
 
 const CARRIAGE_RETURN = 0x0d;
 
 /** Removes `"\n"` or `"\r\n"` from the end of a line. */
-export function withoutNewline(line: Buffer): Buffer {
+export function withoutNewline(line: NonSharedBuffer): NonSharedBuffer {
   if (line[line.length - 1] !== NEWLINE_BYTE) return line;
   return line.subarray(0, line[line.length - 2] === CARRIAGE_RETURN ? -2 : -1);
 }

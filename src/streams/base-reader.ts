@@ -4,7 +4,9 @@
  * `StreamReaderProtocol` feeds the reader of a connection (`feedData`, `feedEof`, `setException`), and one caller at a time reads. See
  * `read-engine.ts` for how a read waits, what an abort leaves behind, and when the transport is paused.
  */
+
 import { checkBoolean, checkError, checkInteger, type Data, type SignalOptions } from "../base/arguments.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
 import { checkLimit } from "../base/limits.js";
 import { parseSeparators, type Separators } from "../base/separators.js";
@@ -51,7 +53,7 @@ const READUNTIL_OPTIONS: KnownOptions = knownOptions<ReaduntilOptions>({ signal:
 export let engineOf: (reader: BaseReader) => ReadEngine;
 
 /** The calls of `asyncio.StreamReader`. `StreamReader` adds the rest. */
-export class BaseReader implements AsyncIterable<Buffer> {
+export class BaseReader implements AsyncIterable<NonSharedBuffer> {
   static {
     engineOf = (reader) => reader.#engine;
   }
@@ -96,7 +98,7 @@ export class BaseReader implements AsyncIterable<Buffer> {
    * const rest = await reader.read();
    * ```
    */
-  read(n: number = -1, options?: SignalOptions): Promise<Buffer> {
+  read(n: number = -1, options?: SignalOptions): Promise<NonSharedBuffer> {
     const engine = this.#engine;
     if (n > 0 && Number.isInteger(n) && engine.queue.length > 0 && mayReturnAtOnce(options)) {
       const bytes = engine.takeAtHand(Math.min(n, engine.queue.length));
@@ -128,7 +130,7 @@ export class BaseReader implements AsyncIterable<Buffer> {
    * if (line.length === 0) return; // EOF
    * ```
    */
-  readline(options?: ReadlineOptions): Promise<Buffer> {
+  readline(options?: ReadlineOptions): Promise<NonSharedBuffer> {
     if (options === undefined) {
       const line = lineAtHand(this.#engine, this.#limit);
       if (line !== undefined) return Promise.resolve(line);
@@ -160,7 +162,7 @@ export class BaseReader implements AsyncIterable<Buffer> {
    * const length = (await reader.readexactly(4)).readUInt32BE();
    * ```
    */
-  readexactly(n: number, options?: SignalOptions): Promise<Buffer> {
+  readexactly(n: number, options?: SignalOptions): Promise<NonSharedBuffer> {
     const engine = this.#engine;
     if (n > 0 && Number.isInteger(n) && mayReturnAtOnce(options)) {
       const bytes = engine.takeAtHand(n);
@@ -195,7 +197,7 @@ export class BaseReader implements AsyncIterable<Buffer> {
    * const line = await reader.readuntil(["\r\n", "\n"], { keepSeparator: false });
    * ```
    */
-  readuntil(separator: Data | readonly Data[] = "\n", options?: ReaduntilOptions): Promise<Buffer> {
+  readuntil(separator: Data | readonly Data[] = "\n", options?: ReaduntilOptions): Promise<NonSharedBuffer> {
     try {
       const engine = this.#engine;
       const separators = parseSeparators(separator);
@@ -211,7 +213,7 @@ export class BaseReader implements AsyncIterable<Buffer> {
   }
 
   /** Iterates over the lines until EOF. Each line has its newline; the last one may lack it. Leaving the loop consumes nothing more. */
-  [Symbol.asyncIterator](): AsyncIterator<Buffer, undefined> {
+  [Symbol.asyncIterator](): AsyncIterator<NonSharedBuffer, undefined> {
     return new LineIterator(this.#engine, this.#limit, this.#lines);
   }
 
@@ -276,7 +278,7 @@ function messageAtHand(
   separators: Separators,
   options: ReaduntilOptions | undefined,
   readerLimit: number,
-): Buffer | undefined {
+): NonSharedBuffer | undefined {
   let limit = readerLimit;
   let keepSeparator = true;
   if (options !== undefined) {

@@ -4,6 +4,7 @@
  * The lines are those that `readline()` would return one after the other. A line over the limit ends the batch, and is the error of the
  * next call. So no line is lost. The rest of the stream at EOF, without a newline, is a batch of its own.
  */
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { LimitOverrunError } from "../base/errors.js";
 import { NEWLINE_BYTE } from "../base/memory.js";
 import { dropLine, LINE_END, LINE_ENDS, lineAttempt, messageAttempt, type Step, withoutNewline } from "./attempts.js";
@@ -21,14 +22,14 @@ export interface LineForm {
 }
 
 /** Lines of text or of bytes, never of both. */
-export type Lines = string[] | Buffer[];
+export type Lines = string[] | NonSharedBuffer[];
 
 export class LineBatch implements Attempt<Lines> {
   readonly #engine: ReadEngine;
   readonly #form: LineForm;
   readonly #text: TextLines | null;
   /** The regular attempt, for a line that spans chunks. */
-  readonly #regular: Attempt<Buffer>;
+  readonly #regular: Attempt<NonSharedBuffer>;
 
   constructor(engine: ReadEngine, form: LineForm) {
     const { limit, keepSeparator, encoding } = form;
@@ -40,7 +41,7 @@ export class LineBatch implements Attempt<Lines> {
 
   /** Takes the lines that are there, at least one. Returns an empty list at EOF, `undefined` if there is no complete line. */
   run(): Lines | undefined {
-    const lines: (string | Buffer)[] = [];
+    const lines: (string | NonSharedBuffer)[] = [];
     do this.#takeQuickly(lines);
     while (this.#takeRegularly(lines));
     return lines.length > 0 || this.#atEnd ? (lines as Lines) : undefined;
@@ -51,7 +52,7 @@ export class LineBatch implements Attempt<Lines> {
   }
 
   /** Takes the lines that lie in one chunk. */
-  #takeQuickly(lines: (string | Buffer)[]): void {
+  #takeQuickly(lines: (string | NonSharedBuffer)[]): void {
     const { queue } = this.#engine;
     if (this.#text !== null) {
       this.#text.takeAll(lines as string[]);
@@ -66,11 +67,11 @@ export class LineBatch implements Attempt<Lines> {
   }
 
   /** Takes one line of any form. Returns whether others may follow. */
-  #takeRegularly(lines: (string | Buffer)[]): boolean {
+  #takeRegularly(lines: (string | NonSharedBuffer)[]): boolean {
     const { eof, queue } = this.#engine;
     if (queue.length === 0) return false;
     if (eof && lines.length > 0 && queue.indexOf(LINE_END.list[0] as Uint8Array) === -1) return false; // the rest is a batch of its own
-    let line: Buffer | undefined;
+    let line: NonSharedBuffer | undefined;
     try {
       line = this.#regular.run();
     } catch (error) {
@@ -86,17 +87,17 @@ export class LineBatch implements Attempt<Lines> {
 }
 
 /** Reads one line after the other, for `lines()`. */
-export function lineStep(engine: ReadEngine, { limit, keepSeparator, encoding }: LineForm): Step<string | Buffer> {
+export function lineStep(engine: ReadEngine, { limit, keepSeparator, encoding }: LineForm): Step<string | NonSharedBuffer> {
   const { queue } = engine;
   const traits = { limit, keepSeparator: true };
-  const attempt = (): Attempt<Buffer> => lineAttempt(engine, traits);
+  const attempt = (): Attempt<NonSharedBuffer> => lineAttempt(engine, traits);
   if (encoding === undefined) {
     const separators = keepSeparator ? LINE_END : LINE_ENDS;
-    const atHand = (): Buffer | undefined => queue.takeThrough(separators, limit, keepSeparator);
+    const atHand = (): NonSharedBuffer | undefined => queue.takeThrough(separators, limit, keepSeparator);
     return { atHand, attempt, convert: (line) => (keepSeparator ? line : withoutNewline(line)) };
   }
   const text = new TextLines(queue, limit, encoding, keepSeparator);
-  const convert = (line: Buffer): string => (keepSeparator ? line : withoutNewline(line)).toString(encoding);
+  const convert = (line: NonSharedBuffer): string => (keepSeparator ? line : withoutNewline(line)).toString(encoding);
   return { atHand: () => text.take(), attempt, convert };
 }
 

@@ -47,12 +47,22 @@ export class NodeSource implements Source {
 
   pauseReading(): void {
     this.#wanted = false;
-    if (!this.#over) this.#readable.pause();
+    this.#control("pause");
   }
 
   resumeReading(): void {
     this.#wanted = true;
-    if (!this.#over && !this.#held) this.#readable.resume();
+    if (!this.#held) this.#control("resume");
+  }
+
+  /** Pauses or resumes the Readable. A listener of the program may throw, which is a failure of the source. */
+  #control(method: "pause" | "resume"): void {
+    if (this.#over) return;
+    try {
+      this.#readable[method]();
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   #onData(chunk: Data): void {
@@ -65,11 +75,11 @@ export class NodeSource implements Source {
       return;
     }
     // Runtimes resume the outputs of a child that has exited, although a grandchild may still write to them.
-    if (!this.#wanted) this.#readable.pause();
+    if (!this.#wanted) this.#control("pause");
     this.#budget.spend(chunk.length);
     if (!this.#budget.isSpent) return;
     this.#held = true;
-    this.#readable.pause();
+    this.#control("pause");
     const goOn = (): void => {
       this.#budget.renew();
       this.#held = false;
@@ -104,13 +114,12 @@ export class NodeSource implements Source {
   #giveBack(): Promise<void> {
     const readable: Readable & { readonly fd?: unknown; readonly write?: unknown; readonly writableFinished?: boolean } = this.#readable;
     const writes = typeof readable.write === "function" && readable.writableFinished !== true;
-    if (writes || readable.fd === 0 || typeof readable.destroy !== "function") {
-      readable.removeListener("error", ignore).pause();
-      return DONE;
-    }
     return new Promise((resolve) => {
       try {
-        readable.once("close", () => resolve()).destroy();
+        if (writes || readable.fd === 0 || typeof readable.destroy !== "function") {
+          readable.removeListener("error", ignore).pause();
+          resolve();
+        } else readable.once("close", () => resolve()).destroy();
       } catch {
         resolve(); // errors of the source's cleanup are ignored
       }

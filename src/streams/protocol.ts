@@ -1,16 +1,25 @@
 /**
  * `StreamReaderProtocol`: receives the transport's events, feeds the reader, and applies backpressure to the writer. Python's
- * `asyncio.StreamReaderProtocol`: a `WriterFlow` (Python's `FlowControlMixin`) that also feeds a reader.
+ * `asyncio.StreamReaderProtocol`: a `FlowControl` (Python's `FlowControlMixin`) that also feeds a reader.
+ *
+ * Programs extend this class. So it has no members but those of `Protocol`: everything internal is a #private field, or behind one of the
+ * functions that the other files of this library import.
  *
  * It connects a stream pair to a transport. On a server it also calls the client callback and reports what the callback throws.
  */
+
 import { checkFunction, invalidType } from "../base/arguments.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
+import { debugMode } from "../base/debug-mode.js";
 import { callForeign, describe, emitWarning } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
 import type { Protocol, Transport } from "../contracts/connection.js";
+import type { SocketAddress } from "../contracts/extra-info.js";
 import { engineOf } from "./base-reader.js";
+import { FlowControl } from "./flow-control.js";
 import type { ReadEngine } from "./read-engine.js";
 import { StreamReader } from "./reader.js";
+import { type FedReader, weakReader } from "./watched-pair.js";
 import { StreamWriter } from "./writer.js";
 import { WriterFlow } from "./writer-flow.js";
 
@@ -20,14 +29,18 @@ export interface ClientContext {
   readonly signal: AbortSignal;
   /**
    * Aborted when the client has ended its side (EOF) or the connection is lost, so that work for a client that has left can stop. Its
-   * reason is the error of the connection, or an `AbortError`. A client that half-closes its connection and still reads the answer also
+   * reason is the error of the connection, or an `AbortError` whose message says which side has ended the connection. A client that half-closes its connection and still reads the answer also
    * ends its side. The end is noticed when it arrives: not while more than twice the reader's limit is unread.
    */
   readonly ended: AbortSignal;
 }
 
-/** Serves one client. May be async. If it throws, the error is reported and the connection closed. */
-export type ClientConnectedCallback = (reader: StreamReader, writer: StreamWriter, context: ClientContext) => void | Promise<void>;
+/** Serves one client. May be async. If it throws, the error is reported and the connection closed. `Address` as in `StreamWriter`. */
+export type ClientConnectedCallback<Address extends SocketAddress = SocketAddress> = (
+  reader: StreamReader,
+  writer: StreamWriter<Address>,
+  context: ClientContext,
+) => void | Promise<void>;
 
 /** Receives an error of one client. `writer` is `null` if the error happened before there was a writer. */
 export type ClientErrorHandler = (error: unknown, writer: StreamWriter | null) => void;
@@ -57,8 +70,39 @@ export function reportClientError(handler: ClientErrorHandler | undefined, error
   callForeign(() => handler(error, writer), warnOfClientError);
 }
 
+/** Returns the signal for the shutdown of the server. */
+let shutdownSignalOf: (protocol: StreamReaderProtocol) => AbortSignal;
 /** Returns the signal for the end of a connection. */
 let endedSignalOf: (protocol: StreamReaderProtocol) => AbortSignal;
+/** Sets who receives what the callback of a protocol throws, if the protocol has no `onClientError` of its own. */
+export let reportErrorsOf: (protocol: StreamReaderProtocol, handler: ClientErrorHandler) => void;
+
+/** What a writer uses of the protocol, and the transport of the connection. */
+class StreamFlow extends WriterFlow {
+  transport: Transport | null = null;
+  readonly #engine: ReadEngine | null;
+  readonly #tlsRole: "client" | "server";
+
+  constructor(engine: ReadEngine | null, tlsRole: "client" | "server") {
+    super();
+    this.#engine = engine;
+    this.#tlsRole = tlsRole;
+  }
+
+  override get engine(): ReadEngine | null {
+    return this.#engine;
+  }
+
+  /** The end that called `startServer()` is the server. */
+  override get tlsRole(): "client" | "server" {
+    return this.#tlsRole;
+  }
+
+  override replaceTransport(transport: Transport): void {
+    this.transport = transport;
+    this.#engine?.replaceTransport(transport);
+  }
+}
 
 /**
  * The protocol behind a `[reader, writer]` pair.
@@ -71,16 +115,25 @@ let endedSignalOf: (protocol: StreamReaderProtocol) => AbortSignal;
  * const writer = new StreamWriter(transport, protocol, reader);
  * ```
  */
-export class StreamReaderProtocol extends WriterFlow implements Protocol {
-  readonly #reader: StreamReader | null;
+export class StreamReaderProtocol extends FlowControl implements Protocol {
+  static {
+    shutdownSignalOf = (protocol) => protocol.#shutdownSignal();
+    endedSignalOf = (protocol) => protocol.#endedSignal();
+    reportErrorsOf = (protocol, handler) => {
+      protocol.#onClientError ??= handler;
+    };
+  }
+
+  readonly #flow: StreamFlow;
+  /** In debug mode a weak one once the connection is made. */
+  #reader: FedReader | null;
   readonly #engine: ReadEngine | null;
   readonly #clientConnected: ClientConnectedCallback | undefined;
-  readonly #options: StreamReaderProtocolOptions | undefined;
-  #transport: Transport | null = null;
+  #onClientError: ClientErrorHandler | undefined;
   #shutdown: AbortController | null = null;
   #shutdownRequested = false;
-  /** Whether the client has ended its side, or the connection is lost; the error if it has one. */
-  #end: true | Error | null = null;
+  /** Why the connection has ended for the callback: which side ended it, or the error. `null` before. */
+  #end: "client" | "server" | Error | null = null;
   #ended: AbortController | null = null;
   #callbackDone = false;
 
@@ -97,52 +150,50 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
     if (reader !== null && !(reader instanceof StreamReader)) throw invalidType("reader", "a StreamReader or null", reader);
     checkKnownOptions("new StreamReaderProtocol", options, PROTOCOL_OPTIONS);
     if (options?.onClientError !== undefined) checkFunction("onClientError", options.onClientError);
-    super();
+    const engine = reader === null ? null : engineOf(reader);
+    const flow = new StreamFlow(engine, (clientConnectedCb ?? null) === null ? "client" : "server");
+    super(flow);
+    this.#flow = flow;
     this.#reader = reader;
-    this.#engine = reader === null ? null : engineOf(reader);
+    this.#engine = engine;
     this.#clientConnected = clientConnectedCb ?? undefined;
-    this.#options = options;
+    this.#onClientError = options?.onClientError;
   }
 
   /** Sets the reader's transport. On a server, calls the callback synchronously. */
   connectionMade(transport: Transport): void {
-    this.#transport = transport;
+    this.#flow.transport = transport;
     this.#reader?.setTransport(transport);
-    if (this.#clientConnected !== undefined) this.#callClientConnected(this.#clientConnected, transport);
+    const reader = this.#reader as StreamReader | null;
+    if (debugMode !== null && reader !== null) this.#reader = weakReader(reader);
+    if (this.#clientConnected !== undefined) this.#callClientConnected(this.#clientConnected, transport, reader);
   }
 
-  #callClientConnected(clientConnected: ClientConnectedCallback, transport: Transport): void {
-    const writer = new StreamWriter(transport, this, this.#reader);
+  #callClientConnected(clientConnected: ClientConnectedCallback, transport: Transport, reader: StreamReader | null): void {
+    debugMode?.note(this, { code: clientConnected.name === "" ? "the client callback" : `${clientConnected.name}()` });
+    const writer = new StreamWriter(transport, this, reader);
     // startTls() may have replaced the transport.
     const onDone = (): void => {
       this.#callbackDone = true;
-      if (this.#shutdownRequested) this.#transport?.close();
+      if (this.#shutdownRequested) this.#flow.transport?.close();
     };
     const onFailure = (error: unknown): void => {
       try {
-        reportClientError(this.#options?.onClientError, error, writer);
+        reportClientError(this.#onClientError, error, writer);
       } finally {
-        this.#transport?.close();
+        this.#flow.transport?.close();
       }
     };
-    callForeign(() => clientConnected(this.#reader as StreamReader, writer, new CallbackContext(this)), onFailure, onDone);
+    callForeign(() => clientConnected(reader as StreamReader, writer, new CallbackContext(this)), onFailure, onDone);
   }
 
-  /**
-   * The signal of the callback's context. Created on first use: most callbacks never use it.
-   *
-   * @internal
-   */
-  get shutdownSignal(): AbortSignal {
+  /** Created on first use: most callbacks never use it. */
+  #shutdownSignal(): AbortSignal {
     if (this.#shutdown === null) {
       this.#shutdown = new AbortController();
       if (this.#shutdownRequested) this.#abortContext();
     }
     return this.#shutdown.signal;
-  }
-
-  static {
-    endedSignalOf = (protocol) => protocol.#endedSignal();
   }
 
   /** Created on first use. */
@@ -154,14 +205,15 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
     return this.#ended.signal;
   }
 
-  #noteEnd(end: true | Error): void {
+  #noteEnd(end: "client" | "server" | Error): void {
     if (this.#end !== null) return;
     this.#end = end;
     this.#abortEnded(end);
   }
 
-  #abortEnded(end: true | Error): void {
-    this.#ended?.abort(end === true ? new DOMException("the client has ended its side of the connection", "AbortError") : end);
+  #abortEnded(end: "client" | "server" | Error): void {
+    const what = end === "client" ? "the client has ended its side of the connection" : "the server has closed the connection";
+    this.#ended?.abort(typeof end === "string" ? new DOMException(what, "AbortError") : end);
   }
 
   #abortContext(): void {
@@ -178,42 +230,16 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
     this.#shutdownRequested = true;
     this.#abortContext();
     this.#engine?.endWhenIdle();
-    if (this.#callbackDone) this.#transport?.close();
-  }
-
-  /**
-   * The role of this end in TLS: the end that called `startServer()` is the server.
-   *
-   * @internal
-   */
-  override get tlsRole(): "client" | "server" {
-    return this.#clientConnected === undefined ? "client" : "server";
-  }
-
-  /**
-   * Replaces the transport of the connection.
-   *
-   * @internal
-   */
-  override replaceTransport(transport: Transport): void {
-    this.#transport = transport;
-    this.#engine?.replaceTransport(transport);
-  }
-
-  /**
-   * Removes and returns the bytes that were received and not read.
-   *
-   * @internal
-   */
-  takeReadAhead(): Buffer {
-    return this.#engine?.queue.takeAll() ?? Buffer.alloc(0);
+    if (this.#callbackDone) this.#flow.transport?.close();
   }
 
   /** Feeds the data to the reader. */
   dataReceived(data: Buffer): void {
-    this.turned();
+    this.#flow.turned();
     this.#engine?.turned();
-    if (!this.lost) this.#reader?.feedData(data);
+    if (this.#flow.lost || this.#reader === null) return;
+    if (this.#reader.feedData === StreamReader.prototype.feedData) this.#engine?.feed(data, false);
+    else this.#reader.feedData(data);
   }
 
   /**
@@ -221,7 +247,7 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
    *
    * @internal
    */
-  "asyncio-streams:nextMemory"(): Buffer | null {
+  "asyncio-streams:nextMemory"(): NonSharedBuffer | null {
     const reader = this.#reader;
     // An overriding method must not see this memory: the transport still reads into it until the message is complete.
     const isOurs =
@@ -231,18 +257,18 @@ export class StreamReaderProtocol extends WriterFlow implements Protocol {
 
   /** Feeds EOF to the reader. Keeps the writing side open, except over TLS, which has no half-close. */
   eofReceived(): boolean {
-    if (!this.lost) this.#reader?.feedEof();
-    this.#noteEnd(true);
-    return (this.#transport?.getExtraInfo("sslcontext") ?? null) === null;
+    if (!this.#flow.lost) this.#reader?.feedEof();
+    this.#noteEnd("client");
+    return (this.#flow.transport?.getExtraInfo("sslcontext") ?? null) === null;
   }
 
   /** Ends the reader and every wait of the writer. */
   override connectionLost(error: Error | null): void {
-    if (this.lost) return;
+    if (this.#flow.lost) return;
     if (error === null) this.#reader?.feedEof();
     else this.#engine?.failAfterData(error);
     super.connectionLost(error);
-    this.#noteEnd(error ?? true);
+    this.#noteEnd(error ?? "server"); // without EOF and without an error, only a `close()` or `abort()` of this side ends a connection
   }
 }
 
@@ -254,7 +280,7 @@ class CallbackContext implements ClientContext {
   }
 
   get signal(): AbortSignal {
-    return this.#protocol.shutdownSignal;
+    return shutdownSignalOf(this.#protocol);
   }
 
   get ended(): AbortSignal {

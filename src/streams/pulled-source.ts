@@ -21,18 +21,18 @@ import { Taker } from "./taker.js";
 const CANCEL_PATIENCE_MS = 500;
 
 /** Starts feeding `engine` from `source`. */
-export function pullFrom(source: AsyncIterable<Data>, engine: ReadEngine): void {
+export function pullFrom(source: AsyncIterable<Data | readonly Data[]>, engine: ReadEngine): void {
   const feeding = feedingOf(source, engine);
   engine.setSource(feeding);
   feeding.resumeReading();
 }
 
-function feedingOf(source: AsyncIterable<Data>, engine: ReadEngine): Source {
+function feedingOf(source: AsyncIterable<Data | readonly Data[]>, engine: ReadEngine): Source {
   if (isReadable(source)) return new NodeSource(source, engine);
   if (typeof (source as Partial<ReadableStream> | null | undefined)?.getReader === "function") {
     return new Puller(fromWeb(source as unknown as ReadableStream<Data>), engine);
   }
-  if (typeof (source as Partial<AsyncIterable<Data>> | null | undefined)?.[Symbol.asyncIterator] !== "function") {
+  if (typeof (source as Partial<AsyncIterable<unknown>> | null | undefined)?.[Symbol.asyncIterator] !== "function") {
     throw invalidType("source", "a Readable, a ReadableStream or another async iterable", source);
   }
   return new Puller(fromIterator(source[Symbol.asyncIterator]()), engine);
@@ -60,14 +60,15 @@ function fromWeb(stream: ReadableStream<Data>): Pulled {
   };
 }
 
-function fromIterator(iterator: AsyncIterator<Data, unknown>): Pulled {
+function fromIterator(iterator: AsyncIterator<Data | readonly Data[], unknown>): Pulled {
   const engine = engineOfLoop(iterator);
-  if (engine !== null) return fromLoop(iterator, new Taker(engine, "StreamReader.from"));
+  if (engine !== null) return fromLoop(iterator, engine);
   return { next: () => iterator.next(), end: () => {}, cancel: () => iterator.return?.() };
 }
 
 /** Pulls from another reader. What has been pulled may be ahead of the program. */
-function fromLoop(iterator: AsyncIterator<Data, unknown>, taker: Taker): Pulled {
+function fromLoop(iterator: AsyncIterator<Data | readonly Data[], unknown>, engine: ReadEngine): Pulled {
+  const taker = new Taker(engine, "StreamReader.from");
   let isCancelled = false;
   return {
     async next() {
@@ -113,16 +114,20 @@ class Puller implements Source {
     while (!this.#paused && !this.#over) {
       const step = await this.#next();
       if (step === null) return;
-      const chunk = step.value as Data; // the reader checks the type
+      let bytes = 0;
       try {
-        this.#engine.feed(chunk);
+        // A source of `node:stream/iter` has arrays of chunks. The reader checks the types.
+        for (const chunk of (Array.isArray(step.value) ? step.value : [step.value]) as readonly Data[]) {
+          this.#engine.feed(chunk);
+          bytes += chunk.length;
+        }
       } catch (error) {
         // The chunk is not bytes, or the program called `feedEof()`: the rest of the source is of no use.
         this.#fail(error);
         void this.#giveBack(error);
         return;
       }
-      this.#budget.spend(chunk.length);
+      this.#budget.spend(bytes);
       if (!this.#budget.isSpent) continue;
       await nextTurn();
       this.#budget.renew();

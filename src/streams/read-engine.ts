@@ -18,10 +18,12 @@
  * Two kinds of error end reading. `fail()` acts at once. After a lost connection (`failAfterData`), reads still succeed as long as the
  * data received before the loss is enough for them; a read that needs more gets the error, and the data stays in the queue.
  */
+
 import { asBuffer, type Data, invalidType, type SignalOptions } from "../base/arguments.js";
 import { rejectionNamingCallers } from "../base/async-stacks.js";
 import { ByteQueue } from "../base/byte-queue.js";
-import { ConcurrentReadError, InvalidStateError, ignore } from "../base/errors.js";
+import type { NonSharedBuffer, NonSharedUint8Array } from "../base/bytes.js";
+import { asError, concurrentRead, InvalidStateError, ignore } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, WAIT_OPTIONS } from "../base/known-options.js";
 import { toOwnBytes } from "../base/memory.js";
 import { CALL_BYTES, nextTurn, READ_DISCOUNT_BITS, setImmediate, TURN_BYTES } from "../base/scheduling.js";
@@ -45,9 +47,11 @@ export interface Attempt<T> {
   /** Takes no bytes: may succeed even while another attempt claims everything. */
   readonly takesNothing?: boolean;
   /** The number of bytes it needs, if known. */
-  readonly wanted?: number;
+  readonly wanted?: number | undefined;
   /** Belongs to a loop that has passed on results before, and now asks for the next one. */
   readonly isAhead?: boolean;
+  /** The loop that it belongs to. */
+  readonly loop?: object;
   /** Called when it has failed or was aborted. */
   failed?(): void;
 }
@@ -66,8 +70,7 @@ export class ReadEngine {
   /** Half of the queue size that pauses the transport, and the default limit of a message, in bytes. */
   readonly limit: number;
   #eof = false;
-  /** Set by `fail()`: reads throw it at once. */
-  #exception: Error | null = null;
+  #exception: Error | null = null; // set by `fail()`: reads throw it at once
   /** Set by `failAfterData()`: reads throw it when the data no longer suffices. */
   #lossError: Error | null = null;
   #transport: Transport | null = null;
@@ -91,7 +94,6 @@ export class ReadEngine {
     this.limit = limit;
   }
 
-  /** Whether the stream has ended. */
   get eof(): boolean {
     return this.#eof;
   }
@@ -103,12 +105,13 @@ export class ReadEngine {
 
   // ---- feeding -----------------------------------------------------------------------------------------------------------------
 
-  feed(data: Data): void {
+  /** @param mayBeShared whether to check for bytes in a `SharedArrayBuffer`. A transport's are never there, and the check costs time. */
+  feed(data: Data, mayBeShared: boolean = true): void {
     if (this.#eof) {
       if (this.#endWhenIdle || this.#cancelled !== null) return; // the peer could not know that reading has ended
       throw new InvalidStateError("cannot feed data to a StreamReader after feedEof()");
     }
-    const bytes = asBuffer(toOwnBytes("data", data));
+    const bytes = asBuffer(toOwnBytes("data", data, mayBeShared));
     if (bytes.length === 0) return;
     this.securing.refuseIfHandedOver("feedData");
     const wasEmpty = this.queue.length === 0;
@@ -128,7 +131,7 @@ export class ReadEngine {
   }
 
   /** Returns the memory that the next data should be read into, for a large result of the waiting read. `null` means any memory. */
-  nextMemory(): Buffer | null {
+  nextMemory(): NonSharedBuffer | null {
     const wanted = this.#parked?.attempt.wanted;
     return wanted === undefined ? null : this.queue.reserve(wanted);
   }
@@ -140,7 +143,7 @@ export class ReadEngine {
   }
 
   /** Puts bytes back at the front. */
-  unread(bytes: Uint8Array): void {
+  unread(bytes: NonSharedUint8Array): void {
     if (bytes.length === 0) return;
     this.securing.refuseIfHandedOver("unread");
     this.queue.unshift(bytes);
@@ -215,12 +218,12 @@ export class ReadEngine {
   }
 
   /** Pauses a source while no read waits, so that it does not keep the process alive. Has no effect on a connection. */
-  rest(): void {
+  #rest(): void {
     if (this.#source === null || this.#parked !== null || this.#resting) return;
     this.#resting = true;
     if (this.#paused) return;
     this.#paused = true;
-    this.#source.pauseReading();
+    this.#control("pauseReading");
   }
 
   /**
@@ -242,10 +245,19 @@ export class ReadEngine {
     if (this.#paused) {
       if (!isWanted && (this.#resting || this.queue.length > this.limit)) return;
       this.#paused = this.#resting = false;
-      this.#transport.resumeReading();
+      this.#control("resumeReading");
     } else if (!isWanted && this.queue.length > 2 * this.limit && typeof this.#transport.pauseReading === "function") {
       this.#paused = true;
-      this.#transport.pauseReading();
+      this.#control("pauseReading");
+    }
+  }
+
+  /** Pauses or resumes the transport. It may be the program's, and may call the program: if it throws, reading fails. */
+  #control(method: "pauseReading" | "resumeReading"): void {
+    try {
+      this.#transport?.[method]();
+    } catch (error) {
+      this.failAfterData(asError(error, `${method}() of a StreamReader's transport threw`));
     }
   }
 
@@ -266,6 +278,11 @@ export class ReadEngine {
     return this.#parked === null && this.#exception === null && this.#budget >= 0 && !this.securing.isInProgress;
   }
 
+  /** Whether a call of the program waits: a read, or `startTls()`. */
+  get isInUse(): boolean {
+    return this.#parked !== null || this.securing.isInProgress;
+  }
+
   /** Renews the budget in a new turn of the event loop. */
   turned(): void {
     this.#budget = TURN_BYTES;
@@ -284,7 +301,7 @@ export class ReadEngine {
   }
 
   /** Takes `count` bytes at once, at least one. Returns `undefined` if they are not there, or a regular attempt has to decide. */
-  takeAtHand(count: number): Buffer | undefined {
+  takeAtHand(count: number): NonSharedBuffer | undefined {
     if (count > this.queue.length || !this.isFree) return undefined;
     const bytes = this.queue.tryTake(count);
     if (bytes !== undefined) this.taken(count);
@@ -346,9 +363,9 @@ export class ReadEngine {
         onAbort = () => {
           if (this.#parked?.onAbort !== onAbort) return; // the signal called back more than once
           this.#unpark();
+          rejectEnded(signal, resolve, reject);
           attempt.failed?.();
           this.#regulate();
-          rejectEnded(signal, resolve, reject);
         };
         onceAborted(signal, onAbort); // throws if the signal does
       }
@@ -375,6 +392,22 @@ export class ReadEngine {
     return parked;
   }
 
+  /** A loop is left: its waiting step ends and takes nothing, and a source is paused until the next read waits. */
+  leave(loop: object): void {
+    if (this.#parked?.attempt.loop === loop) {
+      this.#unpark().resolve({ done: true, value: undefined } as never);
+      this.#regulate();
+    }
+    this.#rest();
+  }
+
+  /** Makes the waiting read, if any, throw `error`. It takes nothing. */
+  failRead(error: Error): void {
+    if (this.#parked === null) return;
+    this.#failParked(error);
+    this.#regulate();
+  }
+
   #failParked(error: unknown): void {
     const parked = this.#unpark();
     parked.attempt.failed?.();
@@ -393,8 +426,4 @@ export class ReadEngine {
     }
     this.#regulate();
   }
-}
-
-function concurrentRead(method: string): ConcurrentReadError {
-  return new ConcurrentReadError(`cannot ${method}(): another read on this StreamReader is already waiting for data`);
 }

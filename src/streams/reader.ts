@@ -1,21 +1,23 @@
 /**
  * `StreamReader`: the reading half of a stream pair. Python's `asyncio.StreamReader` (`base-reader.ts`), plus the calls that asyncio lacks.
  */
+
 import type { Readable } from "node:stream";
 import { type NodeStreamOptions, readableOf } from "../adapters/node-streams.js";
 import { readableStreamOf } from "../adapters/web-streams.js";
 import { checkBoolean, checkInteger, type Data, invalidType, invalidValue, isBytes, type SignalOptions } from "../base/arguments.js";
+import type { NonSharedBuffer, NonSharedUint8Array } from "../base/bytes.js";
 import { LimitOverrunError } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions, WAIT_OPTIONS } from "../base/known-options.js";
 import { CHUNK_BYTES, checkLimit } from "../base/limits.js";
-import { allocate, bytesThere, toOwnBytes } from "../base/memory.js";
+import { bytesThere, MAX_LOOPED_BYTES, toOwnBytes, tryAllocate } from "../base/memory.js";
 import { mayReturnAtOnce } from "../base/waiting.js";
 import { chunkStep, intoAttempt, peekAttempt, ReadIterator, skipAttempt, takeNothing } from "./attempts.js";
 import { BaseReader, engineOf, READER_OPTIONS, type ReadlineOptions, refusal, type StreamReaderOptions } from "./base-reader.js";
 import { batchStep, LineBatch, type LineForm, lineStep } from "./lines.js";
 import { inBoundedTime, pullFrom } from "./pulled-source.js";
 import type { ReadEngine } from "./read-engine.js";
-import { Taker } from "./taker.js";
+import { chunkBatches, Taker } from "./taker.js";
 
 /** Encodings in which the byte 0x0a is not always a newline. */
 const TWO_BYTE_ENCODINGS: ReadonlySet<string> = new Set(["utf16le", "utf-16le", "ucs2", "ucs-2"]);
@@ -51,6 +53,14 @@ const LINES_OPTIONS: KnownOptions = knownOptions<LinesOptions>({
  * ```
  */
 export class StreamReader extends BaseReader implements AsyncDisposable {
+  static {
+    // How `node:stream/iter` reads a source. No declaration needs it: a reader is async iterable.
+    const value = function toAsyncStreamable(this: StreamReader): AsyncIterable<Buffer[]> {
+      return chunkBatches(engineOf(this));
+    };
+    Object.defineProperty(StreamReader.prototype, Symbol.for("Stream.toAsyncStreamable"), { value, configurable: true, writable: true });
+  }
+
   /**
    * Makes a reader for another source: a Readable of Node, a `ReadableStream`, or any async iterable of bytes or text. Not in asyncio.
    *
@@ -61,7 +71,7 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
    * The reader owns the source until `cancel()` releases it. Leaving a loop over the reader pauses the source until the next read
    * waits, so an unread source does not keep the process alive.
    *
-   * @param source what to read from
+   * @param source what to read from: bytes, text, or arrays of them, as `node:stream/iter` has them
    * @param options `limit`: the longest line in bytes, default 65,536
    * @throws TypeError if `source` is not async iterable
    * @throws RangeError `ERR_OUT_OF_RANGE` if `limit` is not a positive integer
@@ -72,7 +82,7 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
    * for await (const line of reader.lines({ encoding: "utf8" })) console.log(line);
    * ```
    */
-  static from(source: AsyncIterable<Data>, options?: StreamReaderOptions): StreamReader {
+  static from(source: AsyncIterable<Data | readonly Data[]>, options?: StreamReaderOptions): StreamReader {
     checkKnownOptions("StreamReader.from", options, READER_OPTIONS);
     const reader = new StreamReader(options);
     pullFrom(source, engineOf(reader));
@@ -103,11 +113,12 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
    * const isTls = (await reader.peek(1))[0] === 0x16;
    * ```
    */
-  peek(n: number, options?: SignalOptions): Promise<Buffer> {
+  peek(n: number, options?: SignalOptions): Promise<NonSharedBuffer> {
     const engine = engineOf(this);
-    if (n > 0 && n <= engine.limit && n <= engine.queue.length && Number.isInteger(n) && engine.isFree && mayReturnAtOnce(options)) {
-      const bytes = allocate(n);
-      if (engine.queue.copyFirst(bytes, n)) {
+    const isShort = n > 0 && n <= MAX_LOOPED_BYTES && n <= engine.limit && n <= engine.queue.length && Number.isInteger(n);
+    if (isShort && engine.isFree && mayReturnAtOnce(options)) {
+      const bytes = tryAllocate(n);
+      if (bytes !== undefined && engine.queue.copyFirst(bytes, n)) {
         engine.taken(0);
         return Promise.resolve(bytes);
       }
@@ -216,8 +227,8 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
    */
   lines(options: LinesOptions & { readonly encoding: BufferEncoding }): AsyncIterableIterator<string, undefined>;
   /** Iterates over the lines as buffers; otherwise the same as with `encoding`. */
-  lines(options?: LinesOptions & { readonly encoding?: undefined }): AsyncIterableIterator<Buffer, undefined>;
-  lines(options: LinesOptions = {}): AsyncIterableIterator<string | Buffer, undefined> {
+  lines(options?: LinesOptions & { readonly encoding?: undefined }): AsyncIterableIterator<NonSharedBuffer, undefined>;
+  lines(options: LinesOptions = {}): AsyncIterableIterator<string | NonSharedBuffer, undefined> {
     const engine = engineOf(this);
     const form = lineForm("lines", engine, options, false);
     return new ReadIterator(engine, lineStep(engine, form), options);
@@ -247,8 +258,8 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
    */
   readlines(options: LinesOptions & { readonly encoding: BufferEncoding }): Promise<string[]>;
   /** Reads all lines that have arrived as buffers; otherwise the same as with `encoding`. */
-  readlines(options?: LinesOptions & { readonly encoding?: undefined }): Promise<Buffer[]>;
-  readlines(options: LinesOptions = {}): Promise<string[] | Buffer[]> {
+  readlines(options?: LinesOptions & { readonly encoding?: undefined }): Promise<NonSharedBuffer[]>;
+  readlines(options: LinesOptions = {}): Promise<string[] | NonSharedBuffer[]> {
     const engine = engineOf(this);
     try {
       return engine.perform("readlines", new LineBatch(engine, lineForm("readlines", engine, options, true)), options, LINES_OPTIONS);
@@ -272,8 +283,8 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
    */
   lineBatches(options: LinesOptions & { readonly encoding: BufferEncoding }): AsyncIterableIterator<string[], undefined>;
   /** Iterates over the lines in batches of buffers; otherwise the same as with `encoding`. */
-  lineBatches(options?: LinesOptions & { readonly encoding?: undefined }): AsyncIterableIterator<Buffer[], undefined>;
-  lineBatches(options: LinesOptions = {}): AsyncIterableIterator<string[] | Buffer[], undefined> {
+  lineBatches(options?: LinesOptions & { readonly encoding?: undefined }): AsyncIterableIterator<NonSharedBuffer[], undefined>;
+  lineBatches(options: LinesOptions = {}): AsyncIterableIterator<string[] | NonSharedBuffer[], undefined> {
     const engine = engineOf(this);
     const form = lineForm("lineBatches", engine, options, false);
     return new ReadIterator(engine, batchStep(engine, form), options, new Taker(engine, "lineBatches"));
@@ -294,7 +305,7 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
    * for await (const chunk of reader.chunks()) hash.update(chunk);
    * ```
    */
-  chunks(size: number = CHUNK_BYTES, options: SignalOptions = {}): AsyncIterableIterator<Buffer, undefined> {
+  chunks(size: number = CHUNK_BYTES, options: SignalOptions = {}): AsyncIterableIterator<NonSharedBuffer, undefined> {
     checkInteger("size", size, 1);
     checkKnownOptions("chunks", options, WAIT_OPTIONS);
     const engine = engineOf(this);
@@ -356,14 +367,15 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
    *
    * The stream does not read ahead: data stays in the reader until it is requested. A `"byob"` reader gets the bytes in its own memory;
    * other readers get copies. An error of the reader becomes the stream's error, after the data received before it. Cancelling the
-   * stream ends only its own reading: the connection stays open.
+   * stream ends only its own reading: the connection stays open. What a `"byob"` read has not delivered because it waits for more (`min`,
+   * or the rest of an element) is put back; what the stream itself keeps after whole elements is lost.
    *
    * @example
    * ```ts
    * const text = await new Response(reader.toWeb()).text();
    * ```
    */
-  toWeb(): ReadableStream<Uint8Array> {
+  toWeb(): ReadableStream<NonSharedUint8Array> {
     return readableStreamOf(new Taker(engineOf(this), "toWeb"));
   }
 }

@@ -11,7 +11,9 @@
  * But a loop that asks for the next line meanwhile is ahead of the program: a `Readable.from(reader)`, or a task that fills a queue, may
  * hold a line that was inserted after the command. So `startTls()` is also refused while such a loop waits.
  */
+
 import type { ByteQueue } from "../base/byte-queue.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { InvalidStateError } from "../base/errors.js";
 
 /** What matters here of a read that waits. */
@@ -56,7 +58,7 @@ export class Securing {
   }
 
   /** Takes everything that is unread, for the handshake. */
-  handOver(queue: ByteQueue): Buffer {
+  handOver(queue: ByteQueue): NonSharedBuffer {
     this.#isHandedOver = this.isInProgress;
     return queue.takeAll();
   }

@@ -7,19 +7,21 @@
  * A sink may be over before it emits an event, such as the standard input of a child that has just exited. The transport therefore
  * checks its state whenever that matters. A sink that is over counts as a lost connection.
  */
+
 import { finished, type Writable } from "node:stream";
 import { checkError, invalidType, toBytes, toPieces } from "../base/arguments.js";
+import type { NonSharedUint8Array } from "../base/bytes.js";
 import { asError, InvalidStateError } from "../base/errors.js";
 import { HIGH_WATER_BYTES } from "../base/limits.js";
 import { ownCopy } from "../base/memory.js";
 import { DONE } from "../base/waiting.js";
 import type { Transport, WriteData } from "../contracts/connection.js";
 import { TransportCore } from "../core/transport-core.js";
-import { WriterFlow } from "./writer-flow.js";
+import { FlowControl } from "./flow-control.js";
 
 /** The common interface of both kinds of sink. */
 interface Sink {
-  write(bytes: Uint8Array): Promise<void>;
+  write(bytes: NonSharedUint8Array): Promise<void>;
   end(): Promise<void>;
   abort(reason: Error | null): void;
   /** Whether the sink is over, even if `over` has not settled yet, and the error that ended it, if there is one. */
@@ -29,7 +31,7 @@ interface Sink {
 }
 
 /** The protocol of a connection on which nothing is received. */
-class SinkFlow extends WriterFlow {
+class SinkFlow extends FlowControl {
   dataReceived(): void {}
   connectionMade(): void {}
   eofReceived(): void {}
@@ -37,14 +39,14 @@ class SinkFlow extends WriterFlow {
 
 export class SinkTransport extends TransportCore implements Transport {
   /** The protocol of the writer. */
-  readonly flow: WriterFlow;
+  readonly flow: FlowControl;
   readonly #sink: Sink;
   #pendingBytes = 0;
   /** Whether written data was dropped before the sink processed it. */
   #dropped = false;
   #ending: Promise<void> | null = null;
 
-  constructor(sink: Writable | WritableStream<Uint8Array>) {
+  constructor(sink: Writable | WritableStream<NonSharedUint8Array>) {
     const flow = new SinkFlow();
     super(flow, HIGH_WATER_BYTES);
     this.flow = flow;
@@ -176,16 +178,16 @@ export class SinkTransport extends TransportCore implements Transport {
   }
 }
 
-function sinkOf(sink: Writable | WritableStream<Uint8Array>): Sink {
+function sinkOf(sink: Writable | WritableStream<NonSharedUint8Array>): Sink {
   if (typeof (sink as Partial<WritableStream> | null | undefined)?.getWriter === "function")
-    return webSink(sink as WritableStream<Uint8Array>);
+    return webSink(sink as WritableStream<NonSharedUint8Array>);
   // Accepts any Writable by its methods, because not every Writable is an instance of Node's own class.
   const { write, end, destroy, on } = (sink as Partial<Writable> | null | undefined) ?? {};
   if ([write, end, destroy, on].every((method) => typeof method === "function")) return nodeSink(sink as Writable);
   throw invalidType("sink", "a Writable or a WritableStream", sink);
 }
 
-function webSink(stream: WritableStream<Uint8Array>): Sink {
+function webSink(stream: WritableStream<NonSharedUint8Array>): Sink {
   const writer = stream.getWriter();
   // `ready` rejects when the stream fails, which `closed` already reports.
   writer.ready.catch(() => {});

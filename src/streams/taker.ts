@@ -5,10 +5,13 @@
  * plaintext, but the adapter or the program's parser would deliver it as if it were secured. So the reader counts its takers (see
  * `securing.ts`), and refuses `startTls()` until the adapter is destroyed or cancelled, or the loop over the chunks is left.
  */
+
 import type { ReadingEnd } from "../adapters/node-streams.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
+import { debugMode } from "../base/debug-mode.js";
 import { CHUNK_BYTES } from "../base/limits.js";
 import { ownCopy } from "../base/memory.js";
-import { intoAttempt, someAttempt } from "./attempts.js";
+import { chunkBatchStep, intoAttempt, ReadIterator, someAttempt } from "./attempts.js";
 import type { Attempt, ReadEngine } from "./read-engine.js";
 
 export class Taker implements ReadingEnd {
@@ -23,9 +26,10 @@ export class Taker implements ReadingEnd {
   constructor(engine: ReadEngine, method: string) {
     this.#engine = engine;
     this.#method = method;
+    debugMode?.hold(this, engine);
   }
 
-  read(): Promise<Buffer> {
+  read(): Promise<NonSharedBuffer> {
     return this.#perform("read", someAttempt(this.#engine, CHUNK_BYTES), (chunk) => chunk);
   }
 
@@ -71,4 +75,9 @@ export class Taker implements ReadingEnd {
     this.#hasTaken = false;
     this.#engine.securing.noteTaker(this.#method, -1);
   }
+}
+
+/** Iterates over arrays of chunks, as `node:stream/iter` reads a source. */
+export function chunkBatches(engine: ReadEngine): AsyncIterable<NonSharedBuffer[]> {
+  return new ReadIterator(engine, chunkBatchStep(engine, CHUNK_BYTES), {}, new Taker(engine, "chunks"));
 }

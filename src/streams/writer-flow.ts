@@ -3,12 +3,14 @@
  *
  * It guarantees that any number of callers may wait in each call, and that every wait ends when the connection does.
  */
+import { debugMode } from "../base/debug-mode.js";
 import { ConnectionLostError, messageOf } from "../base/errors.js";
 import { CALL_BYTES, nextTurn, TURN_BYTES } from "../base/scheduling.js";
 import { type Cancellation, DONE, Waiters } from "../base/waiting.js";
 import type { Transport } from "../contracts/connection.js";
+import type { ReadEngine } from "./read-engine.js";
 
-/** The part of a protocol that a `StreamWriter` uses. Base class of `StreamReaderProtocol`. */
+/** The state that a `StreamWriter` uses of its protocol. */
 export class WriterFlow {
   #writingPaused = false;
   #lost = false;
@@ -24,9 +26,15 @@ export class WriterFlow {
   #closeWaiters: Waiters | null = null;
   #lossWaiters: Waiters | null = null;
 
+  /** Whether a call of the program waits for the connection. */
+  get isInUse(): boolean {
+    return [this.#drainWaiters, this.#closeWaiters, this.#lossWaiters].some((waiters) => waiters?.isWaitedFor === true);
+  }
+
   /** Makes `drain()` wait. */
   pauseWriting(): void {
     this.#writingPaused = true;
+    debugMode?.paused(this, () => this.#lost || this.#writeError !== null);
   }
 
   /** Resolves all waiting `drain()` calls. */
@@ -53,8 +61,6 @@ export class WriterFlow {
   /**
    * Marks writing as failed: every later `drain()` rejects. Waiting calls reject too if the loss comes much later; otherwise the loss
    * ends them.
-   *
-   * @internal
    */
   "asyncio-streams:writingFailed"(error: Error, muchLater: boolean): void {
     if (this.#lost || this.#writeError !== null) return;
@@ -62,11 +68,7 @@ export class WriterFlow {
     if (muchLater) this.#drainWaiters?.fail(() => this.#connectionLostError());
   }
 
-  /**
-   * Whether `drain()` can return without waiting.
-   *
-   * @internal
-   */
+  /** Whether `drain()` can return without waiting. */
   get isFlowing(): boolean {
     return !this.#writingPaused && !this.#lost && this.#writeError === null;
   }
@@ -75,7 +77,6 @@ export class WriterFlow {
    * Returns `wait`. If the calls of this turn of the event loop have spent their budget, the loop runs first. See `scheduling.ts`.
    *
    * @param written bytes written so far
-   * @internal
    */
   paced(wait: Promise<void>, written: number): Promise<void> {
     const bytes = written - this.#pacedBytes;
@@ -91,68 +92,49 @@ export class WriterFlow {
   }
 
   /** Renews the budget in a new turn of the event loop. */
-  protected turned(): void {
+  turned(): void {
     this.#budget = TURN_BYTES;
   }
 
   /** Whether the connection is lost. */
-  protected get lost(): boolean {
+  get lost(): boolean {
     return this.#lost;
   }
 
-  /**
-   * The error that ended the connection; `null` if there is none, or the connection has not ended.
-   *
-   * @internal
-   */
+  /** The error that ended the connection; `null` if there is none, or the connection has not ended. */
   get lossError(): Error | null {
     return this.#lossError;
   }
 
-  /**
-   * Waits until writing is not paused. Rejects once the connection is lost.
-   *
-   * @internal
-   */
+  /** Waits until writing is not paused. Rejects once the connection is lost. */
   drained(signal: Cancellation | undefined): Promise<void> {
     if (this.#lost || this.#writeError !== null) return Promise.reject(this.#connectionLostError());
     return this.#writingPaused ? (this.#drainWaiters ??= new Waiters()).wait(signal) : DONE;
   }
 
-  /**
-   * Waits for the loss of the connection, then rejects.
-   *
-   * @internal
-   */
+  /** Waits for the loss of the connection, then rejects. */
   async rejectOnceLost(signal: Cancellation | undefined): Promise<void> {
     if (!this.#lost && this.#writeError === null) await (this.#lossWaiters ??= new Waiters()).wait(signal);
     throw this.#connectionLostError();
   }
 
-  /**
-   * Waits for the end of the connection. Rejects with the error that ended it, if there is one.
-   *
-   * @internal
-   */
+  /** Waits for the end of the connection. Rejects with the error that ended it, if there is one. */
   closed(signal: Cancellation | undefined): Promise<void> {
     if (!this.#lost) return (this.#closeWaiters ??= new Waiters()).wait(signal);
     return this.#lossError === null ? DONE : Promise.reject(this.#lossError);
   }
 
-  /**
-   * The role of this end in TLS.
-   *
-   * @internal
-   */
+  /** The read engine of the protocol's reader; `null` if it has none. */
+  get engine(): ReadEngine | null {
+    return null;
+  }
+
+  /** The role of this end in TLS. */
   get tlsRole(): "client" | "server" {
     return "client";
   }
 
-  /**
-   * Replaces the transport of the connection.
-   *
-   * @internal
-   */
+  /** Replaces the transport of the connection. */
   replaceTransport(_transport: Transport): void {}
 
   #connectionLostError(): ConnectionLostError {

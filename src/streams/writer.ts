@@ -5,6 +5,7 @@
  * The writer buffers nothing: `write()` hands the bytes to the transport at once, and `drain()` waits (through the protocol) while the
  * transport's write buffer is too full.
  */
+
 import type { Writable } from "node:stream";
 import type { NodeStreamOptions } from "../adapters/node-streams.js";
 import { writableOf } from "../adapters/node-streams.js";
@@ -20,39 +21,30 @@ import {
   toBytes,
   toPieces,
 } from "../base/arguments.js";
+import type { NonSharedUint8Array } from "../base/bytes.js";
+import { debugMode } from "../base/debug-mode.js";
 import { InvalidStateError } from "../base/errors.js";
-import { checkKnownOptions, type KnownOptions, knownOptions, WAIT_OPTIONS } from "../base/known-options.js";
+import { checkKnownOptions, WAIT_OPTIONS } from "../base/known-options.js";
 import { nextTurn } from "../base/scheduling.js";
 import { type Cancellation, cancellationOf, DONE, throwIfAborted, withOneDeadline } from "../base/waiting.js";
 import type { Transport, WriteData } from "../contracts/connection.js";
-import type { ExtraInfo, SSLClient, SSLServer, TlsTimeouts } from "../contracts/extra-info.js";
+import type { ExtraInfo, SocketAddress, SSLClient, SSLServer, TransportSocket } from "../contracts/extra-info.js";
 import { engineOf } from "./base-reader.js";
+import { type FlowControl, flowOf } from "./flow-control.js";
 import type { StreamReader } from "./reader.js";
 import { SinkTransport } from "./sink-transport.js";
+import { secureStreams } from "./start-tls.js";
+import { START_TLS_OPTIONS, type StartTlsOptions } from "./start-tls-options.js";
+import { watchPair } from "./watched-pair.js";
 import type { WriterFlow } from "./writer-flow.js";
 
 /** Turns of the event loop to wait for a socket to report that it has sent everything. Node over TLS needs one or two, Deno a few more. */
 const CLOSING_TURNS = 10;
 
-/** Options of `startTls()`. */
-export interface StartTlsOptions extends TlsTimeouts, SignalOptions {
-  /**
-   * The name that a client expects in the server's certificate. Default: the host it is connected to, `"localhost"` for a Unix socket.
-   * `""` accepts any name.
-   */
-  readonly serverHostname?: string | undefined;
-}
-
-const START_TLS_OPTIONS: KnownOptions = knownOptions<StartTlsOptions>({
-  serverHostname: true,
-  sslHandshakeTimeout: true,
-  sslShutdownTimeout: true,
-  signal: true,
-  timeout: true,
-});
-
 /**
  * Writes bytes and text, and closes the connection.
+ *
+ * `Address` is the type of the addresses: `string` for a Unix socket, a tuple for TCP.
  *
  * `write()` never waits. Call `await writer.drain()` after it wherever much may be written, so that a slow peer slows the program
  * instead of filling its memory.
@@ -65,9 +57,9 @@ const START_TLS_OPTIONS: KnownOptions = knownOptions<StartTlsOptions>({
  * await writer.waitClosed();
  * ```
  */
-export class StreamWriter implements AsyncDisposable {
-  #transport: Transport;
-  readonly #protocol: WriterFlow;
+export class StreamWriter<out Address extends SocketAddress = SocketAddress> implements AsyncDisposable {
+  #transport: Transport<Address>;
+  readonly #flow: WriterFlow;
   readonly #reader: StreamReader | null;
   #bytesWritten = 0;
 
@@ -78,10 +70,11 @@ export class StreamWriter implements AsyncDisposable {
    * @param protocol the transport's protocol, which decides when `drain()` waits
    * @param reader the other half of the pair; `drain()` throws its exception
    */
-  constructor(transport: Transport, protocol: WriterFlow, reader: StreamReader | null = null) {
+  constructor(transport: Transport<Address>, protocol: FlowControl, reader: StreamReader | null = null) {
     this.#transport = transport;
-    this.#protocol = protocol;
+    this.#flow = flowOf(protocol);
     this.#reader = reader;
+    if (debugMode !== null && !(transport instanceof SinkTransport)) watchPair(debugMode, this, transport, protocol, reader);
   }
 
   /**
@@ -101,13 +94,13 @@ export class StreamWriter implements AsyncDisposable {
    * const [reader, writer] = [StreamReader.from(child.stdout), StreamWriter.from(child.stdin)];
    * ```
    */
-  static from(sink: Writable | WritableStream<Uint8Array>): StreamWriter {
+  static from(sink: Writable | WritableStream<NonSharedUint8Array>): StreamWriter {
     const transport = new SinkTransport(sink);
     return new StreamWriter(transport, transport.flow);
   }
 
   /** The underlying transport. */
-  get transport(): Transport {
+  get transport(): Transport<Address> {
     return this.#transport;
   }
 
@@ -151,16 +144,17 @@ export class StreamWriter implements AsyncDisposable {
    * ```
    */
   drain(options?: SignalOptions): Promise<void> {
+    debugMode?.attended(this.#flow);
     // Fast path: most calls need not wait.
-    if (options === undefined && this.#protocol.isFlowing && !this.#transport.isClosing() && (this.#reader?.exception() ?? null) === null) {
-      return this.#protocol.paced(DONE, this.#bytesWritten);
+    if (options === undefined && this.#flow.isFlowing && !this.#transport.isClosing() && (this.#reader?.exception() ?? null) === null) {
+      return this.#flow.paced(DONE, this.#bytesWritten);
     }
     return this.#wait("drain", options, (signal) => {
       const exception = this.#reader?.exception() ?? null;
-      if (exception !== null && exception !== this.#protocol.lossError) throw exception;
+      if (exception !== null && exception !== this.#flow.lossError) throw exception;
       const isClosing = this.#transport.isClosing(); // must come first: this call may be what makes the transport notice its loss
-      if (this.#protocol.isFlowing && isClosing) return withOneDeadline(signal, (whole) => this.#drainWhileClosing(whole));
-      return this.#protocol.drained(signal);
+      if (this.#flow.isFlowing && isClosing) return withOneDeadline(signal, (whole) => this.#drainWhileClosing(whole));
+      return this.#flow.drained(signal);
     });
   }
 
@@ -169,6 +163,7 @@ export class StreamWriter implements AsyncDisposable {
    * budget is spent.
    */
   #wait(method: string, options: SignalOptions | undefined, call: (signal: Cancellation | undefined) => Promise<void>): Promise<void> {
+    debugMode?.attended(this.#flow);
     let wait: Promise<void>;
     try {
       checkKnownOptions(method, options, WAIT_OPTIONS);
@@ -176,7 +171,7 @@ export class StreamWriter implements AsyncDisposable {
     } catch (error) {
       wait = Promise.reject(error);
     }
-    return this.#protocol.paced(wait, this.#bytesWritten);
+    return this.#flow.paced(wait, this.#bytesWritten);
   }
 
   /**
@@ -190,8 +185,8 @@ export class StreamWriter implements AsyncDisposable {
       await nextTurn();
       throwIfAborted(signal);
     }
-    if (this.#transport.getWriteBufferSize() === 0) await this.#protocol.rejectOnceLost(signal);
-    await this.#protocol.drained(signal);
+    if (this.#transport.getWriteBufferSize() === 0) await this.#flow.rejectOnceLost(signal);
+    await this.#flow.drained(signal);
   }
 
   /**
@@ -213,7 +208,7 @@ export class StreamWriter implements AsyncDisposable {
    * ```
    */
   flush(options?: SignalOptions): Promise<void> {
-    return this.#wait("flush", options, (signal) => this.#transport.flushed?.(signal) ?? this.#protocol.drained(signal));
+    return this.#wait("flush", options, (signal) => this.#transport.flushed?.(signal) ?? this.#flow.drained(signal));
   }
 
   /** The number of bytes passed to `write()` and `writelines()`; text counts as UTF-8. Not in asyncio. */
@@ -240,6 +235,7 @@ export class StreamWriter implements AsyncDisposable {
 
   /** Closes the connection after sending the written data. Does not wait; see `waitClosed()`. */
   close(): void {
+    debugMode?.attended(this.#flow);
     this.#transport.close();
   }
 
@@ -253,11 +249,10 @@ export class StreamWriter implements AsyncDisposable {
    *
    * **If aborted**, only the wait ends.
    *
-   * @param options `signal` ends the wait
    * @throws the error that ended the connection, if one did
    */
   waitClosed(options?: SignalOptions): Promise<void> {
-    return this.#wait("waitClosed", options, (signal) => this.#protocol.closed(signal));
+    return this.#wait("waitClosed", options, (signal) => this.#flow.closed(signal));
   }
 
   /**
@@ -266,7 +261,23 @@ export class StreamWriter implements AsyncDisposable {
    * @throws InvalidStateError over TLS, which has no half-close
    */
   writeEof(): void {
+    debugMode?.attended(this.#flow);
     this.#transport.writeEof();
+  }
+
+  /** Lets the connection keep the process alive, which is the default. Not in asyncio. */
+  ref(): this {
+    this.#transport.ref?.();
+    return this;
+  }
+
+  /**
+   * Lets the process end although the connection is open. A wait with a time-out, or data that is being sent, still keeps it alive. Not in
+   * asyncio.
+   */
+  unref(): this {
+    this.#transport.unref?.();
+    return this;
   }
 
   /** Returns whether `writeEof()` is possible. False over TLS. */
@@ -306,31 +317,24 @@ export class StreamWriter implements AsyncDisposable {
    */
   async startTls(ssl: SSLClient | SSLServer, options?: StartTlsOptions): Promise<void> {
     checkKnownOptions("startTls", options, START_TLS_OPTIONS);
-    const engine = this.#reader === null ? null : engineOf(this.#reader);
-    const role = this.#protocol.tlsRole;
+    const role = this.#flow.tlsRole;
     const request = {
       role,
       ssl: role === "client" ? checkClientSsl(ssl) : checkServerSsl(ssl),
       serverHostname: checkServerHostname(role, options?.serverHostname),
       ...tlsTimeouts(options),
-      takeReadAhead: () => engine?.securing.handOver(engine.queue) ?? Buffer.alloc(0),
-      onSecured: (transport: Transport) => {
-        this.#transport = transport;
-        this.#protocol.replaceTransport(transport);
+      onSecured: (successor: Transport) => {
+        this.#transport = successor as Transport<Address>;
       },
     };
     const end = cancellationOf(options);
-    const exception = engine?.exception ?? null;
-    if (exception !== null && exception !== this.#protocol.lossError) throw exception;
     const transport = this.#transport;
+    const reader = this.#reader === null ? null : engineOf(this.#reader);
+    const exception = (reader ?? this.#flow.engine)?.exception ?? null;
+    if (exception !== null && exception !== this.#flow.lossError) throw exception;
     if (transport.startTls === undefined) throw new InvalidStateError("cannot startTls(): this transport does not support it");
-    const hasBegun = engine?.beginSecuring() === true;
-    try {
-      // From this call on, writing is refused, so that no more plaintext is sent.
-      await withOneDeadline(end, async (signal) => void (await transport.startTls?.({ ...request, signal })));
-    } finally {
-      if (hasBegun) engine.endSecuring();
-    }
+    // From this call on, writing is refused, so that no more plaintext is sent.
+    await secureStreams(transport, transport.getProtocol(), request, end, { flow: this.#flow, reader });
   }
 
   /**
@@ -376,11 +380,12 @@ export class StreamWriter implements AsyncDisposable {
    * @param name such as `"peername"`
    * @returns the value; `null` if it is not known
    */
+  getExtraInfo(name: "peername" | "sockname"): Address | null;
+  getExtraInfo(name: "socket"): TransportSocket<Address> | null;
+  getExtraInfo<Default>(name: "peername" | "sockname", defaultValue: Default): Address | Default;
   getExtraInfo<Key extends keyof ExtraInfo>(name: Key): ExtraInfo[Key] | null;
-  /** Returns a fact about the connection, or `defaultValue` if it is not known. */
   getExtraInfo<Key extends keyof ExtraInfo, Default>(name: Key, defaultValue: Default): ExtraInfo[Key] | Default;
-  /** Returns a fact about the connection for a key that only a custom transport has. */
-  getExtraInfo(name: string, defaultValue?: unknown): unknown;
+  getExtraInfo<Name extends string>(name: string extends Name ? Name : never, defaultValue?: unknown): unknown;
   getExtraInfo(name: string, defaultValue: unknown = null): unknown {
     return this.#transport.getExtraInfo(name, defaultValue);
   }

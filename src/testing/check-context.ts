@@ -1,6 +1,9 @@
 /** The basis of the checks of `checkTransport()`: connected pairs that are closed after each check, and the data sent over them. */
+
 import assert from "node:assert/strict";
-import { clearTimeout, setTimeout, turns } from "../base/scheduling.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
+import { TimeoutError } from "../base/errors.js";
+import { clearTimeout, startLimit, turns } from "../base/scheduling.js";
 import type { Protocol } from "../contracts/connection.js";
 import { type ProtocolHooks, RecordingProtocol } from "./recording-protocol.js";
 
@@ -100,8 +103,8 @@ export async function withPair(
 
 function inTime(check: Promise<void>, timeoutMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      reject(new DOMException(`the check took longer than ${timeoutMs} ms: the awaited event did not happen`, "TimeoutError"));
+    const timer = startLimit(() => {
+      reject(new TimeoutError(`the check took longer than ${timeoutMs} ms: the awaited event did not happen`));
     }, timeoutMs);
     check.then(resolve, reject).finally(() => clearTimeout(timer));
   });
@@ -143,7 +146,7 @@ function isPaused({ calls }: RecordingProtocol): boolean {
 const PERIOD = 251;
 
 /** Returns bytes of an endless test pattern, starting at a position. */
-export function payload(length: number, from: number = 0): Buffer {
+export function payload(length: number, from: number = 0): NonSharedBuffer {
   const bytes = Buffer.allocUnsafe(length);
   for (let index = 0; index < length; index += 1) bytes[index] = (from + index) % PERIOD;
   return bytes;

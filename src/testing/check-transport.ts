@@ -1,7 +1,6 @@
 /** `checkTransport()`: the `Transport` contract as a suite of checks, for the library's transports and for custom ones. */
-import { checkFunction, checkInteger, invalidType } from "../base/arguments.js";
+import { checkFunction, checkTimeout, invalidType } from "../base/arguments.js";
 import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
-import { MAX_TIMER_MS } from "../base/scheduling.js";
 import { cloggingBy, type MakePair, type TransportCheck } from "./check-context.js";
 import { endingChecks } from "./checks-ending.js";
 import { readingChecks } from "./checks-reading.js";
@@ -49,7 +48,7 @@ export function checkTransport(makePair: MakePair, makeCloggedPair?: MakePair, o
   checkFunction("makePair", makePair);
   if (makeCloggedPair !== undefined) checkFunction("makeCloggedPair", makeCloggedPair);
   checkKnownOptions("checkTransport", options, CHECK_TRANSPORT_OPTIONS);
-  const timeoutMs = options?.timeout === undefined ? CHECK_TIMEOUT_MS : checkInteger("timeout", options.timeout, 1, MAX_TIMER_MS);
+  const timeoutMs = options?.timeout === undefined ? CHECK_TIMEOUT_MS : checkTimeout("timeout", options.timeout, 1);
   const makers = {
     makePair: { make: makePair, timeoutMs },
     makeCloggedPair: { make: makeCloggedPair ?? cloggingBy(makePair), timeoutMs },

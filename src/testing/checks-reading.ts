@@ -176,9 +176,9 @@ export const readingChecks: readonly CheckDefinition[] = [
     run: ({ makePair }) =>
       withPair(makePair, {}, ({ first }) => {
         const { transport } = first;
-        assert.equal(transport.getExtraInfo("no such key"), null);
-        assert.equal(transport.getExtraInfo("no such key", 7), 7);
-        assert.equal(transport.getExtraInfo("toString"), null);
+        assert.equal(transport.getExtraInfo("no such key" as string), null);
+        assert.equal(transport.getExtraInfo("no such key" as string, 7), 7);
+        assert.equal(transport.getExtraInfo("toString" as string), null);
       }),
   },
 ];

@@ -4,8 +4,10 @@
  * The line takes bytes up to its capacity. While the receiver reads, it delivers them in order in later turns of the event loop, one
  * chunk per turn. After them it delivers the end or the error. It also applies the faults of a `Hostile`.
  */
+
 import { isError } from "../base/arguments.js";
 import { ByteQueue } from "../base/byte-queue.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { CHUNK_BYTES } from "../base/limits.js";
 import { ownCopy } from "../base/memory.js";
 import { setImmediate } from "../base/scheduling.js";
@@ -23,7 +25,7 @@ export interface LineSender {
 export interface LineReceiver {
   isReading(): boolean;
   isClosing(): boolean;
-  handleData(chunk: Buffer): void;
+  handleData(chunk: NonSharedBuffer): void;
   handleEnd(): void;
   handleError(error: Error): void;
 }
@@ -123,7 +125,7 @@ export class MemoryLine {
       return;
     }
     let size: number;
-    let chunk: Buffer;
+    let chunk: NonSharedBuffer;
     try {
       size = Math.min(this.#left, this.#hostile.cut === undefined ? available : checkCut(this.#hostile.cut(available), available));
       // A copy, because the receiver may transfer its memory, which the data still in transit shares.

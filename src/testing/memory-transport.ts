@@ -12,8 +12,10 @@
  * does not. A lost transport ends its outgoing line, so the peer reads the data in transit and then EOF. It abandons its incoming line,
  * so the peer's further writes fail with `EPIPE`.
  */
-import { asBuffer, checkError, toBytes, toPieces } from "../base/arguments.js";
+
+import { checkError, toBytes, toPieces, unshared } from "../base/arguments.js";
 import { ByteQueue } from "../base/byte-queue.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { InvalidStateError } from "../base/errors.js";
 import { HIGH_WATER_BYTES } from "../base/limits.js";
 import { setImmediate } from "../base/scheduling.js";
@@ -70,13 +72,13 @@ export class MemoryTransport extends TransportCore implements Transport {
 
   /** @internal */
   start(): void {
-    this.call((protocol) => protocol.connectionMade?.(this));
+    this.call("connectionMade", (protocol) => protocol.connectionMade?.(this));
   }
 
   // ---- reading -----------------------------------------------------------------------------------------------------------------
 
   /** @internal */
-  handleData(chunk: Buffer): void {
+  handleData(chunk: NonSharedBuffer): void {
     this.deliver(chunk);
   }
 
@@ -111,7 +113,7 @@ export class MemoryTransport extends TransportCore implements Transport {
       this.#dropped = true;
       return;
     }
-    this.#buffer.push(asBuffer(bytes));
+    this.#buffer.push(unshared(bytes));
     this.#pump();
   }
 
@@ -229,7 +231,7 @@ export class MemoryTransport extends TransportCore implements Transport {
   /** Returns a fact about the connection; `defaultValue` if it is not known. */
   getExtraInfo<Key extends keyof ExtraInfo, Default>(name: Key, defaultValue: Default): ExtraInfo[Key] | Default;
   /** Returns a fact about the connection for a key that `extraInfo` has added. */
-  getExtraInfo(name: string, defaultValue?: unknown): unknown;
+  getExtraInfo<Name extends string>(name: string extends Name ? Name : never, defaultValue?: unknown): unknown;
   getExtraInfo(name: string, defaultValue: unknown = null): unknown {
     return Object.hasOwn(this.#extraInfo, name) ? this.#extraInfo[name] : defaultValue;
   }

@@ -1,4 +1,5 @@
 /** `RecordingProtocol`: a protocol that records its calls. */
+import type { NonSharedBuffer } from "../base/bytes.js";
 import type { Protocol, Transport } from "../contracts/connection.js";
 
 /** Functions to call in some of the methods, after recording the call. */
@@ -24,7 +25,7 @@ export class RecordingProtocol implements Protocol {
   /** The methods called so far. */
   readonly calls: (keyof Protocol)[] = [];
   /** The arguments of `dataReceived()`. */
-  readonly chunks: Buffer[] = [];
+  readonly chunks: NonSharedBuffer[] = [];
   /** The arguments of `connectionLost()`: one element if the transport is correct. */
   readonly losses: (Error | null)[] = [];
   /** Resolves with the argument of `connectionLost()`: an error or `null`. */
@@ -48,7 +49,7 @@ export class RecordingProtocol implements Protocol {
   }
 
   /** All received data in one `Buffer`. */
-  get received(): Buffer {
+  get received(): NonSharedBuffer {
     return Buffer.concat(this.chunks);
   }
 
@@ -73,7 +74,7 @@ export class RecordingProtocol implements Protocol {
     this.#hooks.connectionMade?.(transport);
   }
 
-  dataReceived(data: Buffer): void {
+  dataReceived(data: NonSharedBuffer): void {
     this.calls.push("dataReceived");
     this.chunks.push(data);
     this.#receivedBytes += data.length;

@@ -15,7 +15,9 @@
  * Ending. `end()` shuts our side down after the data in flight. The handle is closed when both sides have ended, or by `destroy()`. The
  * last event is reported in a later turn of the event loop. The order of the events is that of a `net.Socket`.
  */
+
 import net from "node:net";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { ignore } from "../base/errors.js";
 import { makeView } from "../base/memory.js";
 import { nextTick } from "../base/scheduling.js";
@@ -50,10 +52,10 @@ export class HandleWire implements Wire {
   readonly #parts: NodeInternals;
   #events: WireEvents | null = null;
   /** The memory that the handle reads into; `null` before the first read. */
-  #block: Buffer | null = null;
+  #block: NonSharedBuffer | null = null;
   #holdsBlocks = false;
   /** Bytes that were put back. */
-  #unread: Buffer | null = null;
+  #unread: NonSharedBuffer | null = null;
   /** The number of the event that delivered the last data. */
   #lastData = 0;
   #inFlight = 0;
@@ -126,7 +128,7 @@ export class HandleWire implements Wire {
     if (error < 0) this.#break(libuvError(error, "read"));
   }
 
-  unread(chunk: Buffer): void {
+  unread(chunk: NonSharedBuffer): void {
     this.#unread = chunk;
   }
 
@@ -146,7 +148,7 @@ export class HandleWire implements Wire {
   }
 
   /** Handles a read; returns the memory for the next read if it changes. */
-  handleRead(): Buffer | undefined {
+  handleRead(): NonSharedBuffer | undefined {
     const result = this.#parts.readResult();
     events += 1;
     if (result.kind === "nothing") return undefined;
@@ -157,9 +159,9 @@ export class HandleWire implements Wire {
     return undefined;
   }
 
-  #takeData(count: number): Buffer {
+  #takeData(count: number): NonSharedBuffer {
     this.#lastData = events;
-    const block = this.#block as Buffer;
+    const block = this.#block as NonSharedBuffer;
     try {
       const chunk = block === SCRATCH ? copyOut(count) : makeView(block, 0, count);
       if (!this.#destroyed) this.#events?.handleData(chunk);
@@ -171,7 +173,7 @@ export class HandleWire implements Wire {
   }
 
   /** Returns the memory for the next read. It is never the previous block, which was handed on, unless that is SCRATCH. */
-  #nextBlock(count: number): Buffer {
+  #nextBlock(count: number): NonSharedBuffer {
     if (this.#destroyed) return SCRATCH;
     const memory = this.#events?.nextMemory() ?? null; // does not throw
     this.#holdsBlocks = holdBlocks(this.#holdsBlocks, memory === null && count >= BULK_BYTES);
@@ -207,7 +209,7 @@ export class HandleWire implements Wire {
       return false;
     }
     if (taken === (isList(data) ? lengthOf(data) : data.length)) return true;
-    let rest: Buffer;
+    let rest: NonSharedBuffer;
     try {
       rest = copyBehind(data, taken);
     } catch (error) {
@@ -366,7 +368,7 @@ class HandleInfo implements SocketInfo {
   }
 }
 
-function onHandleRead(this: WiredHandle): Buffer | undefined {
+function onHandleRead(this: WiredHandle): NonSharedBuffer | undefined {
   return this[WIRE]?.handleRead();
 }
 

@@ -12,7 +12,7 @@
  * and compare `bytesRead` of both sockets.
  */
 import type { Socket } from "node:net";
-import { clearTimeout, setTimeout } from "../base/scheduling.js";
+import { startTimeout, stopTimeout, type Timeout } from "../base/timeouts.js";
 import { socketBelow } from "./tls-carrier.js";
 
 /**
@@ -38,7 +38,7 @@ export class LateData {
   #finished = false;
   /** Whether all of it was sent. */
   #notified = false;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timeout | undefined;
 
   /**
    * Begins to watch a secured socket that is about to end.
@@ -68,12 +68,12 @@ export class LateData {
   }
 
   #checkAfter(ms: number): void {
-    this.#timer = setTimeout(() => {
+    this.#timer = startTimeout(ms, () => {
       const { bytesRead } = this.#counted;
       const isIdle = bytesRead === this.#seen;
       this.#seen = bytesRead;
       if (this.check()) this.#checkAfter(isIdle ? Math.min(2 * ms, MAX_CHECK_INTERVAL_MS) : MIN_CHECK_INTERVAL_MS);
-    }, ms);
+    });
   }
 
   /** Checks the count. Returns false if the connection was cut, or is not watched any more. */
@@ -94,7 +94,7 @@ export class LateData {
 
   /** Stops watching. */
   stop(): void {
-    clearTimeout(this.#timer);
+    stopTimeout(this.#timer);
     this.#timer = undefined;
   }
 }

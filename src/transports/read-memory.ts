@@ -16,6 +16,7 @@
  *   - M2: each chunk has its own `ArrayBuffer`. A program may transfer it without an effect on other connections.
  *   - M5: if no block can be allocated, reads are copied; if no copy can be allocated, that connection fails.
  */
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { CHUNK_BYTES } from "../base/limits.js";
 import { allocate, makeView } from "../base/memory.js";
 
@@ -26,14 +27,14 @@ export const BULK_BYTES = 16_384;
 const MAX_HOLDERS = 256;
 
 /** The shared block, for reads that are expected to deliver little. */
-export const SCRATCH: Buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+export const SCRATCH: NonSharedBuffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
 
 /** Cached views of the beginning of SCRATCH, by length: creating a view costs more than a short copy. */
-const views: (Buffer | undefined)[] = [];
+const views: (NonSharedBuffer | undefined)[] = [];
 /** Longest view that is cached. All cached views take about 64 KiB. */
 const MAX_KEPT_VIEW_BYTES = 512;
 
-function beginningOfScratch(count: number): Buffer {
+function beginningOfScratch(count: number): NonSharedBuffer {
   if (count > MAX_KEPT_VIEW_BYTES) return makeView(SCRATCH, 0, count);
   return (views[count] ??= makeView(SCRATCH, 0, count));
 }
@@ -43,14 +44,14 @@ function beginningOfScratch(count: number): Buffer {
  *
  * @throws ConnectionMemoryError if there is no memory for it
  */
-export function copyOut(count: number): Buffer {
+export function copyOut(count: number): NonSharedBuffer {
   const chunk = allocate(count);
   chunk.set(beginningOfScratch(count));
   return chunk;
 }
 
 /** Returns a block for a read that is expected to deliver a lot; SCRATCH if there is no memory for one. */
-export function newBlock(): Buffer {
+export function newBlock(): NonSharedBuffer {
   try {
     return allocate(CHUNK_BYTES);
   } catch {

@@ -1,17 +1,8 @@
-/** The extra info of a connection: addresses in Python's form, the `TransportSocket` behind `"socket"`, and the keys of TLS. */
+/** The extra info of a connection: addresses in Python's form, and the `TransportSocket` behind `"socket"`. See `tls-info.ts` for TLS. */
 import type net from "node:net";
-import type tls from "node:tls";
 import { checkBoolean, checkInteger, invalidValue, outOfRange } from "../base/arguments.js";
 import { InvalidStateError } from "../base/errors.js";
-import type {
-  CipherInfo,
-  ExtraInfo,
-  PeerCredentials,
-  SocketAddress,
-  SSLClient,
-  SSLServer,
-  TransportSocket,
-} from "../contracts/extra-info.js";
+import type { PeerCredentials, SocketAddress, TransportSocket } from "../contracts/extra-info.js";
 import { scopeIdOf } from "./interface-zones.js";
 import { readCredentials } from "./peer-credentials.js";
 import { descriptorOf, hasKeepAliveProbes } from "./stream-handle.js";
@@ -124,11 +115,12 @@ export class ConnectedSocket implements TransportSocket {
     this.#facts?.setKeepAlive(enable, initialDelay, interval, count);
   }
 
-  /** Lets the socket keep the process alive, or not. For `toDuplex()`. */
-  ref(isRef: boolean): void {
-    const facts = this.#facts ?? this.#socket.facts;
-    if (isRef) facts.ref?.();
-    else facts.unref?.();
+  ref(): void {
+    (this.#facts ?? this.#socket.facts).ref?.();
+  }
+
+  unref(): void {
+    (this.#facts ?? this.#socket.facts).unref?.();
   }
 }
 
@@ -151,38 +143,4 @@ function checkWholeSeconds(name: string, ms: number, min: number): void {
   const max = MAX_KEEPALIVE_S * 1_000;
   checkInteger(name, ms, min, max);
   if (ms % 1_000 !== 0) throw outOfRange(name, `whole seconds (a multiple of 1000) from ${min} to ${max}`, ms);
-}
-
-/* Information about the TLS of a secured connection, under Python's extra info keys. */
-
-/** Returns the extra info of TLS after the handshake. */
-export function tlsExtraInfo(socket: tls.TLSSocket, ssl: SSLClient | SSLServer): Partial<ExtraInfo> {
-  const peercert = socket.getPeerCertificate();
-  const hasPeercert = peercert !== null && typeof peercert === "object" && Object.keys(peercert).length > 0;
-  return {
-    sslcontext: ssl,
-    ssl_object: socket,
-    cipher: cipherOf(socket),
-    ...(hasPeercert ? { peercert } : {}),
-    ...(typeof socket.alpnProtocol === "string" ? { alpn_protocol: socket.alpnProtocol } : {}),
-  };
-}
-
-/**
- * Returns the cipher as Python's `SSLSocket.cipher()` does: name, protocol version that defines it, secret bits. Node does not report the
- * bits, so they are derived from the name.
- */
-function cipherOf(socket: tls.TLSSocket): CipherInfo {
-  const { name, version } = socket.getCipher();
-  return [name, version, secretBits(name)];
-}
-
-/** Returns the number of secret bits of a cipher suite, derived from its name. */
-function secretBits(name: string): number {
-  if (/CHACHA20/.test(name)) return 256;
-  const sized = /(?:AES|ARIA|CAMELLIA)_?(128|192|256)/.exec(name);
-  if (sized !== null) return Number(sized[1]);
-  if (/DES.*CBC3|3DES/.test(name)) return 112; // three keys of 56 bits, as strong as two
-  if (/SEED|IDEA|RC4/.test(name)) return 128;
-  return 0;
 }

@@ -27,16 +27,20 @@
  * Node: destroys a socket by itself once both sides have ended. asyncio keeps the connection until it is closed, and programs rely on that
  * (they `drain()` after `writeEof()`). So such a connection is `released`, but not lost before `close()` or `abort()`.
  */
+
 import { checkError, toBytes, toPieces } from "../base/arguments.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { ConnectionTimeoutError, InvalidStateError } from "../base/errors.js";
 import { HIGH_WATER_BYTES, TLS_HIGH_WATER_BYTES } from "../base/limits.js";
 import { ownCopy } from "../base/memory.js";
-import { clearTimeout, nextTick, setTimeout } from "../base/scheduling.js";
+import { nextTick } from "../base/scheduling.js";
+import { startTimeout, stopTimeout, type Timeout } from "../base/timeouts.js";
 import type { ByteCounts, Protocol, Transport, TransportOwner, WriteData } from "../contracts/connection.js";
 import type { ExtraInfo } from "../contracts/extra-info.js";
 import { TransportCore } from "../core/transport-core.js";
 import { now, publishClosed, publishPaused, publishResumed } from "./diagnostics.js";
 import type { ConnectedSocket } from "./socket-info.js";
+import type { TlsInfo } from "./tls-info.js";
 import type { Wire, WireEvents } from "./wire.js";
 import { WriteScheduler } from "./write-scheduler.js";
 
@@ -45,7 +49,7 @@ export interface SocketTransportOptions {
   readonly protocol: Protocol;
   readonly info: ConnectedSocket;
   /** The extra info about TLS, if the connection is secured. */
-  readonly tlsInfo?: Partial<ExtraInfo> | undefined;
+  readonly tlsInfo?: TlsInfo | undefined;
   /** The extra info that a proxy has sent. It stands above that of the socket. */
   readonly proxyInfo?: Partial<ExtraInfo> | undefined;
   /** The server that accepted the connection. */
@@ -68,7 +72,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   readonly #wire: Wire;
   readonly #sending: WriteScheduler;
   readonly #info: ConnectedSocket;
-  readonly #tlsInfo: Readonly<Record<string, unknown>> | undefined;
+  readonly #tlsInfo: TlsInfo | undefined;
   readonly #proxyInfo: Readonly<Record<string, unknown>> | undefined;
   #owner: TransportOwner | undefined;
   readonly #tlsShutdownTimeout: number | undefined;
@@ -77,7 +81,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   #eofWritten = false;
   /** Ends our side once the wire has received all written data. */
   #ending: (() => void) | null = null;
-  #shutdownTimer: NodeJS.Timeout | undefined;
+  #shutdownTimer: Timeout | undefined;
   readonly #begunAt: number;
   #bytesRead: number;
   /** The protocol whose memory the wire reads into, if any. */
@@ -104,7 +108,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   /** Calls the protocol's `connectionMade()`, then starts reading. */
   start(): void {
     this.attach();
-    this.call((protocol) => protocol.connectionMade?.(this));
+    this.call("connectionMade", (protocol) => protocol.connectionMade?.(this));
     this.beginReading();
   }
 
@@ -129,7 +133,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   // ---- reading -----------------------------------------------------------------------------------------------------------------
 
   /** @internal */
-  handleData(chunk: Buffer): void {
+  handleData(chunk: NonSharedBuffer): void {
     if (!this.delivers) return;
     this.#bytesRead += chunk.length;
     this.#sending.received();
@@ -137,13 +141,13 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   }
 
   /** Copies a chunk that was read into the memory of a protocol that no longer has the connection. */
-  #ownChunk(chunk: Buffer, memoryOwner: Protocol): Buffer {
+  #ownChunk(chunk: NonSharedBuffer, memoryOwner: Protocol): NonSharedBuffer {
     this.#memoryOwner = null;
     return memoryOwner === this.getProtocol() ? chunk : ownCopy(chunk);
   }
 
   /** @internal */
-  nextMemory(): Buffer | null {
+  nextMemory(): NonSharedBuffer | null {
     if (this.state !== "open") return null;
     const protocol = this.getProtocol();
     const memory = protocol["asyncio-streams:nextMemory"]?.() ?? null;
@@ -281,9 +285,9 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   /** Closes the connection if the peer does not answer close_notify in time. */
   #limitShutdown(): void {
     const timeoutMs = this.#tlsShutdownTimeout as number;
-    this.#shutdownTimer = setTimeout(() => {
+    this.#shutdownTimer = startTimeout(timeoutMs, () => {
       this.abort(new ConnectionTimeoutError(`the TLS shutdown took longer than ${timeoutMs} ms: the connection was cut`));
-    }, timeoutMs);
+    });
   }
 
   abort(reason?: Error): void {
@@ -330,7 +334,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
 
   protected override onLost(): void {
     this.#sending.drop();
-    clearTimeout(this.#shutdownTimer);
+    stopTimeout(this.#shutdownTimer);
     this.detach();
     publishClosed(this, this.error, this.lostDuring, this.#begunAt);
   }
@@ -385,15 +389,14 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
 
   getExtraInfo<Key extends keyof ExtraInfo>(name: Key): ExtraInfo[Key] | null;
   getExtraInfo<Key extends keyof ExtraInfo, Default>(name: Key, defaultValue: Default): ExtraInfo[Key] | Default;
-  getExtraInfo(name: string, defaultValue?: unknown): unknown;
+  getExtraInfo<Name extends string>(name: string extends Name ? Name : never, defaultValue?: unknown): unknown;
   getExtraInfo(name: string, defaultValue: unknown = null): unknown {
     if (name === "socket") return this.#info;
     const proxyInfo = this.#proxyInfo;
     if (proxyInfo !== undefined && Object.hasOwn(proxyInfo, name)) return proxyInfo[name];
-    if (name === "peername") return this.#info.getpeername();
-    if (name === "sockname") return this.#info.sockname;
+    if (name === "peername") return this.#info.getpeername() ?? defaultValue;
+    if (name === "sockname") return this.#info.sockname ?? defaultValue;
     if (name === "peercred") return this.#info.peercred ?? defaultValue;
-    const tlsInfo = this.#tlsInfo;
-    return tlsInfo !== undefined && Object.hasOwn(tlsInfo, name) ? tlsInfo[name] : defaultValue;
+    return this.#tlsInfo?.get(name) ?? defaultValue;
   }
 }

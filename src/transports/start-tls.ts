@@ -1,8 +1,10 @@
 /** `StartTlsOperation`: changes a connection from plain to TLS, from the emptied wire to the secured socket. */
+
 import type { TLSSocket } from "node:tls";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { ConnectionTimeoutError, InvalidStateError } from "../base/errors.js";
-import { clearTimeout, setTimeout } from "../base/scheduling.js";
-import { abortReason, forgetAborted, onceAborted, throwIfAborted } from "../base/waiting.js";
+import { startTimeout, stopTimeout, type Timeout } from "../base/timeouts.js";
+import { abortReason, Canceller, forgetAborted, onceAborted, throwIfAborted } from "../base/waiting.js";
 import type { StartTlsRequest } from "../contracts/connection.js";
 import type { SSLClient, SSLServer } from "../contracts/extra-info.js";
 import type { Beneath } from "./tls-carrier.js";
@@ -11,8 +13,8 @@ import { ClientHandshake, ServerHandshakes } from "./tls-handshake.js";
 export class StartTlsOperation {
   readonly #request: StartTlsRequest;
   readonly #handshake: ClientHandshake | ServerHandshakes;
-  readonly #controller: AbortController = new AbortController();
-  #timer: NodeJS.Timeout | undefined;
+  readonly #canceller: Canceller = new Canceller();
+  #timer: Timeout | undefined;
   #beneath: Beneath | null = null;
   #closed = false;
 
@@ -37,23 +39,23 @@ export class StartTlsOperation {
   begin(unsent: () => number): void {
     const { signal, sslHandshakeTimeout: limitMs } = this.#request;
     onceAborted(signal, this.#onAbort); // first, because it throws if the signal does
-    this.#timer = setTimeout(() => {
+    this.#timer = startTimeout(limitMs, () => {
       const what = this.#beneath === null ? `the peer has not taken the ${unsent()} bytes written before, and ` : "";
-      this.#controller.abort(new ConnectionTimeoutError(`the TLS handshake took longer than ${limitMs} ms: ${what}the connection was cut`));
-    }, limitMs);
+      this.#canceller.abort(new ConnectionTimeoutError(`the TLS handshake took longer than ${limitMs} ms: ${what}the connection was cut`));
+    });
   }
 
-  readonly #onAbort = (): void => this.#controller.abort(abortReason(this.#request.signal));
+  readonly #onAbort = (): void => this.#canceller.abort(abortReason(this.#request.signal));
 
   /** Ends the time limit, and forgets the program's signal. */
   end(): void {
-    clearTimeout(this.#timer);
+    stopTimeout(this.#timer);
     forgetAborted(this.#request.signal, this.#onAbort);
   }
 
   /** Aborted when the operation must end. */
-  get signal(): AbortSignal {
-    return this.#controller.signal;
+  get signal(): Canceller {
+    return this.#canceller;
   }
 
   /** Whether the program has closed the connection meanwhile. */
@@ -64,7 +66,7 @@ export class StartTlsOperation {
   /** The program closes the connection: ends the operation. */
   close(): void {
     this.#closed = true;
-    this.#controller.abort();
+    this.#canceller.abort();
   }
 
   /** Closes what TLS runs over; does nothing before `secure()`. */
@@ -77,17 +79,17 @@ export class StartTlsOperation {
    *
    * @param readAhead bytes that were received and not passed to the program
    */
-  async secure(takeBeneath: () => Beneath, readAhead: Buffer): Promise<TLSSocket> {
+  async secure(takeBeneath: () => Beneath, readAhead: NonSharedBuffer): Promise<TLSSocket> {
     if (readAhead.length > 0 && this.#request.role === "client") {
       // In TLS, a server never sends first. These bytes arrived in plain text, possibly from an attacker in the middle who wants them to
       // pass for secured.
       throw new InvalidStateError(`cannot startTls(): ${readAhead.length} unread plaintext bytes are buffered`);
     }
-    throwIfAborted(this.#controller.signal); // during the wait before
+    throwIfAborted(this.#canceller); // during the wait before
     const beneath = takeBeneath();
     this.#beneath = beneath;
     // For a server, these bytes are the beginning of the client's handshake.
     if (readAhead.length > 0) beneath.unshift(readAhead);
-    return await this.#handshake.secure(beneath, null, this.#controller.signal);
+    return await this.#handshake.secure(beneath, null, this.#canceller);
   }
 }

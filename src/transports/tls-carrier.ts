@@ -31,17 +31,17 @@ interface Counted {
   readonly bytesRead: number;
 }
 
-/** The socket below each secured one. */
-const below = new WeakMap<object, Counted>();
+/** A secured socket's property: the socket that TLS runs over. A `WeakMap` would cost each garbage collection some work. */
+const BELOW: unique symbol = Symbol("below");
 
 /** Remembers the socket that TLS runs over. */
 export function noteSocketBelow(secured: object, socket: Partial<Counted>): void {
-  if (typeof socket.bytesRead === "number") below.set(secured, socket as Counted); // a Duplex has none
+  if (typeof socket.bytesRead === "number") (secured as { [BELOW]?: Counted })[BELOW] = socket as Counted; // a Duplex has none
 }
 
 /** Returns the socket that TLS runs over, whose counts are those of the encrypted bytes; the secured socket itself if it is not known. */
 export function socketBelow(secured: net.Socket): Counted {
-  return below.get(secured) ?? secured;
+  return (secured as { [BELOW]?: Counted })[BELOW] ?? secured;
 }
 
 /** A stream over a socket whose reading can be stopped. */

@@ -17,6 +17,7 @@
 import tls from "node:tls";
 import { checkFunction, invalidType, invalidValue, isBytes } from "../base/arguments.js";
 import type { SSLClient, SSLServer } from "../contracts/extra-info.js";
+import { checkKeys } from "./tls-keys.js";
 
 /**
  * The session id context of a server: OpenSSL resumes a session only where this value is the same. OpenSSL: without a value, a server that
@@ -50,6 +51,8 @@ export interface ServerContext {
   /** Whether the program made the context. */
   readonly foreign: boolean;
   readonly options: HandshakeOptions;
+  /** The options of each `TLSSocket`, made once. */
+  readonly engineOptions: tls.TLSSocketOptions;
 }
 
 /** The native object in a `SecureContext`. The methods and properties are undocumented, and absent on some runtimes. */
@@ -117,6 +120,11 @@ export function allOptions<Given extends object>(given: Given): Given {
   return Object.fromEntries(options) as Given;
 }
 
+/** Whether all options of an object are its own enumerable properties, so that they need not be collected. */
+function isPlain(given: object): boolean {
+  return Object.getPrototypeOf(given) === Object.prototype && Object.getOwnPropertyNames(given).length === Object.keys(given).length;
+}
+
 /** Whether an object is `Object.prototype`, of any realm. What a program adds to it is not an option. */
 function isObjectPrototype(object: object): boolean {
   return Object.getPrototypeOf(object) === null && Object.hasOwn(object, "hasOwnProperty");
@@ -128,8 +136,9 @@ class OptionsCache<Made> {
 
   /** Returns what was made of the object, or makes it of its options if it is new or has changed. */
   of<Given extends object>(given: Given, make: (options: Given) => Made): Made {
-    const options = allOptions(given);
     const kept = this.#kept.get(given);
+    if (kept !== undefined && isPlain(given) && isSame(kept.options, given as Options)) return kept.made;
+    const options = allOptions(given);
     if (kept !== undefined && isSame(kept.options, options as Options)) return kept.made;
     const made = make(options);
     this.#kept.set(given, { options: snapshot(options), made });
@@ -153,6 +162,12 @@ function isSameValue(before: unknown, now: unknown): boolean {
   return isBytes(before) && isBytes(now) && Buffer.compare(before, now) === 0;
 }
 
+function newContext(options: tls.SecureContextOptions): tls.SecureContext {
+  const context = tls.createSecureContext(options);
+  checkKeys(options);
+  return context;
+}
+
 // ---- clients -------------------------------------------------------------------------------------------------------------------
 
 const clientContexts: OptionsCache<tls.SecureContext> = new OptionsCache();
@@ -160,7 +175,7 @@ const clientContexts: OptionsCache<tls.SecureContext> = new OptionsCache();
 /** Returns the context of a client. With `true`, each call reads the platform's authorities again, because they can be changed. */
 export function clientContext(ssl: SSLClient): tls.SecureContext {
   if (ssl === true) return tls.createSecureContext();
-  return contextIn(ssl) ?? clientContexts.of(ssl as tls.ConnectionOptions, (options) => tls.createSecureContext(options));
+  return contextIn(ssl) ?? clientContexts.of(ssl as tls.ConnectionOptions, newContext);
 }
 
 // ---- servers -------------------------------------------------------------------------------------------------------------------
@@ -181,9 +196,14 @@ function makeServerContext(ssl: SSLServer): ServerContext {
   const given = contextIn(ssl);
   const options = isSecureContext(ssl) ? {} : handshakeOptions(ssl);
   if (options.SNICallback === undefined && options.pskCallback === undefined) checkIdentity(ssl as tls.TlsOptions, given);
-  if (given !== null) return withSessions({ context: given, foreign: true, options });
+  if (given !== null) return withSessions(asServerContext(given, true, options));
   const { honorCipherOrder = true, sessionIdContext = SESSION_ID_CONTEXT, ...others } = ssl as tls.TlsOptions;
-  return { context: tls.createSecureContext({ ...others, honorCipherOrder, sessionIdContext }), foreign: false, options };
+  return asServerContext(newContext({ ...others, honorCipherOrder, sessionIdContext }), false, options);
+}
+
+function asServerContext(context: tls.SecureContext, foreign: boolean, options: HandshakeOptions): ServerContext {
+  const rejectUnauthorized = options.rejectUnauthorized !== false;
+  return { context, foreign, options, engineOptions: { ...options, rejectUnauthorized, isServer: true, secureContext: context } };
 }
 
 /** Lets clients of a server that requests certificates resume their sessions, with a context that the program has made. */
@@ -241,5 +261,5 @@ export function renewedContext({ options }: ServerContext, ssl: SSLServer): Serv
   const hasAlpn = "ALPNProtocols" in renewed.options || "ALPNCallback" in renewed.options;
   const alpn = { ...(ALPNProtocols && { ALPNProtocols }), ...(ALPNCallback && { ALPNCallback }) };
   const merged = { ...others, ...(hasAlpn ? {} : alpn), ...renewed.options };
-  return withSessions({ ...renewed, options: merged });
+  return withSessions(asServerContext(renewed.context, renewed.foreign, merged));
 }

@@ -24,8 +24,9 @@ import tls from "node:tls";
 import { domainToASCII } from "node:url";
 import { checkFunction, invalidValue, show } from "../base/arguments.js";
 import { ConnectionTimeoutError, ignore } from "../base/errors.js";
-import { clearTimeout, setImmediate, setTimeout } from "../base/scheduling.js";
-import { abortReason, forgetAborted, onceAborted, type Settle, throwIfAborted } from "../base/waiting.js";
+import { setImmediate } from "../base/scheduling.js";
+import { startTimeout, stopTimeout, type Timeout } from "../base/timeouts.js";
+import { type AbortSource, abortReason, forgetAborted, onceAborted, type Settle, throwIfAborted } from "../base/waiting.js";
 import type { SSLClient, SSLServer } from "../contracts/extra-info.js";
 import { type Beneath, type Carrier, carry, noteSocketBelow } from "./tls-carrier.js";
 import {
@@ -118,7 +119,7 @@ export class ClientHandshake {
     this.#options = { ...given, secureContext: clientContext(ssl), host: name, servername: isAddress ? "" : name };
   }
 
-  secure(socket: Beneath, timeoutMs: number | null, signal?: AbortSignal): Promise<tls.TLSSocket> {
+  secure(socket: Beneath, timeoutMs: number | null, signal?: AbortSource): Promise<tls.TLSSocket> {
     return handshake(socket, timeoutMs, signal, (carrier, running) => {
       const secured = tls.connect({
         ...this.#options,
@@ -146,19 +147,10 @@ export class ServerHandshakes {
     this.#server = renewed === undefined ? serverContext(ssl) : renewedContext(renewed.#server, ssl);
   }
 
-  secure(socket: Beneath, timeoutMs: number | null, signal?: AbortSignal): Promise<tls.TLSSocket> {
-    const { context, options } = this.#server;
-    const { SNICallback, ALPNCallback, pskCallback } = options;
+  secure(socket: Beneath, timeoutMs: number | null, signal?: AbortSource): Promise<tls.TLSSocket> {
+    const { options, engineOptions } = this.#server;
     return handshake(socket, timeoutMs, signal, (carrier, running) => {
-      const secured = new tls.TLSSocket(carrier, {
-        ...options,
-        ...(SNICallback && { SNICallback: guardSni(SNICallback, running) }),
-        ...(ALPNCallback && { ALPNCallback: guardAlpn(ALPNCallback, running) }),
-        ...(pskCallback && { pskCallback: guardServerPsk(pskCallback, running) }),
-        rejectUnauthorized: options.rejectUnauthorized !== false,
-        isServer: true,
-        secureContext: context,
-      });
+      const secured = new tls.TLSSocket(carrier, guardHooks(engineOptions, running));
       secured.once("secure", () => {
         const refusal = options.requestCert === true ? verify(secured, options) : null;
         (secured as ServerSocketInternals)._releaseControl?.();
@@ -171,6 +163,18 @@ export class ServerHandshakes {
       return secured;
     });
   }
+}
+
+/** Returns the options of a server's `TLSSocket`, with a guard in place of each hook. */
+function guardHooks(options: tls.TLSSocketOptions, running: GuardedHandshake): tls.TLSSocketOptions {
+  const { SNICallback, ALPNCallback, pskCallback } = options as HandshakeOptions;
+  if (SNICallback === undefined && ALPNCallback === undefined && pskCallback === undefined) return options;
+  return {
+    ...options,
+    ...(SNICallback && { SNICallback: guardSni(SNICallback, running) }),
+    ...(ALPNCallback && { ALPNCallback: guardAlpn(ALPNCallback, running) }),
+    ...(pskCallback && { pskCallback: guardServerPsk(pskCallback, running) }),
+  };
 }
 
 /** Verifies a client's certificate, and notes the result on the socket as a `tls.Server` does. Returns the error if it is refused. */
@@ -198,7 +202,7 @@ function unauthorized(reason: Error | string, cause: Error | undefined): Error &
 /** Starts a handshake: creates the `TLSSocket`, and reports its events to `running`. */
 type Begin = (carrier: Carrier, running: Handshake) => tls.TLSSocket;
 
-function handshake(socket: Beneath, timeoutMs: number | null, signal: AbortSignal | undefined, begin: Begin): Promise<tls.TLSSocket> {
+function handshake(socket: Beneath, timeoutMs: number | null, signal: AbortSource | undefined, begin: Begin): Promise<tls.TLSSocket> {
   return new Promise((resolve, reject) => new Handshake(socket, timeoutMs, signal, { resolve, reject }).run(begin));
 }
 
@@ -211,9 +215,9 @@ function handshake(socket: Beneath, timeoutMs: number | null, signal: AbortSigna
  */
 class Handshake implements GuardedHandshake {
   readonly #socket: Beneath;
-  readonly #signal: AbortSignal | undefined;
+  readonly #signal: AbortSource | undefined;
   readonly #settle: Settle<tls.TLSSocket>;
-  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #timer: Timeout | undefined;
   #state: "running" | "failing" | "secured" | "failed" = "running";
   /** The reason of a failing handshake. */
   #reason: unknown;
@@ -222,14 +226,14 @@ class Handshake implements GuardedHandshake {
   #carrier: Carrier | null = null;
   #begun: tls.TLSSocket | null = null;
 
-  constructor(socket: Beneath, timeoutMs: number | null, signal: AbortSignal | undefined, settle: Settle<tls.TLSSocket>) {
+  constructor(socket: Beneath, timeoutMs: number | null, signal: AbortSource | undefined, settle: Settle<tls.TLSSocket>) {
     this.#socket = socket;
     this.#signal = signal;
     this.#settle = settle;
     if (timeoutMs === null) return;
-    this.#timer = setTimeout(() => {
+    this.#timer = startTimeout(timeoutMs, () => {
       this.#fail(new ConnectionTimeoutError(`the TLS handshake took longer than ${timeoutMs} ms: the connection was cut`));
-    }, timeoutMs);
+    });
   }
 
   run(begin: Begin): void {
@@ -268,7 +272,6 @@ class Handshake implements GuardedHandshake {
     this.#end("secured");
     if (this.#carrier !== null && "follow" in this.#carrier) this.#carrier.follow(secured);
     noteSocketBelow(secured, this.#socket);
-    secured.on("error", ignore); // until its transport listens
     this.#settle.resolve(secured);
   }
 
@@ -298,7 +301,7 @@ class Handshake implements GuardedHandshake {
 
   #end(state: "secured" | "failed"): void {
     this.#state = state;
-    clearTimeout(this.#timer);
+    stopTimeout(this.#timer);
     forgetAborted(this.#signal, this.#onAbort);
     this.#socket.off("close", this.#onClose);
   }

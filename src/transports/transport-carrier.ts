@@ -13,8 +13,10 @@
  *
  * A loss of the transport below ends the stream with its error, after the data received before.
  */
+
 import { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { ignore } from "../base/errors.js";
 import type { Protocol, Transport } from "../contracts/connection.js";
 
@@ -68,7 +70,7 @@ export class TransportCarrier extends Duplex implements Protocol {
     this.#regulate();
   }
 
-  dataReceived(data: Buffer): void {
+  dataReceived(data: NonSharedBuffer): void {
     this.bytesRead += data.length;
     this.#wanted = this.push(data);
     this.#regulate();
@@ -107,12 +109,12 @@ export class TransportCarrier extends Duplex implements Protocol {
     this.#regulate();
   }
 
-  override _write(chunk: Buffer, _encoding: unknown, done: Done): void {
+  override _write(chunk: NonSharedBuffer, _encoding: unknown, done: Done): void {
     this.#transport?.write(chunk);
     this.#whenFlushed(done);
   }
 
-  override _writev(pieces: readonly { readonly chunk: Buffer }[], done: Done): void {
+  override _writev(pieces: readonly { readonly chunk: NonSharedBuffer }[], done: Done): void {
     this.#transport?.writelines(pieces.map(({ chunk }) => chunk));
     this.#whenFlushed(done);
   }

@@ -20,9 +20,9 @@ import { CarriedWire } from "./carried-wire.js";
 import { mute, now, publishSecured } from "./diagnostics.js";
 import { NodeWire } from "./node-wire.js";
 import { SocketTransport, type SocketTransportOptions } from "./socket.js";
-import { tlsExtraInfo } from "./socket-info.js";
 import { StartTlsOperation } from "./start-tls.js";
 import type { Beneath } from "./tls-carrier.js";
+import { TlsInfo } from "./tls-info.js";
 import { TransportCarrier } from "./transport-carrier.js";
 import type { Wire } from "./wire.js";
 
@@ -36,6 +36,14 @@ export class UpgradableTransport extends SocketTransport {
   constructor(wire: Wire, options: SocketTransportOptions) {
     super(wire, options);
     this.#options = options;
+  }
+
+  ref(): void {
+    this.#options.info.ref();
+  }
+
+  unref(): void {
+    this.#options.info.unref();
   }
 
   /** @internal */
@@ -98,14 +106,14 @@ export class UpgradableTransport extends SocketTransport {
     const successor = new UpgradableTransport(carrier === null ? new NodeWire(secured) : new CarriedWire(secured, carrier), {
       ...this.yieldConnection(),
       host: this.#options.host,
-      tlsInfo: { ...tlsExtraInfo(secured, request.ssl), ...(carrier === null ? {} : { outer_transport: this }) },
+      tlsInfo: new TlsInfo(secured, request.ssl, carrier === null ? undefined : this),
       tlsShutdownTimeout: request.sslShutdownTimeout,
     });
     successor.attach();
     this.moveTo("replaced");
     this.detach();
     request.onSecured(successor);
-    if (this.writingPaused) this.call(() => this.resumeWriting());
+    if (this.writingPaused) this.call("resumeWriting", () => this.resumeWriting());
     successor.beginReading();
     return successor;
   }

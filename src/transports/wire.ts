@@ -2,14 +2,16 @@
  * `Wire`: what a `SocketTransport` needs from a connected socket. `HandleWire` implements it, and `NodeWire` where `HandleWire` is not
  * possible.
  */
+
 import type net from "node:net";
+import type { NonSharedBuffer } from "../base/bytes.js";
 
 /** Receives the events of a wire. The transport implements it. */
 export interface WireEvents {
   /** Bytes were received. The receiver owns their memory. */
-  handleData(chunk: Buffer): void;
+  handleData(chunk: NonSharedBuffer): void;
   /** Returns the memory for the next read, if the wire can use it; `null` leaves the choice to the wire. Called after `handleData()`. */
-  nextMemory(): Buffer | null;
+  nextMemory(): NonSharedBuffer | null;
   /** The peer has ended its side (EOF). */
   handleEnd(): void;
   /** A write failed. Nothing more can be sent, but reading continues. May be called from within `write()`. */
@@ -61,7 +63,7 @@ export interface Wire {
   /** Stops reading from the system. */
   pause(): void;
   /** Puts received bytes back into the paused wire. They are delivered again first, after the next `resume()`. */
-  unread(chunk: Buffer): void;
+  unread(chunk: NonSharedBuffer): void;
   /**
    * Sends data, in order. There must be at least one byte.
    *

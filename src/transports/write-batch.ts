@@ -13,7 +13,9 @@
  * bytes that it has collected as a view, and later continues with a new run behind it. Memory that the system has accepted immediately is
  * free again (`release()`), so a server that answers its clients one after another keeps using the beginning of the block.
  */
+
 import { asBuffer } from "../base/arguments.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { DetachedMemoryError } from "../base/errors.js";
 import { allocate, bytesThere, copyInto, makeView } from "../base/memory.js";
 
@@ -24,8 +26,8 @@ const BLOCK_BYTES = 65_536;
 /** Longest view of the beginning of the block that is cached. Answers that are alone in their turn, one after another, all lie there. */
 const MAX_KEPT_VIEW_BYTES = 512;
 
-let block: Buffer = allocate(BLOCK_BYTES);
-let views: (Buffer | undefined)[] = [];
+let block: NonSharedBuffer = allocate(BLOCK_BYTES);
+let views: (NonSharedBuffer | undefined)[] = [];
 let blockUsed = 0;
 /** The batch whose run is open: from its `runStart` up to `blockUsed`. */
 let writing: WriteBatch | null = null;
@@ -33,7 +35,7 @@ let writing: WriteBatch | null = null;
 let lastTaken: Buffer | null = null;
 let lastTakenStart = 0;
 
-function viewOfBlock(start: number, length: number): Buffer {
+function viewOfBlock(start: number, length: number): NonSharedBuffer {
   if (start > 0 || length > MAX_KEPT_VIEW_BYTES) return makeView(block, start, length);
   return (views[length] ??= makeView(block, 0, length));
 }

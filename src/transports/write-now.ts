@@ -6,6 +6,7 @@
  * system once, with the documented `fs.writevSync()`, and the bytes that the system does not accept are copied.
  */
 import { writeSync, writevSync } from "node:fs";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { allocate } from "../base/memory.js";
 import { libuvError } from "./stream-handle.js";
 import { isList } from "./write-batch.js";
@@ -37,7 +38,7 @@ export function writeNow(fd: unknown, data: Uint8Array | readonly Uint8Array[]):
  *
  * @throws ConnectionMemoryError if there is no memory for it
  */
-export function copyBehind(data: Uint8Array | readonly Uint8Array[], taken: number): Buffer {
+export function copyBehind(data: Uint8Array | readonly Uint8Array[], taken: number): NonSharedBuffer {
   const pieces = isList(data) ? data : [data];
   const copied = allocate(lengthOf(pieces) - taken);
   let at = -taken;

@@ -31,12 +31,15 @@ const FIRST_BYTES = 256;
 
 /** Reads an option whose length varies. Returns `null` if the kernel does not have it. */
 function readOption(system: System, fd: number, name: number): DataView | null {
-  for (let bytes = FIRST_BYTES; ; bytes = system.needed) {
-    const value = stableMemory(bytes);
-    const length = system.getsockopt(fd, SOL_SOCKET, name, value);
-    if (length >= 0) return new DataView(value.buffer, 0, length);
-    if (length !== TOO_SHORT || system.needed <= bytes) return null;
+  let bytes = FIRST_BYTES;
+  let value = stableMemory(bytes);
+  let length = system.getsockopt(fd, SOL_SOCKET, name, value);
+  while (length === TOO_SHORT && system.needed > bytes) {
+    bytes = system.needed;
+    value = stableMemory(bytes);
+    length = system.getsockopt(fd, SOL_SOCKET, name, value);
   }
+  return length < 0 ? null : new DataView(value.buffer, 0, length);
 }
 
 /**
@@ -65,7 +68,7 @@ function readGroups(system: System, fd: number): readonly number[] | null {
 function readLabel(system: System, fd: number): string | null {
   const value = readOption(system, fd, SO_PEERSEC);
   if (value === null) return null;
-  /* c8 ignore next 2 -- a kernel with a security module that labels processes */
+  /* c8 ignore next 3 -- a kernel with a security module that labels processes */
   const text = Buffer.from(value.buffer, 0, value.byteLength).toString("utf8");
   return text.replace(/\0+$/, "");
 }

@@ -1,6 +1,5 @@
 /** `DescriptorTransport`: a transport over a `DescriptorWire`, with the descriptors that it receives and sends. */
-import { checkProtocol } from "../base/arguments.js";
-import type { Protocol, ProtocolFactory, Transport } from "../contracts/connection.js";
+import type { Protocol, Transport } from "../contracts/connection.js";
 import type { ConnectionContext } from "../net/connection-context.js";
 import { publishStarted } from "../transports/diagnostics.js";
 import { SocketTransport } from "../transports/socket.js";
@@ -54,21 +53,14 @@ export class DescriptorTransport extends SocketTransport implements DescriptorEv
   }
 }
 
-/** Starts a connection that carries descriptors. If the factory throws, the wire is closed. */
+/** Starts a connection that carries descriptors. */
 export function startDescriptorTransport<P extends DescriptorProtocol>(
   wire: DescriptorWire,
-  protocolFactory: ProtocolFactory<P>,
+  protocol: P,
   { owner, begunAt, info }: ConnectionContext,
-): [Transport, P] {
-  try {
-    const protocol = protocolFactory();
-    checkProtocol("the result of protocolFactory", protocol);
-    const transport = new DescriptorTransport(wire, { protocol, info, owner });
-    publishStarted(transport, owner !== undefined, begunAt);
-    transport.start();
-    return [transport, protocol];
-  } catch (error) {
-    wire.destroy();
-    throw error;
-  }
+): Transport {
+  const transport = new DescriptorTransport(wire, { protocol, info, owner });
+  publishStarted(transport, owner !== undefined, begunAt);
+  transport.start();
+  return transport;
 }

@@ -1,5 +1,6 @@
 /** `FdStreamReader` and `FdStreamWriter`: a stream pair over a Unix socket that carries descriptors beside bytes. */
 import { checkInteger, type Data, invalidType, invalidValue, outOfRange, type SignalOptions, toBytes } from "../base/arguments.js";
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { checkWaitOptions, throwIfAborted } from "../base/waiting.js";
 import type { Transport } from "../contracts/connection.js";
 import { engineOf } from "../streams/base-reader.js";
@@ -82,7 +83,11 @@ export class FdStreamReader extends StreamReader {
    * const [data, descriptors] = await receiver.receiveFds(65_536);
    * ```
    */
-  async receiveFds(maxBytes: number, maxFds?: number, options?: SignalOptions): Promise<[data: Buffer, descriptors: Descriptor[]]> {
+  async receiveFds(
+    maxBytes: number,
+    maxFds?: number,
+    options?: SignalOptions,
+  ): Promise<[data: NonSharedBuffer, descriptors: Descriptor[]]> {
     checkInteger("maxBytes", maxBytes, 1);
     if (maxFds !== undefined) checkInteger("maxFds", maxFds, 0);
     const data = await this.read(maxBytes, options);

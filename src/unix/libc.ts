@@ -83,12 +83,6 @@ function typesOf([result, args]: Signature, names: Readonly<Record<string, strin
   return [names[result] as string, args.map((one) => names[one] as string)];
 }
 
-/** Wraps a function that takes and returns 64 bits as `bigint`. */
-function withBigInts(call: (...args: readonly unknown[]) => unknown, [result, args]: Signature): ForeignFunction {
-  if (result !== "z" && !args.includes("z")) return call as ForeignFunction;
-  return (...values) => Number(call(...values.map((value, index) => (args[index] === "z" ? BigInt(value as number) : value))));
-}
-
 /** Loads the C library through `koffi`, an optional peer dependency. */
 export async function loadKoffi(): Promise<Libc> {
   // Deno: a call of koffi on another thread may never return.
@@ -111,6 +105,12 @@ export async function loadKoffi(): Promise<Libc> {
 }
 
 /* c8 ignore start -- Node 26, Bun and Deno: the tests run there, too */
+/** Wraps a function that takes and returns 64 bits as `bigint`. */
+function withBigInts(call: (...args: readonly unknown[]) => unknown, [result, args]: Signature): ForeignFunction {
+  if (result !== "z" && !args.includes("z")) return call as ForeignFunction;
+  return (...values) => Number(call(...values.map((value, index) => (args[index] === "z" ? BigInt(value as number) : value))));
+}
+
 /** What is used of `node:ffi`. */
 interface NodeFfi {
   dlopen(

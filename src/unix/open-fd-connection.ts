@@ -106,7 +106,7 @@ export async function openFdConnection(
     const wire = new DescriptorWire(system, fd);
     const info = new ConnectedSocket(wire, { sockname: "", peername: parsed?.name ?? "" });
     const [reader, protocol] = streams.open();
-    const [transport] = startDescriptorTransport(wire, () => protocol, { begunAt, info });
+    const transport = startDescriptorTransport(wire, protocol, { begunAt, info });
     return [reader, streams.writer(transport, protocol, reader)];
   } catch (error) {
     publishError(null, error, "connect");

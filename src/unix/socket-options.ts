@@ -1,5 +1,6 @@
 /** `getsockopt()` and `setsockopt()`: the options of a connection's socket that runtimes do not offer. Python's methods of sockets. */
 import { checkInteger, invalidType, isBytes } from "../base/arguments.js";
+import { ownCopy } from "../base/memory.js";
 import type { ExtraInfoSource } from "../contracts/extra-info.js";
 import { errnoError } from "./errors.js";
 import { stableMemory } from "./libc.js";
@@ -70,7 +71,7 @@ export function getsockopt(connection: ExtraInfoSource, level: number, name: num
   checkNames(level, name);
   const bytes = length === undefined ? INT_BYTES : checkInteger("length", length, 1, MAX_OPTION_BYTES);
   const value = readOption(system, connection, level, name, bytes);
-  return length === undefined ? new DataView(value.buffer).getInt32(0, true) : Buffer.from(value);
+  return length === undefined ? new DataView(value.buffer).getInt32(0, true) : ownCopy(value);
 }
 
 function readOption(system: System, connection: ExtraInfoSource, level: number, name: number, bytes: number): Uint8Array {

@@ -108,6 +108,6 @@ class DescriptorConnections implements ConnectionKind {
   }
 
   start(wire: Wire, protocolFactory: ProtocolFactory, facts: ConnectionContext): void {
-    startDescriptorTransport(wire as DescriptorWire, protocolFactory as ProtocolFactory<DescriptorProtocol>, facts);
+    startDescriptorTransport(wire as DescriptorWire, protocolFactory() as DescriptorProtocol, facts);
   }
 }

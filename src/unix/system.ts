@@ -3,6 +3,8 @@
  *
  * Linux on x64 and arm64: the numbers and layouts below are the same on both, except for `struct epoll_event`.
  */
+
+import type { NonSharedBuffer } from "../base/bytes.js";
 import { InvalidStateError } from "../base/errors.js";
 import { CHUNK_BYTES } from "../base/limits.js";
 import { allocate } from "../base/memory.js";
@@ -243,7 +245,7 @@ export class System {
    *
    * @throws ConnectionMemoryError if there is no memory for it
    */
-  received(count: number): Buffer {
+  received(count: number): NonSharedBuffer {
     const chunk = allocate(count);
     chunk.set(this.#block.subarray(0, count));
     return chunk;

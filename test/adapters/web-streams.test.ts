@@ -106,6 +106,60 @@ describe("StreamReader.toWeb", () => {
   }
 });
 
+/** Reads of mode "byob" that a byte does not satisfy. */
+const demanding: Readonly<Record<string, (byob: ReadableStreamBYOBReader) => Promise<unknown>>> = {
+  "elements of two bytes": (byob) => byob.read(new Uint16Array(4)),
+  "elements of four bytes": (byob) => byob.read(new Uint32Array(1)),
+  "a part of a longer memory": (byob) => byob.read(new Uint16Array(new ArrayBuffer(32), 4, 8)),
+  "a DataView with a minimum": (byob) => byob.read(new DataView(new ArrayBuffer(8)), { min: 4 } as never),
+};
+
+for (const [name, read] of Object.entries(demanding)) {
+  describe(`StreamReader.toWeb with a byob read of ${name} that is partly filled`, () => {
+    it("puts back the part when the stream is cancelled", async () => {
+      const reader = readerOf([]);
+      const byob = reader.toWeb().getReader({ mode: "byob" });
+      const waiting = read(byob);
+      const given = name.includes("four") || name.includes("minimum") ? ["a", "b", "c"] : ["a"];
+      for (const byte of given) {
+        await turns(3);
+        reader.feedData(byte);
+      }
+      await turns(3);
+      await byob.cancel();
+      await waiting;
+      reader.feedData("z");
+      assert.equal(await rest(reader), `${given.join("")}z`);
+    });
+
+    it("puts back nothing that was delivered", async () => {
+      const reader = readerOf([]);
+      const byob = reader.toWeb().getReader({ mode: "byob" });
+      const waiting = read(byob);
+      for (const piece of ["a", "bcd"]) {
+        await turns(3);
+        reader.feedData(piece);
+      }
+      const { value } = (await waiting) as { value: Uint8Array };
+      assert.equal(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString(), "abcd");
+      await byob.cancel();
+      assert.equal(await rest(reader), "");
+    });
+
+    it("puts back the part when the connection is lost", async () => {
+      const { reader, protocol } = connectedStreams();
+      const byob = reader.toWeb().getReader({ mode: "byob" });
+      const waiting = read(byob);
+      await turns(3);
+      protocol.dataReceived(Buffer.from("a"));
+      await turns(3);
+      protocol.connectionLost(new Error("lost"));
+      await assert.rejects(waiting, { message: "lost" });
+      assert.equal(String(await reader.readexactly(1)), "a");
+    });
+  });
+}
+
 for (const kind of kinds) {
   describe(`StreamWriter.toWeb over ${kind.name}`, () => {
     it("sends bytes and text, and our EOF when it is closed; the peer can still be read", async () => {

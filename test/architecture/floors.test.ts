@@ -75,8 +75,36 @@ const SCHEDULERS = /\b(?<!\.)(setTimeout|clearTimeout|setImmediate|queueMicrotas
 /** Ways past it. */
 const PAST = /\b(?:globalThis\.set\w+|set(?:Interval)\(|process\.nextTick|Date\.now|new Date\(|performance\.now)|"node:timers[^"]*"/g;
 
+/**
+ * How often each file calls what may take memory from Node's pool. None of the results is kept or handed out: they are copied, compared,
+ * or written in the same turn. What is kept is made by `constant()` or `ownCopy()`.
+ */
+const POOL_USES: Readonly<Record<string, number>> = {
+  "base/arguments.ts": 2, // a view, and text that its caller copies
+  "base/memory.ts": 1, // constant() copies it
+  "framing/content-length.ts": 1, // made text
+  "framing/counted.ts": 1, // a view, for a message
+  "framing/delimiter.ts": 1, // searched
+  "framing/length-prefixed.ts": 2, // headers, which write() copies
+  "net/descriptor.ts": 1, // made text
+  "unix/credentials.ts": 1, // made text
+  "unix/unix-address.ts": 1, // copied
+  "net/proxy-protocol/send-header.ts": 1, // made text
+  "net/proxy-protocol/tlv.ts": 8, // copied by checkSendProxyHeader()
+  "net/proxy-protocol/version-1.ts": 2, // likewise
+  "net/proxy-protocol/version-2.ts": 4, // likewise
+  "net/socket-file/directory.ts": 4, // copied by ownCopy()
+  "net/socket-file/unix-path.ts": 6, // copied by textIfUtf8()
+  "streams/taker.ts": 1, // copied by ownCopy()
+  "transports/tls-hooks.ts": 1, // a view of the program's key
+};
+
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[^]*?\*\/|\/\/.*/g, "");
+}
+
 function schedulingComplaints(file: string, text: string): string[] {
-  const code = text.replace(/\/\*[^]*?\*\/|\/\/.*/g, "");
+  const code = withoutComments(text);
   const imported = /import \{([^}]*)\} from "[^"]*base\/scheduling\.js";|import \{([^}]*)\} from "\.\/scheduling\.js";/.exec(code);
   const names = (imported?.[1] ?? imported?.[2] ?? "").split(",").map((name) => name.trim());
   const past = [...code.matchAll(PAST)].map(([found]) => found);
@@ -217,6 +245,12 @@ describe("source files", () => {
     ]) {
       assert.equal(schedulingComplaints("a.ts", code).length, 1, code);
     }
+  });
+
+  it("use Node's pool of short buffers only for bytes that are not kept, because a program can detach the pool", () => {
+    const pooled = /\bBuffer\.(?:from|of|concat|allocUnsafe)\(/g;
+    const found = files.map(([file, { text }]) => [file, [...withoutComments(text).matchAll(pooled)].length] as const);
+    assert.deepEqual(Object.fromEntries(found.filter(([file, count]) => count > 0 && room(file) !== "testing")), POOL_USES);
   });
 
   it("keep their privacy without leading underscores", () => {

@@ -71,6 +71,7 @@ describe("the public face", () => {
       "StreamReader",
       "StreamReaderProtocol",
       "StreamWriter",
+      "TimeoutError",
       "UnauthorizedError",
       "connectAcceptedSocket",
       "copy",

@@ -321,3 +321,15 @@ describe("ByteQueue indexOf", () => {
     assert.equal(queue.indexOf(Uint8Array.of(128)), 4);
   });
 });
+
+describe("the fast paths of ByteQueue", () => {
+  it("take nothing for a count that is not a number, as parsed from bytes that are not there any more", () => {
+    for (const queue of [queueOf(large("a")), queueOf(large("a"), large("b")), new ByteQueue()]) {
+      const { length } = queue;
+      assert.equal(queue.takePart(Number.NaN, 0, Number.NaN), undefined);
+      assert.equal(queue.trySkip(Number.NaN), false);
+      assert.equal(queue.copyFirst(new Uint8Array(8), Number.NaN), false);
+      assert.deepEqual([queue.length, queue.taken], [length, 0]);
+    }
+  });
+});

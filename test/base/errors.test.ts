@@ -85,6 +85,12 @@ describe("IncompleteReadError fields", () => {
     assert.deepEqual([...partial], [2, 3]);
     assert.equal(partial.buffer, bytes.buffer);
   });
+
+  it("copies bytes in shared memory", () => {
+    const { partial } = new IncompleteReadError(new Uint8Array(new SharedArrayBuffer(2)).fill(7), 9);
+    assert.ok(partial.buffer instanceof ArrayBuffer);
+    assert.deepEqual([...partial], [7, 7]);
+  });
 });
 
 describe("LimitOverrunError and LineTooLongError fields", () => {

@@ -106,6 +106,43 @@ describe("time-outs of waits", () => {
     assert.equal(await run(`stopTimeout(startTimeout(40, () => {})); startTimeout(40, () => console.log("ended"));`), "ended");
   });
 
+  it("of the same length end although the callback of an earlier one throws, and so do those that begin later", async () => {
+    const printed = await run(`
+      process.on("uncaughtException", (error) => console.log("uncaught", error.message));
+      startTimeout(20, () => { throw new Error("thrown"); });
+      startTimeout(20, () => {
+        console.log("second");
+        startTimeout(20, () => console.log("third"));
+      });`);
+    assert.deepEqual(printed.split("\n"), ["uncaught thrown", "second", "third"]);
+  });
+
+  it("of a common length keep their timer beside many odd lengths", async () => {
+    const file = join(temporaryDirectory(), "program.mjs");
+    const program = `import timers from "node:timers";
+      const { setTimeout } = timers;
+      let made = 0;
+      timers.setTimeout = (...args) => {
+        made += 1;
+        return setTimeout(...args);
+      };
+      const { startTimeout, stopTimeout } = await import(${JSON.stringify(timeoutsModule)});
+      const common = () => stopTimeout(startTimeout(5_000, () => {}));
+      for (let ms = 100_000; ms < 100_200; ms += 1) stopTimeout(startTimeout(ms, () => {}));
+      made = 0;
+      for (let time = 0; time < 100; time += 1) common();
+      console.log(made);
+      made = 0;
+      for (let ms = 200_000; ms < 200_300; ms += 1) {
+        common();
+        stopTimeout(startTimeout(ms, () => {}));
+      }
+      console.log(made);`;
+    writeFileSync(file, program);
+    const { stdout } = await promisify(execFile)(process.execPath, [file]);
+    assert.deepEqual(stdout.trim().split("\n"), ["1", "300"]);
+  });
+
   it("of very many lengths leave few timers behind", async () => {
     for (let ms = 100_000; ms < 100_500; ms += 1) stopTimeout(startTimeout(ms, () => assert.fail("was stopped")));
     await new Promise<void>((resolve) => void startTimeout(1, resolve));

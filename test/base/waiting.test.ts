@@ -1,7 +1,7 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { cancellationOf, DONE, Waiters } from "#src/base/waiting.js";
+import { Canceller, cancellationOf, DONE, onceAborted, Waiters } from "#src/base/waiting.js";
 import { collectGarbage } from "../support/garbage.js";
 import { isSettled } from "../support/turns.js";
 import { warningsOf } from "../support/warnings-of.js";
@@ -27,6 +27,32 @@ describe("cancellationOf", () => {
 
   it("refuses a value that is not a signal", () => {
     assert.throws(() => cancellationOf({ signal: new AbortController() as never }), { code: "ERR_INVALID_ARG_TYPE" });
+  });
+});
+
+describe("the callbacks of one end", () => {
+  const failing = (): never => {
+    throw new Error("thrown");
+  };
+
+  it("are all called, although one throws, and then the caller sees what it threw", () => {
+    const canceller = new Canceller();
+    const called: string[] = [];
+    for (const callback of [() => called.push("a"), failing, () => called.push("b")]) onceAborted(canceller, callback);
+    assert.throws(() => canceller.abort(), { message: "thrown" });
+    assert.deepEqual(called, ["a", "b"]);
+  });
+
+  it("are all called for a signal that they share", () => {
+    let listener = failing as () => void;
+    const addEventListener = (_type: string, added: () => void): void => {
+      listener = added;
+    };
+    const signal = { aborted: false, addEventListener, removeEventListener() {} } as unknown as AbortSignal;
+    const called: string[] = [];
+    for (const callback of [() => called.push("a"), failing, () => called.push("b")]) onceAborted(signal, callback);
+    assert.throws(() => listener(), { message: "thrown" });
+    assert.deepEqual(called, ["a", "b"]);
   });
 });
 

@@ -1,12 +1,14 @@
-import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { PassThrough } from "node:stream";
 import { describe, it } from "node:test";
-import { ConnectionLostError, copy, relay, StreamReader, type StreamWriter } from "asyncio-streams";
+import { ConnectionLostError, copy, relay, StreamReader, StreamWriter } from "asyncio-streams";
 import { memoryPair } from "asyncio-streams/testing";
+import { expectWarnings } from "../support/leak-guard.js";
 import { type End, kinds, openPair } from "../support/pairs.js";
 import { tcpTls } from "../support/tls-kinds.js";
-import { turns } from "../support/turns.js";
+import { turns, until } from "../support/turns.js";
+import { warningsOf } from "../support/warnings-of.js";
 
 const MUCH_BYTES = 3_000_000;
 
@@ -29,6 +31,28 @@ async function digestOf(reader: StreamReader): Promise<string> {
   const hash = createHash("sha256");
   for await (const chunk of reader.chunks()) hash.update(chunk);
   return hash.digest("hex");
+}
+
+expectWarnings("LateError");
+
+/** What a program may throw. */
+const failures: readonly (readonly [string, unknown])[] = [
+  ["an error", new Error("failed")],
+  ["a string", "failed"],
+  ["undefined", undefined],
+];
+
+async function thrownBy(call: Promise<unknown>): Promise<unknown> {
+  return call.then(
+    () => assert.fail("fulfilled"),
+    (error: unknown) => error,
+  );
+}
+
+function withReject(): { readonly promise: Promise<never>; reject(reason: unknown): void } {
+  let rejectPromise: (reason: unknown) => void = () => {};
+  const promise = new Promise<never>((_, reject) => (rejectPromise = reject));
+  return { promise, reject: (reason) => rejectPromise(reason) };
 }
 
 describe("copy", () => {
@@ -90,6 +114,56 @@ describe("copy", () => {
     const [sink] = memoryPair();
     const onProgress = (): void => assert.fail("a callback that throws");
     await assert.rejects(copy(reader, sink.writer, { onProgress }), { message: "a callback that throws" });
+  });
+
+  for (const [name, thrown] of failures) {
+    it(`rejects with ${name} that an async onProgress rejects with, although no more data comes`, async () => {
+      const reader = new StreamReader();
+      reader.feedData("data");
+      const [sink] = memoryPair();
+      const onProgress = (async () => {
+        await turns();
+        throw thrown;
+      }) as () => void;
+      assert.equal(await thrownBy(copy(reader, sink.writer, { onProgress })), thrown);
+      reader.feedData("rest"); // no read waits any more
+      assert.equal(String(await reader.readexactly(4)), "rest");
+    });
+  }
+
+  it("warns of an onProgress that rejects after the call has ended", async () => {
+    const reader = new StreamReader();
+    reader.feedData("data");
+    reader.feedEof();
+    const [sink] = memoryPair();
+    const { promise, reject } = withReject();
+    const warnings = await warningsOf(async () => {
+      assert.equal(await copy(reader, sink.writer, { onProgress: (() => promise) as () => void }), 4);
+      reject(Object.assign(new Error("too late"), { name: "LateError" }));
+    });
+    assert.deepEqual(
+      warnings.map(({ message }) => message),
+      ["too late"],
+    );
+  });
+
+  it("rejects with the reason of its signal while it reports", async () => {
+    const [, source] = memoryPair();
+    const [sink] = memoryPair();
+    const reason = new Error("enough");
+    const controller = new AbortController();
+    const copying = copy(source.reader, sink.writer, { onProgress() {}, signal: controller.signal });
+    controller.abort(reason);
+    assert.equal(await thrownBy(copying), reason);
+  });
+
+  it("leaves the chunk in the reader if the writer refuses to write", async () => {
+    const reader = new StreamReader();
+    reader.feedData("important");
+    const [sink] = memoryPair();
+    sink.writer.writeEof();
+    await assert.rejects(copy(reader, sink.writer), { code: "ERR_INVALID_STATE" });
+    assert.equal(String(await reader.readexactly(9)), "important");
   });
 
   it("rejects if the writer's connection is lost", async () => {
@@ -204,5 +278,64 @@ describe("relay", () => {
     await assert.rejects(relaying, { message: "broken" });
     await Promise.allSettled([client.reader.read(), server.reader.read(), first.writer.waitClosed(), second.writer.waitClosed()]);
     assert.ok(first.writer.isClosing() && second.writer.isClosing());
+  });
+
+  for (const [name, thrown] of failures) {
+    it(`rejects with ${name} that onProgress throws or rejects with, or that is the reason of its signal`, async () => {
+      const ways = {
+        throws: () => {
+          throw thrown;
+        },
+        rejects: async () => {
+          await turns();
+          throw thrown;
+        },
+      };
+      for (const onProgress of [ways.throws, ways.rejects as () => void]) {
+        const [client, first] = memoryPair();
+        const [second] = memoryPair();
+        const relaying = relay(pairOf(first), pairOf(second), { onProgress });
+        client.writer.write("data");
+        assert.equal(await thrownBy(relaying), thrown);
+        assert.ok(first.writer.isClosing() && second.writer.isClosing());
+      }
+      if (thrown === undefined) return; // an AbortError then
+      const [, first] = memoryPair();
+      const [second] = memoryPair();
+      const controller = new AbortController();
+      const relaying = relay(pairOf(first), pairOf(second), { signal: controller.signal });
+      controller.abort(thrown);
+      assert.equal(await thrownBy(relaying), thrown);
+      assert.ok(first.writer.isClosing() && second.writer.isClosing());
+    });
+  }
+
+  for (const place of ["first", "second"] as const) {
+    it(`rejects when one connection breaks while the ${place} pair is of streams of Node, and releases these`, async () => {
+      const [input, output] = [new PassThrough(), new PassThrough()];
+      const streams: [StreamReader, StreamWriter] = [
+        StreamReader.from(Object.assign(input, { write: undefined })),
+        StreamWriter.from(output),
+      ];
+      const [one] = memoryPair();
+      const relaying = place === "first" ? relay(streams, pairOf(one)) : relay(pairOf(one), streams);
+      const broken = new Error("broken");
+      one.writer.abort(broken);
+      assert.equal(await thrownBy(relaying), broken);
+      assert.ok(input.destroyed && output.destroyed);
+    });
+  }
+
+  it("ends at its time-out while it closes a connection whose peer reads nothing", async () => {
+    await using left = await openPair(kinds[0] as (typeof kinds)[number]);
+    const [second, deaf] = memoryPair({ capacity: 1000 });
+    const relaying = relay(pairOf(left.peer), pairOf(second), { timeout: 100 });
+    left.client.writer.write(Buffer.alloc(50_000));
+    left.client.writer.writeEof();
+    deaf.writer.transport.pauseReading();
+    deaf.writer.writeEof();
+    await assert.rejects(relaying, { name: "TimeoutError" });
+    assert.ok(second.writer.isClosing());
+    await until(() => left.peer.writer.isClosing());
   });
 });

@@ -53,7 +53,7 @@ export class BareTransport extends TransportCore {
   }
 
   made(): void {
-    this.call((protocol) => protocol.connectionMade?.(this as never));
+    this.call("connectionMade", (protocol) => protocol.connectionMade?.(this as never));
   }
 
   receive(data: string): void {

@@ -178,3 +178,46 @@ describe("CPython's public names, in docs/from-python.md", needs(python), () => 
     });
   }
 });
+
+/** What programs use of asyncio beside its streams. */
+const REST = [
+  "asyncio.run",
+  "asyncio.create_task",
+  "task.cancel",
+  "CancelledError",
+  "asyncio.gather",
+  "asyncio.TaskGroup",
+  "asyncio.wait_for",
+  "asyncio.timeout",
+  "asyncio.Queue",
+  "asyncio.Event",
+  "asyncio.Lock",
+  "asyncio.Semaphore",
+  "loop.add_signal_handler",
+  "loop.run_in_executor",
+];
+
+describe("docs/from-python.md, The rest of asyncio", () => {
+  const rows = document.rows("The rest of asyncio");
+
+  for (const name of REST) {
+    it(`has a row for ${name}`, () => {
+      const row = rows.find(([python]) => leadingCode(python)?.split("(", 1)[0] === name);
+      assert.ok(row?.[1] !== undefined && row[1] !== "—");
+    });
+  }
+
+  it("has a program with its output for each recipe", () => {
+    const recipes = new Set(rows.flatMap((row) => [...row.join(" ").matchAll(/\]\(#([a-z-]+)\)/g)].map(([, anchor]) => anchor)));
+    assert.ok(recipes.size >= 5);
+    for (const anchor of recipes) {
+      const heading = document.headings.find(({ text }) => text.toLowerCase().replaceAll(" ", "-") === anchor);
+      assert.ok(heading !== undefined, `there is no ${anchor}`);
+      const section = document.text
+        .slice(document.text.indexOf(`\n### ${heading.text}\n`))
+        .split("\n##", 2)
+        .join("");
+      assert.match(section, /\n```ts run\n[^]*?\n```\n\n```text\n/);
+    }
+  });
+});

@@ -11,6 +11,7 @@ import {
   openConnection,
   openUnixConnection,
   type Server,
+  type SocketAddress,
   type StreamReader,
   type StreamWriter,
   startServer,
@@ -90,7 +91,7 @@ export interface World {
 export async function makeWorld(startsTls: boolean): Promise<World> {
   const servers: Server[] = [];
   const writers: StreamWriter[] = [];
-  const serving = async (starting: Promise<Server>): Promise<Server> => {
+  const serving = async <Address extends SocketAddress>(starting: Promise<Server<Address>>): Promise<Server<Address>> => {
     const server = await starting;
     const serveForever = server.serveForever.bind(server);
     server.serveForever = (options) => {
@@ -100,7 +101,9 @@ export async function makeWorld(startsTls: boolean): Promise<World> {
     servers.push(server);
     return server;
   };
-  const opening = async (connecting: Promise<[StreamReader, StreamWriter]>): Promise<[StreamReader, StreamWriter]> => {
+  const opening = async <Address extends SocketAddress>(
+    connecting: Promise<[StreamReader, StreamWriter<Address>]>,
+  ): Promise<[StreamReader, StreamWriter<Address>]> => {
     const pair = await connecting;
     const [, opened] = pair;
     const startTls = opened.startTls.bind(opened);

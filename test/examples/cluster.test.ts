@@ -1,10 +1,11 @@
 /** `examples/cluster.ts`: several processes behind one port and one path, restarted and killed while clients come all the time. */
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import type { SocketAddress } from "asyncio-streams";
 import { openTo } from "../support/addresses.js";
+import { type Need, needs, needsLinux } from "../support/needs.js";
 import { cannot, runtime } from "../support/runtime.js";
 import { socketPath } from "../support/temporary.js";
 import { until } from "../support/turns.js";
@@ -66,6 +67,12 @@ const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 const hasReusePort =
   runtime === "node" && process.platform === "linux" && (major > 23 || (major === 22 && minor >= 12) || (major === 23 && minor >= 1));
 
+/** The ids of the processes that the example has started. */
+function childrenOf({ process: { pid } }: RunningExample): number[] {
+  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
+  return [...text.matchAll(/\d+/g)].map(Number);
+}
+
 for (const [how, options] of [
   ["cluster", cannot("cluster-disconnect-under-load", "deno")],
   ["handover", cannot("pass-descriptor", "deno")],
@@ -95,7 +102,7 @@ for (const [how, options] of [
     });
 
     // With reusePort each process has a queue of its own, which the system resets when the process stops listening.
-    const restarts = how === "reuse-port" ? { skip: "needs one queue for all processes" } : {};
+    const restarts: Need = { skip: how === "reuse-port" && "needs one queue for all processes" };
     it("restarts all processes without a failed client", restarts, async () => {
       const load = new Load(addresses);
       await until(() => load.served.size === WORKERS);
@@ -107,6 +114,26 @@ for (const [how, options] of [
       await load.end();
       assert.deepEqual(
         old.filter((pid) => load.served.has(pid)),
+        [],
+      );
+      assert.deepEqual(load.errors, []);
+    });
+
+    it("survives a process that is killed before it serves, and restarts all the same", needs(needsLinux, restarts), async () => {
+      const known = childrenOf(example);
+      example.process.kill("SIGHUP");
+      let started: readonly number[] = [];
+      await until(() => {
+        started = childrenOf(example).filter((pid) => !known.includes(pid));
+        return started.length > 0;
+      });
+      process.kill(started[0] as number, "SIGKILL");
+      assert.equal(await example.nextLine(), "restarted");
+      const load = new Load(addresses);
+      await until(() => load.served.size === WORKERS);
+      await load.end();
+      assert.deepEqual(
+        [...load.served.keys()].filter((pid) => known.includes(pid)),
         [],
       );
       assert.deepEqual(load.errors, []);

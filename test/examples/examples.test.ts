@@ -81,6 +81,7 @@ letter b9b2d2193e226dab
 const LINES: Readonly<Record<string, number>> = {
   "adapters.ts": 61,
   "daemon.ts": 81,
+  "dbus.ts": 127,
   "demo.ts": 151,
   "cluster.ts": 176,
   "echo-tls.ts": 51,
@@ -92,7 +93,7 @@ const LINES: Readonly<Record<string, number>> = {
   "qmp.ts": 120,
   "redis.ts": 120,
   "relay.ts": 120,
-  "smtp-server.ts": 120,
+  "smtp-server.ts": 143,
   "start-tls.ts": 61,
   "testing-kit.ts": 61,
   "two-protocols.ts": 61,

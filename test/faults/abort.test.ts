@@ -3,6 +3,7 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type SignalOptions, StreamReader, StreamReaderProtocol, type StreamWriter } from "asyncio-streams";
+import { flowOf } from "#src/streams/flow-control.js";
 import { collectGarbage } from "../support/garbage.js";
 import { kinds, openPair } from "../support/pairs.js";
 import { tcpTls, unixTls } from "../support/tls-kinds.js";
@@ -191,7 +192,7 @@ describe("ten thousand calls on one signal", () => {
         const protocol = new StreamReaderProtocol(null);
         return (options) => {
           protocol.pauseWriting();
-          const waiting = protocol.drained(options.signal);
+          const waiting = flowOf(protocol).drained(options.signal);
           protocol.resumeWriting();
           return waiting;
         };

@@ -4,7 +4,14 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import net from "node:net";
 import { describe, it } from "node:test";
-import { type OpenConnectionOptions, openConnection, openUnixConnection, type SocketAddress } from "asyncio-streams";
+import {
+  type OpenConnectionOptions,
+  openConnection,
+  openUnixConnection,
+  type SocketAddress,
+  type StreamReader,
+  type StreamWriter,
+} from "asyncio-streams";
 import { dial } from "../support/addresses.js";
 import { trust } from "../support/certificates.js";
 import { kinds } from "../support/pairs.js";
@@ -27,7 +34,7 @@ async function untilClosed(sockets: readonly net.Socket[]): Promise<void> {
   await until(() => sockets.every((socket) => socket.closed));
 }
 
-function open(address: SocketAddress, sock: net.Socket): ReturnType<typeof openConnection> {
+function open(address: SocketAddress, sock: net.Socket): Promise<[StreamReader, StreamWriter]> {
   const options: OpenConnectionOptions = { sock, ssl: trust, serverHostname: "localhost" };
   return typeof address === "string" ? openUnixConnection(null, options) : openConnection(null, null, options);
 }

@@ -8,7 +8,9 @@ import {
   contentLength,
   delimited,
   type FrameCodec,
+  Framed,
   FrameTooLargeError,
+  frames,
   type LengthPrefixedOptions,
   lengthPrefixed,
   ndjson,
@@ -16,6 +18,7 @@ import {
 } from "asyncio-streams/framing";
 import * as fc from "fast-check";
 import { detachedView } from "../support/detached.js";
+import { withoutMemory } from "../support/memory.js";
 import { connectedStreams, endedReaderOf, readerOf, rest } from "../support/readers.js";
 import { isSettled, microtasks } from "../support/turns.js";
 import { watchedController } from "../support/watched-signal.js";
@@ -231,3 +234,53 @@ describe("the codecs of bytes", () => {
     });
   }
 });
+
+/** The codecs that announce the size of a frame. */
+const counted: Readonly<Record<string, FrameCodec<Buffer, string | Uint8Array>>> = {
+  "lengthPrefixed()": lengthPrefixed(),
+  "lengthPrefixed() with a varint": lengthPrefixed({ prefix: "varint" }),
+  "netstring()": netstring(),
+  "contentLength()": contentLength({ body: "bytes" }),
+};
+
+for (const [name, codec] of Object.entries(counted)) {
+  describe(`a frame of ${name}`, () => {
+    it("stays in the reader with its header if there is no memory for it", async () => {
+      const wire = encode(codec, "ab".repeat(1500));
+      const reader = readerOf([...wire.subarray(0, 20)].map((byte) => Uint8Array.of(byte)));
+      reader.feedData(wire.subarray(20));
+      {
+        using _lack = withoutMemory();
+        await assert.rejects(codec.readFrame(reader), { code: "ENOMEM" });
+      }
+      assert.equal(reader.bufferedLength, wire.length);
+      assert.equal(String(await codec.readFrame(reader)), "ab".repeat(1500));
+    });
+
+    const reads: Readonly<Record<string, (reader: StreamReader) => Promise<Buffer | null | undefined>>> = {
+      "readFrame()": (reader) => codec.readFrame(reader),
+      "frames()": async (reader) => (await frames(reader, codec)[Symbol.asyncIterator]().next()).value,
+      "readFrames()": async (reader) => (await new Framed(reader, collectingWriter().writer, codec).readFrames())[0],
+    };
+    for (const [call, read] of Object.entries(reads)) {
+      it(`is received in its own memory by ${call}, once a quarter of it has come`, async () => {
+        const { reader, protocol } = connectedStreams();
+        const body = Buffer.alloc(200_000, "body");
+        const wire = encode(codec, body);
+        const frame = read(reader);
+        protocol.dataReceived(Buffer.from(wire.subarray(0, 40_000)));
+        await microtasks(10);
+        assert.equal(protocol["asyncio-streams:nextMemory"](), null);
+        protocol.dataReceived(Buffer.from(wire.subarray(40_000, 60_000)));
+        await microtasks(10);
+        const memory = protocol["asyncio-streams:nextMemory"]();
+        assert.equal(memory?.length, wire.length - 60_000);
+        memory.set(wire.subarray(60_000));
+        protocol.dataReceived(memory);
+        const received = await frame;
+        assert.ok(received?.equals(body));
+        assert.equal(received?.buffer, memory.buffer);
+      });
+    }
+  });
+}

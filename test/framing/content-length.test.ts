@@ -2,8 +2,10 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { contentLength } from "asyncio-streams/framing";
+import { countWork } from "../streams/count-work.js";
+import { withoutMemory } from "../support/memory.js";
 import { endedReaderOf, readerOf } from "../support/readers.js";
-import { isSettled } from "../support/turns.js";
+import { isSettled, turns } from "../support/turns.js";
 import { encode } from "./written.js";
 
 const bytes = contentLength({ body: "bytes" });
@@ -45,6 +47,8 @@ describe("contentLength", () => {
     [" Content-Length: 2", "a line that is not a field"],
     ["Content-Length: 2\r\n folded", "a line that is not a field"],
     ["Content-Length: 2\nX: 3", "a line that is not a field"],
+    ["Content-Length: 2\n", "a line that is not a field"],
+    ["Content-Length: \u000b2", "not a decimal number"],
     ["", "a line that is not a field"],
     ["nonsense", "a line that is not a field"],
   ] as const) {
@@ -73,6 +77,37 @@ describe("contentLength", () => {
     await assert.rejects(frame, refused);
   });
 
+  it("parses a header that is made to be slow in linear time", async () => {
+    const header = `Content-Length: 1\r\nX: a${" ".repeat(4000)}b\r\n\r\na`;
+    const before = process.cpuUsage();
+    for (let count = 0; count < 100; count += 1) assert.equal(String(await bytes.readFrame(readerOf([header]))), "a");
+    assert.ok(process.cpuUsage(before).user < 1_000_000, "a hundred headers took more than a second"); // each once took 18 ms
+  });
+
+  it("parses a long header once, however many pieces the body comes in", async () => {
+    const reader = readerOf([`X: ${"x".repeat(4000)}\r\nContent-Length: 1000\r\n\r\n`]);
+    const frame = bytes.readFrame(reader);
+    const { copied } = await countWork(async () => {
+      for (let count = 0; count < 1000; count += 1) {
+        reader.feedData("x");
+        await turns(1);
+      }
+      assert.equal((await frame)?.length, 1000);
+    });
+    assert.ok(copied < 100_000, `${copied} bytes were copied`);
+  });
+
+  it("parses another header that comes to the front while a read waits", async () => {
+    const reader = readerOf(["Content-Length: 5\r\n\r\nhe"]);
+    const frame = bytes.readFrame(reader);
+    assert.equal(await isSettled(frame), false);
+    reader.unread("Content-Length: 2\r\n\r\nab");
+    assert.equal(String(await frame), "ab");
+    const next = bytes.readFrame(reader);
+    reader.feedData("llo");
+    assert.equal(String(await next), "hello");
+  });
+
   it("names the size of a body that is too large, before it comes", async () => {
     const small = contentLength({ maxFrameSize: 10 });
     await assert.rejects(small.readFrame(readerOf(["Content-Length: 11\r\n\r\n"])), { code: "ERR_FRAME_TOO_LARGE", size: 11, maximum: 10 });
@@ -90,6 +125,9 @@ describe("contentLength", () => {
     ["json", "\xff\xfe"],
     ["base64", "AAA"],
     ["base64", "A==="],
+    ["base64", "===="],
+    ["base64", "AAA=="],
+    ["base64", "AAAA===="],
     ["base64", "AA=A"],
     ["base64", "AA A"],
     ["base64", "AA\r\n"],
@@ -109,6 +147,38 @@ describe("contentLength", () => {
       assert.match(error.message, new RegExp(`^the frame at byte 0 is not ${kind}: `));
       assert.ok(error.cause instanceof Error);
       assert.deepEqual(await codec.readFrame(reader), kind === "json" ? 5 : Buffer.alloc(3));
+    });
+  }
+
+  it("reads base64 of the maximum size, and refuses it if only the last character is wrong", async () => {
+    const codec = contentLength({ body: "base64" });
+    const body = Buffer.alloc(16 * 1024 * 1024, "QUJD");
+    const header = `Content-Length: ${body.length}\r\n\r\n`;
+    const frame = await codec.readFrame(readerOf([header, body]));
+    assert.equal(frame?.length, (body.length / 4) * 3);
+    assert.equal(frame.toString("latin1", frame.length - 6), "ABCABC");
+    const wrong = Buffer.from(body);
+    wrong.write("-", wrong.length - 1);
+    await assert.rejects(codec.readFrame(readerOf([header, wrong])), { code: "ERR_INVALID_FRAME", message: /the padding is wrong$/ });
+  });
+
+  it("returns decoded base64 in memory of its own, which the program may transfer", async () => {
+    const codec = contentLength({ body: "base64" });
+    const frame = await codec.readFrame(readerOf([encode(codec, "short")]));
+    assert.equal(String(frame), "short");
+    assert.equal(frame?.buffer.byteLength, frame?.length);
+  });
+
+  for (const kind of ["bytes", "base64"] as const) {
+    it(`takes nothing of a ${kind} frame if there is no memory for it, and reads it later`, async () => {
+      const codec = contentLength({ body: kind });
+      const wire = encode(codec, Buffer.alloc(3000, "ab"));
+      const reader = readerOf([wire.subarray(0, 1500), wire.subarray(1500)]);
+      {
+        using _lack = withoutMemory();
+        await assert.rejects(codec.readFrame(reader), { code: "ENOMEM" });
+      }
+      assert.equal(String(await codec.readFrame(reader)), "ab".repeat(1500));
     });
   }
 

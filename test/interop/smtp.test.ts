@@ -29,8 +29,13 @@ interface Ending {
   readonly output: string;
 }
 
-async function run(command: string, ...args: readonly string[]): Promise<Ending> {
-  const child: ChildProcess = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
+function run(command: string, ...args: readonly string[]): Promise<Ending> {
+  return runWith({}, command, ...args);
+}
+
+/** Runs a command with more variables in its environment. */
+async function runWith(more: NodeJS.ProcessEnv, command: string, ...args: readonly string[]): Promise<Ending> {
+  const child: ChildProcess = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...more } });
   const output: Buffer[] = [];
   child.stdout?.on("data", (data: Buffer) => output.push(data));
   child.stderr?.on("data", (data: Buffer) => output.push(data));
@@ -53,19 +58,16 @@ function swaks(address: SocketAddress, text: string, ...more: readonly string[])
   return run(swaksProgram, ...where, ...envelope, ...tls, "--data", `@${mailFile(`${text}.\r\n`)}`, "--suppress-data", ...more);
 }
 
-async function smtplib(address: SocketAddress, ...texts: readonly string[]): Promise<string[]> {
+function smtplib(address: SocketAddress, ...texts: readonly string[]): Promise<string[]> {
+  return smtplibWith({}, address, ...texts);
+}
+
+async function smtplibWith(more: NodeJS.ProcessEnv, address: SocketAddress, ...texts: readonly string[]): Promise<string[]> {
   const where = typeof address === "string" ? address : String(address[1]);
   const recipients = ["you@mail.example", "them@mail.example"];
   const script = testFile("interop/smtp_client.py");
-  const { code, output } = await run(
-    python,
-    script,
-    where,
-    certificateFile("ca"),
-    "me@here.example",
-    texts.map(mailFile).join("+"),
-    ...recipients,
-  );
+  const args = [script, where, certificateFile("ca"), "me@here.example", texts.map(mailFile).join("+"), ...recipients];
+  const { code, output } = await runWith(more, python, ...args);
   assert.equal(code, 0, output);
   return output.trim().split("\n");
 }
@@ -118,6 +120,39 @@ for (const kind of kinds) {
       const { code, output } = await swaks(address, `${HEADER}hello\r\n`, "--pipeline");
       assert.equal(code, 0, output);
       assert.equal(mails[0]?.message.toString(), `${HEADER}hello\r\n`);
+      await server.shutdown();
+    });
+
+    for (const [what, more] of [
+      ["with the command", {}],
+      ["on a line of its own", { SMTP_CHALLENGE: "1" }],
+    ] as const) {
+      it(`takes mails of a user who logs in with the right password, ${what}`, async () => {
+        const asked: string[] = [];
+        const checkPassword = async (user: string, password: string): Promise<boolean> => {
+          asked.push(user);
+          return password === "pass word: 1";
+        };
+        const { server, address, mails } = await serve({ checkPassword });
+        const logIn = async (password: string): Promise<string[]> => {
+          const lines = await smtplibWith({ SMTP_LOGIN: `me:${password}`, ...more }, address, DOTS);
+          return lines.slice(1);
+        };
+        assert.deepEqual(await logIn("pass word: 1"), ["['8bitmime', 'auth', 'pipelining', 'size']", "logged in", "sent"]);
+        assert.deepEqual((await logIn("wrong")).slice(1), ["535", "530"]);
+        assert.deepEqual((await smtplib(address, DOTS)).slice(2), ["530"]);
+        assert.deepEqual(asked, ["me", "me"]);
+        assert.equal(mails.length, 1);
+        await server.shutdown();
+      });
+    }
+
+    it("takes a mail from swaks that logs in", async () => {
+      const { server, address, mails } = await serve({ checkPassword: (user, password) => user === "me" && password === "secret" });
+      const login = ["--auth", "PLAIN", "--auth-user", "me", "--auth-password"];
+      assert.equal((await swaks(address, DOTS, ...login, "secret")).code, 0);
+      assert.match((await swaks(address, DOTS, ...login, "wrong")).output, /535 wrong password/);
+      assert.equal(mails.length, 1);
       await server.shutdown();
     });
 

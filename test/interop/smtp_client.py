@@ -1,13 +1,15 @@
 """Sends mails with Python's smtplib: smtp_client.py <port or path> <authority> <sender> <file> <recipient> ..., as many files as `+` parts them.
 
-Each mail after the first goes over the same connection. Prints what the server advertises, and of each mail `sent` or the server's refusal.
+Each mail after the first goes over the same connection. SMTP_LOGIN may have `user:password`, and SMTP_CHALLENGE makes the client wait for the server's 334. Prints what the server advertises, and of each mail `sent` or the server's refusal.
 """
 
+import os
 import smtplib
 import socket
 import ssl
 import sys
 
+user, _, password = os.environ.get("SMTP_LOGIN", "").partition(":")
 where, authority, sender, files, *recipients = sys.argv[1:]
 
 
@@ -26,6 +28,12 @@ with Client("localhost", int(where) if where.isdigit() else 0) as client:
     client.starttls(context=ssl.create_default_context(cafile=authority))
     client.ehlo()
     print(sorted(client.esmtp_features))
+    if user:
+        try:
+            client.login(user, password, initial_response_ok="SMTP_CHALLENGE" not in os.environ)
+            print("logged in")
+        except smtplib.SMTPAuthenticationError as error:
+            print(error.smtp_code)
     for file in files.split("+"):
         with open(file, "rb") as message:
             try:

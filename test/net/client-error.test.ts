@@ -5,11 +5,18 @@ import { describe, it } from "node:test";
 import {
   BaseProtocol,
   type ClientConnectedCallback,
+  type ClientErrorHandler,
+  createServer,
   createUnixServer,
   openUnixConnection,
-  type StreamWriter,
+  type Server,
+  StreamReader,
+  StreamReaderProtocol,
+  StreamWriter,
   startUnixServer,
+  type UnixServerOptions,
 } from "asyncio-streams";
+import { openTo } from "../support/addresses.js";
 import { expectWarnings } from "../support/leak-guard.js";
 import { kinds } from "../support/pairs.js";
 import { socketPath } from "../support/temporary.js";
@@ -105,6 +112,22 @@ async function provoke(server: Awaited<ReturnType<typeof startUnixServer>>, path
   await server.shutdown();
 }
 
+type Options = Pick<UnixServerOptions, "onClientError" | "onError" | "proxyProtocol">;
+
+function protocolOf(own: ClientErrorHandler | undefined): StreamReaderProtocol {
+  return new StreamReaderProtocol(new StreamReader(), () => Promise.reject(failure), { onClientError: own });
+}
+
+/** Connects once, and waits until the server has ended the connection. */
+async function provokeOn(server: Server, text: string = ""): Promise<void> {
+  const [reader, writer] = await openTo(server.sockets[0]!.getsockname());
+  writer.write(text);
+  await reader.read().catch(() => {});
+  writer.transport.abort();
+  await writer.waitClosed().catch(() => {});
+  await server.shutdown();
+}
+
 describe("onClientError", () => {
   it("without one, the error is a process warning with the stack", async () => {
     const path = socketPath();
@@ -137,6 +160,36 @@ describe("onClientError", () => {
       const warning = nextWarning();
       await provoke(await startUnixServer(() => Promise.reject(failure), path, { onClientError: handler }), path);
       assert.match((await warning).message, /the handler failed/);
+    });
+  }
+
+  for (const [how, create] of [
+    ["createUnixServer()", (options, own) => createUnixServer(() => protocolOf(own), socketPath(), options)],
+    ["createServer()", (options, own) => createServer(() => protocolOf(own), "127.0.0.1", 0, options)],
+  ] as readonly [string, (options: Options, own?: ClientErrorHandler) => Promise<Server>][]) {
+    it(`of ${how} receives what the callback of a StreamReaderProtocol throws, unless the protocol has its own`, async () => {
+      for (const isOwn of [false, true]) {
+        const [own, servers]: [unknown[], unknown[]] = [[], []];
+        const handler: ClientErrorHandler = (error, writer) => servers.push(error, writer instanceof StreamWriter);
+        const server = await create({ onClientError: handler }, isOwn ? (error) => own.push(error) : undefined);
+        await provokeOn(server);
+        assert.deepEqual([own, servers], isOwn ? [[failure], []] : [[], [failure, true]]);
+      }
+    });
+
+    it(`of ${how} receives errors from before there is a protocol, unless there is an onError`, async () => {
+      for (const isOther of [false, true]) {
+        const [others, servers]: [unknown[], unknown[]] = [[], []];
+        const handler: ClientErrorHandler = (error, writer) => servers.push((error as { readonly code?: string }).code, writer);
+        const onError = isOther ? { onError: (error: unknown) => others.push((error as { readonly code?: string }).code) } : {};
+        const server = await create({ onClientError: handler, proxyProtocol: true, ...onError });
+        await provokeOn(server, "no header\n");
+        assert.deepEqual([others, servers], isOther ? [["ERR_PROXY_PROTOCOL"], []] : [[], ["ERR_PROXY_PROTOCOL", null]]);
+      }
+    });
+
+    it(`of ${how} must be a function`, async () => {
+      await assert.rejects(create({ onClientError: 5 as never }), { code: "ERR_INVALID_ARG_TYPE", message: /onClientError/ });
     });
   }
 

@@ -7,6 +7,7 @@ import { constants, openSync, rmSync } from "node:fs";
 import net from "node:net";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { openConnection, openUnixConnection } from "asyncio-streams";
 import { Child, scriptCommand } from "../support/child.js";
 import { type Need, needs, needsLinux } from "../support/needs.js";
@@ -18,6 +19,9 @@ const IN_NAMESPACE = "ip link set lo up && ip addr add fe80::7/64 dev lo scope l
 const needsNamespace: Need = {
   skip: spawnSync("unshare", ["-rn", "sh", "-c", IN_NAMESPACE]).status !== 0 && "needs network namespaces (unshare) and the ip command",
 };
+
+/** How long to watch a worker that does not end. On Node and Bun it ends within milliseconds. */
+const DENO_WORKER_MS = 1_000;
 
 /** Connects a socket of `node:net`; returns the code of its error, or null. */
 function codeOfConnecting(path: string): Promise<string | null> {
@@ -67,6 +71,35 @@ describe("node:net of this runtime, by itself", () => {
     assert.equal(typeof fd, runtime === "deno" ? "undefined" : "number");
     socket.on("error", () => {}).destroy();
     server.close();
+  });
+
+  const serves = runtime === "deno" ? "does not serve" : "serves";
+  it(`${serves} a Unix server that another process has sent`, needsLinux, async () => {
+    const path = socketPath();
+    const server = net.createServer((socket) => socket.destroy()).listen({ path });
+    await once(server, "listening");
+    // Both processes accept clients. Deno: the one that has sent the server gets all of them.
+    const attempts = runtime === "deno" ? 300 : 1_000_000;
+    const command = scriptCommand("net/sent-control-child", path, `${attempts}`);
+    await using child = new Child(command, { stdio: ["pipe", "pipe", "inherit", "ipc"] });
+    child.process.send("server", server);
+    assert.deepEqual(await child.next(), { served: runtime !== "deno" });
+    await child.ended;
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  const ends = runtime === "deno" ? "does not end" : "ends";
+  it(`${ends} a worker of node:cluster that disconnects while clients come`, async () => {
+    await using child = new Child(scriptCommand("net/cluster-control-child"));
+    assert.equal(await child.next(), "served");
+    const ended = child.next();
+    if (runtime === "deno") assert.equal(await Promise.race([ended.catch(() => {}), delay(DENO_WORKER_MS, "still there")]), "still there");
+    else assert.equal(await ended, "ended");
+    await child.end();
+  });
+
+  it(`${runtime === "deno" ? "has no" : "has"} process.setgroups()`, needsLinux, () => {
+    assert.equal(typeof process.setgroups, runtime === "deno" ? "undefined" : "function");
   });
 
   const opens = runtime === "node" ? "opens" : "does not open";

@@ -3,7 +3,17 @@
  * tells the outcome and whether the descriptor was closed.
  */
 import { fstatSync } from "node:fs";
-import { openConnection, openUnixConnection, type StreamReader, type StreamWriter, startServer, startUnixServer } from "asyncio-streams";
+import {
+  connectAcceptedSocket,
+  openConnection,
+  openUnixConnection,
+  type Server,
+  StreamReader,
+  StreamReaderProtocol,
+  type StreamWriter,
+  startServer,
+  startUnixServer,
+} from "asyncio-streams";
 import { outcome } from "../support/outcome.js";
 import { tell } from "../support/parent.js";
 
@@ -19,9 +29,7 @@ async function converse([reader, writer]: [StreamReader, StreamWriter]): Promise
   await writer.waitClosed();
 }
 
-async function serveOne(
-  start: (callback: (reader: StreamReader, writer: StreamWriter) => void) => ReturnType<typeof startServer>,
-): Promise<void> {
+async function serveOne(start: (callback: (reader: StreamReader, writer: StreamWriter) => void) => Promise<Server>): Promise<void> {
   let done!: () => void;
   const served = new Promise<void>((resolve) => {
     done = resolve;
@@ -43,7 +51,19 @@ async function openTwice(open: () => Promise<[StreamReader, StreamWriter]>): Pro
   await converse(streams);
 }
 
+/** Serves the connection as one that was accepted elsewhere. */
+async function serveAccepted(): Promise<void> {
+  const reader = new StreamReader();
+  const served: Promise<void>[] = [];
+  const protocol = new StreamReaderProtocol(reader, (_reader, writer) => {
+    served.push(converse([reader, writer]));
+  });
+  await connectAcceptedSocket(() => protocol, FD, given);
+  await Promise.all(served);
+}
+
 const calls: Record<string, () => Promise<void>> = {
+  connectAcceptedSocket: serveAccepted,
   openUnixConnection: async () => converse(await openUnixConnection(path, options)),
   openConnection: async () => converse(await openConnection(host, null, options)),
   openUnixConnectionTwice: () => openTwice(() => openUnixConnection(path, options)),

@@ -8,6 +8,7 @@ import { describe, it } from "node:test";
 import { openConnection, openUnixConnection, startServer, startUnixServer } from "asyncio-streams";
 import { socketIdentity } from "#src/net/descriptor.js";
 import { type BareServer, bareServer, listeningServer } from "../support/bare-sockets.js";
+import { identity, trust } from "../support/certificates.js";
 import { Child, scriptCommand } from "../support/child.js";
 import type { Outcome } from "../support/outcome.js";
 import { cannot } from "../support/runtime.js";
@@ -47,6 +48,28 @@ describe("the descriptor of a connected Unix socket", () => {
     assert.deepEqual(await child.next(), { error: null, closed: true });
   });
 
+  it("becomes an accepted connection", async () => {
+    await using child = childWith("pipe", "connectAcceptedSocket");
+    const far = farEnd(child);
+    far.write("hello from the parent\n");
+    const [data] = (await once(far, "data")) as [Buffer];
+    assert.equal(data.toString(), "hello from the child\n");
+    assert.deepEqual(await child.next(), { line: "hello from the parent\n" });
+    assert.deepEqual(await child.next(), { error: null, closed: true });
+  });
+
+  it("becomes an accepted connection with TLS, in the server's role", async () => {
+    const ssl = Object.fromEntries(Object.entries(identity("server")).map(([name, pem]) => [name, String(pem)]));
+    await using child = childWith("pipe", "connectAcceptedSocket", { ssl });
+    const [reader, writer] = await openUnixConnection(null, { sock: farEnd(child), ssl: trust, serverHostname: "localhost" });
+    writer.write("hello from the parent\n");
+    assert.equal((await reader.readline()).toString(), "hello from the child\n");
+    assert.deepEqual(await child.next(), { line: "hello from the parent\n" });
+    writer.close();
+    await writer.waitClosed();
+    assert.deepEqual(await child.next(), { error: null, closed: true });
+  });
+
   it("is refused when it is given again, and the first connection goes on", async () => {
     await using child = childWith("pipe", "openUnixConnectionTwice");
     const far = farEnd(child);
@@ -61,6 +84,13 @@ describe("the descriptor of a connected Unix socket", () => {
   });
 
   for (const [what, call, options, code, message] of [
+    [
+      "with wrong options for an accepted connection",
+      "connectAcceptedSocket",
+      { sslHandshakeTimeout: 5 },
+      "ERR_INVALID_ARG_VALUE",
+      /sslHandshakeTimeout/,
+    ],
     ["for another family", "openConnection", {}, "ERR_INVALID_ARG_VALUE", /TCP/],
     ["for a server, which has to listen", "startUnixServer", {}, "ERR_INVALID_ARG_VALUE", /listening/],
     ["for a server of another family", "startServer", {}, "ERR_INVALID_ARG_VALUE", /TCP/],
@@ -87,6 +117,19 @@ describe("the descriptor of a connected TCP socket", () => {
     await using _ = far;
     const peer = await far.accepted();
     await using child = childWith(descriptorOf(socket), "openConnection");
+    peer.write("hello from the parent\n");
+    const [data] = (await once(peer.resume(), "data")) as [Buffer];
+    assert.equal(data.toString(), "hello from the child\n");
+    assert.deepEqual(await child.next(), { line: "hello from the parent\n" });
+    assert.deepEqual(await child.next(), { error: null, closed: true });
+    socket.destroy();
+  });
+
+  it("becomes an accepted connection", cannot("pass-descriptor", "deno"), async () => {
+    const { far, socket } = await detachedConnection();
+    await using _ = far;
+    const peer = await far.accepted();
+    await using child = childWith(descriptorOf(socket), "connectAcceptedSocket");
     peer.write("hello from the parent\n");
     const [data] = (await once(peer.resume(), "data")) as [Buffer];
     assert.equal(data.toString(), "hello from the child\n");

@@ -13,7 +13,7 @@ for (const zone of ["lo", "1"]) {
     0,
   );
   const listening = server.sockets[0]!.getsockname();
-  const [reader, writer] = await openConnection(`fe80::7%${zone}`, Number(listening[1]), { localAddr: [`fe80::8%${zone}`, 0] });
+  const [reader, writer] = await openConnection(`fe80::7%${zone}`, listening[1], { localAddr: [`fe80::8%${zone}`, 0] });
   await reader.read();
   const connected = [writer.getExtraInfo("sockname"), writer.getExtraInfo("peername")];
   writer.close();

@@ -1,12 +1,16 @@
 /** Run with the names of calls: makes each with the socket at descriptor 3, 4, ..., and tells its outcome and whether the descriptor was closed. */
 import { readlinkSync } from "node:fs";
-import { openConnection, openUnixConnection, startServer, startUnixServer } from "asyncio-streams";
+import net from "node:net";
+import { BaseProtocol, connectAcceptedSocket, openConnection, openUnixConnection, startServer, startUnixServer } from "asyncio-streams";
 import { outcome } from "../support/outcome.js";
 import { tell } from "../support/parent.js";
 
 const calls: Record<string, (sock: number) => Promise<unknown>> = {
   openConnection: (sock) => openConnection(null, null, { sock }),
   openUnixConnection: (sock) => openUnixConnection(null, { sock }),
+  connectAcceptedSocket: (sock) => connectAcceptedSocket(() => new BaseProtocol(), sock),
+  "openConnection(net.Socket)": (fd) => openConnection(null, null, { sock: new net.Socket({ fd, readable: true, writable: true }) }),
+  "openUnixConnection(net.Socket)": (fd) => openUnixConnection(null, { sock: new net.Socket({ fd, readable: true, writable: true }) }),
   startServer: (sock) => startServer(() => {}, null, null, { sock }),
   startUnixServer: (sock) => startUnixServer(() => {}, null, { sock }),
 };

@@ -181,7 +181,7 @@ for (const kind of kinds) {
       [-1, "ERR_OUT_OF_RANGE"],
       [1.5, "ERR_OUT_OF_RANGE"],
       [Number.NaN, "ERR_OUT_OF_RANGE"],
-      [Infinity, "ERR_OUT_OF_RANGE"],
+      [-Infinity, "ERR_OUT_OF_RANGE"],
       ["5", "ERR_INVALID_ARG_TYPE"],
     ] as const) {
       it(`refuses graceMs: ${JSON.stringify(graceMs)}, and the server goes on`, async () => {

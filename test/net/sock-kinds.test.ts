@@ -43,6 +43,7 @@ describe("sock that was reset before it is handed over", () => {
   it("is a TCP connection, whose peer is not known, and whose first read rejects", cannot("sock-that-was-reset", "bun"), async () => {
     const [reader, writer] = await openConnection(null, null, { sock: await resetConnection() });
     assert.equal(writer.getExtraInfo("peername"), null);
+    assert.equal(writer.getExtraInfo("peername", "unknown"), "unknown");
     assert.equal(writer.getExtraInfo("socket")!.getpeername(), null);
     assert.equal(writer.getExtraInfo("sockname")![0], "127.0.0.1");
     assert.equal(writer.getExtraInfo("socket")!.family, "ipv4");
@@ -172,6 +173,17 @@ describe("a descriptor that cannot be used", () => {
     ["unix", "openUnixConnection", /not connected/],
     ["unix-bound", "openUnixConnection", /not connected/], // only one of this kind: it has a file
     ["tcp", "openConnection", runtime === "node" ? /not connected/ : /does not list/],
+    ["tcp-bound", "openConnection", runtime === "node" ? /not connected/ : /does not list/],
+    ["tcp6-bound", "openConnection", runtime === "node" ? /not connected/ : /does not list/],
+    ["tcp-bound", "connectAcceptedSocket", runtime === "node" ? /not connected/ : /does not list/],
+    // Bun: such a socket is closed from the start. Deno: refuses to make one.
+    ...(runtime === "node"
+      ? ([
+          ["tcp", "openConnection(net.Socket)", /it is not connected/],
+          ["tcp-bound", "openConnection(net.Socket)", /it is not connected/],
+          ["unix", "openUnixConnection(net.Socket)", /it is not connected/],
+        ] as const)
+      : []),
     ["tcp-bound", "startUnixServer", /Unix/],
     ["tcp-bound", "openUnixConnection", runtime === "node" ? /TCP/ : /does not list/],
     ["tcp-reset", "startServer", /cannot listen/],
@@ -198,6 +210,7 @@ describe("a descriptor that cannot be used", () => {
     async () => {
       await using child = childWith("tcp-reset", scriptCommand("net/descriptor-child", "openConnection"));
       assert.deepEqual(await child.next(), { line: "before the reset\n" });
+      assert.equal((await child.next<{ error: Outcome }>()).error.code, "ECONNRESET");
     },
   );
 });
@@ -220,7 +233,7 @@ describe("sock beside the options of addresses", () => {
 });
 
 describe("sock of a server beside the options of binding a port", () => {
-  for (const options of [{ family: 4 }, { family: 0 }, { reusePort: false }] as const) {
+  for (const options of [{ family: 4 }, { family: 0 }, { reuseAddress: true }, { reusePort: false }] as const) {
     it(`is refused with ${JSON.stringify(options)}, which would have no effect`, async () => {
       for (const listen of [
         (sock: net.Server) => startServer(() => {}, null, null, { sock, ...options }),

@@ -14,11 +14,11 @@ import { installed, installedFiles, newProject, tarball } from "./under-test.js"
 
 /** Bytes, and a count. */
 const BOUNDS = {
-  packed: 366_000,
-  unpacked: 1_330_000,
-  files: 332,
-  "minimal bundle": 122_000,
-  "minimal bundle, gzip": 41_000,
+  packed: 390_000,
+  unpacked: 1_430_000,
+  files: 350,
+  "minimal bundle": 126_000,
+  "minimal bundle, gzip": 42_500,
 };
 
 /** What is of no use to a client; a sample. */

@@ -1,6 +1,6 @@
 /**
  * The installed package in TypeScript: compiled by the project's own compiler and by the oldest that is promised to work, with types of old and new
- * Node.js, found in both ways; every declaration is checked (`skipLibCheck: false`). What comes out is run.
+ * Node.js, found in both ways, and beside the declarations of the web also by those between; every declaration is checked (`skipLibCheck: false`). What comes out is run.
  */
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
@@ -8,11 +8,20 @@ import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } f
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import { root } from "../support/repository.js";
-import { type Ended, newProject, oldCompiler, runAnyhow, runProgram } from "./under-test.js";
+import { compilers, type Ended, newProject, runAnyhow, runProgram } from "./under-test.js";
 
 const modules = join(root, "node_modules");
-const COMPILERS = { new: join(modules, "typescript/bin/tsc"), old: oldCompiler };
-const TYPES = { new: join(dirname(oldCompiler), "../../@types/node"), old: join(modules, "@types/node") };
+const [oldest = "", ...between] = compilers;
+const COMPILERS = { new: tscOf(modules), old: tscOf(oldest) };
+const TYPES = { new: typesOf(oldest), old: typesOf(modules) };
+
+function tscOf(folder: string): string {
+  return join(folder, "typescript", "bin", "tsc");
+}
+
+function typesOf(folder: string): string {
+  return join(folder, "@types", "node");
+}
 
 const RESOLUTIONS = {
   nodenext: { module: "nodenext", moduleResolution: "nodenext" },
@@ -25,6 +34,23 @@ interface Case {
   readonly types: keyof typeof TYPES;
   readonly files: readonly string[];
 }
+
+/** A compiler with types of Node, as paths. */
+interface Toolchain {
+  readonly tsc: string;
+  readonly types: string;
+}
+
+/**
+ * Each compiler with types of Node for which the declarations of the web and those of Node meet. Every compiler and every version of the
+ * types is in one.
+ */
+const TOOLCHAINS: readonly Toolchain[] = [
+  { tsc: COMPILERS.new, types: TYPES.new },
+  { tsc: COMPILERS.new, types: TYPES.old },
+  { tsc: COMPILERS.old, types: TYPES.old },
+  ...between.map((folder) => ({ tsc: tscOf(folder), types: typesOf(folder) })),
+];
 
 const CASES: readonly Case[] = [
   { compiler: "new", resolution: "nodenext", types: "new", files: ["typed.ts", "using.ts", "required.cts", "imported.cts"] },
@@ -41,9 +67,13 @@ function version(folder: string): string {
 
 /** Compiles files of a new project, with settings beside those of every strict project. Returns the project. */
 function compile({ compiler, resolution, types, files }: Case, settings: object = {}): { directory: string; result: Ended } {
+  return compileWith({ tsc: COMPILERS[compiler], types: TYPES[types] }, files, { ...RESOLUTIONS[resolution], ...settings });
+}
+
+function compileWith({ tsc, types }: Toolchain, files: readonly string[], settings: object): { directory: string; result: Ended } {
   const directory = newProject();
   mkdirSync(join(directory, "node_modules", "@types"), { recursive: true });
-  symlinkSync(TYPES[types], join(directory, "node_modules", "@types", "node"));
+  symlinkSync(types, join(directory, "node_modules", "@types", "node"));
   const strict = { strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, skipLibCheck: false };
   const compilerOptions = {
     target: "es2022",
@@ -51,11 +81,10 @@ function compile({ compiler, resolution, types, files }: Case, settings: object 
     rootDir: ".",
     outDir: "out",
     ...strict,
-    ...RESOLUTIONS[resolution],
     ...settings,
   };
   writeFileSync(join(directory, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));
-  return { directory, result: runAnyhow(directory, [process.execPath, COMPILERS[compiler]]) };
+  return { directory, result: runAnyhow(directory, [process.execPath, tsc]) };
 }
 
 for (const one of CASES) {
@@ -68,6 +97,17 @@ for (const one of CASES) {
         const output = join("out", file.replace(/ts$/, "js"));
         assert.equal(runProgram(directory, [process.execPath], output), "HELLO\n", output);
       }
+    });
+  });
+}
+
+for (const toolchain of TOOLCHAINS) {
+  const compiler = version(join(dirname(toolchain.tsc), ".."));
+  describe(`the package beside the types of the web, with TypeScript ${compiler}, types of Node ${version(toolchain.types)}`, () => {
+    // Without `lib`, TypeScript includes the declarations of the web.
+    it("gives bytes that the web takes, and takes its streams", () => {
+      const { result } = compileWith(toolchain, ["web.ts"], { ...RESOLUTIONS.nodenext, lib: undefined, types: ["node"] });
+      assert.deepEqual(result, { status: 0, stdout: "", stderr: "" });
     });
   });
 }

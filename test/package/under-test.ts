@@ -9,7 +9,7 @@ import { socketPath, temporaryDirectory } from "../support/temporary.js";
 interface Described {
   readonly tarball: string;
   readonly runtimes: readonly { readonly name: string; readonly binary: string }[];
-  readonly compiler: string;
+  readonly compilers: readonly string[];
 }
 
 const folder = process.env["PACKAGE_UNDER_TEST"];
@@ -22,8 +22,8 @@ export const tarball: string = described.tarball;
 /** The package, unpacked by npm. */
 export const installed: string = join(folder, "npm", "node_modules", "asyncio-streams");
 
-/** The oldest TypeScript that is promised to work: its `tsc`, and newer types of Node beside it. */
-export const oldCompiler: string = described.compiler;
+/** The other versions of TypeScript that are promised to work, oldest first: `node_modules` with a compiler and types of Node. */
+export const compilers: readonly string[] = described.compilers;
 
 /** The runtimes, this Node.js first: how to run a file on each. */
 export const runtimes: readonly { readonly name: string; readonly command: readonly string[]; readonly project: "npm" | "bun" }[] = [

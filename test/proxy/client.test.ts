@@ -18,8 +18,10 @@ import { identity, trust } from "../support/certificates.js";
 import { echo } from "../support/echo.js";
 import { kinds, tcp } from "../support/pairs.js";
 import { socketPath } from "../support/temporary.js";
-import { until } from "../support/turns.js";
+import { turns, until } from "../support/turns.js";
 import { IPV4, IPV6, tlv, unixNames, version2, withChecksum, withTlvs } from "./headers.js";
+
+const MUCH = 30_000_000;
 
 const ipv4 = { source: ["192.0.2.1", 1025], destination: ["198.51.100.7", 443] } as const;
 
@@ -213,6 +215,24 @@ for (const kind of kinds) {
     });
   });
 }
+
+describe("a peer that resets the connection while the header waits", () => {
+  for (const version of [1, 2] as const) {
+    it(`makes the call reject, and nothing else: version ${version}`, async () => {
+      const { far, socket } = await bareConnection("tcp");
+      await using _ = far;
+      socket.write(Buffer.alloc(MUCH)); // more than the system takes: the header waits behind it
+      const options = { sock: socket, sendProxyHeader: { version, ...ipv4 } };
+      const connecting = createConnection(() => new BaseProtocol(), null, null, options);
+      const accepted = await far.accepted();
+      await turns(5);
+      accepted.resetAndDestroy();
+      await assert.rejects(connecting, (error: NodeJS.ErrnoException) => /^E(CONNRESET|PIPE|RR_SOCKET_CLOSED)$/.test(error.code ?? ""));
+      assert.equal(socket.destroyed, true);
+      await turns(5); // an 'error' event without a listener would end the process
+    });
+  }
+});
 
 describe("a signal while the header is sent", () => {
   it("that is aborted closes the socket, and the call rejects with its reason", async () => {

@@ -9,9 +9,7 @@ import {
   BaseProtocol,
   createServer,
   createUnixServer,
-  type ProxyHeader,
   type ProxyProtocolOptions,
-  type Server,
   type SocketAddress,
   type StreamWriter,
   startServer,
@@ -23,61 +21,12 @@ import { identity, trust } from "../support/certificates.js";
 import { echo } from "../support/echo.js";
 import { kinds, tcp, unix } from "../support/pairs.js";
 import { socketPath } from "../support/temporary.js";
-import { isSettled, turns, until } from "../support/turns.js";
+import { turns, until } from "../support/turns.js";
 import { badHeaders, IPV4, tlv, version2, withTlvs } from "./headers.js";
-
-const V1 = "PROXY TCP4 192.0.2.1 198.51.100.7 1025 443\r\n";
-const LONG_MS = 600_000;
-
-/** A client that is not the library's. */
-function dialTo(server: Server): net.Socket {
-  return net.connect(dial(addressOf(server))).on("error", () => {});
-}
-
-/** The end of a socket, whatever error comes before it. */
-function closed(socket: net.Socket): Promise<void> {
-  return new Promise((resolve) => socket.once("close", () => resolve()));
-}
-
-/** Everything that comes until the server closes. */
-async function answerTo(socket: net.Socket): Promise<string> {
-  let text = "";
-  socket.on("data", (data: Buffer) => {
-    text += String(data);
-  });
-  await closed(socket);
-  return text;
-}
-
-/** What the server was told of its clients and its errors. */
-interface Log {
-  readonly peers: {
-    peername: SocketAddress | null;
-    sockname: SocketAddress | null;
-    header: ProxyHeader | null;
-    real: SocketAddress | null;
-  }[];
-  readonly errors: { error: Error & { code?: string; cause?: unknown }; writer: StreamWriter | null }[];
-}
+import { answerTo, closed, dialTo, serveProxied, V1 } from "./serving.js";
 
 for (const kind of kinds) {
-  async function serve(option: true | ProxyProtocolOptions = true, more: object = {}): Promise<Log & { server: Server }> {
-    const log: Log = { peers: [], errors: [] };
-    const { server } = await kind.serve(
-      async (reader, writer) => {
-        const [peername, sockname, header] = (["peername", "sockname", "proxy_header"] as const).map((key) => writer.getExtraInfo(key));
-        const real = writer.getExtraInfo("socket")!.getpeername();
-        log.peers.push({ peername, sockname, header, real } as Log["peers"][0]);
-        await echo(reader, writer);
-      },
-      {
-        proxyProtocol: option,
-        onClientError: (error, writer) => void log.errors.push({ error: error as Error, writer }),
-        ...more,
-      },
-    );
-    return { ...log, server };
-  }
+  const serve = serveProxied.bind(null, kind);
 
   describe(`proxyProtocol over ${kind.name}`, () => {
     for (const [name, header] of [
@@ -180,28 +129,6 @@ for (const kind of kinds) {
       await server.shutdown();
     });
 
-    it("cuts a client whose header takes too long", async () => {
-      const { server, errors } = await serve({ timeout: 20 });
-      const socket = dialTo(server);
-      socket.write("PROXY ");
-      assert.equal(await answerTo(socket), "");
-      await until(() => errors.length > 0);
-      const { error } = errors[0]!;
-      assert.deepEqual([error.name, error.code], ["ConnectionTimeoutError", "ETIMEDOUT"]);
-      assert.match(error.message, /^the PROXY protocol header from .* took longer than 20 ms \(\d+ bytes received\)$/);
-      await server.shutdown();
-    });
-
-    it("refuses a header above maxHeaderBytes", async () => {
-      const { server, errors } = await serve({ maxHeaderBytes: 52 });
-      const socket = dialTo(server);
-      socket.write(withTlvs(tlv(0x04, Buffer.alloc(22))));
-      await answerTo(socket);
-      await until(() => errors.length > 0);
-      assert.match(errors[0]!.error.message, /the header of 53 bytes exceeds maxHeaderBytes \(52\)$/);
-      await server.shutdown();
-    });
-
     it("refuses a sender that is not trusted, before it takes a place", async () => {
       const asked: (SocketAddress | null)[] = [];
       const trusted: ProxyProtocolOptions["trusted"] = (socket) => {
@@ -230,56 +157,6 @@ for (const kind of kinds) {
       );
       await server.shutdown();
     });
-
-    it("counts a client whose header is not complete against maxConnections, and serves the next behind it", async () => {
-      const { server, peers } = await serve(true, { maxConnections: 1 });
-      const first = dialTo(server);
-      const firstAnswer = answerTo(first);
-      first.write("PROXY ");
-      await until(() => server.getStats().handshakes === 1);
-      const second = dialTo(server);
-      const secondAnswer = answerTo(second);
-      second.end(`${V1}second\n`);
-      await until(() => server.getStats().waiting === 1);
-      assert.equal(peers.length, 0);
-      first.end(`${V1.slice(6)}first\n`);
-      assert.equal(await firstAnswer, "first\n");
-      assert.equal(await secondAnswer, "second\n");
-      await server.shutdown();
-    });
-
-    it("serves a client whose header comes during shutdown(), and drops one whose header does not", async () => {
-      const { server } = await serve();
-      const [late, never] = [dialTo(server), dialTo(server)];
-      const [lateAnswer, noAnswer] = [answerTo(late), answerTo(never)];
-      late.write("PROXY ");
-      never.write("PROXY ");
-      await until(() => server.getStats().handshakes === 2);
-      const deadline = new AbortController();
-      const shutdown = server.shutdown({ graceMs: LONG_MS, signal: deadline.signal });
-      assert.equal(await isSettled(shutdown), false);
-      late.write(`${V1.slice(6)}late\n`);
-      assert.equal(await lateAnswer, "late\n");
-      await until(() => server.getStats().active === 0);
-      deadline.abort();
-      assert.deepEqual(await shutdown, { finished: 1, aborted: 1 });
-      assert.equal(await noAnswer, "");
-    });
-
-    for (const end of ["closeClients", "abortClients"] as const) {
-      it(`drops a client whose header is not complete in ${end}(), without an error`, async () => {
-        const { server, errors } = await serve();
-        const socket = dialTo(server);
-        const answer = answerTo(socket);
-        socket.write("PROXY ");
-        await until(() => server.getStats().handshakes === 1);
-        server[end]();
-        await answer;
-        server.close();
-        await server.waitClosed();
-        assert.deepEqual(errors, []);
-      });
-    }
 
     it("comes before the TLS handshake, also in the same packet", async () => {
       const { server, peers, errors } = await serve(true, { ssl: identity("server") });
@@ -411,19 +288,6 @@ function refusedPort(asked: readonly (SocketAddress | null)[], index: number): n
 }
 
 describe("proxyProtocol", () => {
-  it("reports a client that is reset before its header is complete, with the system's error", async () => {
-    const errors: (Error & { code?: string })[] = [];
-    const { server } = await tcp.serve(echo, { proxyProtocol: true, onClientError: (error) => void errors.push(error as Error) });
-    const socket = dialTo(server);
-    socket.write("PROXY ");
-    await until(() => server.getStats().handshakes === 1);
-    socket.resetAndDestroy();
-    await until(() => errors.length > 0);
-    assert.equal(errors[0]?.code, "ECONNRESET");
-    assert.match(errors[0]?.message ?? "", /ended before its PROXY protocol header was complete/);
-    await server.shutdown();
-  });
-
   it("may be false", async () => {
     const { server, connect } = await tcp.serve(echo, { proxyProtocol: false });
     const [reader, writer] = await connect();

@@ -132,4 +132,9 @@ describe("a program that takes Node's pool of short buffers away", () => {
     await using child = new Child(scriptCommand("security/detached-pool-child"));
     assert.deepEqual(await child.ended, { code: 0, signal: null });
   });
+
+  it("does not change the constants of the library", canTake, async () => {
+    await using child = new Child(scriptCommand("security/detached-constants-child"));
+    assert.deepEqual(await child.ended, { code: 0, signal: null });
+  });
 });

@@ -48,6 +48,25 @@ describe("the signal for the end of a client", () => {
     }
   });
 
+  for (const [side, ends] of [
+    ["client", [(protocol: StreamReaderProtocol) => protocol.eofReceived()]],
+    [
+      "client",
+      [(protocol: StreamReaderProtocol) => protocol.eofReceived(), (protocol: StreamReaderProtocol) => protocol.connectionLost(null)],
+    ],
+    ["server", [(protocol: StreamReaderProtocol) => protocol.connectionLost(null)]],
+  ] as const) {
+    it(`has a reason that names the side that ended the connection: the ${side}, by ${ends.length} events`, () => {
+      for (const isReadBefore of [true, false]) {
+        const { protocol, context } = connected();
+        if (isReadBefore) assert.equal(context.ended.aborted, false);
+        for (const end of ends) end(protocol);
+        assert.equal(context.ended.reason.name, "AbortError");
+        assert.match(context.ended.reason.message, new RegExp(`^the ${side} has `));
+      }
+    });
+  }
+
   it("is not aborted by a shutdown of the server", () => {
     const { protocol, context } = connected();
     protocol.shutdownRequested();
@@ -55,6 +74,24 @@ describe("the signal for the end of a client", () => {
   });
 
   for (const kind of kinds) {
+    for (const way of ["close", "abort"] as const) {
+      it(`does not say that the client has left after a ${way}() of the server, over ${kind.name}`, async () => {
+        let reason: DOMException | null = null;
+        const { server, connect } = await kind.serve(async (_reader, writer, { ended }) => {
+          assert.equal(ended.aborted, false);
+          writer[way]();
+          await writer.waitClosed();
+          reason = ended.reason;
+        });
+        const [, writer] = await connect();
+        await until(() => reason !== null);
+        assert.equal(String(reason), "AbortError: the server has closed the connection");
+        writer.abort();
+        server.close();
+        await server.waitClosed();
+      });
+    }
+
     it(`stops the work for a client that leaves, over ${kind.name}`, async () => {
       let stopped: unknown = null;
       const { server, connect } = await kind.serve(async (_reader, writer, { ended }) => {

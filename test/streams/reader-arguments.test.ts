@@ -92,7 +92,7 @@ const reads: readonly Row[] = [
       ["lines", async (reader, timeout) => reader.lines({ timeout }).next()],
       ["chunks", async (reader, timeout) => reader.chunks(9, { timeout }).next()],
     ] as readonly (readonly [string, Call])[]
-  ).map(([name, call]): Row => [`timeout of ${name}`, call, /timeout/, [[RANGE, -1, 0.5, Number.NaN, Infinity, 2 ** 31]]]),
+  ).map(([name, call]): Row => [`timeout of ${name}`, call, /timeout/, [[RANGE, -1, 0.5, Number.NaN, -Infinity, 2 ** 31]]]),
   // The line that is there is enough: there is nothing to wait for.
   ["timeout", (reader, timeout) => reader.readline({ timeout }), /timeout/, [[TYPE, "5", null, {}, 5n]]],
   ["options of lines", async (reader, value) => reader.lines(value).next(), /^options must be /, [[TYPE, 5, null]]],

@@ -276,11 +276,11 @@ describe("leaving a loop", () => {
     const readable = silent();
     const reader = StreamReader.from(readable, { limit: 7 });
     const iterator = reader[Symbol.asyncIterator]();
-    const line = iterator.next();
+    const line = reader.readline();
     assert.deepEqual(await iterator.return?.(), { done: true, value: undefined });
     assert.equal(readable.isPaused(), false);
     readable.push("a line\n");
-    assert.equal(String((await line).value), "a line\n");
+    assert.equal(String(await line), "a line\n");
     readable.push("a".repeat(15));
     await until(() => readable.isPaused());
     for (let time = 0; time < 2; time += 1) await iterator.return?.();
@@ -366,4 +366,23 @@ describe("a reader that is not from() a source", () => {
     await reader.cancel();
     assert.equal(reader.atEof(), true);
   });
+});
+
+describe("StreamReader.from another reader", () => {
+  const loops: Readonly<Record<string, (inner: StreamReader) => AsyncIterable<Data>>> = {
+    "a reader": (inner) => inner,
+    "lines()": (inner) => inner.lines(),
+    "chunks()": (inner) => inner.chunks(),
+  };
+  for (const [name, loopOf] of Object.entries(loops)) {
+    it(`ends the read of ${name} that waits when it is cancelled, and takes nothing of what arrives later`, async () => {
+      const inner = new StreamReader();
+      const outer = StreamReader.from(loopOf(inner));
+      await turns(2);
+      await outer.cancel();
+      const next = inner.readline();
+      inner.feedData("for the program\n");
+      assert.equal(await text(next), "for the program\n");
+    });
+  }
 });

@@ -2,7 +2,7 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { runInNewContext } from "node:vm";
-import { InvalidStateError, StreamReader } from "asyncio-streams";
+import { InvalidStateError, StreamReader, StreamReaderProtocol } from "asyncio-streams";
 import { FakeTransport } from "../support/fake-transport.js";
 import { connectedStreams, endedReaderOf, readerOf, rest, text } from "../support/readers.js";
 
@@ -26,6 +26,33 @@ describe("StreamReader.feedData", () => {
       );
     }
     assert.equal(await text(reader.read()), "abc");
+  });
+
+  it("copies bytes in shared memory, which other threads can change, and so do unread() and StreamReader.from()", async () => {
+    const shared = (): Uint8Array => new Uint8Array(new SharedArrayBuffer(4)).fill(97);
+    async function* source(): AsyncGenerator<Uint8Array> {
+      yield shared();
+    }
+    const unread = new StreamReader();
+    unread.unread(shared());
+    const { reader, protocol } = connectedStreams();
+    protocol.dataReceived(Buffer.from("aaaa"));
+    for (const one of [readerOf([shared()]), unread, StreamReader.from(source()), reader]) {
+      const bytes = await one.readexactly(4);
+      assert.equal(bytes.toString(), "aaaa");
+      assert.ok(bytes.buffer instanceof ArrayBuffer);
+    }
+  });
+
+  it("is called by the protocol if a subclass overrides it", async () => {
+    class Loud extends StreamReader {
+      override feedData(data: Uint8Array): void {
+        super.feedData(Buffer.from(data).toString().toUpperCase());
+      }
+    }
+    const reader = new Loud();
+    new StreamReaderProtocol(reader).dataReceived(Buffer.from("abc"));
+    assert.equal(await text(reader.readexactly(3)), "ABC");
   });
 
   it("does not run the waiting read during the feed", async () => {

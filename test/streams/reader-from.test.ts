@@ -150,6 +150,28 @@ describe("StreamReader.from", () => {
     });
   });
 
+  it("takes arrays of bytes and text, as node:stream/iter has them", async () => {
+    const reader = StreamReader.from(generate<Data | readonly Data[]>([Buffer.from("on"), "e\ntw"], [], "o", [["\n"][0] as string]));
+    assert.equal(await text(reader.read()), "one\ntwo\n");
+    const broken = StreamReader.from(generate<Data | readonly Data[]>(["one"], ["two", 3 as never]));
+    assert.equal(await text(broken.readexactly(6)), "onetwo");
+    await assert.rejects(broken.read(), { code: "ERR_INVALID_ARG_TYPE" });
+  });
+
+  it("is read by node:stream/iter in arrays of chunks, whatever the limit of a line", async () => {
+    const reader = StreamReader.from(generate("a".repeat(100), "b"), { limit: 10 });
+    const streamable = reader as unknown as Record<symbol, () => AsyncIterableIterator<Uint8Array[]>>;
+    const batches = streamable[Symbol.for("Stream.toAsyncStreamable")]?.() as AsyncIterableIterator<Uint8Array[]>;
+    let read = "";
+    for await (const batch of batches) for (const chunk of batch) read += Buffer.from(chunk).toString();
+    assert.equal(read, `${"a".repeat(100)}b`);
+    const second = StreamReader.from(generate("more"));
+    await turns(2);
+    for await (const batch of (second as unknown as typeof streamable)[Symbol.for("Stream.toAsyncStreamable")]?.() ?? []) {
+      assert.deepEqual(batch, [Buffer.from("more")]);
+    }
+  });
+
   it("fails at a piece that is neither bytes nor text, and releases the source", async () => {
     let released = false;
     const reader = StreamReader.from(

@@ -35,7 +35,7 @@ describe("StreamWriter and its transport", () => {
     assert.equal(writer.getExtraInfo("peername"), "/run/app.sock");
     assert.equal(writer.getExtraInfo("sockname"), null);
     assert.equal(writer.getExtraInfo("sockname", "none"), "none");
-    assert.equal(writer.getExtraInfo("no such key", 5), 5);
+    assert.equal(writer.getExtraInfo("no such key" as string, 5), 5);
   });
 
   it("needs no reader", async () => {

@@ -2,12 +2,13 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import type net from "node:net";
+import net from "node:net";
+import { Duplex } from "node:stream";
 import { describe, it } from "node:test";
 import tls from "node:tls";
 import { identity, trust } from "../support/certificates.js";
 import { runtime } from "../support/runtime.js";
-import { until } from "../support/turns.js";
+import { turns, until } from "../support/turns.js";
 
 async function listening(options: tls.TlsOptions): Promise<{ readonly server: tls.Server; readonly port: number }> {
   const server = tls.createServer(options, (socket) => {
@@ -61,6 +62,29 @@ describe("node:tls of this runtime, by itself", () => {
     const { session } = await connect(port, trust);
     const again = await connect(port, { ...trust, ...(session === undefined ? {} : { session }) });
     assert.equal(again.error === undefined && again.reused === true, runtime !== "deno");
+    server.close();
+  });
+
+  it(`${runtime === "deno" ? "does not send" : "sends"} the alert of a failed handshake over a stream`, async () => {
+    const server = net.createServer((socket) => {
+      const carrier = new Duplex({
+        read() {},
+        write(chunk: Buffer, _encoding, done) {
+          socket.write(chunk, () => done());
+        },
+      });
+      socket.on("data", (chunk) => carrier.push(chunk)).on("error", () => {});
+      const secured = new tls.TLSSocket(carrier, { isServer: true, ...identity("server"), ALPNProtocols: ["a"] } as tls.TLSSocketOptions);
+      secured.on("error", async () => {
+        await turns(20);
+        socket.destroySoon();
+      });
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as net.AddressInfo;
+    const { error } = await connect(port, { ...trust, ALPNProtocols: ["b"] });
+    assert.equal(/NO_APPLICATION_PROTOCOL/.test(String((error as { code?: string } | undefined)?.code)), runtime !== "deno", String(error));
     server.close();
   });
 

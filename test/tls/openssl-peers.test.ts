@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { rmSync } from "node:fs";
 import { describe, it } from "node:test";
-import { type ClientConnectedCallback, openConnection, openUnixConnection } from "asyncio-streams";
+import { type ClientConnectedCallback, openConnection, openUnixConnection, type StreamReader, type StreamWriter } from "asyncio-streams";
 import { certificateFile, identity, trust } from "../support/certificates.js";
 import { echo } from "../support/echo.js";
 import { kinds, unix } from "../support/pairs.js";
@@ -133,7 +133,7 @@ for (const kind of kinds) {
         await using server = new OpenSsl("s_server", ...where, flag, "-rev", ...asks, ...shown("server"));
         await until(() => /ACCEPT/.test(server.output));
         const port = Number(/ACCEPT .*:(\d+)/.exec(server.output)?.[1]);
-        const connect = (more: object): ReturnType<typeof openConnection> => {
+        const connect = (more: object): Promise<[StreamReader, StreamWriter]> => {
           const tls = { ssl: { ...trust, ...versions, ...more }, serverHostname: "localhost" };
           return path === null ? openConnection("127.0.0.1", port, tls) : openUnixConnection(path, tls);
         };

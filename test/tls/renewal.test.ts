@@ -178,6 +178,15 @@ describe("setSecureContext()", () => {
     ] as const) {
       assert.throws(() => ours.server.setSecureContext(ssl as SSLServer), { name: "TypeError", code });
     }
+    const { cert, key } = identity("server");
+    for (const ssl of [
+      { cert: "garbage", key },
+      { cert, key: "garbage" },
+      { cert, key: identity("client").key },
+      { cert, key: identity("server-rsa").key },
+    ]) {
+      assert.throws(() => ours.server.setSecureContext(ssl));
+    }
     await checkEcho(await ours.connect());
   });
 

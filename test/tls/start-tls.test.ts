@@ -6,7 +6,7 @@ import { openTo } from "../support/addresses.js";
 import { identity, trust } from "../support/certificates.js";
 import { kinds, openPair } from "../support/pairs.js";
 import { payload, receiveBytes, sendBytes } from "../support/payload.js";
-import { Relay } from "../support/relay.js";
+import { COMMAND, secureAndCheck, startTlsBehindRelay } from "../support/start-tls-relay.js";
 import { checkTalk, HOST, secure } from "../support/tls-kinds.js";
 import { isSettled, turns, until } from "../support/turns.js";
 
@@ -58,52 +58,25 @@ for (const kind of kinds) {
 
     it("takes a handshake that was read ahead, in one packet with the command before it", async () => {
       let buffered = -1;
-      const { server } = await kind.serve(async (reader, writer) => {
-        assert.equal((await reader.readline()).toString(), "STARTTLS\n");
-        buffered = relay.link.toServer.passed;
-        await writer.startTls(identity("server"));
-        writer.write(await reader.readline());
-        writer.close();
+      await using far = await startTlsBehindRelay(kind, {
+        onCommand(relay) {
+          buffered = relay.link.toServer.passed;
+        },
       });
-      await using relay = await Relay.to(server.sockets[0]!.getsockname());
-      const [reader, writer] = await openTo(relay.address);
-      await until(() => relay.links.length > 0);
-      relay.link.toServer.gather(100);
-      writer.write("STARTTLS\n");
-      await writer.startTls(trust, HOST);
+      const client = await openTo(far.relay.address);
+      await until(() => far.relay.links.length > 0);
+      far.relay.link.toServer.gather(100);
+      await secureAndCheck(client);
       assert.ok(buffered > 100, `${buffered} bytes were there with the command`);
-      writer.write("secret\n");
-      assert.equal((await reader.readline()).toString(), "secret\n");
-      writer.close();
-      await writer.waitClosed();
-      server.close();
-      await server.waitClosed();
     });
 
     for (const ahead of [1, 5, 100]) {
       it(`takes a handshake of which ${ahead} bytes were read ahead`, async () => {
-        const command = "STARTTLS\n";
-        const { server } = await kind.serve(async (reader, writer) => {
-          assert.equal((await reader.readline()).toString(), command);
-          const upgraded = writer.startTls(identity("server"));
-          await turns(3);
-          relay.link.toServer.release();
-          await upgraded;
-          writer.write(await reader.readline());
-          writer.close();
-        });
-        await using relay = await Relay.to(server.sockets[0]!.getsockname());
-        const [reader, writer] = await openTo(relay.address);
-        await until(() => relay.links.length > 0);
-        relay.link.toServer.gather(command.length + ahead, command.length + ahead);
-        writer.write(command);
-        await writer.startTls(trust, HOST);
-        writer.write("secret\n");
-        assert.equal((await reader.readline()).toString(), "secret\n");
-        writer.close();
-        await writer.waitClosed();
-        server.close();
-        await server.waitClosed();
+        await using far = await startTlsBehindRelay(kind, { duringHandshake: (relay) => relay.link.toServer.release() });
+        const client = await openTo(far.relay.address);
+        await until(() => far.relay.links.length > 0);
+        far.relay.link.toServer.gather(COMMAND.length + ahead, COMMAND.length + ahead);
+        await secureAndCheck(client);
       });
     }
 

@@ -12,6 +12,8 @@ import { MUCH_BYTES } from "../support/much.js";
 import { openPair } from "../support/pairs.js";
 import { payload } from "../support/payload.js";
 import { Relay } from "../support/relay.js";
+import { cannot } from "../support/runtime.js";
+import { COMMAND, secureAndCheck, startTlsBehindRelay } from "../support/start-tls-relay.js";
 import { checkTalk, HOST, secure, tcpTls, unixTls } from "../support/tls-kinds.js";
 import { turns, until } from "../support/turns.js";
 
@@ -74,31 +76,12 @@ for (const kind of [unixTls, tcpTls]) {
     });
 
     it("takes half of a record that was read ahead, and the rest as it comes", async () => {
-      let release = (): void => {};
-      const { server } = await kind.serve(async (reader, writer) => {
-        assert.equal((await reader.readline()).toString(), "STARTTLS\n");
-        const upgraded = writer.startTls(identity("server"));
-        await turns(3);
-        release();
-        await upgraded;
-        writer.write(await reader.readline());
-        writer.close();
-      });
-      await using relay = await Relay.to(server.sockets[0]!.getsockname());
-      const [reader, writer] = await openTo(relay.address, { ssl: trust, ...HOST });
-      const { toServer } = relay.link;
+      await using far = await startTlsBehindRelay(kind, { duringHandshake: (relay) => relay.link.toServer.release() });
+      const client = await openTo(far.relay.address, { ssl: trust, ...HOST });
       // The outer record of the command, and a part of the outer record with the handshake of the inner layer.
-      const command = "STARTTLS\n".length + 5 + 8 + 17;
-      toServer.gather(command + 100, command + 100);
-      release = () => toServer.release();
-      writer.write("STARTTLS\n");
-      await writer.startTls(trust, HOST);
-      writer.write("secret\n");
-      assert.equal((await reader.readline()).toString(), "secret\n");
-      writer.close();
-      await writer.waitClosed();
-      server.close();
-      await server.waitClosed();
+      const command = COMMAND.length + 5 + 8 + 17;
+      far.relay.link.toServer.gather(command + 100, command + 100);
+      await secureAndCheck(client);
     });
 
     it("takes a handshake that was read ahead with the command", async () => {
@@ -109,6 +92,18 @@ for (const kind of [unixTls, tcpTls]) {
       assert.equal((await pair.peer.reader.readline()).toString(), "STARTTLS\n");
       await Promise.all([client, pair.peer.writer.startTls(identity("server"))]);
       await checkTalk(pair);
+    });
+
+    it("tells the peer by an alert why the inner handshake has failed", cannot("alerts-over-a-stream", "deno"), async () => {
+      for (const [server, client, alert] of [
+        [{ ALPNProtocols: ["a"] }, { ALPNProtocols: ["b"] }, /ALERT_NO_APPLICATION_PROTOCOL$/],
+        [{ minVersion: "TLSv1.3" }, { maxVersion: "TLSv1.2" }, /ALERT_PROTOCOL_VERSION$/],
+      ] as const) {
+        await using pair = await openPair(kind);
+        const served = assert.rejects(pair.peer.writer.startTls({ ...identity("server"), ...server }), { code: /^ERR_SSL_/ });
+        await assert.rejects(pair.client.writer.startTls({ ...trust, ...client } as tls.ConnectionOptions, HOST), { code: alert });
+        await served;
+      }
     });
 
     it("refuses a client with unread bytes", async () => {

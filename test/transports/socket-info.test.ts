@@ -5,7 +5,6 @@ import { once } from "node:events";
 import net from "node:net";
 import { describe, it } from "node:test";
 import { openConnection } from "asyncio-streams";
-import { tlsExtraInfo } from "#src/transports/socket-info.js";
 import { hasKeepAliveProbes } from "#src/transports/stream-handle.js";
 import { bareServer } from "../support/bare-sockets.js";
 import { needs, needsLinux } from "../support/needs.js";
@@ -88,25 +87,4 @@ describe("setKeepAlive()", () => {
       await writer.waitClosed();
     },
   );
-});
-
-describe('the extra info "cipher"', () => {
-  /** What is told of a connection with this cipher suite. */
-  const bitsOf = (name: string): unknown => {
-    const socket = { getPeerCertificate: () => null, getCipher: () => ({ name, version: "TLSv1.2" }), alpnProtocol: false };
-    return tlsExtraInfo(socket as never, {} as never).cipher?.[2];
-  };
-
-  for (const [name, bits] of [
-    ["TLS_AES_128_GCM_SHA256", 128],
-    ["ECDHE-RSA-AES256-GCM-SHA384", 256],
-    ["TLS_CHACHA20_POLY1305_SHA256", 256],
-    ["DES-CBC3-SHA", 112],
-    ["SEED-SHA", 128],
-    ["NULL-SHA", 0],
-  ] as const) {
-    it(`has ${bits} secret bits for ${name}`, () => {
-      assert.equal(bitsOf(name), bits);
-    });
-  }
 });

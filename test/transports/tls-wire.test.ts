@@ -27,7 +27,7 @@ class Notes implements WireEvents {
     this.length += chunk.length;
     this.onData(chunk);
   }
-  nextMemory(): Buffer | null {
+  nextMemory(): null {
     return null;
   }
   handleEnd(): void {

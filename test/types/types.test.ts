@@ -1,5 +1,6 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
+import type { NonSharedBuffer as NodeBuffer } from "node:buffer";
 import { describe, it } from "node:test";
 import {
   BaseProtocol,
@@ -12,9 +13,13 @@ import {
   type Data,
   type IncompleteReadError,
   type InvalidStateError,
+  type IpSocketAddress,
   type LineTooLongError,
+  type NonSharedBuffer,
+  type NonSharedUint8Array,
   type OpenConnectionOptions,
   type OpenUnixConnectionOptions,
+  openConnection,
   openUnixConnection,
   type Protocol,
   type ProtocolFactory,
@@ -27,7 +32,9 @@ import {
   type StreamReaderOptions,
   StreamReaderProtocol,
   type StreamReaderProtocolOptions,
-  type StreamWriter,
+  StreamWriter,
+  startServer,
+  startUnixServer,
   type Transport,
   type TransportSocket,
 } from "asyncio-streams";
@@ -86,10 +93,102 @@ describe("getExtraInfo", () => {
     });
   });
 
-  it("gives unknown for a key that is not known", () => {
-    compiled(({ writer }) => {
+  it("gives unknown for a key that is not a literal", () => {
+    compiled(({ writer, transport }) => {
       const other = writer.getExtraInfo("compression" as string);
       same<typeof other, unknown>();
+      const another = transport.getExtraInfo("compression" as string, 5);
+      same<typeof another, unknown>();
+    });
+  });
+
+  it("refuses a literal that is no key", () => {
+    // @ts-expect-error misspelt
+    compiled(({ writer }) => writer.getExtraInfo("peernam"));
+    // @ts-expect-error misspelt, with a default
+    compiled(({ writer }) => writer.getExtraInfo("peernam", null));
+    // @ts-expect-error misspelt
+    compiled(({ transport }) => transport.getExtraInfo("peernam"));
+  });
+
+  it("gives addresses of the kind that the connection has", () => {
+    compiled(async () => {
+      const [, unix] = await openUnixConnection("/run/app.sock");
+      const path = unix.getExtraInfo("peername");
+      same<typeof path, string | null>();
+      const [, tcp] = await openConnection("localhost", 1);
+      const address = tcp.getExtraInfo("sockname", undefined);
+      same<typeof address, IpSocketAddress | undefined>();
+      const socket = tcp.transport.getExtraInfo("socket");
+      same<typeof socket, TransportSocket<IpSocketAddress> | null>();
+      const either = unix as StreamWriter<string> | StreamWriter<IpSocketAddress>;
+      const peername = either.getExtraInfo("peername");
+      same<typeof peername, SocketAddress | null>();
+      const [transport] = await createUnixConnection(() => new Echo(), "/run/app.sock");
+      const own = transport.getExtraInfo("sockname");
+      same<typeof own, string | null>();
+      accepts<StreamWriter>(unix, tcp);
+      // @ts-expect-error its addresses may be of either kind
+      accepts<StreamWriter<string>>(unix as StreamWriter);
+    });
+  });
+
+  it("gives addresses of the kind that a server has to its callback, and of either kind behind a proxy", () => {
+    compiled(async () => {
+      const unix = await startUnixServer((_reader, writer) => {
+        const peername = writer.getExtraInfo("peername");
+        same<typeof peername, string | null>();
+      }, "/run/app.sock");
+      const path = unix.sockets.map((socket) => socket.getsockname());
+      same<typeof path, string[]>();
+      const tcp = await startServer(
+        (_reader, writer) => {
+          const peername = writer.getExtraInfo("peername");
+          same<typeof peername, IpSocketAddress | null>();
+        },
+        null,
+        0,
+        { proxyProtocol: false },
+      );
+      same<typeof tcp, Server<IpSocketAddress>>();
+      await startUnixServer(
+        (_reader, writer) => {
+          const peername = writer.getExtraInfo("peername");
+          same<typeof peername, SocketAddress | null>();
+        },
+        "/run/app.sock",
+        { proxyProtocol: { timeout: 1 } },
+      );
+      const options: StartUnixServerOptions = {};
+      const anyKind: ClientConnectedCallback = () => {};
+      await startUnixServer(anyKind, "/run/app.sock", options);
+      await startServer(anyKind, null, 0);
+      // @ts-expect-error a misspelt option
+      await startUnixServer(anyKind, "/run/app.sock", { limits: 5 });
+    });
+  });
+});
+
+describe("received bytes", () => {
+  it("have the types of Node.js, which are accepted where shared memory is refused", () => {
+    same<NonSharedBuffer, NodeBuffer>();
+    same<NonSharedUint8Array, Uint8Array<ArrayBuffer>>();
+    compiled(async ({ reader }) => {
+      accepts<NonSharedBuffer>(await reader.peek(1), ...(await reader.readlines()));
+      for await (const chunk of reader.chunks()) same<typeof chunk, NonSharedBuffer>();
+      for await (const lines of reader.lineBatches()) same<typeof lines, NonSharedBuffer[]>();
+      const web = reader.toWeb();
+      same<typeof web, ReadableStream<Uint8Array<ArrayBuffer>>>();
+    });
+    accepts<Protocol["dataReceived"]>((data) => same<typeof data, NonSharedBuffer>());
+  });
+
+  it("may be passed on as any bytes", () => {
+    compiled(async ({ reader, writer }) => {
+      writer.write(await reader.read());
+      reader.unread(Buffer.alloc(1) as Uint8Array);
+      StreamReader.from(reader.toWeb());
+      StreamWriter.from(writer.toWeb());
     });
   });
 });
@@ -98,13 +197,13 @@ describe("StreamReader types", () => {
   it("reads Buffers", () => {
     compiled(({ reader }) => {
       const results = [reader.read(), reader.read(5), reader.readline(), reader.readexactly(5), reader.readuntil()];
-      same<(typeof results)[number], Promise<Buffer>>();
+      same<(typeof results)[number], Promise<NonSharedBuffer>>();
     });
   });
 
   it("iterates over Buffers", () => {
     compiled(async ({ reader }) => {
-      for await (const line of reader) same<typeof line, Buffer>();
+      for await (const line of reader) same<typeof line, NonSharedBuffer>();
     });
     accepts<AsyncIterable<Uint8Array>>(new StreamReader());
   });
@@ -159,7 +258,7 @@ describe("StreamWriter types", () => {
     compiled(({ writer }) => accepts<AsyncDisposable>(writer));
     compiled(async () => {
       await using server = await createServer(() => new Echo(), null, 0);
-      same<typeof server, Server>();
+      same<typeof server, Server<IpSocketAddress>>();
     });
   });
 
@@ -257,11 +356,11 @@ describe("transports and protocols", () => {
   it("infers the protocol from its factory", () => {
     compiled(async () => {
       const tcp = await createConnection(() => new Echo(), "localhost", 1);
-      same<typeof tcp, [Transport, Echo]>();
+      same<typeof tcp, [Transport<IpSocketAddress>, Echo]>();
       const unix = await createUnixConnection(() => new Echo(), "/run/app.sock");
-      same<typeof unix, [Transport, Echo]>();
+      same<typeof unix, [Transport<string>, Echo]>();
       const streams = await createUnixConnection(() => new StreamReaderProtocol(new StreamReader()), "/run/app.sock");
-      same<typeof streams, [Transport, StreamReaderProtocol]>();
+      same<typeof streams, [Transport<string>, StreamReaderProtocol]>();
     });
   });
 
@@ -288,7 +387,9 @@ describe("transports and protocols", () => {
   it("gives a pair of streams", () => {
     compiled(async () => {
       const pair = await openUnixConnection("/run/app.sock");
-      same<typeof pair, [StreamReader, StreamWriter]>();
+      same<typeof pair, [StreamReader, StreamWriter<string>]>();
+      const tcp = await openConnection("localhost", 1);
+      same<typeof tcp, [StreamReader, StreamWriter<IpSocketAddress>]>();
     });
   });
 });
@@ -302,6 +403,6 @@ describe("errors", () => {
 
   it("have the expected number, or null", () => {
     same<IncompleteReadError["expected"], number | null>();
-    same<IncompleteReadError["partial"], Buffer>();
+    same<IncompleteReadError["partial"], NonSharedBuffer>();
   });
 });

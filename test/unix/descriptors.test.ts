@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
-import { openUnixConnection, type Server, startUnixServer } from "asyncio-streams";
+import { openUnixConnection, type Server, startUnixServer, toDuplex } from "asyncio-streams";
 import {
   Descriptor,
   type FdClientConnectedCallback,
@@ -174,7 +174,10 @@ describe("connections that carry descriptors", needsLinux, () => {
     const [reader, writer] = await openFdConnection(server.sockets[0]?.getsockname() as string);
     await withFileAsync((fd) => writer.sendFds("hello\n", [fd]));
     assert.equal((await reader.readline()).toString(), "HELLO\n");
-    writer.close();
+    const duplex = toDuplex(reader, writer);
+    for (const name of ["unref", "ref"]) (Reflect.get(duplex, name) as () => void).call(duplex);
+    duplex.destroy();
+    await writer.waitClosed().catch(() => {});
     await server.shutdown();
   });
 });

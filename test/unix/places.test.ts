@@ -119,6 +119,19 @@ describe("a mode that makes no sense", () => {
     });
   }
 
+  for (const [mode, meant] of [
+    [660, "0o660"],
+    [777, "0o777"],
+    ["660", "0o660"],
+    ["0600", "0o600"],
+    ["0o640", "0o640"],
+  ] as const) {
+    it(`${typeof mode} ${mode} is refused with the octal number that is meant`, async () => {
+      const message = new RegExp(`mode must be .*${meant}`);
+      await assert.rejects(serve("refused", socketPath(), { mode: mode as number }), { message });
+    });
+  }
+
   for (const mode of ["0660", "rw", null, 0o660n]) {
     it(`${typeof mode} ${String(mode)} is a TypeError`, async () => {
       const path = socketPath();

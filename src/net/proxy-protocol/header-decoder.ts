@@ -4,13 +4,16 @@
  * Promises: bytes that cannot begin a header are refused at once, so a client of another protocol is not kept waiting. At most the maximum
  * length of a header is kept. The bytes behind the header are returned unchanged.
  */
+
 import { ByteQueue } from "../../base/byte-queue.js";
+import type { NonSharedBuffer } from "../../base/bytes.js";
 import { ProxyProtocolError } from "../../base/errors.js";
+import { constant } from "../../base/memory.js";
 import type { ProxyHeader } from "../../contracts/extra-info.js";
 import { decodeVersion1, V1_MAX_BYTES, V1_SIGNATURE } from "./version-1.js";
 import { decodeVersion2, lengthOfVersion2, V2_FIXED_BYTES, V2_SIGNATURE } from "./version-2.js";
 
-const CRLF: Buffer = Buffer.from("\r\n");
+const CRLF: NonSharedBuffer = constant("\r\n");
 
 /** The number of bytes that are shown in a message. */
 const SHOWN_BYTES = 16;
@@ -19,7 +22,7 @@ const SHOWN_BYTES = 16;
 export interface DecodedHeader {
   readonly header: ProxyHeader;
   /** May be empty. */
-  readonly rest: Buffer;
+  readonly rest: NonSharedBuffer;
 }
 
 export class ProxyHeaderDecoder {
@@ -53,14 +56,14 @@ export class ProxyHeaderDecoder {
     throw new ProxyProtocolError(`the connection begins with ${shown(start.subarray(0, SHOWN_BYTES))}`);
   }
 
-  #decodeVersion1(start: Buffer): DecodedHeader | null {
+  #decodeVersion1(start: NonSharedBuffer): DecodedHeader | null {
     const end = start.indexOf(CRLF);
     if (end >= 0) return this.#finish(end + CRLF.length, (line) => decodeVersion1(line.toString("latin1", 0, end)));
     if (start.length === V1_MAX_BYTES) throw new ProxyProtocolError(`the line exceeds ${V1_MAX_BYTES} bytes`);
     return null;
   }
 
-  #decodeVersion2(start: Buffer): DecodedHeader | null {
+  #decodeVersion2(start: NonSharedBuffer): DecodedHeader | null {
     this.#needed = V2_FIXED_BYTES;
     if (start.length < V2_FIXED_BYTES) return null;
     const length = lengthOfVersion2(start);

@@ -1,8 +1,8 @@
 /** The option `proxyProtocol` of servers, and what a server does with it: `ProxyPolicy`. */
-import { checkInteger, invalidType, invalidValue } from "../../base/arguments.js";
+import { checkInteger, checkTimeout, invalidType, invalidValue } from "../../base/arguments.js";
 import { ProxyProtocolError } from "../../base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions } from "../../base/known-options.js";
-import { MAX_TIMER_MS } from "../../base/scheduling.js";
+import type { Canceller } from "../../base/waiting.js";
 import type { ExtraInfo, ProxyHeader, SocketAddress, TransportSocket } from "../../contracts/extra-info.js";
 import type { Wire } from "../../transports/wire.js";
 import { receiveHeader } from "./receive-header.js";
@@ -52,7 +52,7 @@ export function checkProxyProtocol(
   const [name, most] = ["proxyProtocol.maxHeaderBytes", V2_FIXED_BYTES + V2_MAX_REST_BYTES] as const;
   return new ProxyPolicy(
     checkTrusted(trusted, kind),
-    timeout === undefined ? HEADER_TIMEOUT_MS : checkInteger("proxyProtocol.timeout", timeout, 1, MAX_TIMER_MS),
+    timeout === undefined ? HEADER_TIMEOUT_MS : checkTimeout("proxyProtocol.timeout", timeout, 1),
     maxHeaderBytes === undefined ? MAX_HEADER_BYTES : checkInteger(name, maxHeaderBytes, MIN_MAX_HEADER_BYTES, most),
   );
 }
@@ -87,7 +87,7 @@ export class ProxyPolicy {
   }
 
   /** Waits for the header. Returns the extra info that it gives. If it fails, the wire is closed. */
-  async receive(wire: Wire, socket: TransportSocket, signal: AbortSignal): Promise<Partial<ExtraInfo>> {
+  async receive(wire: Wire, socket: TransportSocket, signal: Canceller): Promise<Partial<ExtraInfo>> {
     const header = await receiveHeader(wire, { from: nameOf(socket), timeoutMs: this.#timeoutMs, maxBytes: this.#maxBytes, signal });
     return extraInfoOf(header);
   }

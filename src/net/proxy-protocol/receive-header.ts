@@ -2,9 +2,10 @@
  * Waits for the header of an accepted connection. The wire has no transport yet: this module receives its events until the header is
  * complete, then puts the bytes behind it back into the paused wire, from which the transport or the TLS handshake reads them.
  */
+import type { NonSharedBuffer } from "../../base/bytes.js";
 import { ConnectionTimeoutError, ProxyProtocolError } from "../../base/errors.js";
-import { clearTimeout, setTimeout } from "../../base/scheduling.js";
-import { abortReason, forgetAborted, onceAborted } from "../../base/waiting.js";
+import { clearTimeout, startLimit } from "../../base/scheduling.js";
+import { abortReason, type Canceller, forgetAborted, onceAborted } from "../../base/waiting.js";
 import type { ProxyHeader } from "../../contracts/extra-info.js";
 import type { Wire, WireEvents } from "../../transports/wire.js";
 import { ProxyHeaderDecoder } from "./header-decoder.js";
@@ -16,7 +17,7 @@ interface ReceiveOptions {
   readonly timeoutMs: number;
   readonly maxBytes: number;
   /** Ends the wait and closes the wire. */
-  readonly signal: AbortSignal;
+  readonly signal: Canceller;
 }
 
 /**
@@ -52,7 +53,7 @@ class HeaderReception implements WireEvents {
 
   start(): void {
     const { from, signal, timeoutMs } = this.#options;
-    this.#timer = setTimeout(() => {
+    this.#timer = startLimit(() => {
       const received = `${this.#decoder.received} bytes received`;
       this.#fail(new ConnectionTimeoutError(`the PROXY protocol header from ${from} took longer than ${timeoutMs} ms (${received})`));
     }, timeoutMs);
@@ -64,7 +65,7 @@ class HeaderReception implements WireEvents {
 
   readonly #onAbort = (): void => this.#fail(abortReason(this.#options.signal));
 
-  handleData(chunk: Buffer): void {
+  handleData(chunk: NonSharedBuffer): void {
     if (this.#state === "over") return;
     try {
       const decoded = this.#decoder.push(chunk);

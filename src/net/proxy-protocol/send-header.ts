@@ -1,7 +1,9 @@
 /** The option `sendProxyHeader` of opened connections: its checks, the bytes, and sending them. */
 import type net from "node:net";
 import { checkBoolean, checkInteger, checkOptions, invalidType, invalidValue, isBytes } from "../../base/arguments.js";
+import { ignore } from "../../base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions } from "../../base/known-options.js";
+import { ownCopy } from "../../base/memory.js";
 import { abortReason, forgetAborted, onceAborted } from "../../base/waiting.js";
 import type { ProxyFields, ProxySsl, SocketAddress } from "../../contracts/extra-info.js";
 import { parseIp } from "./ip-address.js";
@@ -46,9 +48,12 @@ const TEXT_FIELDS = ["alpn", "authority", "netns"] as const;
 const SSL_FLAGS = ["secured", "certOnConnection", "certInSession"] as const;
 const SSL_TEXTS = ["version", "commonName", "cipher", "signatureAlgorithm", "keyAlgorithm", "group", "signatureScheme"] as const;
 
-/** Checks the option and encodes the header; `null` if none is to be sent. */
+/** Checks the option and encodes the header; `null` if none is to be sent. It has its own memory, because it is kept until it is sent. */
 export function checkSendProxyHeader(options: SendProxyHeaderOptions | undefined, call: string): Buffer | null {
-  if (options === undefined) return null;
+  return options === undefined ? null : ownCopy(encodeHeader(options, call));
+}
+
+function encodeHeader(options: SendProxyHeaderOptions, call: string): Buffer {
   checkKnownOptions(call, options, SEND_PROXY_HEADER_OPTIONS, "sendProxyHeader");
   const { version = 2, command = "proxy", transport } = options;
   if (version !== 1 && version !== 2) throw invalidType("sendProxyHeader.version", "1 or 2", version);
@@ -165,6 +170,8 @@ export function sendHeader(socket: net.Socket, header: Buffer, signal: AbortSign
       socket.destroy();
       throw error;
     }
+    // A socket that was handed over may have no listener, and the peer may reset it while the header waits behind what was written before.
+    socket.on("error", ignore);
     socket.write(header, (error) => {
       forgetAborted(signal, onAbort);
       if (!error) {
@@ -172,7 +179,7 @@ export function sendHeader(socket: net.Socket, header: Buffer, signal: AbortSign
         return;
       }
       socket.destroy();
-      reject(error);
+      reject(socket.errored ?? error);
     });
   });
 }

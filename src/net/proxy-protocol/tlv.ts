@@ -4,9 +4,10 @@
  * A malformed field makes the whole header invalid: a field that is cut off, a text that is not UTF-8 or contains a NUL, and a registered
  * type that occurs twice, of which two readers might choose different ones.
  */
+import type { NonSharedBuffer } from "../../base/bytes.js";
 import { ProxyProtocolError } from "../../base/errors.js";
 import { ownCopy } from "../../base/memory.js";
-import type { ProxyFields, ProxySsl, ProxyTlv } from "../../contracts/extra-info.js";
+import type { ProxyFields, ProxyHeader, ProxySsl } from "../../contracts/extra-info.js";
 
 /** The length of a field's type and length. */
 const TLV_HEADER_BYTES = 3;
@@ -42,17 +43,19 @@ export const REGISTERED_TYPES: ReadonlySet<number> = new Set(Object.values(TYPES
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
+type ReceivedFields = Pick<ProxyHeader, keyof ProxyFields>;
+
 /** The fields of a header. */
 interface DecodedTlvs {
-  readonly fields: Partial<ProxyFields>;
+  readonly fields: ReceivedFields;
   /** Where the checksum is; `null` if there is none. */
   readonly crcAt: number | null;
 }
 
 /** Decodes the fields from `start` to the end of a header. */
 export function decodeTlvs(header: Buffer, start: number): DecodedTlvs {
-  const fields: Partial<Writable<ProxyFields>> = {};
-  const tlvs: ProxyTlv[] = [];
+  const fields: Writable<ReceivedFields> = {};
+  const tlvs: NonNullable<ReceivedFields["tlvs"]>[number][] = [];
   let crcAt: number | null = null;
   for (const { type, at, value } of split(header, start)) {
     switch (type) {
@@ -86,12 +89,12 @@ export function decodeTlvs(header: Buffer, start: number): DecodedTlvs {
   return { fields, crcAt };
 }
 
-function decodeSsl(value: Buffer): ProxySsl {
+function decodeSsl(value: Buffer): NonNullable<ReceivedFields["ssl"]> {
   if (value.length < SSL_HEADER_BYTES) throw new ProxyProtocolError(`the SSL field has ${value.length} bytes instead of at least 5`);
   const client = value.readUInt8(0);
   const verify = value.readUInt32BE(1);
   const texts: Partial<Record<keyof typeof SSL_TEXTS, string>> = {};
-  let certificate: Buffer | undefined;
+  let certificate: NonSharedBuffer | undefined;
   for (const { type, value: sub } of split(value, SSL_HEADER_BYTES)) {
     const name = SSL_TEXT_NAMES.get(type);
     if (name !== undefined) texts[name] = textOf(sub);

@@ -1,10 +1,12 @@
 /** Version 1 of the PROXY protocol: one line of text. */
+import type { NonSharedBuffer } from "../../base/bytes.js";
 import { ProxyProtocolError } from "../../base/errors.js";
+import { constant } from "../../base/memory.js";
 import type { ProxyHeader, SocketAddress } from "../../contracts/extra-info.js";
 import { asIpv6, formatIp, parseIp } from "./ip-address.js";
 
 /** The beginning of every line. */
-export const V1_SIGNATURE: Buffer = Buffer.from("PROXY ");
+export const V1_SIGNATURE: NonSharedBuffer = constant("PROXY ");
 
 /** The maximum length of a line, with its CRLF: that of two long IPv6 addresses and a long word for the protocol. */
 export const V1_MAX_BYTES = 107;

@@ -1,11 +1,13 @@
 /** Version 2 of the PROXY protocol: a binary header of 16 bytes, addresses of a fixed length, and further fields (`tlv.ts`). */
+import type { NonSharedBuffer } from "../../base/bytes.js";
 import { ProxyProtocolError } from "../../base/errors.js";
+import { constant } from "../../base/memory.js";
 import type { ProxyFields, ProxyHeader, SocketAddress } from "../../contracts/extra-info.js";
 import { asIpv6, formatIp, parseIp } from "./ip-address.js";
 import { decodeTlvs, emptyChecksum, encodeTlvs, textOf } from "./tlv.js";
 
 /** The beginning of every header. */
-export const V2_SIGNATURE: Buffer = Buffer.from([0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a]);
+export const V2_SIGNATURE: NonSharedBuffer = constant("\r\n\r\n\0\r\nQUIT\n");
 
 /** The length of the header before the addresses. */
 export const V2_FIXED_BYTES = 16;

@@ -7,8 +7,10 @@
  * Systems without `/proc`, and runtimes that may not use it, have only the path. There, `protectedPath()` checks whether it can be
  * trusted.
  */
+import { isUtf8 } from "node:buffer";
 import { closeSync, constants, fstatSync, lstatSync, openSync, realpathSync, type Stats, statSync } from "node:fs";
 import { dirname, isAbsolute } from "node:path";
+import { ownCopy } from "../../base/memory.js";
 import { codeOf } from "../system-error.js";
 
 /** A path or a name for `node:fs`: text, or bytes that are not UTF-8. */
@@ -153,13 +155,12 @@ function cut(path: FileName, start: number, end?: number): FileName {
 
 function joined(directory: FileName, name: FileName): FileName {
   if (typeof directory === "string" && typeof name === "string") return `${directory}/${name}`;
-  return Buffer.concat([Buffer.from(directory), Buffer.from("/"), Buffer.from(name)]);
+  return ownCopy(Buffer.concat([Buffer.from(directory), Buffer.from("/"), Buffer.from(name)]));
 }
 
-/** Returns bytes as text if they are UTF-8. */
+/** Returns bytes as text if they are UTF-8, and otherwise in memory of their own, because a server keeps them. */
 export function textIfUtf8(bytes: Buffer): FileName {
-  const text = bytes.toString();
-  return Buffer.from(text).equals(bytes) ? text : bytes;
+  return isUtf8(bytes) ? bytes.toString() : ownCopy(bytes);
 }
 
 function absolutePath(path: string): string {

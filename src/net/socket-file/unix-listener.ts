@@ -31,7 +31,6 @@ import type { Stats } from "node:fs";
 import net from "node:net";
 import { InvalidStateError, ignore } from "../../base/errors.js";
 import { delay, turns } from "../../base/scheduling.js";
-import type { TransportSocket } from "../../contracts/extra-info.js";
 import type { AcceptHandler, Listener } from "../listener.js";
 import { closeServer, ListeningSocket, listenOn } from "../listener.js";
 import { codeOf, isSystemCode, systemError } from "../system-error.js";
@@ -76,7 +75,7 @@ export class UnixListener implements Listener {
   readonly #server: net.Server = net.createServer({ allowHalfOpen: true });
   readonly #path: UnixPath;
   readonly #options: UnixListenOptions;
-  readonly socket: TransportSocket;
+  readonly socket: ListeningSocket;
   /** The file, from `bind()` on. */
   #public: PublicName | null = null;
   #hidden: StagingDirectory | null = null;
@@ -89,7 +88,7 @@ export class UnixListener implements Listener {
   constructor(path: UnixPath, options: UnixListenOptions) {
     this.#path = path;
     this.#options = options;
-    this.socket = new ListeningSocket(true, () => path.name);
+    this.socket = new ListeningSocket(this.#server, true, () => path.name);
   }
 
   /**

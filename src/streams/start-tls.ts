@@ -1,0 +1,83 @@
+/**
+ * `secureStreams()`: changes the connection of streams over to TLS. `StreamWriter.startTls()` and `startTls()` of a protocol both call it,
+ * so that no way to TLS can forget the unread plaintext of a reader. See `securing.ts` for the rules.
+ *
+ * The readers concerned are those of the protocols involved, however the writer was made, and the reader that the writer was given.
+ */
+import type { NonSharedBuffer } from "../base/bytes.js";
+import { debugMode } from "../base/debug-mode.js";
+import { ownCopy } from "../base/memory.js";
+import { type Cancellation, withOneDeadline } from "../base/waiting.js";
+import type { Protocol, StartTlsRequest, Transport } from "../contracts/connection.js";
+import { FlowControl, flowOf } from "./flow-control.js";
+import type { ReadEngine } from "./read-engine.js";
+import { moveWatch } from "./watched-pair.js";
+import type { WriterFlow } from "./writer-flow.js";
+
+/** What `startTls()` needs besides the readers. */
+export interface StreamsRequest extends Omit<StartTlsRequest, "takeReadAhead" | "signal"> {
+  /** What the program has already taken of the peer's handshake. */
+  readonly readAhead?: Uint8Array | undefined;
+}
+
+/** The halves of a writer's connection. */
+export interface StreamsOfWriter {
+  readonly flow: WriterFlow;
+  /** The reader that the writer was given. */
+  readonly reader: ReadEngine | null;
+}
+
+/**
+ * Performs the handshake. Reads of the readers wait meanwhile, and their unread bytes go to the handshake.
+ *
+ * @param receiver the protocol that receives the events of the connection
+ * @param end ends the operation, and the connection
+ * @param streams the streams of the writer whose method was called. Its protocol need not be the receiver.
+ * @returns the new transport
+ * @throws InvalidStateError if one of the readers may hold plaintext that cannot be taken back. The connection is unchanged.
+ */
+export async function secureStreams(
+  transport: Transport,
+  receiver: Protocol,
+  { readAhead, onSecured, ...request }: StreamsRequest,
+  end: Cancellation | undefined,
+  streams?: StreamsOfWriter,
+): Promise<Transport> {
+  const flows = new Set<WriterFlow>();
+  if (receiver instanceof FlowControl) flows.add(flowOf(receiver));
+  if (streams !== undefined) flows.add(streams.flow);
+  const readers = new Set<ReadEngine>();
+  for (const { engine } of flows) if (engine !== null) readers.add(engine);
+  if (streams?.reader) readers.add(streams.reader);
+
+  const begun: ReadEngine[] = [];
+  const endSecuring = (): void => {
+    for (const engine of begun) engine.endSecuring();
+  };
+  const operation = {
+    ...request,
+    takeReadAhead(): NonSharedBuffer {
+      const bytes = readAhead === undefined ? [] : [ownCopy(readAhead)];
+      for (const { securing, queue } of readers) bytes.push(securing.handOver(queue));
+      return bytes.length === 1 ? (bytes[0] as NonSharedBuffer) : ownCopy(Buffer.concat(bytes));
+    },
+    onSecured(successor: Transport): void {
+      onSecured(successor);
+      for (const flow of flows) {
+        if (debugMode !== null) moveWatch(flow, successor);
+        flow.replaceTransport(successor);
+      }
+      endSecuring();
+    },
+  };
+  let successor = transport;
+  try {
+    for (const engine of readers) if (engine.beginSecuring()) begun.push(engine);
+    await withOneDeadline(end, async (signal) => {
+      successor = await (transport as Required<Transport>).startTls({ ...operation, signal });
+    });
+  } finally {
+    endSecuring();
+  }
+  return successor;
+}
