@@ -54,9 +54,9 @@ export class DescriptorTransport extends SocketTransport implements DescriptorEv
 }
 
 /** Starts a connection that carries descriptors. */
-export function startDescriptorTransport<P extends DescriptorProtocol>(
+export function startDescriptorTransport(
   wire: DescriptorWire,
-  protocol: P,
+  protocol: DescriptorProtocol,
   { owner, begunAt, info }: ConnectionContext,
 ): Transport {
   const transport = new DescriptorTransport(wire, { protocol, info, owner });

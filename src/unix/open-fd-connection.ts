@@ -4,6 +4,7 @@ import { type KnownOptions, knownOptions } from "../base/known-options.js";
 import { checkLimit } from "../base/limits.js";
 import { delay } from "../base/scheduling.js";
 import { cancellationOf, checkWaitOptions, throwIfAborted, withOneDeadline } from "../base/waiting.js";
+import { takingSock } from "../net/adopt.js";
 import { OwnedDescriptor } from "../net/owned-descriptor.js";
 import { untilAborted } from "../net/resolve.js";
 import { type PathLike, parseUnixPath, type UnixPath } from "../net/socket-file/unix-path.js";
@@ -90,6 +91,15 @@ export async function openFdConnection(
   path?: PathLike | null,
   options?: OpenFdConnectionOptions,
 ): Promise<[FdStreamReader, FdStreamWriter]> {
+  return await takingSock(options?.sock, (handOver) => open(path, options, handOver));
+}
+
+/** @param handOver must be called when the `sock` belongs to another owner */
+async function open(
+  path: PathLike | null | undefined,
+  options: OpenFdConnectionOptions | undefined,
+  handOver: () => void,
+): Promise<[FdStreamReader, FdStreamWriter]> {
   const system = systemFor("openFdConnection");
   checkWaitOptions("openFdConnection", options, OPTIONS);
   const streams = checkFdStreams(system, options);
@@ -103,6 +113,7 @@ export async function openFdConnection(
       parsed === undefined
         ? adopt(system, sock as number | OwnedDescriptor)
         : await withOneDeadline(cancellationOf(options), (signal) => connect(system, parsed, signal));
+    handOver();
     const wire = new DescriptorWire(system, fd);
     const info = new ConnectedSocket(wire, { sockname: "", peername: parsed?.name ?? "" });
     const [reader, protocol] = streams.open();
@@ -118,11 +129,8 @@ export async function openFdConnection(
 function adopt(system: System, sock: number | OwnedDescriptor): number {
   const fd = sock instanceof OwnedDescriptor ? sock.fd : checkInteger("sock", sock, 0);
   const isUnix = system.intOption(fd, SOL_SOCKET, SO_DOMAIN) === AF_UNIX && system.intOption(fd, SOL_SOCKET, SO_TYPE) === SOCK_STREAM;
-  if (!isUnix || system.intOption(fd, SOL_SOCKET, SO_ACCEPTCONN) !== 0 || readPeerCredentials(system, fd) === null) {
-    if (sock instanceof OwnedDescriptor) sock.close();
-    else if (isUnix) system.close(fd);
+  if (!isUnix || system.intOption(fd, SOL_SOCKET, SO_ACCEPTCONN) !== 0 || readPeerCredentials(system, fd) === null)
     throw invalidValue(`sock must be a connected Unix stream socket: file descriptor ${fd} is not`);
-  }
   if (sock instanceof OwnedDescriptor) sock.detach();
   return fd;
 }

@@ -134,7 +134,7 @@ export async function makeWorld(startsTls: boolean): Promise<World> {
     startUnixServer: (callback, _path, options) =>
       serving(startUnixServer(callback, OWN, options?.owner === undefined ? options : { ...options, owner: { gid: process.getgid?.() } })),
     async openFdConnection(_path, options): Promise<[FdStreamReader, FdStreamWriter]> {
-      const pair = await openFdConnection(PEER, options);
+      const pair = await openFdConnection(options?.sock === undefined ? PEER : null, options);
       writers.push(pair[1]);
       return pair;
     },

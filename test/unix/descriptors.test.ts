@@ -449,6 +449,8 @@ describe("a Descriptor", needsLinux, () => {
       async (sock: Descriptor) => openFdConnection(null, { sock }),
       async (sock: Descriptor) => startFdServer(() => {}, null, { sock }),
       async (sock: Descriptor) => openUnixConnection("/path", { sock }),
+      async (sock: Descriptor) => openFdConnection("/path", { sock }),
+      async (sock: Descriptor) => openFdConnection(null, { sock, limt: 1 } as object),
     ]) {
       const descriptor = await received(serving);
       await assert.rejects(refuse(descriptor), { name: "TypeError" });

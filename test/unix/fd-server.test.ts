@@ -2,10 +2,11 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
 import net from "node:net";
 import { before, describe, it } from "node:test";
 import { openUnixConnection, StreamWriter, UnauthorizedError } from "asyncio-streams";
-import { type FdClientConnectedCallback, loadUnix, openFdConnection, startFdServer } from "asyncio-streams/unix";
+import { type FdClientConnectedCallback, loadUnix, openFdConnection, openSocketpair, startFdServer } from "asyncio-streams/unix";
 import { Child, scriptCommand } from "../support/child.js";
 import { needs, needsLinux } from "../support/needs.js";
 import { cannot, nodeMajor, runtime } from "../support/runtime.js";
@@ -215,6 +216,21 @@ describe("openFdConnection()", needsLinux, () => {
     await assert.rejects(openFdConnection(null, { sock: 999_999 }), {
       message: "sock must be a connected Unix stream socket: file descriptor 999999 is not",
     });
+  });
+
+  it("closes a sock that it cannot use, and no other file", async () => {
+    const start = openDescriptors();
+    const file = openSync("/etc/hosts", "r");
+    await assert.rejects(openFdConnection(null, { sock: file }), { code: "ERR_INVALID_ARG_VALUE" });
+    assert.equal(targetOf(file), "/etc/hosts");
+    closeSync(file);
+    for (const [one, other] of [openSocketpair(), openSocketpair()]) {
+      other.close();
+      const sock = one.detach();
+      await assert.rejects(openFdConnection("/path", { sock }), { code: "ERR_INVALID_ARG_VALUE" });
+      if (runtime !== "deno") assert.throws(() => targetOf(sock), { code: "ENOENT" });
+    }
+    if (runtime !== "deno") assert.equal(openDescriptors(), start);
   });
 
   it("refuses startTls()", async () => {
