@@ -162,6 +162,7 @@ describe("connections that carry descriptors", needsLinux, () => {
     assert.equal(peer.getExtraInfo("peername"), "");
     assert.equal(writer.getExtraInfo("socket")?.family, "unix");
     for (const one of [writer, peer]) assert.equal(getPeerCredentials(one).pid, process.pid);
+    assert.equal((writer.getExtraInfo("socket") as unknown as { ref(isRef: boolean): void }).ref(false), undefined);
     writer.getExtraInfo("socket")?.setNoDelay();
     writer.getExtraInfo("socket")?.setKeepAlive();
   });
