@@ -1,7 +1,10 @@
 /** The works that the servers are compared in, each with its load, its contestants and the ratios to reach. */
 
 /** How a work is driven and what is measured. */
-type Kind = "lines" | "swallow" | "idle" | "churn" | "round-trip";
+type Kind = "lines" | "swallow" | "idle" | "churn" | "round-trip" | "connect" | "relay" | "start";
+
+/** What a message is: a line, a frame behind four bytes of its length, a line that ends with CRLF, or a line of JSON. */
+export type Format = "lf" | "prefixed" | "crlf" | "json";
 
 /** Ours against a peer: the cost of the form, divided by the peer's. */
 interface Target {
@@ -19,6 +22,10 @@ export interface Work {
   readonly lines: number;
   readonly lineBytes: number;
   readonly tls: boolean;
+  /** Default: lines. */
+  readonly format?: Format;
+  /** For works that connect: over what, and how many connections a run makes; `null`: as many as there is time for, once it is warm. */
+  readonly connect?: { readonly over: "unix" | "tcp"; readonly count: number | null };
   /** For works that compare handshakes: when TLS begins, and whether clients resume a session. */
   readonly handshake?: { readonly begin: "ssl" | "startTls"; readonly resumed: boolean };
   /** What is compared: its name, and how many of its unit one of ours (second per line, second per byte, byte per connection ...) is. */
@@ -40,6 +47,13 @@ const ITERATE = "ours: for await";
 const READLINE = "ours: readline()";
 const READ = "ours: read(65536)";
 const READEXACTLY = "ours: readexactly(1 MiB)";
+const READINTO = "ours: readinto(64 KiB)";
+const FRAMES = "ours: frames";
+const TEXT = "ours: lines({ encoding })";
+const NDJSON = "ours: ndjson";
+const RELAY = "ours: relay()";
+const CONNECT = "ours: connect";
+const IMPORT = "ours: import";
 const NET = "node:net";
 
 const LINE_CONTESTANTS = [
@@ -76,6 +90,25 @@ const handshakes = (begin: "ssl" | "startTls", resumed: boolean): Work => {
     targets: [{ ours, peer, atMost: 1.05 }],
   };
 };
+
+/** Client connections, 16 at a time, with a line each way. The client is measured. */
+const connections = (over: "unix" | "tcp", first: boolean): Work => ({
+  ...plain,
+  id: `W12-${over}${first ? "-first" : ""}`,
+  title: `clients over ${over === "tcp" ? "TCP" : "Unix sockets"}: ${first ? "the first 1,000 connections of a process" : "open, one line each way, close"}`,
+  kind: "connect",
+  connections: 16,
+  connect: { over, count: first ? 1_000 : null },
+  cost: { name: "CPU µs/connection", factor: 1e6 },
+  rate: CONNECTION_RATE,
+  contestants: [CONNECT, "node:net, connect", "asyncio, connect", "uvloop, connect"],
+  targets: first
+    ? [{ ours: CONNECT, peer: "node:net, connect", atMost: 1 }]
+    : [
+        { ours: CONNECT, peer: "node:net, connect", atMost: over === "tcp" ? 0.9 : 0.75 },
+        { ours: CONNECT, peer: "uvloop, connect", atMost: 1.5 },
+      ],
+});
 
 /** Both ways of reading lines have to reach the same. */
 const bothForms = (peer: string, atMost: number): Target[] => [
@@ -130,6 +163,7 @@ export const WORKS: readonly Work[] = [
     contestants: [
       READ,
       READEXACTLY,
+      READINTO,
       "node:net, data",
       "asyncio, read",
       "asyncio, readexactly",
@@ -142,6 +176,7 @@ export const WORKS: readonly Work[] = [
       { ours: READEXACTLY, peer: "node:net, data", atMost: 1 },
       { ours: READ, peer: "uvloop, read", atMost: 0.8 },
       { ours: READEXACTLY, peer: "uvloop, readexactly", atMost: 0.8 },
+      { ours: READINTO, peer: "C epoll, read", atMost: 1.4 },
     ],
   },
   {
@@ -206,4 +241,74 @@ export const WORKS: readonly Work[] = [
   handshakes("ssl", true),
   handshakes("startTls", false),
   handshakes("startTls", true),
+  {
+    ...plain,
+    id: "W9",
+    title: "16 connections, 100 frames of 4 + 60 bytes in flight",
+    kind: "lines",
+    connections: 16,
+    lines: 100,
+    format: "prefixed",
+    cost: { name: "CPU µs/frame", factor: 1e6 },
+    rate: { name: "frames/s", factor: 1 },
+    contestants: [FRAMES, "node:net, frames", "asyncio, frames", "uvloop, frames", "C epoll"],
+    targets: [
+      { ours: FRAMES, peer: "node:net, frames", atMost: 0.3 },
+      { ours: FRAMES, peer: "uvloop, frames", atMost: 0.5 },
+    ],
+  },
+  {
+    ...plain,
+    id: "W10",
+    title: "16 connections, 100 lines of text with CRLF in flight",
+    kind: "lines",
+    connections: 16,
+    lines: 100,
+    format: "crlf",
+    cost: LINE_COST,
+    rate: LINE_RATE,
+    contestants: [TEXT, "node:net, text", "node:readline, CRLF", "asyncio, text", "uvloop, text", "C epoll"],
+    targets: [{ ours: TEXT, peer: "node:readline, CRLF", atMost: 0.35 }],
+  },
+  {
+    ...plain,
+    id: "W11",
+    title: "16 connections, 100 values of JSON in flight, parsed and written again",
+    kind: "lines",
+    connections: 16,
+    lines: 100,
+    format: "json",
+    cost: { name: "CPU µs/value", factor: 1e6 },
+    rate: { name: "values/s", factor: 1 },
+    contestants: [NDJSON, "node:net, JSON", "node:readline, JSON", "asyncio, JSON", "uvloop, JSON", "C epoll"],
+    targets: [{ ours: NDJSON, peer: "node:readline, JSON", atMost: 0.6 }],
+  },
+  connections("tcp", false),
+  connections("unix", false),
+  connections("tcp", true),
+  connections("unix", true),
+  {
+    ...plain,
+    id: "W13",
+    title: "relay between 4 clients and a server, 1 MiB in flight each, both directions",
+    kind: "relay",
+    connections: 4,
+    lines: 16,
+    lineBytes: 65_536,
+    cost: { name: "CPU µs/64 KiB both ways", factor: 1e6 },
+    rate: { name: "64 KiB/s", factor: 1 },
+    contestants: [RELAY, "node:net, pipe", "asyncio, relay", "uvloop, relay", "C splice"],
+    targets: [{ ours: RELAY, peer: "node:net, pipe", atMost: 1.1 }],
+  },
+  {
+    ...plain,
+    id: "W14",
+    title: "start a process that imports it, and end",
+    kind: "start",
+    cost: { name: "CPU ms", factor: 1e3 },
+    rate: { name: "starts/s", factor: 1 },
+    contestants: [IMPORT, "node:net, import", "node:net and node:tls, import", "asyncio, import", "uvloop, import"],
+    // 15 ms beside the 43 that a Node.js with node:net takes on a quiet machine.
+    targets: [{ ours: IMPORT, peer: "node:net, import", atMost: 1.35 }],
+  },
 ];

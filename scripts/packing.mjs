@@ -1,26 +1,46 @@
 /**
- * `node scripts/packing.mjs before|after`: prepares `dist/` for packing, and restores it afterwards.
+ * `node scripts/packing.mjs before|after`: puts the modules of the published package (`bundle.mjs`) in place of `dist/`, and restores it.
+ * The declarations stay as the compiler wrote them.
  *
- * - Removes files whose source no longer exists, which the compiler leaves behind.
- * - Removes the comments that name source maps. The maps are not packed, and some bundlers warn about missing maps in their users' builds.
- *   Coverage needs the comments in the clone, so `after` restores them.
+ * In the clone, `dist/` has a module for each source. The tests import those, and coverage is measured on them. They are kept in `build/`
+ * while a package is made. If that was interrupted, `after` restores them; `prepack` does so first.
  */
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { execFileSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const dist = fileURLToPath(new URL("../dist/", import.meta.url));
-const src = fileURLToPath(new URL("../src/", import.meta.url));
-const [when] = process.argv.slice(2);
-if (when !== "before" && when !== "after") throw new Error(`the argument must be before or after, not ${when}`);
+const root = fileURLToPath(new URL("../", import.meta.url));
+const dist = join(root, "dist");
+const kept = join(root, "build", "modules-of-dist");
 
-for (const name of readdirSync(dist, { recursive: true }).filter((file) => /\.(js|d\.ts|js\.map)$/.test(file))) {
-  const path = join(dist, name);
-  if (!existsSync(join(src, name.replace(/\.(js|d\.ts|js\.map)$/, ".ts")))) rmSync(path);
-  else if (name.endsWith(".js")) {
-    const compiled = readFileSync(path, "utf8");
-    const bare = compiled.replace(/\n\/\/# sourceMappingURL=\S+\s*$/, "\n");
-    const wanted = when === "before" ? bare : `${bare}//# sourceMappingURL=${basename(name)}.map`;
-    if (wanted !== compiled) writeFileSync(path, wanted);
+const [when] = process.argv.slice(2);
+if (when === "before") replaceModules();
+else if (when === "after") restoreModules();
+else throw new Error(`the argument must be before or after, not ${when}`);
+
+function restoreModules() {
+  if (!existsSync(kept)) return;
+  rmSync(dist, { recursive: true, force: true });
+  renameSync(kept, dist);
+}
+
+function replaceModules() {
+  renameSync(dist, kept);
+  try {
+    copyDeclarations();
+    execFileSync(process.execPath, [join(root, "scripts", "bundle.mjs"), dist], { stdio: "inherit" });
+  } catch (error) {
+    restoreModules();
+    throw error;
+  }
+}
+
+/** Copies the declarations whose source still exists: the compiler leaves others behind. */
+function copyDeclarations() {
+  for (const name of readdirSync(kept, { recursive: true }).filter((file) => file.endsWith(".d.ts"))) {
+    if (!existsSync(join(root, "src", name.replace(/\.d\.ts$/, ".ts")))) continue;
+    mkdirSync(dirname(join(dist, name)), { recursive: true });
+    cpSync(join(kept, name), join(dist, name));
   }
 }

@@ -66,6 +66,8 @@ class SocketDuplex extends Duplex {
   /** When something was written or received last, by the monotonic clock. */
   #activeAt = 0;
   #received = 0;
+  /** How many written bytes were unsent when the timer looked last. */
+  #unsent = 0;
 
   constructor(reader: StreamReader, writer: StreamWriter, options: DuplexOptions) {
     const methods = writingMethods(writer);
@@ -168,8 +170,13 @@ class SocketDuplex extends Duplex {
     return localAddress === undefined ? {} : { address: localAddress, family: localFamily, port: localPort };
   }
 
-  /** Emits `'timeout'` when nothing has been sent or received for `ms` milliseconds. 0 turns it off. */
-  setTimeout(ms: number, onTimeout?: () => void): this {
+  /**
+   * Emits `'timeout'` when nothing has been sent or received for `ms` milliseconds. 0 turns it off.
+   *
+   * Node: takes fractions, and shortens what exceeds the maximum of a timer.
+   */
+  setTimeout(time: number, onTimeout?: () => void): this {
+    const ms = time > 0 && Number.isFinite(time) ? Math.min(Math.ceil(time), MAX_TIMER_MS) : time;
     checkInteger("ms", ms, 0, MAX_TIMER_MS);
     if (onTimeout !== undefined) checkFunction("onTimeout", onTimeout);
     clearTimeout(this.#idleTimer);
@@ -180,13 +187,17 @@ class SocketDuplex extends Duplex {
     }
     if (onTimeout !== undefined) this.once("timeout", onTimeout);
     this.#activeAt = monotonicMs();
+    this.#unsent = this.#writer.transport.getWriteBufferSize();
     if (!this.destroyed) this.#watchIdle(ms);
     return this;
   }
 
-  /** Node: a socket's time-out does not keep the process alive. */
+  /** Node: a socket's time-out does not keep the process alive. A write that makes progress counts as activity. */
   #watchIdle(forMs: number): void {
     this.#idleTimer = setTimeout(() => {
+      const unsent = this.#writer.transport.getWriteBufferSize();
+      if (unsent !== this.#unsent) this.#activeAt = monotonicMs();
+      this.#unsent = unsent;
       const leftMs = this.#activeAt + this.#idleMs - monotonicMs();
       this.#watchIdle(leftMs > 1 ? Math.ceil(leftMs) : this.#idleMs);
       if (leftMs <= 1) this.emit("timeout");

@@ -12,7 +12,7 @@ import { has } from "../run/tools.js";
 import { WORKS, type Work } from "../works.js";
 
 /** The last is the floor: what it costs to put chunks together at all, with memory that has to be fetched and, for large messages, does not fit the cache. */
-const METHODS = ["readline", "readuntil", "readexactly", "Buffer.concat"];
+const METHODS = ["readline", "readuntil", "readexactly", "lines({ encoding })", "readlines()", "frames", "Buffer.concat"];
 const CHUNK_BYTES = [1, 64, 4096, 65_536];
 const CONNECTIONS = [10, 100, 1000, 10_000];
 const SERVERS = ["ours: for await", "ours: readline()", "node:net", "uvloop", "C epoll"].map(findContestant);

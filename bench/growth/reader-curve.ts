@@ -1,11 +1,12 @@
 /**
  * One curve, in a process of its own: what a byte costs as messages grow, read by one method from chunks of one size.
  *
- *   reader-curve.js readline|readuntil|readexactly|Buffer.concat <chunk bytes>
+ *   reader-curve.js readline|readuntil|readexactly|lines({ encoding })|readlines()|frames|Buffer.concat <chunk bytes>
  *
  * It prints a line of JSON: [{ messageBytes, nsPerByte }, ...]. No socket takes part: the chunks go to `feedData()`, each in a turn of its own.
  */
 import { StreamReader } from "asyncio-streams";
+import { frames, lengthPrefixed } from "asyncio-streams/framing";
 import { median } from "../run/statistics.js";
 import { BareConcat } from "./bare-concat.js";
 
@@ -30,10 +31,15 @@ interface Source {
 
 interface Method {
   /** Makes what chunks are fed to, and the function that reads the next message from it. */
-  readonly open: (messageBytes: number) => readonly [Source, read: () => Promise<Buffer>];
+  readonly open: (messageBytes: number) => readonly [Source, read: () => Promise<Message>];
   readonly filler: string;
   readonly ending: string;
+  /** Bytes in front of a message: its length. Not part of what is read. */
+  readonly headerBytes?: number;
 }
+
+/** A message as it is read: bytes, or text of ASCII. */
+type Message = Buffer | string;
 
 function ours(read: (reader: StreamReader, messageBytes: number) => Promise<Buffer>): Method["open"] {
   return (messageBytes) => {
@@ -42,7 +48,32 @@ function ours(read: (reader: StreamReader, messageBytes: number) => Promise<Buff
   };
 }
 
-function openBareConcat(messageBytes: number): readonly [Source, () => Promise<Buffer>] {
+/** Iterates: a value for each message. */
+function iterating(iterate: (reader: StreamReader, messageBytes: number) => AsyncIterable<Message>): Method["open"] {
+  return (messageBytes) => {
+    const reader = new StreamReader({ limit: messageBytes });
+    const iterator = iterate(reader, messageBytes)[Symbol.asyncIterator]();
+    return [reader, async () => (await iterator.next()).value as Message];
+  };
+}
+
+/** Reads all lines at hand, and hands them out one by one. */
+function openReadlines(messageBytes: number): readonly [Source, () => Promise<Message>] {
+  const reader = new StreamReader({ limit: messageBytes });
+  let lines: Buffer[] = [];
+  let next = 0;
+  const read = async (): Promise<Message> => {
+    if (next === lines.length) {
+      lines = await reader.readlines();
+      next = 0;
+    }
+    next += 1;
+    return lines[next - 1] as Buffer;
+  };
+  return [reader, read];
+}
+
+function openBareConcat(messageBytes: number): readonly [Source, () => Promise<Message>] {
   const source = new BareConcat();
   return [source, () => source.readexactly(messageBytes)];
 }
@@ -51,11 +82,24 @@ const METHODS: Readonly<Record<string, Method>> = {
   readline: { open: ours((reader) => reader.readline()), filler: "x", ending: "\n" },
   readuntil: { open: ours((reader) => reader.readuntil(SEPARATORS)), filler: TEXT_LINE, ending: "--END--" },
   readexactly: { open: ours((reader, messageBytes) => reader.readexactly(messageBytes)), filler: "x", ending: "" },
+  "lines({ encoding })": {
+    open: iterating((reader) => reader.lines({ encoding: "utf8", keepSeparator: true })),
+    filler: "x",
+    ending: "\n",
+  },
+  "readlines()": { open: openReadlines, filler: "x", ending: "\n" },
+  frames: {
+    open: iterating((reader, messageBytes) => frames(reader, lengthPrefixed({ maxFrameSize: messageBytes }))),
+    filler: "x",
+    ending: "",
+    headerBytes: 4,
+  },
   "Buffer.concat": { open: openBareConcat, filler: "x", ending: "" },
 };
 
-function makeMessage({ filler, ending }: Method, bytes: number): Buffer {
+function makeMessage({ filler, ending, headerBytes = 0 }: Method, bytes: number): Buffer {
   const message = Buffer.alloc(bytes, filler);
+  if (headerBytes > 0) message.writeUInt32BE(bytes - headerBytes);
   message.write(ending, bytes - ending.length);
   return message;
 }
@@ -77,7 +121,7 @@ async function measurePoint(chosen: Method, messageBytes: number, messages: numb
       await Promise.resolve();
     }
     const { length } = await reading;
-    if (length !== messageBytes) throw new Error(`a message of ${messageBytes} bytes came as ${length}`);
+    if (length !== messageBytes - (chosen.headerBytes ?? 0)) throw new Error(`a message of ${messageBytes} bytes came as ${length}`);
   }
   const { user, system } = process.cpuUsage(before);
   return ((user + system) * 1e3) / (messages * messageBytes);

@@ -1,7 +1,7 @@
 /*
  * The load generator, in C so that it takes little of the machine from the server it drives.
  *
- *   load <socket path> <kind> <connections> <lines> <line bytes>
+ *   load <socket path> <kind> <connections> <lines> <line bytes> [lf|prefixed|crlf|json]
  *
  * kind is one of
  *   echo     keeps its connections open; each sends <lines> lines at once, waits until all are back, and begins again
@@ -181,9 +181,24 @@ static void run_stream(double seconds) {
   report(bytes, now() - begin);
 }
 
+/* Writes one message: letters, and what its format has around them. */
+static void fill(char *message, size_t bytes, int number, const char *format) {
+  for (size_t i = 0; i < bytes; i++) message[i] = 'a' + (number + i) % 26;
+  if (strcmp(format, "prefixed") == 0) {
+    for (int i = 0; i < 4; i++) message[i] = (bytes - 4) >> (24 - 8 * i);
+    return;
+  }
+  message[bytes - 1] = '\n';
+  if (strcmp(format, "crlf") == 0) message[bytes - 2] = '\r';
+  if (strcmp(format, "json") != 0) return;
+  static const char head[] = "{\"id\":123456,\"name\":\"", tail[] = "\",\"ok\":true,\"list\":[1,2,3]}\n";
+  memcpy(message, head, sizeof head - 1);
+  memcpy(message + bytes - (sizeof tail - 1), tail, sizeof tail - 1);
+}
+
 int main(int argc, char **argv) {
-  if (argc != 6) {
-    fprintf(stderr, "usage: load <socket path> echo|churn|swallow <connections> <lines> <line bytes>\n");
+  if (argc != 6 && argc != 7) {
+    fprintf(stderr, "usage: load <socket path> echo|churn|swallow <connections> <lines> <line bytes> [<format>]\n");
     return 2;
   }
   path = argv[1];
@@ -200,7 +215,7 @@ int main(int argc, char **argv) {
 
   batch_bytes = batch_lines * line_bytes;
   batch = malloc(batch_bytes);
-  for (size_t i = 0; i < batch_bytes; i++) batch[i] = (i + 1) % line_bytes ? 'a' + (i / line_bytes + i) % 26 : '\n';
+  for (int line = 0; line < batch_lines; line++) fill(batch + line * line_bytes, line_bytes, line, argc == 7 ? argv[6] : "lf");
   all = calloc(connections, sizeof *all);
   epoll = epoll_create1(0);
   for (int i = 0; !swallowing && !churning && i < connections; i++) {

@@ -1,8 +1,8 @@
 /**
  * The load generator for where load.c cannot be used: no gcc, or TLS. The same in TypeScript, on bare node:net and node:tls:
  *
- *   load.js <socket path> echo|churn|swallow <connections> <lines> <line bytes> [<file of the authority to trust, for TLS>
- *     [ssl|startTls new|resumed]]
+ *   load.js <socket path> echo|churn|swallow <connections> <lines> <line bytes> lf|prefixed|crlf|json
+ *     [<file of the authority to trust, for TLS> [ssl|startTls new|resumed]]
  */
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -11,14 +11,25 @@ import { setImmediate } from "node:timers/promises";
 import tls from "node:tls";
 import { obeyRuns } from "./runs.js";
 
-const [, , path = "", kind, connections, lines, lineBytes, authorityFile, begin, sessions] = process.argv;
+const [, , path = "", kind, connections, lines, lineBytes, format, authorityFile, begin, sessions] = process.argv;
 const BLOCK_BYTES = 1_048_576;
+
+/** One message: a letter, and what its format has around it. */
+function messageOf(letter: string, bytes: number): Buffer {
+  const message = Buffer.alloc(bytes, letter);
+  const [head, tail] =
+    format === "json" ? ['{"id":123456,"name":"', '","ok":true,"list":[1,2,3]}\n'] : ["", format === "crlf" ? "\r\n" : "\n"];
+  if (format === "prefixed") message.writeUInt32BE(bytes - 4);
+  else message.write(tail, bytes - tail.length);
+  message.write(head);
+  return message;
+}
 
 /** What a connection sends at once, and has to get back. */
 const batch = Buffer.concat(
   Array.from({ length: Number(lines) }, (_, line) => {
     const letter = "abcdefghijklmnopqrstuvwxyz".charAt(line % 26);
-    return Buffer.from(`${letter.repeat(Number(lineBytes) - 1)}\n`);
+    return messageOf(letter, Number(lineBytes));
   }),
 );
 

@@ -49,14 +49,25 @@ export function targetTable(summaries: readonly WorkSummary[]): string {
   return columns([["what is to be reached", "ratio", "target", ""], ...rows]);
 }
 
+/** What peers do besides lines and streams. */
+const MESSAGES = ["frames", "text", "JSON", "connect", "import"] as const;
+
 /** Columns of the summary: each peer, with the names of its servers in the works. */
 const SUMMARY_PEERS: readonly (readonly [heading: string, ...names: string[]])[] = [
-  ["`node:net`, `node:tls`", "node:net", "node:net, data", "node:tls", "node:tls, data"],
-  ["`node:readline`", "node:readline"],
+  [
+    "`node:net`, `node:tls`",
+    "node:net",
+    "node:net, data",
+    "node:tls",
+    "node:tls, data",
+    ...MESSAGES.map((what) => `node:net, ${what}`),
+    "node:net, pipe",
+  ],
+  ["`node:readline`", "node:readline", "node:readline, CRLF", "node:readline, JSON"],
   ["promise-socket", "promise-socket"],
-  ["asyncio", "asyncio", "asyncio, read"],
-  ["uvloop", "uvloop", "uvloop, read"],
-  ["C epoll", "C epoll", "C epoll, read"],
+  ["asyncio", "asyncio", "asyncio, read", "asyncio, relay", ...MESSAGES.map((what) => `asyncio, ${what}`)],
+  ["uvloop", "uvloop", "uvloop, read", "uvloop, relay", ...MESSAGES.map((what) => `uvloop, ${what}`)],
+  ["C", "C epoll", "C epoll, read", "C splice"],
 ];
 
 /** A Markdown table of one line for each work: the cost of our first form, and its ratio to each peer. */

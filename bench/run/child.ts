@@ -16,6 +16,8 @@ export class Child {
   readonly #lines: AsyncIterator<string>;
   readonly #name: string;
   #errors = "";
+  /** The port that it listens on, if it says one. */
+  port: string | null = null;
 
   private constructor(command: Command) {
     this.#name = [command.program, ...command.arguments].join(" ");
@@ -35,7 +37,11 @@ export class Child {
   static async start(command: Command): Promise<Child> {
     const child = new Child(command);
     const line = await child.readLine();
-    if (line === "ready") return child;
+    const ready = /^ready(?: (\d+))?$/.exec(line);
+    if (ready !== null) {
+      child.port = ready[1] ?? null;
+      return child;
+    }
     await child.stop();
     throw new Error(`${child.#name} said ${line} before it was ready`);
   }

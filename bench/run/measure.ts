@@ -1,10 +1,13 @@
 /** One measurement: a server of its own, a load that drives it, and what the server used meanwhile. */
+import { execFileSync } from "node:child_process";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Contestant } from "../contestants.js";
 import type { Options } from "../options.js";
 import type { Work } from "../works.js";
 import { Child } from "./child.js";
-import { clientCommand, loadCommand, type Surroundings, serverCommand } from "./commands.js";
+import { clientCommand, connectCommand, echoCommand, loadCommand, type Surroundings, serverCommand, startCommand } from "./commands.js";
+import { median } from "./statistics.js";
 import { cpuBetween, readCpu, residentBytes } from "./usage.js";
 
 /** In base units: seconds and bytes, for each line, byte, connection or round trip. */
@@ -39,6 +42,9 @@ let sockets = 0;
 export async function measure(work: Work, contestant: Contestant, place: Place, options: Options): Promise<Figures> {
   sockets += 1;
   const path = join(place.directory, `${sockets}.sock`);
+  if (work.kind === "start") return measureStart(contestant, place);
+  if (work.kind === "connect") return await measureConnections(work, contestant, path, place, options);
+  const upstream = work.kind === "relay" ? await Child.start(echoCommand(`${path}.up`, place)) : null;
   const server = await Child.start(serverCommand(contestant, work, path, place));
   try {
     if (work.kind === "idle") return await measureMemory(server, contestant, work, path, place, options);
@@ -51,6 +57,48 @@ export async function measure(work: Work, contestant: Contestant, place: Place, 
     }
   } catch (error) {
     throw new Error(`${work.id}, ${contestant.name}: ${(error as Error).message}\nthe server said: ${server.errors}`, { cause: error });
+  } finally {
+    await server.stop();
+    await upstream?.stop();
+  }
+}
+
+/** Starts that one figure is the median of. */
+const STARTS = 8;
+
+let modules: string | undefined;
+
+/** The modules as they are published. */
+function publishedModules(place: Place): string {
+  if (modules === undefined) {
+    modules = join(place.directory, "modules");
+    execFileSync(process.execPath, [fileURLToPath(new URL("../../../scripts/bundle.mjs", import.meta.url)), modules]);
+  }
+  return modules;
+}
+
+function measureStart(contestant: Contestant, place: Place): Figures {
+  const { program, arguments: args } = startCommand(contestant, publishedModules(place), place);
+  const began = performance.now();
+  const costs = Array.from({ length: STARTS }, () => Number(execFileSync(program, args, { encoding: "utf8" })));
+  return { cost: median(costs), rate: (STARTS * 1e3) / (performance.now() - began), latency: null };
+}
+
+/** Measures a client that connects to an echo. The first connections of a process are measured without a warm-up. */
+async function measureConnections(work: Work, contestant: Contestant, path: string, place: Place, options: Options): Promise<Figures> {
+  const server = await Child.start(echoCommand(work.connect?.over === "tcp" ? "tcp" : path, place));
+  try {
+    const client = await Child.start(connectCommand(contestant, work, server.port ?? path, place));
+    try {
+      if (work.connect?.count === null) await warmUp(work, client, client, options);
+      const before = readCpu(client.pid);
+      const { units, seconds } = await run(client, options.measureMs);
+      return { cost: cpuBetween(before, readCpu(client.pid)) / units, rate: units / seconds, latency: null };
+    } catch (error) {
+      throw new Error(`${work.id}, ${contestant.name}: ${(error as Error).message}\n${client.errors}`, { cause: error });
+    } finally {
+      await client.stop();
+    }
   } finally {
     await server.stop();
   }

@@ -11,6 +11,7 @@ export interface Tools {
   /** Compiled programs, or null without gcc. */
   readonly load: string | null;
   readonly epollServer: string | null;
+  readonly spliceRelay: string | null;
   readonly python: string | null;
   readonly uvloopPython: string | null;
   /** How many connections a process can have open here; it raises its own limit as far as the system lets it. */
@@ -26,6 +27,7 @@ export function findTools(directory: string, python: string): Tools {
     maxConnections: (Number.isNaN(maxFiles) ? Number.POSITIVE_INFINITY : maxFiles) - OTHER_DESCRIPTORS,
     load: compile("load/load.c", join(directory, "load")),
     epollServer: compile("servers/epoll-server.c", join(directory, "epoll-server")),
+    spliceRelay: compile("servers/splice-relay.c", join(directory, "splice-relay")),
     python: ask(python, "import sys; print(sys.executable)"),
     // Debian's package python3-uvloop belongs to Debian's python.
     uvloopPython:
@@ -44,7 +46,7 @@ function compile(source: string, program: string): string | null {
   // macOS has a gcc, but no epoll.
   if (process.platform !== "linux") return null;
   try {
-    execFileSync("gcc", ["-O2", "-o", program, sourceFile(source)], { stdio: ["ignore", "ignore", "pipe"] });
+    execFileSync("gcc", ["-O2", "-pthread", "-o", program, sourceFile(source)], { stdio: ["ignore", "ignore", "pipe"] });
     return program;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;

@@ -6,6 +6,9 @@ const [, , path = "", form = "", keyFile, certificateFile] = process.argv;
 /** Where to listen. */
 export { path };
 
+/** Where the server is that a relay connects to. */
+export const upstream: string = `${path}.up`;
+
 /** Which of the server's handlers is asked for. */
 export function chooseForm<Handler>(handlers: Readonly<Record<string, Handler>>): Handler {
   const handler = handlers[form];
@@ -23,11 +26,11 @@ export const BACKLOG = 511;
 export const BLOCK_BYTES = 1_048_576;
 
 /** Tells the harness that connections are accepted, and collects garbage when it asks for that, before it measures memory. */
-export function sayReady(): void {
+export function sayReady(port?: number): void {
   process.on("SIGUSR2", () => {
     const { Bun: bun, gc } = globalThis as { Bun?: { gc(force: boolean): void }; gc?: () => void };
     if (bun === undefined) gc?.();
     else bun.gc(true);
   });
-  process.stdout.write("ready\n");
+  process.stdout.write(port === undefined ? "ready\n" : `ready ${port}\n`);
 }

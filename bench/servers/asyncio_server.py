@@ -1,6 +1,7 @@
 """CPython's asyncio Streams, on its own event loop or on uvloop's: asyncio_server.py <socket path> <form> asyncio|uvloop"""
 
 import asyncio
+import json
 import resource
 import sys
 
@@ -28,8 +29,57 @@ async def readexactly(reader, writer):
         writer.close()
 
 
+async def frames(reader, writer):
+    try:
+        while True:
+            header = await reader.readexactly(4)
+            writer.write(header + await reader.readexactly(int.from_bytes(header, "big")))
+            await writer.drain()
+    except asyncio.IncompleteReadError:
+        writer.close()
+
+
+async def text(reader, writer):
+    while line := await reader.readline():
+        writer.write((line.decode()[:-2] + "\r\n").encode())
+        await writer.drain()
+    writer.close()
+
+
+async def json_values(reader, writer):
+    while line := await reader.readline():
+        writer.write((json.dumps(json.loads(line), separators=(",", ":")) + "\n").encode())
+        await writer.drain()
+    writer.close()
+
+
+async def copy(reader, writer):
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.write_eof()
+
+
+async def relay(reader, writer):
+    far_reader, far_writer = await asyncio.open_unix_connection(path + ".up")
+    await asyncio.gather(copy(reader, far_writer), copy(far_reader, writer), return_exceptions=True)
+    writer.close()
+    far_writer.close()
+
+
+FORMS = {
+    "readline": readline,
+    "read": read,
+    "readexactly": readexactly,
+    "frames": frames,
+    "text": text,
+    "json": json_values,
+    "relay": relay,
+}
+
+
 async def main(path, form):
-    server = await asyncio.start_unix_server({"readline": readline, "read": read, "readexactly": readexactly}[form], path, backlog=511)
+    server = await asyncio.start_unix_server(FORMS[form], path, backlog=511)
     print("ready", flush=True)
     await server.serve_forever()
 

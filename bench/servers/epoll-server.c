@@ -1,12 +1,17 @@
 /*
  * The physical limit: an epoll server that does nothing but read, and write what it has read back.
  *
- *   epoll-server <socket path> echo|swallow
+ *   epoll-server <socket path>|tcp echo|swallow
+ *
+ * With "tcp" it listens on a free port of 127.0.0.1, and says "ready <port>".
  *
  * It does not look for lines. What the socket does not take at once is kept, and reading stops until it is gone.
  */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,15 +89,25 @@ int main(int argc, char **argv) {
   files.rlim_cur = files.rlim_max;
   setrlimit(RLIMIT_NOFILE, &files);
 
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  strncpy(address.sun_path, argv[1], sizeof address.sun_path - 1);
-  int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-  if (bind(listener, (struct sockaddr *)&address, sizeof address) < 0) die("bind");
+  int is_tcp = strcmp(argv[1], "tcp") == 0, port = 0;
+  int listener = socket(is_tcp ? AF_INET : AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  if (is_tcp) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t bytes = sizeof address;
+    if (bind(listener, (struct sockaddr *)&address, bytes) < 0) die("bind");
+    getsockname(listener, (struct sockaddr *)&address, &bytes);
+    port = ntohs(address.sin_port);
+  } else {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    strncpy(address.sun_path, argv[1], sizeof address.sun_path - 1);
+    if (bind(listener, (struct sockaddr *)&address, sizeof address) < 0) die("bind");
+  }
   if (listen(listener, 511) < 0) die("listen");
   epoll = epoll_create1(0);
   struct client accepting = {.fd = listener};
   watch(&accepting, EPOLL_CTL_ADD, EPOLLIN);
-  puts("ready");
+  if (is_tcp) printf("ready %d\n", port);
+  else puts("ready");
   fflush(stdout);
 
   struct epoll_event events[EVENTS];
@@ -108,6 +123,8 @@ int main(int argc, char **argv) {
       while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
         struct client *accepted = calloc(1, sizeof *accepted);
         accepted->fd = fd;
+        int on = 1;
+        if (is_tcp) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         watch(accepted, EPOLL_CTL_ADD, EPOLLIN);
       }
     }

@@ -62,4 +62,6 @@ function startTls(socket: net.Socket): void {
 
 const onConnection = chooseForm({ lines, chunks, swallow, startTls });
 const server = tls === undefined || onConnection === startTls ? net.createServer(onConnection) : createServer(tls, onConnection);
-server.listen({ path, backlog: BACKLOG }, sayReady);
+if (path === "tcp")
+  server.listen({ host: "127.0.0.1", port: 0, backlog: BACKLOG }, () => sayReady((server.address() as net.AddressInfo).port));
+else server.listen({ path, backlog: BACKLOG }, sayReady);

@@ -11,5 +11,19 @@ async function iterate(socket: net.Socket): Promise<void> {
   }
 }
 
-const serveClient = chooseForm({ iterate });
+async function crlf(socket: net.Socket): Promise<void> {
+  socket.on("error", () => socket.destroy());
+  for await (const line of createInterface({ input: socket, crlfDelay: Number.POSITIVE_INFINITY })) {
+    if (!socket.write(`${line}\r\n`)) await once(socket, "drain");
+  }
+}
+
+async function json(socket: net.Socket): Promise<void> {
+  socket.on("error", () => socket.destroy());
+  for await (const line of createInterface({ input: socket, crlfDelay: Number.POSITIVE_INFINITY })) {
+    if (!socket.write(`${JSON.stringify(JSON.parse(line))}\n`)) await once(socket, "drain");
+  }
+}
+
+const serveClient = chooseForm({ iterate, crlf, json });
 net.createServer((socket) => void serveClient(socket)).listen({ path, backlog: BACKLOG }, sayReady);

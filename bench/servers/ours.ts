@@ -34,6 +34,12 @@ async function readexactly(reader: StreamReader, writer: StreamWriter): Promise<
   }
 }
 
+async function readinto(reader: StreamReader, writer: StreamWriter): Promise<void> {
+  const memory = new Uint8Array(65_536);
+  while ((await reader.readinto(memory)) > 0);
+  writer.close();
+}
+
 /** A command in the clear, its answer, and then lines over TLS. */
 async function startTls(reader: StreamReader, writer: StreamWriter): Promise<void> {
   await reader.readline();
@@ -42,6 +48,6 @@ async function startTls(reader: StreamReader, writer: StreamWriter): Promise<voi
   return readline(reader, writer);
 }
 
-const callback = chooseForm({ iterate, readline, read, readexactly, startTls });
+const callback = chooseForm({ iterate, readline, read, readexactly, readinto, startTls });
 await startUnixServer(callback, path, { backlog: BACKLOG, ...(tls && callback !== startTls && { ssl: tls }) });
 sayReady();

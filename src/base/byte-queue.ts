@@ -260,8 +260,8 @@ export class ByteQueue extends Chunks {
   }
 
   /**
-   * Optional fast path: takes the first `count` bytes, and returns those from `from` up to, not including, `to`. `count` may be NaN, as parsed
-   * from bytes that are not there any more.
+   * Optional fast path: takes the first `count` bytes, and returns those from `from` up to, not including, `to`. `count` may be NaN, as
+   * parsed from bytes that are not there any more.
    */
   takePart(count: number, from: number, to: number): NonSharedBuffer | undefined {
     const first = this.chunks[this.head];

@@ -26,7 +26,7 @@ const VARIABLE = "ASYNCIO_STREAMS_DEBUG";
 const SLOW_CALLBACK_MS = 100;
 
 /** The methods that the event loop causes to be called. The others are called by code of the program as well. */
-const EVENTS: ReadonlySet<string> = new Set(["connectionMade", "dataReceived", "eofReceived", "connectionLost"]);
+const EVENTS: ReadonlySet<string> = new Set(["connectionMade", "dataReceived", "resumeWriting", "eofReceived", "connectionLost"]);
 
 /** How long a program may take to call `drain()` after a `write()` that has filled the buffer, in milliseconds. */
 const DRAIN_PATIENCE_MS = 1_000;

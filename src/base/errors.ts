@@ -197,6 +197,8 @@ export class TimeoutError extends TimeoutException {
   /** Creates the error. */
   constructor(message: string = "the call took too long") {
     super(message, "TimeoutError");
+    // Bun: a DOMException has no stack.
+    if (this.stack === undefined) Error.captureStackTrace(this, TimeoutError);
   }
 }
 

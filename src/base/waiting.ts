@@ -145,8 +145,11 @@ export class Deadline {
 }
 
 /** Runs a call that waits more than once. Its time-out counts from the beginning of the first wait to the end of the last. */
-export async function withOneDeadline<T>(end: Cancellation | undefined, call: (signal: AbortSignal | undefined) => Promise<T>): Promise<T> {
-  if (!(end instanceof Deadline)) return await call(end);
+export function withOneDeadline<T>(end: Cancellation | undefined, call: (signal: AbortSignal | undefined) => Promise<T>): Promise<T> {
+  return end instanceof Deadline ? withinDeadline(end, call) : call(end);
+}
+
+async function withinDeadline<T>(end: Deadline, call: (signal: AbortSignal | undefined) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   let reason: unknown;
   const onEnd = (): void => {

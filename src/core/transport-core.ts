@@ -187,7 +187,7 @@ export abstract class TransportCore {
     if (this.getWriteBufferSize() <= this.#judgedAbove) return;
     if (this.#state === "lost" || this.#state === "replaced") return;
     if (!this.writingPaused) this.flush();
-    this.call("pauseWriting", () => this.#flow.check(this.getWriteBufferSize(), this));
+    this.call(this.writingPaused ? "resumeWriting" : "pauseWriting", () => this.#flow.check(this.getWriteBufferSize(), this));
     this.#judgedAbove = this.writingPaused ? -1 : this.#flow.high;
   }
 

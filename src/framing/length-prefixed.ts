@@ -14,6 +14,7 @@ import {
   frameBytes,
   InvalidFrameError,
   tooLarge,
+  writePieces,
 } from "./codec.js";
 import { CountedAttempt, type CountedForm, type FrameHeader } from "./counted.js";
 import { readFrameBy } from "./reading.js";
@@ -216,7 +217,7 @@ function codecOf(
     readFrame: readFrameBy((engine) => new CountedAttempt(engine, form)),
     writeFrame(writer: StreamWriter, frame: Data): void {
       checkWriter(writer);
-      writer.writelines(addLength(frameBytes(frame, maximum)));
+      writePieces(writer, addLength(frameBytes(frame, maximum)));
     },
   };
 }

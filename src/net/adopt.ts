@@ -6,10 +6,10 @@
  */
 import { closeSync, readSync, writeSync } from "node:fs";
 import net from "node:net";
-import { TLSSocket } from "node:tls";
 import { invalidType, invalidValue } from "../base/arguments.js";
 import { asError, ignore } from "../base/errors.js";
 import { nextTick } from "../base/scheduling.js";
+import { nodeTls } from "../transports/lazy-modules.js";
 import { type DescribedSocket, describeDescriptor, isSocket, socketIdentity } from "./descriptor.js";
 import { OwnedDescriptor } from "./owned-descriptor.js";
 import { codeOf } from "./system-error.js";
@@ -142,7 +142,7 @@ export function adoptConnection(sock: unknown, family: Family | null): net.Socke
   if (isBoundSocket(sock)) throw invalidValue("sock must be a connected socket: a BoundSocket needs an address to connect to");
   if (!(sock instanceof net.Socket)) throw invalidType("sock", "a connected net.Socket or its file descriptor", sock);
   checkNotOwned(sock);
-  if (sock instanceof TLSSocket) throw invalidValue("sock must be a plain socket, not a TLSSocket: to use TLS, pass ssl");
+  if (sock instanceof nodeTls().TLSSocket) throw invalidValue("sock must be a plain socket, not a TLSSocket: to use TLS, pass ssl");
   if (typeof sock.readableEncoding === "string") throw invalidValue("sock must deliver bytes: setEncoding() was called on this socket");
   if (hasOnread(sock)) throw invalidValue("sock must not have the option onread: its callback would receive the data");
   if (sock.destroyed) throw invalidValue("sock must be a connected socket: it is closed");
@@ -309,7 +309,11 @@ function nameOf(server: net.Server): string | null {
  *
  * @param call must call its argument when the socket belongs to another owner, which closes it from then on
  */
-export async function takingSock<T>(sock: unknown, call: (handOver: () => void) => Promise<T>): Promise<T> {
+export function takingSock<T>(sock: unknown, call: (handOver: () => void) => Promise<T>): Promise<T> {
+  return sock === undefined ? call(ignore) : closingSock(sock, call);
+}
+
+async function closingSock<T>(sock: unknown, call: (handOver: () => void) => Promise<T>): Promise<T> {
   // A descriptor's number may be in use again when the call has failed.
   const identity = typeof sock === "number" ? socketIdentity(sock) : null;
   let isOurs = true;

@@ -12,13 +12,14 @@ import { cancellationOf, checkWaitOptions, withOneDeadline } from "../base/waiti
 import type { Protocol, ProtocolFactory, Transport } from "../contracts/connection.js";
 import type { IpSocketAddress, UnixSocketAddress } from "../contracts/extra-info.js";
 import { now, publishError } from "../transports/diagnostics.js";
+import { HandleWire } from "../transports/handle-wire.js";
 import { adoptBound, adoptConnection, type BoundSocket, isBoundSocket, takingSock } from "./adopt.js";
 import { connectTcp, connectUnix, type TcpTarget } from "./open-socket.js";
 import { type ClientTlsOptions, checkClientTls, checkIpFamily, checkPort, type IpFamily } from "./options.js";
 import type { OwnedDescriptor } from "./owned-descriptor.js";
 import { checkSendProxyHeader, type SendProxyHeaderOptions } from "./proxy-protocol/send-header.js";
 import { type PathLike, parseUnixPath } from "./socket-file/unix-path.js";
-import { openTransport } from "./start-transport.js";
+import { openTransport, startOpened } from "./start-transport.js";
 
 /** Options of `createUnixConnection()`. */
 export interface UnixConnectionOptions extends ClientTlsOptions, SignalOptions {
@@ -137,10 +138,15 @@ export async function connectToPath<P extends Protocol>(
     const tls = checkClientTls(options, undefined);
     const proxyHeader = checkSendProxyHeader(options?.sendProxyHeader, call.name);
     return await opening(options, async (signal, begunAt) => {
-      const socket = parsed === undefined ? adoptConnection(sock, "unix") : await connectUnix(parsed, signal, bound?.sock);
+      const manner = { bound: bound?.sock, wireWillDo: tls === null && proxyHeader === null };
+      const socket = parsed === undefined ? adoptConnection(sock, "unix") : await connectUnix(parsed, signal, manner);
       handOver();
       const unixNames = { sockname: bound?.name ?? "", peername: parsed?.name ?? "" };
-      const opened = await openTransport(socket, protocolFactory, { unixNames, begunAt, proxyHeader, tls, signal });
+      const facts = { unixNames, begunAt, host: undefined };
+      const opened =
+        socket instanceof HandleWire
+          ? startOpened(socket, protocolFactory, facts)
+          : await openTransport(socket, protocolFactory, { ...facts, proxyHeader, tls, signal });
       return opened as [Transport<UnixSocketAddress>, P];
     });
   });
@@ -193,14 +199,19 @@ export async function connectToHost<P extends Protocol>(
     const bound = isBoundSocket(sock) ? adoptBound(sock, "tcp") : undefined;
     if (given && sock !== undefined && bound === undefined) throw invalidValue("host or port and sock cannot be given at the same time");
     if (sock !== undefined) refuseWithSock(options, bound === undefined ? OPTIONS_OF_AN_ADDRESS : ["localAddr"]);
-    const target = given ? { ...checkTarget(host, port, options), bound: bound?.sock } : undefined;
+    const address = given ? checkTarget(host, port, options) : undefined;
     const tls = checkClientTls(options, host ?? undefined);
     const proxyHeader = checkSendProxyHeader(options?.sendProxyHeader, call.name);
+    const wireWillDo = tls === null && proxyHeader === null;
+    const target = address === undefined ? undefined : { ...address, bound: bound?.sock, wireWillDo };
     return await opening(options, async (signal, begunAt) => {
       const socket = target === undefined ? adoptConnection(sock, "tcp").setNoDelay(true) : await connectTcp(target, signal);
       handOver();
       const facts = { unixNames: null, begunAt, host: target?.host };
-      const opened = await openTransport(socket, protocolFactory, { ...facts, proxyHeader, tls, signal });
+      const opened =
+        socket instanceof HandleWire
+          ? startOpened(socket, protocolFactory, facts)
+          : await openTransport(socket, protocolFactory, { ...facts, proxyHeader, tls, signal });
       return opened as [Transport<IpSocketAddress>, P];
     });
   });
@@ -238,7 +249,7 @@ function checkTarget(
   host: string | null | undefined,
   port: number | null | undefined,
   options: ConnectionOptions | undefined,
-): Omit<TcpTarget, "bound"> {
+): Omit<TcpTarget, "bound" | "wireWillDo"> {
   if (host !== undefined && host !== null && typeof host !== "string") throw invalidType("host", "a string", host);
   if (host === "") throw invalidValue("host must not be empty");
   const localAddr: unknown = options?.localAddr;

@@ -4,18 +4,17 @@
  *
  * At most one socket is returned; the others are closed. If all addresses fail, the error reports each failure.
  */
-import type net from "node:net";
 import { isError } from "../base/arguments.js";
 import { ignore } from "../base/errors.js";
 import { clearTimeout, delay, setTimeout } from "../base/scheduling.js";
 import { abortReason, forgetAborted, onceAborted, type Settle, throwIfAborted } from "../base/waiting.js";
 import type { BoundSocket } from "./adopt.js";
+import { beginConnecting, type Endpoint, type Opened } from "./connecting.js";
 import type { IpFamily } from "./options.js";
-import { type IpAddress, resolve, untilAborted } from "./resolve.js";
+import { type IpAddress, literalAddress, resolve, untilAborted } from "./resolve.js";
 import { withConnectPath } from "./socket-file/directory.js";
 import type { UnixPath } from "./socket-file/unix-path.js";
 import { codeOf, isSystemCode, systemError, systemErrorCodes } from "./system-error.js";
-import { makeSocket } from "./wire-factory.js";
 
 /** Where and how to connect. All fields have been checked. */
 export interface TcpTarget {
@@ -30,24 +29,29 @@ export interface TcpTarget {
   readonly allErrors: boolean;
   /** The socket to connect from. It can be used once, so only the first address of its family is tried. */
   readonly bound: BoundSocket | undefined;
+  readonly wireWillDo: boolean;
 }
 
 /** Connects. If aborted, closes the opened sockets and rejects with the signal's reason. */
-export async function connectTcp(target: TcpTarget, signal: AbortSignal | undefined): Promise<net.Socket> {
-  const [addresses, localAddresses] = await untilAborted(
-    Promise.all([
-      resolve(target.host, target.family),
-      target.localAddr === undefined ? undefined : resolve(target.localAddr[0], target.family),
-    ]),
-    signal,
-  );
-  throwIfAborted(signal); // aborted after the lookup, in the same turn
+export async function connectTcp(target: TcpTarget, signal: AbortSignal | undefined): Promise<Opened> {
+  const { host, family, port, localAddr, bound, allErrors, wireWillDo } = target;
+  const literal = localAddr === undefined ? literalAddress(host, family) : null;
+  let addresses: readonly IpAddress[];
+  let localAddresses: readonly IpAddress[] | undefined;
+  if (literal === null) {
+    const lookups = Promise.all([resolve(host, family), localAddr === undefined ? undefined : resolve(localAddr[0], family)]);
+    [addresses, localAddresses] = await untilAborted(lookups, signal);
+    throwIfAborted(signal); // aborted after the lookup, in the same turn
+  } else addresses = [literal];
   const ordered = addressesFor(target, addresses);
+  const [only] = ordered;
+  if (only !== undefined && ordered.length === 1 && localAddresses === undefined && !allErrors)
+    return await connectOnce({ to: { kind: "tcp", ...only, port }, bound, wireWillDo }, signal);
   const attempts = ordered.map((address) => {
-    const locals = localAddresses?.filter(({ family }) => family === address.family);
+    const locals = localAddresses?.filter((local) => local.family === address.family);
     return new Attempt(address, target, locals);
   });
-  return staggered(attempts, target, signal);
+  return await staggered(attempts, target, signal);
 }
 
 /**
@@ -60,7 +64,8 @@ class Attempt {
   readonly #target: TcpTarget;
   /** The local addresses that are left to try; `undefined`: the system chooses. */
   readonly #locals: IpAddress[] | undefined;
-  #socket: net.Socket | undefined;
+  /** Gives up. */
+  cancel: () => void = ignore;
 
   constructor(address: IpAddress, target: TcpTarget, locals: readonly IpAddress[] | undefined) {
     this.#address = address;
@@ -69,35 +74,18 @@ class Attempt {
   }
 
   /** Begins to connect. Calls back once, perhaps before it returns. */
-  start(whenDone: (result: net.Socket | Error) => void): void {
+  start(whenDone: (result: Opened | Error) => void): void {
     const local = this.#locals?.shift();
-    const { port, localAddr } = this.#target;
+    const { port, localAddr, bound, wireWillDo } = this.#target;
     if (localAddr !== undefined && local === undefined) {
       whenDone(noLocalAddress(`localAddr ${localAddr[0]}`, this.#address.address));
       return;
     }
-    const socket = makeSocket(this.#target.bound).connect({
-      host: this.#address.address,
-      port,
-      family: this.#address.family,
-      ...(local === undefined ? {} : { localAddress: local.address, localPort: localAddr?.[1] ?? 0 }),
+    const from = local === undefined ? undefined : { address: local.address, port: localAddr?.[1] ?? 0 };
+    this.cancel = beginConnecting({ to: { kind: "tcp", ...this.#address, port }, local: from, bound, wireWillDo }, (result) => {
+      if (isError(result) && isBindError(result) && this.#locals !== undefined && this.#locals.length > 0) this.start(whenDone);
+      else whenDone(result);
     });
-    this.#socket = socket;
-    const onError = (error: Error): void => {
-      if (isBindError(error) && this.#locals !== undefined && this.#locals.length > 0) this.start(whenDone);
-      else whenDone(error);
-    };
-    socket.once("error", onError);
-    socket.once("connect", () => {
-      // Until the transport adds its listener, an 'error' event without a listener would crash the process.
-      socket.on("error", ignore).off("error", onError).setNoDelay(true);
-      whenDone(socket);
-    });
-  }
-
-  /** Gives up. */
-  cancel(): void {
-    this.#socket?.on("error", ignore).destroy();
   }
 }
 
@@ -106,7 +94,7 @@ function isBindError(error: Error): boolean {
   return (error as { readonly syscall?: unknown }).syscall === "bind" || codeOf(error) === "EADDRNOTAVAIL";
 }
 
-function staggered(attempts: readonly Attempt[], target: TcpTarget, signal: AbortSignal | undefined): Promise<net.Socket> {
+function staggered(attempts: readonly Attempt[], target: TcpTarget, signal: AbortSignal | undefined): Promise<Opened> {
   return new Promise((resolveSocket, reject) => new Race(attempts, target, signal, { resolve: resolveSocket, reject }).run());
 }
 
@@ -118,14 +106,14 @@ class Race {
   readonly #attempts: readonly Attempt[];
   readonly #target: TcpTarget;
   readonly #signal: AbortSignal | undefined;
-  readonly #settle: Settle<net.Socket>;
+  readonly #settle: Settle<Opened>;
   readonly #trying: Set<Attempt> = new Set();
   readonly #errors: Error[] = [];
   #state: "running" | "over" = "running";
   #next = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(attempts: readonly Attempt[], target: TcpTarget, signal: AbortSignal | undefined, settle: Settle<net.Socket>) {
+  constructor(attempts: readonly Attempt[], target: TcpTarget, signal: AbortSignal | undefined, settle: Settle<Opened>) {
     this.#attempts = attempts;
     this.#target = target;
     this.#signal = signal;
@@ -154,7 +142,7 @@ class Race {
     if (delay !== undefined) this.#timer = setTimeout(() => this.#tryNext(), delay);
   }
 
-  #attemptDone(attempt: Attempt, result: net.Socket | Error): void {
+  #attemptDone(attempt: Attempt, result: Opened | Error): void {
     if (this.#state === "over") return;
     this.#trying.delete(attempt);
     if (isError(result)) this.#attemptFailed(result);
@@ -232,15 +220,21 @@ function interleaved(addresses: readonly IpAddress[], firstCount: number): IpAdd
 const FIRST_RETRY_MS = 1;
 const MAX_RETRY_MS = 50;
 
-/**
- * Connects to a path, whatever bytes it has. If aborted, closes the socket and rejects with the signal's reason.
- *
- * @param bound the bound socket to connect from, if there is one
- */
-export async function connectUnix(path: UnixPath, signal: AbortSignal | undefined, bound?: BoundSocket): Promise<net.Socket> {
-  if (typeof path.file === "string") return await connectUnixName(path.name, signal, bound);
+/** How to connect to a path. */
+export type UnixManner = Pick<Endpoint, "bound" | "wireWillDo">;
+
+/** Connects to a path, whatever bytes it has. If aborted, closes the socket and rejects with the signal's reason. */
+export function connectUnix({ file, name }: UnixPath, signal: AbortSignal | undefined, manner: UnixManner): Promise<Opened> {
+  return typeof file === "string" ? connectUnixName(name, signal, manner) : connectUnixBytes({ file, name }, signal, manner);
+}
+
+async function connectUnixBytes(
+  path: { file: Buffer; name: string },
+  signal: AbortSignal | undefined,
+  manner: UnixManner,
+): Promise<Opened> {
   try {
-    return await withConnectPath(path.file, (name) => connectUnixName(name, signal, bound));
+    return await withConnectPath(path.file, (name) => connectUnixName(name, signal, manner));
   } catch (error) {
     // The system's error is about the descriptor through which the path was reached.
     const code = codeOf(error);
@@ -252,12 +246,12 @@ export async function connectUnix(path: UnixPath, signal: AbortSignal | undefine
  * If the server's queue is full, waits and connects again, until the server accepts or the signal is aborted. A connect that may block
  * waits in the kernel; one that may not fails with `EAGAIN`, and nothing reports when there is room.
  */
-async function connectUnixName(name: string, signal: AbortSignal | undefined, bound: BoundSocket | undefined): Promise<net.Socket> {
+async function connectUnixName(name: string, signal: AbortSignal | undefined, manner: UnixManner): Promise<Opened> {
   for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, MAX_RETRY_MS)) {
     try {
-      return await connectUnixOnce(name, signal, bound);
+      return await connectOnce({ to: { kind: "unix", path: name }, ...manner }, signal);
     } catch (error) {
-      if (codeOf(error) !== "EAGAIN" || bound !== undefined) throw error; // a bound socket can be used once
+      if (codeOf(error) !== "EAGAIN" || manner.bound !== undefined) throw error; // a bound socket can be used once
     }
     // At random, so that clients that came together do not return together.
     await untilAborted(delay(waitMs * (0.5 + Math.random())), signal);
@@ -265,24 +259,21 @@ async function connectUnixName(name: string, signal: AbortSignal | undefined, bo
   /* c8 ignore next -- V8 counts the end of a function that the loop never reaches */
 }
 
-function connectUnixOnce(name: string, signal: AbortSignal | undefined, bound: BoundSocket | undefined): Promise<net.Socket> {
-  return new Promise((resolve, reject) => {
+/* `connectOnce()`: connects to one address, without a race. */
+
+function connectOnce(endpoint: Endpoint, signal: AbortSignal | undefined): Promise<Opened> {
+  return new Promise((resolveOpened, reject) => {
+    let cancel: () => void = ignore;
     // The signal is not passed to Node, which would destroy the connection on a later abort.
-    const socket = makeSocket(bound);
-    const stopWatching = (): void => forgetAborted(signal, onAbort);
     const onAbort = (): void => {
-      socket.destroy();
+      cancel();
       reject(abortReason(signal));
     };
     onceAborted(signal, onAbort); // throws if the signal does
-    socket.on("error", (error) => {
-      stopWatching();
-      reject(error);
+    cancel = beginConnecting(endpoint, (result) => {
+      forgetAborted(signal, onAbort);
+      if (isError(result)) reject(result);
+      else resolveOpened(result);
     });
-    socket.once("connect", () => {
-      stopWatching();
-      resolve(socket);
-    });
-    socket.connect({ path: name });
   });
 }

@@ -23,13 +23,8 @@ export interface IpAddress {
  * @throws the resolver's error; `ENOTFOUND` if its answer contains no address; `EAI_ADDRFAMILY` for an address of another family
  */
 export async function resolve(host: string, family: IpFamily): Promise<IpAddress[]> {
-  const literal = net.isIP(host.split("%", 1)[0] as string);
-  if (literal === 4 || literal === 6) {
-    if (family === 0 || family === literal) return [{ address: withNamedZone(host), family: literal }];
-    // Node: would accept the address nevertheless.
-    // CPython: `getaddrinfo()` fails with this code.
-    throw resolverError(`not an IPv${family} address`, host, { code: "EAI_ADDRFAMILY" });
-  }
+  const literal = literalAddress(host, family);
+  if (literal !== null) return [literal];
   const answer = await ask(host, family);
   const found = (Array.isArray(answer) ? answer : [answer]).flatMap(addressIn);
   const wanted = found.filter((one) => family === 0 || one.family === family);
@@ -37,6 +32,16 @@ export async function resolve(host: string, family: IpFamily): Promise<IpAddress
   // CPython: "getaddrinfo() returned empty list"
   const what = Array.isArray(answer) && answer.length === 0 ? "an empty list of addresses" : `no usable address but ${show(answer)}`;
   throw resolverError(`the resolver returned ${what}`, host, { code: "ENOTFOUND" });
+}
+
+/** Returns the address that a host is; `null` if it is a name. Throws as `resolve()` does. */
+export function literalAddress(host: string, family: IpFamily): IpAddress | null {
+  const literal = net.isIP(host.split("%", 1)[0] as string);
+  if (literal !== 4 && literal !== 6) return null;
+  if (family === 0 || family === literal) return { address: withNamedZone(host), family: literal };
+  // Node: would accept the address nevertheless.
+  // CPython: `getaddrinfo()` fails with this code.
+  throw resolverError(`not an IPv${family} address`, host, { code: "EAI_ADDRFAMILY" });
 }
 
 /** Asks the resolver. A replaced one may return any value, throw, or return a promise of another realm. */

@@ -16,11 +16,15 @@ import { sendHeader } from "./proxy-protocol/send-header.js";
 import { wireOf } from "./wire-factory.js";
 
 /** The facts about an opened connection. */
-interface OpenedContext extends Omit<ConnectionContext, "info"> {
-  /** The header of the PROXY protocol to send first; `null` for none. */
-  readonly proxyHeader: Buffer | null;
+interface OpenedFacts extends Pick<ConnectionContext, "begunAt" | "host"> {
   /** The names of a Unix socket; `null` for TCP. */
   readonly unixNames: UnixNames | null;
+}
+
+/** The facts about an opened connection, and what comes before its transport. */
+interface OpenedContext extends OpenedFacts {
+  /** The header of the PROXY protocol to send first; `null` for none. */
+  readonly proxyHeader: Buffer | null;
   readonly tls: ClientTls | null;
   readonly signal: AbortSignal | undefined;
 }
@@ -29,16 +33,22 @@ interface OpenedContext extends Omit<ConnectionContext, "info"> {
 export async function openTransport<P extends Protocol>(
   socket: net.Socket,
   protocolFactory: ProtocolFactory<P>,
-  { proxyHeader, tls, signal, unixNames, ...facts }: OpenedContext,
+  { proxyHeader, tls, signal, ...facts }: OpenedContext,
 ): Promise<[Transport, P]> {
   if (proxyHeader !== null) await sendHeader(socket, proxyHeader, signal);
-  if (tls === null) {
-    const wire = wireOf(socket);
-    return startTransport(wire, protocolFactory, { ...facts, info: new ConnectedSocket(wire, unixNames) });
-  }
-  const info = new ConnectedSocket(unwired(socket), unixNames);
+  if (tls === null) return startOpened(wireOf(socket), protocolFactory, facts);
+  const info = new ConnectedSocket(unwired(socket), facts.unixNames);
   const secured = await tls.handshake.secure(socket, tls.sslHandshakeTimeout, signal);
   return startSecured(secured, protocolFactory, { ...facts, info }, tls);
+}
+
+/** Starts an opened connection without TLS. If the factory throws, the wire is closed. */
+export function startOpened<P extends Protocol>(
+  wire: Wire,
+  protocolFactory: ProtocolFactory<P>,
+  { unixNames, begunAt, host }: OpenedFacts,
+): [Transport, P] {
+  return startTransport(wire, protocolFactory, { begunAt, host, info: new ConnectedSocket(wire, unixNames) });
 }
 
 /** Runs the TLS handshake of an accepted client and starts its connection. On any failure the socket is closed. */

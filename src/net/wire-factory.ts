@@ -5,8 +5,9 @@
  * accepted connection and makes a `net.Socket` of it. This module replaces it with one that makes a `HandleWire`. If the handle or the
  * function is missing, or an argument is unusual, Node's own function runs. To see it: `server._handle.onconnection`.
  *
- * Opened connections. `OpenedSocket` marks the sockets that were created here. No other code has a reference to them, so the handle can
- * be taken out of one (`socket._handle`) once it is connected.
+ * Opened connections. A handle is connected directly if possible (`client-handle.ts`), otherwise by a `net.Socket`. `OpenedSocket` marks
+ * the sockets that were created here. No other code has a reference to them, so the handle can be taken out of one (`socket._handle`) once
+ * it is connected.
  */
 import { channel } from "node:diagnostics_channel";
 import net from "node:net";

@@ -1,7 +1,7 @@
 /** `createSubprocessExec()` and `createSubprocessShell()`: start child processes. Python's functions of the same names. */
 import { invalidType } from "../base/arguments.js";
 import { debugMode } from "../base/debug-mode.js";
-import { abortReason, throwIfAborted } from "../base/waiting.js";
+import { abortReason, forgetAborted, onceAborted, throwIfAborted } from "../base/waiting.js";
 import type { StreamReader } from "../streams/reader.js";
 import type { StreamWriter } from "../streams/writer.js";
 import { checkPath, checkSubprocessOptions, type SubprocessOptions } from "./options.js";
@@ -42,7 +42,7 @@ export async function createSubprocessExec<
 >(program: string | URL, args: readonly string[] = [], options?: SubprocessOptions<In, Out, Err>): Promise<ProcessOf<In, Out, Err>> {
   if (!Array.isArray(args)) throw invalidType("args", "an array of strings", args);
   for (const [index, arg] of args.entries()) if (typeof arg !== "string") throw invalidType(`args[${index}]`, "a string", arg);
-  return start(checkPath("program", program), args, options);
+  return start("createSubprocessExec", checkPath("program", program), args, options);
 }
 
 /**
@@ -72,18 +72,25 @@ export async function createSubprocessShell<
   Err extends Redirection | undefined = undefined,
 >(command: string, options?: SubprocessOptions<In, Out, Err>): Promise<ProcessOf<In, Out, Err>> {
   if (typeof command !== "string") throw invalidType("command", "a string", command);
-  return start("/bin/sh", ["-c", command], options);
+  return start("createSubprocessShell", "/bin/sh", ["-c", command], options);
 }
 
 async function start<In, Out, Err>(
+  call: string,
   program: string,
   args: readonly string[],
   options: SubprocessOptions | undefined,
 ): Promise<ProcessOf<In, Out, Err>> {
-  const config = { ...checkSubprocessOptions(options), origin: debugMode?.origin("It was started here") };
+  const config = { ...checkSubprocessOptions(call, options), origin: debugMode?.origin("It was started here") };
   throwIfAborted(config.signal);
-  const child: ProcessOf<In, Out, Err> = new Process(await startChild(program, args, config), config);
-  if (config.signal?.aborted !== true) return child;
-  await child[Symbol.asyncDispose]();
-  throw abortReason(config.signal);
+  const hold = (): void => {};
+  onceAborted(config.signal, hold); // throws if the signal does, before anything is started; the process shares the listener
+  try {
+    const child: ProcessOf<In, Out, Err> = new Process(await startChild(program, args, config), config);
+    if (config.signal?.aborted !== true) return child;
+    await child[Symbol.asyncDispose]();
+    throw abortReason(config.signal);
+  } finally {
+    forgetAborted(config.signal, hold);
+  }
 }

@@ -1,7 +1,8 @@
 /** The options of a child process, and their checks, which run before anything is started. */
 import type { SpawnOptions } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { checkBoolean, checkInteger, checkOptions, checkSignal, checkTimeout, invalidType, invalidValue } from "../base/arguments.js";
+import { checkBoolean, checkInteger, checkSignal, checkTimeout, invalidType, invalidValue } from "../base/arguments.js";
+import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
 import { checkLimit } from "../base/limits.js";
 import { type ChildStdio, childStdio, type Redirection } from "./redirection.js";
 
@@ -53,19 +54,19 @@ export interface SubprocessOptions<
   readonly signal?: AbortSignal | undefined;
 }
 
-const NAMES: ReadonlySet<string> = new Set([
-  "stdin",
-  "stdout",
-  "stderr",
-  "limit",
-  "cwd",
-  "env",
-  "user",
-  "group",
-  "startNewSession",
-  "graceMs",
-  "signal",
-] satisfies (keyof SubprocessOptions)[]);
+const SUBPROCESS_OPTIONS: KnownOptions = knownOptions<SubprocessOptions>({
+  stdin: true,
+  stdout: true,
+  stderr: true,
+  limit: true,
+  cwd: true,
+  env: true,
+  user: true,
+  group: true,
+  startNewSession: true,
+  graceMs: true,
+  signal: true,
+});
 
 /** The checked options, with defaults filled in. */
 export interface SubprocessConfig extends ChildStdio {
@@ -80,11 +81,10 @@ export interface SubprocessConfig extends ChildStdio {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Checks the options. Refuses unknown ones, which would be ignored: Python and Node have many more. */
-export function checkSubprocessOptions(options: SubprocessOptions | undefined): SubprocessConfig {
-  checkOptions("options", options);
+/** Checks the options of a call. Refuses unknown ones, which would be ignored: Python and Node have many more. */
+export function checkSubprocessOptions(call: string, options: SubprocessOptions | undefined): SubprocessConfig {
+  checkKnownOptions(call, options, SUBPROCESS_OPTIONS);
   const given = options ?? {};
-  for (const name of Object.keys(given)) if (!NAMES.has(name)) throw invalidValue(`${name} is not an option of a subprocess`);
   const { cwd, env, user, group, startNewSession, graceMs } = given;
   if (env !== undefined && (typeof env !== "object" || env === null)) throw invalidType("env", "an object", env);
   return {
@@ -104,6 +104,7 @@ export function checkSubprocessOptions(options: SubprocessOptions | undefined): 
 
 /** Checks a path and returns it as text. */
 export function checkPath(name: string, value: string | URL): string {
+  if (value === "") throw invalidValue(`${name} must not be empty`);
   if (typeof value === "string") return value;
   if (typeof (value as Partial<URL> | null | undefined)?.href !== "string") throw invalidType(name, "a string or a file: URL", value);
   return fileURLToPath(value.href); // the text, because the URL may be of another realm

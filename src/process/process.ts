@@ -17,8 +17,8 @@ import type { Readable } from "node:stream";
 import { type Data, invalidValue, type SignalOptions, toBytes } from "../base/arguments.js";
 import type { NonSharedBuffer } from "../base/bytes.js";
 import { debugMode } from "../base/debug-mode.js";
-import { ignore } from "../base/errors.js";
-import { cancellationOf, withOneDeadline } from "../base/waiting.js";
+import { checkKnownOptions, WAIT_OPTIONS } from "../base/known-options.js";
+import { abortReason, cancellationOf, forgetAborted, onceAborted, withOneDeadline } from "../base/waiting.js";
 import { engineOf } from "../streams/base-reader.js";
 import { StreamReader } from "../streams/reader.js";
 import { StreamWriter } from "../streams/writer.js";
@@ -111,6 +111,7 @@ export class Process<
    * ```
    */
   async wait(options?: SignalOptions): Promise<number> {
+    checkKnownOptions("wait", options, WAIT_OPTIONS);
     return await this.#state.wait(cancellationOf(options));
   }
 
@@ -138,6 +139,7 @@ export class Process<
    */
   async communicate(input?: Data, options?: SignalOptions): Promise<[stdout: OutputOf<Out>, stderr: OutputOf<Err>]> {
     const bytes = input === undefined ? null : toBytes("input", input);
+    checkKnownOptions("communicate", options, WAIT_OPTIONS);
     const cancellation = cancellationOf(options);
     if (bytes !== null && this.stdin === null) throw invalidValue("input is only meaningful with stdin: PIPE");
     if (bytes !== null && this.stdin?.isClosing() === false) this.stdin.write(bytes);
@@ -145,10 +147,20 @@ export class Process<
     const outputs: [Buffer | null, Buffer | null] = [null, null];
     const readers = [this.stdout, this.stderr];
     const collect = async (signal: AbortSignal | undefined): Promise<void> => {
+      const stop = new AbortController();
+      const onAbort = (): void => stop.abort(abortReason(signal));
       const read = async (reader: StreamReader | null, index: number): Promise<void> => {
-        if (reader !== null) outputs[index] = await reader.read(-1, { signal });
+        if (reader !== null) outputs[index] = await reader.read(-1, { signal: stop.signal });
       };
-      await Promise.all(readers.map(read));
+      onceAborted(signal, onAbort);
+      const reads = readers.map(read);
+      try {
+        await Promise.all(reads);
+      } finally {
+        forgetAborted(signal, onAbort);
+        stop.abort(); // a read that still waits, because the other one has failed, must not take what comes later
+        await Promise.allSettled(reads);
+      }
       await this.#state.wait(signal);
     };
     try {
@@ -192,14 +204,13 @@ export class Process<
 
   /**
    * Ends the process and releases its streams, for `await using`. A process that still runs gets the end of its input and SIGTERM, and
-   * after `graceMs` SIGKILL. What it writes meanwhile is dropped, so that a full pipe does not keep it from ending. Processes that it has
-   * started are not signalled, but their pipes to this process are closed.
+   * after `graceMs` SIGKILL. What it writes meanwhile is dropped unless a read waits for it, so that a full pipe does not keep it from
+   * ending. Processes that it has started are not signalled, but their pipes to this process are closed.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     const readers = [this.stdout, this.stderr].filter((reader) => reader !== null);
     this.stdin?.close();
-    // If the program still waits in a read, skip() is refused, and that read keeps the pipe empty.
-    for (const reader of readers) reader.skip(Number.MAX_SAFE_INTEGER).catch(ignore);
+    for (const reader of readers) engineOf(reader).dropUnawaited();
     try {
       await this.#state.end();
     } finally {

@@ -23,6 +23,9 @@ const DEFAULT_PATH = "/usr/local/bin:/bin:/usr/bin";
 /** Variables that a shell exports by itself. */
 const VARIABLES_OF_SHELLS = ["PWD", "OLDPWD", "SHLVL", "_"];
 
+/** Variables that a shell replaces if they do not name a directory, or not the working directory. */
+const REPLACED_VARIABLES = ["PWD", "OLDPWD"];
+
 /** A process that runs, or has just ended. */
 export type RunningChild = ChildProcess & { readonly pid: number };
 
@@ -31,7 +34,9 @@ export async function startChild(program: string, args: readonly string[], confi
   try {
     if (!config.mergesErrors) return await spawned(program, args, config);
     refuseMissing(program, config);
-    return await spawned("/bin/sh", ["-c", mergingScript(config.env), program, ...args], config);
+    const kept = REPLACED_VARIABLES.filter((name) => config.env[name] !== undefined);
+    const values = kept.map((name) => config.env[name] as string);
+    return await spawned("/bin/sh", ["-c", mergingScript(config.env, kept), program, ...values, ...args], config);
   } catch (error) {
     throw directoryError(config.cwd, error) ?? error;
   }
@@ -48,32 +53,38 @@ function spawned(program: string, args: readonly string[], { stdio, cwd, env, ot
   });
 }
 
-/** A shell script that runs its arguments as a command, with one pipe for both outputs, in the environment that was asked for. */
-function mergingScript(env: NodeJS.ProcessEnv): string {
+/**
+ * A shell script that runs its arguments as a command, with one pipe for both outputs, in the environment that was asked for. Its first
+ * arguments are the values of the variables to restore.
+ */
+function mergingScript(env: NodeJS.ProcessEnv, restored: readonly string[]): string {
   const exported = VARIABLES_OF_SHELLS.filter((name) => env[name] === undefined);
-  return `unset ${exported.join(" ")}\nexec "$0" "$@" 2>&1`;
+  const restore = restored.map((name) => `export ${name}="$1"\nshift\n`).join("");
+  return `unset ${exported.join(" ")}\n${restore}exec "$0" "$@" 2>&1`;
 }
 
 /** Throws the error that `spawn()` reports for a program that does not exist or cannot be executed. */
 function refuseMissing(program: string, { cwd = ".", env }: SubprocessConfig): void {
   const directories = program.includes("/") ? [""] : (env["PATH"] ?? DEFAULT_PATH).split(delimiter);
-  let reason: "ENOENT" | "EACCES" = "ENOENT";
+  let reason: keyof typeof system.errno = "ENOENT";
   for (const directory of directories) {
-    const path = resolve(cwd, join(directory, program));
-    const stats = statSync(path, { throwIfNoEntry: false });
-    if (stats === undefined) continue;
-    if (stats.isFile() && isExecutable(path)) return;
-    reason = "EACCES";
+    const code = refusalOf(resolve(cwd, join(directory, program)));
+    if (code === null) return;
+    if (reason !== "EACCES") reason = code; // as execvp() reports it: EACCES of any, or the error of the last
   }
   throw systemError(reason, `spawn ${program}`, program, `spawn ${program} ${reason}`);
 }
 
-function isExecutable(path: string): boolean {
+/** Returns why a file cannot be executed; `null` if it can. */
+function refusalOf(path: string): keyof typeof system.errno | null {
   try {
+    if (!statSync(path).isFile()) return "EACCES";
     accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
+    return null;
+  } catch (error) {
+    const { code } = error as { readonly code: keyof typeof system.errno };
+    if (!(code in system.errno)) throw error; // a path that is no path
+    return code;
   }
 }
 

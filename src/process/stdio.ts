@@ -9,15 +9,17 @@
 import { Writable } from "node:stream";
 import type { Data } from "../base/arguments.js";
 import type { NonSharedUint8Array } from "../base/bytes.js";
-import type { StreamReaderOptions } from "../streams/base-reader.js";
+import { checkKnownOptions } from "../base/known-options.js";
+import { READER_OPTIONS, type StreamReaderOptions } from "../streams/base-reader.js";
 import { StreamReader } from "../streams/reader.js";
 import { StreamWriter } from "../streams/writer.js";
 
 /**
  * Returns the standard input and output of this process as a pair, as `openConnection()` returns a connection.
  *
- * Call `reader.cancel()` and `writer.close()` at the end: then the pair does not keep the process alive. `process.stdin` is paused and
- * keeps its unread data, and `process.stdout` stays open for the rest of the program.
+ * Call `reader.cancel()` and `writer.close()` at the end: then the pair does not keep the process alive. `process.stdin` is paused, and
+ * `process.stdout` stays open for the rest of the program. What the reader has received and the program has not read can still be read
+ * from the reader, but not from `process.stdin`.
  *
  * @param options `limit`: the longest line in bytes, default 65,536
  * @throws RangeError `ERR_OUT_OF_RANGE` if `limit` is not a positive integer
@@ -32,6 +34,7 @@ import { StreamWriter } from "../streams/writer.js";
  * ```
  */
 export function stdio(options?: StreamReaderOptions): [StreamReader, StreamWriter] {
+  checkKnownOptions("stdio", options, READER_OPTIONS);
   return [connectReadPipe(process.stdin, options), connectWritePipe(process.stdout)];
 }
 
@@ -52,6 +55,7 @@ export function stdio(options?: StreamReaderOptions): [StreamReader, StreamWrite
  * ```
  */
 export function connectReadPipe(pipe: AsyncIterable<Data>, options?: StreamReaderOptions): StreamReader {
+  checkKnownOptions("connectReadPipe", options, READER_OPTIONS);
   return StreamReader.from(pipe, options);
 }
 
@@ -76,16 +80,39 @@ export function connectWritePipe(pipe: Writable | WritableStream<NonSharedUint8A
   return StreamWriter.from(pipe === process.stdout || pipe === process.stderr ? borrowed(pipe) : pipe);
 }
 
+/** The Writables that write to one pipe. They share a listener, because Node warns about the eleventh. */
+interface Lending {
+  readonly lenders: Set<Writable>;
+  readonly onError: (error: Error) => void;
+}
+
+const lendings = new WeakMap<Writable, Lending>();
+
 /** A Writable that writes to another one and never ends it. */
 function borrowed(pipe: Writable): Writable {
-  const onError = (error: Error): void => void lender.destroy(error);
+  const { lenders, onError } = lendings.get(pipe) ?? beginLending(pipe);
   const lender = new Writable({
     write: (chunk: Buffer, _encoding, done) => void pipe.write(chunk, done),
     destroy(error, done) {
-      if (error === null) pipe.removeListener("error", onError); // else the pipe emits the same error later
+      if (error === null) lenders.delete(lender); // else the pipe emits the same error later
+      if (lenders.size === 0) {
+        pipe.removeListener("error", onError);
+        lendings.delete(pipe);
+      }
       done(error);
     },
   });
-  pipe.on("error", onError);
+  lenders.add(lender);
   return lender;
+}
+
+function beginLending(pipe: Writable): Lending {
+  const lenders = new Set<Writable>();
+  const onError = (error: Error): void => {
+    for (const lender of lenders) lender.destroy(error);
+  };
+  pipe.on("error", onError);
+  const lending = { lenders, onError };
+  lendings.set(pipe, lending);
+  return lending;
 }

@@ -29,8 +29,9 @@ export interface ClientContext {
   readonly signal: AbortSignal;
   /**
    * Aborted when the client has ended its side (EOF) or the connection is lost, so that work for a client that has left can stop. Its
-   * reason is the error of the connection, or an `AbortError` whose message says which side has ended the connection. A client that half-closes its connection and still reads the answer also
-   * ends its side. The end is noticed when it arrives: not while more than twice the reader's limit is unread.
+   * reason is the error of the connection, or an `AbortError` whose message says which side has ended the connection. A client that
+   * half-closes its connection and still reads the answer also ends its side. The end is noticed when it arrives: not while more than
+   * twice the reader's limit is unread.
    */
   readonly ended: AbortSignal;
 }

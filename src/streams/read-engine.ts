@@ -1,5 +1,5 @@
 /**
- * `ReadEngine`: holds the received data and the waiting read of a `StreamReader`, and pauses and resumes its transport.
+ * `ReadEngine`: holds the received data and the waiting read of a `StreamReader`. See `read-pausing.ts` for pausing its transport.
  *
  * Theory of operation
  *
@@ -11,24 +11,20 @@
  * complete line within the limit that arrives in an empty queue is returned at once, because later data cannot change it.
  * CPython: a woken task also runs in a later turn of the loop; `readline()` over its limit depends on it.
  *
- * Flow control: the transport is paused when the queue holds more than twice the limit, and resumed when it holds the limit or less.
- * While an attempt is parked, the transport is never paused; otherwise a `readexactly()` of more than twice the limit would wait
- * forever.
- *
  * Two kinds of error end reading. `fail()` acts at once. After a lost connection (`failAfterData`), reads still succeed as long as the
  * data received before the loss is enough for them; a read that needs more gets the error, and the data stays in the queue.
  */
-
-import { asBuffer, type Data, invalidType, type SignalOptions } from "../base/arguments.js";
+import { asBuffer, type Data, type SignalOptions } from "../base/arguments.js";
 import { rejectionNamingCallers } from "../base/async-stacks.js";
 import { ByteQueue } from "../base/byte-queue.js";
 import type { NonSharedBuffer, NonSharedUint8Array } from "../base/bytes.js";
-import { asError, concurrentRead, InvalidStateError, ignore } from "../base/errors.js";
+import { concurrentRead, InvalidStateError, ignore } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, WAIT_OPTIONS } from "../base/known-options.js";
 import { toOwnBytes } from "../base/memory.js";
 import { CALL_BYTES, nextTurn, READ_DISCOUNT_BITS, setImmediate, TURN_BYTES } from "../base/scheduling.js";
 import { type Cancellation, cancellationOf, DONE, forgetAborted, onceAborted, rejectEnded } from "../base/waiting.js";
 import type { Source, Transport } from "../contracts/connection.js";
+import { ReadPausing } from "./read-pausing.js";
 import { Securing } from "./securing.js";
 
 /** One read, as the engine runs it: now, and again whenever data has arrived until it succeeds. */
@@ -73,13 +69,12 @@ export class ReadEngine {
   #exception: Error | null = null; // set by `fail()`: reads throw it at once
   /** Set by `failAfterData()`: reads throw it when the data no longer suffices. */
   #lossError: Error | null = null;
-  #transport: Transport | null = null;
+  readonly #pausing: ReadPausing = new ReadPausing((error) => this.failAfterData(error));
   #source: Source | null = null;
-  #paused = false;
-  /** Whether the transport stays paused until the next read waits. */
-  #resting = false;
   /** The promise of the first `cancel()`; `null` before. */
   #cancelled: Promise<void> | null = null;
+  /** Whether data is dropped that no read waits for. */
+  #isDropping = false;
   #parked: Parked | null = null;
   #retryScheduled = false;
   #endWhenIdle = false;
@@ -111,6 +106,7 @@ export class ReadEngine {
       if (this.#endWhenIdle || this.#cancelled !== null) return; // the peer could not know that reading has ended
       throw new InvalidStateError("cannot feed data to a StreamReader after feedEof()");
     }
+    if (this.#isDropping && this.#parked === null) return;
     const bytes = asBuffer(toOwnBytes("data", data, mayBeShared));
     if (bytes.length === 0) return;
     this.securing.refuseIfHandedOver("feedData");
@@ -184,15 +180,12 @@ export class ReadEngine {
   // ---- the transport -----------------------------------------------------------------------------------------------------------
 
   setTransport(transport: Transport): void {
-    if (this.#transport !== null) throw new InvalidStateError("cannot set the transport of a StreamReader twice");
-    if (typeof transport !== "object" || transport === null) throw invalidType("transport", "a Transport", transport);
-    this.#transport = transport;
+    this.#pausing.set(transport);
   }
 
   /** Replaces the transport of the connection. The new one is reading. */
   replaceTransport(transport: Transport): void {
-    this.#transport = transport;
-    this.#paused = false;
+    this.#pausing.replace(transport);
     this.#regulate();
     this.endSecuring();
   }
@@ -213,17 +206,8 @@ export class ReadEngine {
 
   /** Sets the source to read from. */
   setSource(source: Source): void {
-    this.setTransport(source as Source & Transport); // no other method of a transport is called
+    this.#pausing.setSource(source);
     this.#source = source;
-  }
-
-  /** Pauses a source while no read waits, so that it does not keep the process alive. Has no effect on a connection. */
-  #rest(): void {
-    if (this.#source === null || this.#parked !== null || this.#resting) return;
-    this.#resting = true;
-    if (this.#paused) return;
-    this.#paused = true;
-    this.#control("pauseReading");
   }
 
   /**
@@ -238,34 +222,21 @@ export class ReadEngine {
     return this.#cancelled;
   }
 
-  /** Pauses or resumes the transport, depending on the queue's size and whether a read waits. */
-  #regulate(): void {
-    if (this.#transport === null) return;
-    const isWanted = (this.#parked !== null && !this.securing.isInProgress) || this.#cancelled !== null;
-    if (this.#paused) {
-      if (!isWanted && (this.#resting || this.queue.length > this.limit)) return;
-      this.#paused = this.#resting = false;
-      this.#control("resumeReading");
-    } else if (!isWanted && this.queue.length > 2 * this.limit && typeof this.#transport.pauseReading === "function") {
-      this.#paused = true;
-      this.#control("pauseReading");
-    }
+  /** From now on, drops data that no read waits for, so that its sender is never blocked. */
+  dropUnawaited(): void {
+    this.#isDropping = true;
+    this.#regulate();
   }
 
-  /** Pauses or resumes the transport. It may be the program's, and may call the program: if it throws, reading fails. */
-  #control(method: "pauseReading" | "resumeReading"): void {
-    try {
-      this.#transport?.[method]();
-    } catch (error) {
-      this.failAfterData(asError(error, `${method}() of a StreamReader's transport threw`));
-    }
+  /** Pauses or resumes the transport, depending on the queue's size and whether a read waits. */
+  #regulate(): void {
+    const isWanted = (this.#parked !== null && !this.securing.isInProgress) || this.#cancelled !== null || this.#isDropping;
+    this.#pausing.regulate(isWanted, this.queue.length, this.limit);
   }
 
   /** Pauses the transport until a read waits, however little is buffered. */
   holdBack(): void {
-    if (this.#parked !== null || this.#cancelled !== null) return;
-    this.#paused = this.#resting = true;
-    this.#transport?.pauseReading();
+    if (this.#parked === null && this.#cancelled === null) this.#pausing.holdBack();
   }
 
   // ---- reading -----------------------------------------------------------------------------------------------------------------
@@ -297,7 +268,7 @@ export class ReadEngine {
   taken(count: number): void {
     const cost = count >>> READ_DISCOUNT_BITS;
     this.#budget -= cost > CALL_BYTES ? cost : CALL_BYTES;
-    if (this.#paused) this.#regulate();
+    if (this.#pausing.isPaused) this.#regulate();
   }
 
   /** Takes `count` bytes at once, at least one. Returns `undefined` if they are not there, or a regular attempt has to decide. */
@@ -398,7 +369,7 @@ export class ReadEngine {
       this.#unpark().resolve({ done: true, value: undefined } as never);
       this.#regulate();
     }
-    this.#rest();
+    if (this.#parked === null && !this.#isDropping) this.#pausing.rest();
   }
 
   /** Makes the waiting read, if any, throw `error`. It takes nothing. */

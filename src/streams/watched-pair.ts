@@ -3,6 +3,8 @@
  *
  * The event loop holds the transport, its protocol and the read engine. The protocol holds the reader only until the connection is made,
  * as in CPython, and from then on by `weakReader()`.
+ *
+ * CPython: `StreamWriter.__del__()` closes the connection although the reader may be in use.
  */
 import type { debugMode, Resource } from "../base/debug-mode.js";
 import type { Transport } from "../contracts/connection.js";

@@ -2,8 +2,7 @@
  * `StreamWriter`: the writing half of a stream pair: writes, applies backpressure, and closes the connection. Python's
  * `asyncio.StreamWriter`.
  *
- * The writer buffers nothing: `write()` hands the bytes to the transport at once, and `drain()` waits (through the protocol) while the
- * transport's write buffer is too full.
+ * The writer buffers nothing: `write()` hands the bytes to the transport, and `drain()` waits while the transport's buffer is too full.
  */
 
 import type { Writable } from "node:stream";

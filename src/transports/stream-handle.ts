@@ -1,5 +1,5 @@
 /**
- * The handles underneath Node's sockets, and the three internal parts of Node that are needed to drive them without a `net.Socket`.
+ * The handles underneath Node's sockets, and the internal parts of Node that are needed to drive them without a `net.Socket`.
  *
  * None of this is documented. It is used only if every part is found. The search happens on the first connection and observes what a
  * `net.Socket` does to a made-up handle. If a part is missing, `nodeInternals()` returns `null`, and everything goes through `NodeWire`.
@@ -7,6 +7,7 @@
  * 1; the tests do that to run both ways.
  *
  *   - `WriteWrap` and `ShutdownWrap`: the request objects of a write, or of the shutdown of our side, while it is in progress.
+ *   - `TCPConnectWrap` and `PipeConnectWrap`: the request objects of a connect (`client-handle.ts`).
  *   - `onStreamRead`: Node's function that a handle calls after a read. The result of the read (a count, EOF or an error) lies in memory
  *     that only Node's own code sees. So Node's function is called for a stand-in socket, `Listener`, which passes on the result.
  */
@@ -18,6 +19,11 @@ export interface HandleRequest {
   oncomplete(status: number): void;
   /** UNUSED until an operation is in progress. An operation that completes immediately does not use the request. */
   getAsyncId(): number;
+}
+
+/** The request of a connect. */
+export interface ConnectRequest {
+  oncomplete(status: number): void;
 }
 
 /** The async id of an unused request. */
@@ -120,6 +126,7 @@ class MadeUpHandle {
   reading = false;
   WriteWrap: unknown;
   ShutdownWrap: unknown;
+  ConnectWrap: unknown;
 
   writeBuffer(request: object): number {
     this.WriteWrap = request.constructor;
@@ -128,6 +135,10 @@ class MadeUpHandle {
   shutdown(request: object): number {
     this.ShutdownWrap = request.constructor;
     return 1;
+  }
+  connect(request: object): number {
+    this.ConnectWrap = request.constructor;
+    return 0;
   }
   /* c8 ignore start -- a stand-in: Node decides which of these it calls */
   getAsyncId(): number {
@@ -210,4 +221,32 @@ function findParts(): NodeInternals | null {
   } catch {
     return null;
   }
+}
+
+/** Answers at once, so that the socket connects before `connect()` returns. */
+function lookUpMadeUpHost(_host: string, _options: object, callback: (error: null, address: string, family: number) => void): void {
+  callback(null, "127.0.0.1", 4);
+}
+
+/** The classes of the requests of a connect; `null` if one was not found. */
+export interface ConnectRequests {
+  readonly tcp: (new () => ConnectRequest) | null;
+  readonly unix: (new () => ConnectRequest) | null;
+}
+
+/** Finds the classes of the requests of a connect. Tools that observe opened sockets may see the stand-in sockets. */
+export function findConnectRequests(): ConnectRequests {
+  const [tcp, unix] = [new MadeUpHandle(), new MadeUpHandle()];
+  try {
+    socketOn(tcp).connect({ host: "made-up", port: 1, autoSelectFamily: false, lookup: lookUpMadeUpHost });
+    socketOn(unix).connect({ path: "made-up" });
+    /* c8 ignore next 3 -- a Node version with different handles */
+  } catch {
+    // Sockets are connected the documented way.
+  }
+  return { tcp: requestClass(tcp.ConnectWrap), unix: requestClass(unix.ConnectWrap) };
+}
+
+function requestClass(found: unknown): (new () => ConnectRequest) | null {
+  return typeof found === "function" ? (found as new () => ConnectRequest) : null;
 }

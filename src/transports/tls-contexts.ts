@@ -14,9 +14,10 @@
  * Inherited options. `node:tls` reads an option wherever it is: on the object, on a prototype with defaults, or as a getter of a class. A
  * spread would lose all but the first, for example a `requestCert` that keeps strangers out. So options are read with `allOptions()`.
  */
-import tls from "node:tls";
+import type tls from "node:tls";
 import { checkFunction, invalidType, invalidValue, isBytes } from "../base/arguments.js";
 import type { SSLClient, SSLServer } from "../contracts/extra-info.js";
+import { nodeTls } from "./lazy-modules.js";
 import { checkKeys } from "./tls-keys.js";
 
 /**
@@ -75,7 +76,7 @@ let nativePrototype: object | null = null;
  */
 export function isNativeContext(value: unknown): value is NativeContext {
   if (typeof value !== "object" || value === null) return false;
-  nativePrototype ??= Object.getPrototypeOf(tls.createSecureContext({ ca: [] }).context) as object;
+  nativePrototype ??= Object.getPrototypeOf(nodeTls().createSecureContext({ ca: [] }).context) as object;
   return Object.getPrototypeOf(value) === nativePrototype && (nativePrototype !== Object.prototype || "useDefaultCA" in value);
 }
 
@@ -163,7 +164,7 @@ function isSameValue(before: unknown, now: unknown): boolean {
 }
 
 function newContext(options: tls.SecureContextOptions): tls.SecureContext {
-  const context = tls.createSecureContext(options);
+  const context = nodeTls().createSecureContext(options);
   checkKeys(options);
   return context;
 }
@@ -174,7 +175,7 @@ const clientContexts: OptionsCache<tls.SecureContext> = new OptionsCache();
 
 /** Returns the context of a client. With `true`, each call reads the platform's authorities again, because they can be changed. */
 export function clientContext(ssl: SSLClient): tls.SecureContext {
-  if (ssl === true) return tls.createSecureContext();
+  if (ssl === true) return nodeTls().createSecureContext();
   return contextIn(ssl) ?? clientContexts.of(ssl as tls.ConnectionOptions, newContext);
 }
 

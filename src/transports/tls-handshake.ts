@@ -18,9 +18,8 @@
  *
  * Hooks of the program: see `tls-hooks.ts`.
  */
-import { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
-import tls from "node:tls";
+import type tls from "node:tls";
 import { domainToASCII } from "node:url";
 import { checkFunction, invalidValue, show } from "../base/arguments.js";
 import { ConnectionTimeoutError, ignore } from "../base/errors.js";
@@ -28,6 +27,7 @@ import { setImmediate } from "../base/scheduling.js";
 import { startTimeout, stopTimeout, type Timeout } from "../base/timeouts.js";
 import { type AbortSource, abortReason, forgetAborted, onceAborted, type Settle, throwIfAborted } from "../base/waiting.js";
 import type { SSLClient, SSLServer } from "../contracts/extra-info.js";
+import { nodeCrypto, nodeTls } from "./lazy-modules.js";
 import { type Beneath, type Carrier, carry, noteSocketBelow } from "./tls-carrier.js";
 import {
   allOptions,
@@ -67,9 +67,9 @@ function nameToVerify(host: string): string {
  * certificate's address.
  */
 function checkAddress(address: string, shown: tls.PeerCertificate): Error | undefined {
-  const error = tls.checkServerIdentity(address, shown);
+  const error = nodeTls().checkServerIdentity(address, shown);
   if (error === undefined || shown.raw === undefined) return error; // no certificate, but a pre-shared key
-  return new X509Certificate(shown.raw).checkIP(address) === undefined ? error : undefined;
+  return new (nodeCrypto().X509Certificate)(shown.raw).checkIP(address) === undefined ? error : undefined;
 }
 
 type IdentityCheck = NonNullable<tls.ConnectionOptions["checkServerIdentity"]>;
@@ -77,7 +77,7 @@ type IdentityCheck = NonNullable<tls.ConnectionOptions["checkServerIdentity"]>;
 /** Returns the check of a certificate's name that a client makes unless the program has its own. */
 function identityCheck(name: string): IdentityCheck {
   if (name === "") return () => undefined;
-  return isIP(name) === 6 ? checkAddress : tls.checkServerIdentity;
+  return isIP(name) === 6 ? checkAddress : nodeTls().checkServerIdentity;
 }
 
 /** Makes a check of the program see the expected name. Node: passes "localhost" for the empty one. */
@@ -121,7 +121,7 @@ export class ClientHandshake {
 
   secure(socket: Beneath, timeoutMs: number | null, signal?: AbortSource): Promise<tls.TLSSocket> {
     return handshake(socket, timeoutMs, signal, (carrier, running) => {
-      const secured = tls.connect({
+      const secured = nodeTls().connect({
         ...this.#options,
         checkServerIdentity: guardIdentityCheck(this.#checkIdentity, running),
         ...(this.#pskCallback && { pskCallback: guardClientPsk(this.#pskCallback, running) }),
@@ -150,7 +150,7 @@ export class ServerHandshakes {
   secure(socket: Beneath, timeoutMs: number | null, signal?: AbortSource): Promise<tls.TLSSocket> {
     const { options, engineOptions } = this.#server;
     return handshake(socket, timeoutMs, signal, (carrier, running) => {
-      const secured = new tls.TLSSocket(carrier, guardHooks(engineOptions, running));
+      const secured = new (nodeTls().TLSSocket)(carrier, guardHooks(engineOptions, running));
       secured.once("secure", () => {
         const refusal = options.requestCert === true ? verify(secured, options) : null;
         (secured as ServerSocketInternals)._releaseControl?.();

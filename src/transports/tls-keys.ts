@@ -5,10 +5,11 @@
  * Node: accepts a key of another type than the certificate's, because a context may have one certificate of each type.
  * Deno: accepts any text as a certificate or a key.
  */
-import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import type tls from "node:tls";
 import { invalidValue } from "../base/arguments.js";
 import { asError } from "../base/errors.js";
+import { nodeCrypto } from "./lazy-modules.js";
 
 type Options = Pick<tls.SecureContextOptions, "cert" | "key" | "passphrase">;
 
@@ -21,7 +22,7 @@ const parses = process.versions["deno"] === undefined;
  * @throws TypeError if one has not; on Deno, also if a certificate or a key is malformed
  */
 export function checkKeys({ cert, key, passphrase }: Options): void {
-  const certificates = listOf(cert).flatMap((pem) => parsed("cert", () => new X509Certificate(pem as Buffer)));
+  const certificates = listOf(cert).flatMap((pem) => parsed("cert", () => new (nodeCrypto().X509Certificate)(pem as Buffer)));
   const keys = listOf(key).flatMap((given) => parsed("key", () => privateKey(given, passphrase)));
   if (keys.length === 0 || keys.length < listOf(key).length) return; // kept elsewhere, or in a form that only the engine reads
   for (const certificate of certificates) {
@@ -36,7 +37,7 @@ function listOf(given: unknown): readonly unknown[] {
 
 function privateKey(given: unknown, passphrase: string | undefined): KeyObject {
   const { pem, passphrase: own } = Object(given) as { readonly pem?: string; readonly passphrase?: string };
-  return createPrivateKey({ key: pem ?? (given as string), passphrase: own ?? passphrase, format: "pem" });
+  return nodeCrypto().createPrivateKey({ key: pem ?? (given as string), passphrase: own ?? passphrase, format: "pem" });
 }
 
 /** Returns a list of what was parsed; an empty one for what only the TLS engine can read. */

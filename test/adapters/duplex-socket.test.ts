@@ -150,6 +150,34 @@ describe("setTimeout() of a Duplex", () => {
     socket.destroy();
   });
 
+  it("waits while a long write makes progress", async () => {
+    await using pair = await openPair(unix); // keeps the process alive, which the time-out does not
+    const end = pair.client;
+    const sizes = [400, 300, 200, 100];
+    end.writer.transport.getWriteBufferSize = () => (sizes.length > 1 ? (sizes.shift() as number) : 100);
+    const socket = socketOf(end);
+    socket.setTimeout(5);
+    await once(socket, "timeout");
+    assert.deepEqual(sizes, [100]);
+    socket.destroy();
+  });
+
+  it("takes fractions and too long times, as a net.Socket does", () => {
+    const [end] = memoryPair();
+    const socket = socketOf(end);
+    for (const [time, expected] of [
+      [1500.5, 1501],
+      [0.1, 1],
+      [2 ** 31 + 5, 2 ** 31 - 1],
+    ] as const) {
+      socket.setTimeout(time);
+      assert.equal(socket.timeout, expected);
+    }
+    for (const time of [Number.NaN, Number.POSITIVE_INFINITY, -0.5])
+      assert.throws(() => socket.setTimeout(time), { code: "ERR_OUT_OF_RANGE" });
+    socket.destroy();
+  });
+
   it("calls the callback once, and not if it is turned off", async () => {
     await using pair = await openPair(unix);
     const socket = socketOf(pair.client);

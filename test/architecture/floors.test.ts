@@ -43,6 +43,7 @@ const PLATFORM: Readonly<Record<string, readonly string[]>> = {
     "node:crypto",
     "node:diagnostics_channel",
     "node:fs",
+    "node:module",
     "node:net",
     "node:os",
     "node:stream",
@@ -82,6 +83,7 @@ const PAST = /\b(?:globalThis\.set\w+|set(?:Interval)\(|process\.nextTick|Date\.
 const POOL_USES: Readonly<Record<string, number>> = {
   "base/arguments.ts": 2, // a view, and text that its caller copies
   "base/memory.ts": 1, // constant() copies it
+  "framing/codec.ts": 1, // a short frame, which write() copies
   "framing/content-length.ts": 1, // made text
   "framing/counted.ts": 1, // a view, for a message
   "framing/delimiter.ts": 1, // searched
@@ -95,6 +97,7 @@ const POOL_USES: Readonly<Record<string, number>> = {
   "net/proxy-protocol/version-2.ts": 4, // likewise
   "net/socket-file/directory.ts": 4, // copied by ownCopy()
   "net/socket-file/unix-path.ts": 6, // copied by textIfUtf8()
+  "streams/start-tls.ts": 1, // copied by ownCopy()
   "streams/taker.ts": 1, // copied by ownCopy()
   "transports/tls-hooks.ts": 1, // a view of the program's key
 };

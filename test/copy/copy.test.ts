@@ -49,12 +49,6 @@ async function thrownBy(call: Promise<unknown>): Promise<unknown> {
   );
 }
 
-function withReject(): { readonly promise: Promise<never>; reject(reason: unknown): void } {
-  let rejectPromise: (reason: unknown) => void = () => {};
-  const promise = new Promise<never>((_, reject) => (rejectPromise = reject));
-  return { promise, reject: (reason) => rejectPromise(reason) };
-}
-
 describe("copy", () => {
   it("copies everything to the end, reports its progress, and leaves the writer open", async () => {
     const [sender, source] = memoryPair();
@@ -136,7 +130,8 @@ describe("copy", () => {
     reader.feedData("data");
     reader.feedEof();
     const [sink] = memoryPair();
-    const { promise, reject } = withReject();
+    let reject: (reason: Error) => void = () => {};
+    const promise = new Promise<never>((_, rejectPromise) => (reject = rejectPromise));
     const warnings = await warningsOf(async () => {
       assert.equal(await copy(reader, sink.writer, { onProgress: (() => promise) as () => void }), 4);
       reject(Object.assign(new Error("too late"), { name: "LateError" }));

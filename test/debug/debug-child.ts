@@ -267,6 +267,22 @@ const scenarios: Readonly<Record<string, () => Promise<unknown>>> = {
     return "done";
   },
 
+  async "block after a drain"() {
+    const held = await holdClients();
+    const [, writer] = await openUnixConnection(path);
+    const sending = (async () => {
+      writer.write(Buffer.alloc(4_000_000));
+      await writer.drain();
+      block(120);
+    })();
+    await until(() => held.pairs.length > 0);
+    await held.pairs[0]?.[0].readexactly(4_000_000);
+    await sending;
+    writer.abort();
+    await end(held);
+    return "done";
+  },
+
   async "block in a client"() {
     const server = await startUnixServer(async (_reader, writer) => {
       writer.write("go\n");

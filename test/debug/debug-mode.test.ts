@@ -67,6 +67,7 @@ describe("debug mode", () => {
       "block in a protocol",
       /^SlowProtocol\.dataReceived\(\) blocked the event loop for \d+ ms\. The server was started here:\n.*debug-child/s,
     ],
+    ["block after a drain", /code that uses the connection to ".*\/debug\.sock".* blocked .* It was opened here:\n.*debug-child/s],
     ["block in a client", /code that uses the connection to ".*\/debug\.sock".* blocked .* It was opened here:\n.*debug-child/s],
   ] as const) {
     it(`names the code that blocks the event loop: ${scenario}`, async () => {

@@ -8,6 +8,7 @@ import { root } from "../support/repository.js";
 const load = createRequire(join(root, "build", "clients", "node_modules", "index.js"));
 
 /** Loads a client. Its type is what a test uses of it. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters
 export function clientOf<Client>(name: string): Client {
   return load(name) as Client;
 }

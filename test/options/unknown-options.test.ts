@@ -29,6 +29,7 @@ import {
   toDuplex,
 } from "asyncio-streams";
 import { contentLength, delimited, Framed, frameBatches, frames, lengthPrefixed, ndjson, netstring } from "asyncio-streams/framing";
+import { connectReadPipe, createSubprocessExec, createSubprocessShell, type Process, stdio } from "asyncio-streams/process";
 import { checkTransport, connectMemory, memoryPair, RecordingProtocol } from "asyncio-streams/testing";
 import { bareConnection } from "../support/bare-sockets.js";
 import { identity } from "../support/certificates.js";
@@ -53,6 +54,17 @@ async function onServer(call: (server: Server) => Promise<unknown>): Promise<unk
   } finally {
     server.close();
     await server.waitClosed();
+  }
+}
+
+/** Runs a call on a process that has not ended, and ends it. */
+async function onProcess(call: (child: Process) => Promise<unknown>): Promise<unknown> {
+  const child = await createSubprocessExec("sleep", ["20"]);
+  try {
+    return await call(child);
+  } finally {
+    child.kill();
+    await child.wait();
   }
 }
 
@@ -122,6 +134,12 @@ const calls: Readonly<Record<string, (options: never) => unknown>> = {
   "readFrames of Framed": (options) => framed().readFrames(options),
   "frameBatches of Framed": (options) => framed().frameBatches(options),
   "drain of Framed": (options) => framed().drain(options),
+  createSubprocessExec: (options) => createSubprocessExec("true", [], options),
+  createSubprocessShell: (options) => createSubprocessShell("true", options),
+  stdio: (options) => stdio(options),
+  connectReadPipe: (options) => connectReadPipe(Readable.from([]), options),
+  wait: (options) => onProcess((child) => child.wait(options)),
+  communicate: (options) => onProcess((child) => child.communicate(undefined, options)),
   checkTransport: (options) => checkTransport(() => {}, undefined, options),
   connectMemory: (options) => connectMemory(new RecordingProtocol(), new RecordingProtocol(), options),
   memoryPair: (options) => memoryPair(options),
@@ -135,6 +153,10 @@ function framed(): Framed<Buffer> {
 /** The calls without a time-out: the one for good reason, the others because they do not wait for anything. */
 const WITHOUT_TIMEOUT = new Set([
   "shutdown",
+  "createSubprocessExec",
+  "createSubprocessShell",
+  "stdio",
+  "connectReadPipe",
   "new StreamReader",
   "StreamReader.from",
   "new StreamReaderProtocol",
@@ -228,7 +250,27 @@ describe("an option that a read does not have", () => {
   }
 });
 
+describe("what is no options object", () => {
+  for (const name of ["wait", "communicate", "createSubprocessExec"]) {
+    it(`is refused by ${name}()`, async () => {
+      for (const options of [null, 100]) {
+        await assert.rejects(settled(name, options as never), {
+          code: "ERR_INVALID_ARG_TYPE",
+          message: /^options must be an options object/,
+        });
+      }
+    });
+  }
+});
+
 describe("an options object", () => {
+  it("of a process may have undefined options, inherits its options, and is told which one was meant", async () => {
+    const child = await createSubprocessExec("true", [], { shell: undefined } as object);
+    assert.equal(await child.wait(), 0);
+    await assert.rejects(createSubprocessExec("true", [], Object.create({ shell: true }) as object), /has no option "shell"/);
+    await assert.rejects(createSubprocessExec("true", [], { graceMS: 5 } as object), /did you mean "graceMs"\?/);
+  });
+
   it("may have its options from its prototype, and none is lost", async () => {
     const path = socketPath();
     await using server = await startUnixServer(serve, path, Object.create({ mode: 0o600, startServing: false }) as { mode: number });
@@ -271,7 +313,7 @@ describe("the list of calls above", () => {
       "contracts/connection.d.ts",
     ];
     files.push("streams/base-reader.d.ts", "streams/reader.d.ts", "streams/writer.d.ts", "streams/protocol.d.ts");
-    for (const folder of ["framing", "testing"]) {
+    for (const folder of ["framing", "process", "testing"]) {
       files.push(
         ...readdirSync(join(root, "dist", folder))
           .filter((name) => name.endsWith(".d.ts"))
@@ -287,6 +329,7 @@ describe("the list of calls above", () => {
       "readInOneAttempt",
       "checkHostile",
       "messageTraits",
+      "checkSubprocessOptions",
     ];
     const names = new Set(files.flatMap(declared).filter((name) => !internal.includes(name)));
     assert.ok(names.size > 30, [...names].join(" "));

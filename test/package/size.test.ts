@@ -5,51 +5,66 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { SourceMap, type SourceMapPayload } from "node:module";
+import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
+import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
-import { build, type Metafile } from "esbuild";
+import { build } from "esbuild";
 import { root } from "../support/repository.js";
 import { installed, installedFiles, newProject, tarball } from "./under-test.js";
 
 /** Bytes, and a count. */
 const BOUNDS = {
-  packed: 390_000,
-  unpacked: 1_430_000,
-  files: 350,
-  "minimal bundle": 126_000,
+  packed: 640_000,
+  unpacked: 2_520_000,
+  files: 190,
+  "minimal bundle": 128_000,
   "minimal bundle, gzip": 42_500,
 };
 
-/** What is of no use to a client; a sample. */
-const NOT_NEEDED = ["serve.js", "duplex.js", "net/listen.js", "net/server.js", "net/socket-file/unix-publish.js", "net/listen-fds.js"];
+const ENTRIES = ["index.js", "framing/index.js", "process/index.js", "testing/index.js", "unix/index.js"];
 
-async function bundle(code: string): Promise<{ output: Uint8Array; metafile: Metafile }> {
-  const { outputFiles, metafile } = await build({
+/** What is of no use to a client; a sample. */
+const NOT_NEEDED = ["serve.ts", "duplex.ts", "net/listen.ts", "net/server.ts", "net/socket-file/unix-publish.ts", "net/listen-fds.ts"];
+
+async function bundle(code: string, minify: boolean): Promise<{ output: Uint8Array; map: SourceMapPayload }> {
+  const { outputFiles } = await build({
     stdin: { contents: code, resolveDir: newProject() },
     bundle: true,
-    minify: true,
+    minify,
     write: false,
-    metafile: true,
+    sourcemap: "external",
+    outfile: "bundle.js",
     format: "esm",
     platform: "node",
     target: "node20",
   });
-  const [file] = outputFiles;
-  assert.ok(file !== undefined);
-  return { output: file.contents, metafile };
+  const [map, file] = outputFiles;
+  assert.ok(map !== undefined && file !== undefined);
+  return { output: file.contents, map: JSON.parse(map.text) as SourceMapPayload };
 }
 
-/** The files of the library of which something is in a bundle, as paths below `dist/`. */
-function taken(metafile: Metafile): string[] {
-  return Object.values(metafile.outputs)
-    .flatMap(({ inputs }) => Object.entries(inputs))
-    .filter(([path, { bytesInOutput }]) => bytesInOutput > 0 && path.includes("/dist/"))
-    .map(([path]) => path.slice(path.lastIndexOf("/dist/") + "/dist/".length));
+/**
+ * The sources of which a function or a class is in a bundle that is not minified, as paths below `src/`. Constants of other sources remain:
+ * esbuild keeps the call that creates them.
+ */
+function taken({ output, map }: { readonly output: Uint8Array; readonly map: SourceMapPayload }): string[] {
+  const finder = new SourceMap(map);
+  const sources = new Set<string>();
+  for (const [line, text] of Buffer.from(output).toString().split("\n").entries()) {
+    const entry = finder.findEntry(line, text.length - text.trimStart().length);
+    if (/\b(function|class)\b|=>/.test(text) && "originalLine" in entry && entry.generatedLine === line) sources.add(entry.originalSource);
+  }
+  return [...sources]
+    .filter((source) => source.includes("/src/"))
+    .map((source) => source.slice(source.lastIndexOf("/src/") + "/src/".length));
 }
 
+const MINIMAL = 'import { openUnixConnection } from "asyncio-streams"; globalThis.open = openUnixConnection;';
 const files = installedFiles();
-const minimal = await bundle('import { openUnixConnection } from "asyncio-streams"; globalThis.open = openUnixConnection;');
+const minimal = await bundle(MINIMAL, true);
+const readable = await bundle(MINIMAL, false);
 const MEASURED = {
   packed: statSync(tarball).size,
   unpacked: files.reduce((sum, file) => sum + statSync(join(installed, file)).size, 0),
@@ -70,34 +85,54 @@ describe("the package", () => {
     });
   }
 
-  it("holds only the library, its types and its documents", () => {
-    const others = files.filter((file) => !/^dist\/[a-z0-9/-]+(\.js|\.d\.ts)$/.test(file));
-    assert.deepEqual(others.toSorted(), ["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
+  it("holds only the library, its types, its source maps and its documents", () => {
+    const others = files.filter((file) => !/^dist\/[a-z0-9/-]+\.d\.ts$/.test(file));
+    const modules = others.filter((file) => /^dist\/((framing\/|process\/|testing\/)?index|shared-[A-Z0-9]{8})\.js(\.map)?$/.test(file));
+    assert.ok(modules.length >= ENTRIES.length * 2);
+    assert.deepEqual(others.filter((file) => !modules.includes(file)).toSorted(), ["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
   });
 
-  it("holds no file without a source", () => {
-    const sources = files
-      .filter((file) => file.startsWith("dist/"))
-      .map((file) => file.replace(/^dist/, "src").replace(/\.js$|\.d\.ts$/, ".ts"));
+  it("holds no declarations without a source", () => {
+    const sources = files.filter((file) => file.endsWith(".d.ts")).map((file) => file.replace(/^dist/, "src").replace(/\.d\.ts$/, ".ts"));
     assert.deepEqual(
       sources.filter((file) => !existsSync(join(root, file))),
       [],
     );
   });
 
-  it("names no source maps, which it does not hold", () => {
-    const naming = files.filter(
-      (file) => /\.(js|ts)$/.test(file) && readFileSync(join(installed, file), "utf8").includes("sourceMappingURL"),
-    );
-    assert.deepEqual(naming, []);
+  it("holds the source map of each module, with the sources", () => {
+    for (const file of files.filter((name) => name.endsWith(".js"))) {
+      const [, name = ""] = /\/\/# sourceMappingURL=(\S+)\s*$/.exec(readFileSync(join(installed, file), "utf8")) ?? [];
+      const map = JSON.parse(readFileSync(join(dirname(join(installed, file)), name), "utf8")) as SourceMapPayload;
+      assert.equal(map.sourcesContent.length, map.sources.length, file);
+      assert.ok(map.sourcesContent.every((text) => text.length > 0));
+    }
+  });
+
+  it("has classes and functions with the names under which they are exported", async () => {
+    for (const entry of ENTRIES) {
+      const module = (await import(pathToFileURL(join(installed, "dist", entry)).href)) as Readonly<Record<string, unknown>>;
+      for (const [name, value] of Object.entries(module)) if (typeof value === "function") assert.equal(value.name, name);
+    }
+  });
+
+  it("shares what its entry points have in common", async () => {
+    const [main, framing] = await Promise.all(ENTRIES.map((entry) => import(pathToFileURL(join(installed, "dist", entry)).href)));
+    const { StreamReader, IncompleteReadError } = main as typeof import("asyncio-streams");
+    const { frames, netstring } = framing as typeof import("asyncio-streams/framing");
+    const reader = new StreamReader();
+    reader.feedData(Buffer.from("3:ab"));
+    reader.feedEof();
+    const iterator = frames(reader, netstring())[Symbol.asyncIterator]();
+    await assert.rejects(iterator.next(), (error) => error instanceof IncompleteReadError);
   });
 });
 
 describe("a bundle of openUnixConnection()", () => {
   it("holds no server, Duplex, framing, subprocesses, test kit or foreign functions", () => {
-    const inside = taken(minimal.metafile);
+    const inside = taken(readable);
     for (const file of NOT_NEEDED) {
-      assert.ok(files.includes(`dist/${file}`), `there is no ${file} any more`);
+      assert.ok(existsSync(join(root, "src", file)), `there is no ${file} any more`);
       assert.ok(!inside.includes(file), `${file} is in it`);
     }
     assert.deepEqual(
@@ -107,6 +142,6 @@ describe("a bundle of openUnixConnection()", () => {
   });
 
   it("holds what it needs", () => {
-    assert.ok(taken(minimal.metafile).includes("transports/socket.js"));
+    assert.ok(taken(readable).includes("transports/socket.ts"));
   });
 });

@@ -214,7 +214,7 @@ describe("as CPython's tests of subprocesses have it", () => {
 
   for (const option of ["text", "encoding", "errors", "universalNewlines", "bufsize"]) {
     const options = { [option]: true } as SubprocessOptions;
-    const refused = { name: "TypeError", code: "ERR_INVALID_ARG_VALUE", message: `${option} is not an option of a subprocess` };
+    const refused = { name: "TypeError", code: "ERR_INVALID_ARG_VALUE", message: new RegExp(`has no option "${option}"`) };
     it(`test_create_subprocess_exec_text_mode_fails: ${option} is refused`, () =>
       assert.rejects(createSubprocessExec("true", [], options), refused));
     it(`test_create_subprocess_shell_text_mode_fails: ${option} is refused`, () =>

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import type { StreamReader } from "asyncio-streams";
 import { createSubprocessExec, createSubprocessShell, DEVNULL, PIPE, type Process } from "asyncio-streams/process";
 import { needs } from "../support/needs.js";
 import { findPython } from "../support/python.js";
@@ -78,6 +79,24 @@ describe("communicate()", () => {
     assert.equal(String(await line), "text\n");
     assert.equal(await child.wait(), 0);
   });
+});
+
+describe("communicate() that fails because an output is being read", () => {
+  for (const [busy, free] of [
+    ["stderr", "stdout"],
+    ["stdout", "stderr"],
+  ] as const) {
+    it(`takes nothing of ${free} while ${busy} is read`, async () => {
+      const script = "read line; echo out; echo err >&2";
+      const child = await createSubprocessShell(script, { stdin: PIPE, stdout: PIPE, stderr: PIPE });
+      const reading = child[busy].readline();
+      await assert.rejects(child.communicate("go\n"), { code: "ERR_CONCURRENT_READ" });
+      const words = { stdout: "out\n", stderr: "err\n" };
+      assert.equal(String(await child[free].readline()), words[free]);
+      assert.equal(String(await reading), words[busy]);
+      assert.equal(await child.wait(), 0);
+    });
+  }
 });
 
 describe("wait()", () => {
@@ -204,9 +223,10 @@ describe("sendSignal()", () => {
 
 describe("await using", () => {
   /** Runs the process in a block, and returns it when the block has been left. */
-  async function leave(start: () => Promise<Process>): Promise<Process> {
+  async function leave(start: () => Promise<Process>, inside: (child: Process) => void = () => {}): Promise<Process> {
     await using child = await start();
     await child.stdout?.readline();
+    inside(child);
     return child;
   }
 
@@ -224,6 +244,54 @@ describe("await using", () => {
     const script = "trap 'head -c 4000000 /dev/zero; exit 6' TERM; echo on; while :; do sleep 0.05; done";
     const child = await leave(() => createSubprocessShell(script, { stdout: PIPE, graceMs: 30_000, limit: 10 }));
     assert.equal(child.returncode, 6);
+  });
+
+  /** Reads that still wait when the block is left; some end with the first data, some not, and some are followed by others. */
+  const waiting: Readonly<Record<string, (reader: StreamReader) => Promise<unknown>>> = {
+    readline: (reader) => reader.readline(),
+    "read()": (reader) => reader.read(10),
+    "a read to EOF": (reader) => reader.read(),
+    "readexactly() with a time-out": (reader) => reader.readexactly(8_000_000, { timeout: 300 }),
+    "a skip()": (reader) => reader.skip(100),
+    "a peek()": (reader) => reader.peek(1),
+    async "a loop"(reader) {
+      for await (const _ of reader.chunks(1_000));
+    },
+    async "a loop that is left"(reader) {
+      for await (const _ of reader.chunks(1_000)) break;
+    },
+    "toReadable() that nobody reads further": async (reader) => void reader.toReadable().once("readable", () => {}),
+  };
+  for (const [name, read] of Object.entries(waiting)) {
+    for (const output of ["stdout", "stderr"] as const) {
+      it(`lets one end by itself that writes much to ${output} while a read waits: ${name}`, async () => {
+        const redirect = output === "stderr" ? ">&2" : "";
+        const script = `trap 'head -c 4000000 /dev/zero ${redirect}; exit 6' TERM; echo on; while :; do sleep 0.05; done`;
+        let ended: Promise<unknown>;
+        const child = await leave(
+          async () => {
+            const started = await createSubprocessShell(script, { stdout: PIPE, stderr: PIPE, graceMs: 30_000, limit: 10 });
+            if (output === "stderr") ended = read(started.stderr).catch(() => {});
+            return started;
+          },
+          (started) => {
+            if (output === "stdout") ended = read(started.stdout as StreamReader).catch(() => {});
+          },
+        );
+        assert.equal(child.returncode, 6);
+        await ended!;
+      });
+    }
+  }
+
+  it("lets one end by itself that writes much in its last moments, also while a read waits", async () => {
+    const script = "trap 'yes | head -c 1000000; exit 3' TERM; echo on; while :; do sleep 0.05; done";
+    const child = await createSubprocessShell(script, { stdout: PIPE, graceMs: 20_000 });
+    assert.equal(String(await child.stdout.readline()), "on\n");
+    const reading = child.stdout.readline();
+    await child[Symbol.asyncDispose]();
+    assert.equal(child.returncode, 3);
+    assert.equal(String(await reading), "y\n");
   });
 
   it("does not wait for a grandchild that keeps the pipes open, and closes them", async () => {

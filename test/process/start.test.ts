@@ -1,7 +1,7 @@
 /** Starting a process: what it gets, and how a start fails. */
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -36,7 +36,8 @@ for (const [name, pipes] of ways) {
       const printed = await run("/usr/bin/env", [], { env: { ONE: "1", TWO: "a b\nc", NONE: undefined } });
       // Node: passes this variable on to every child when coverage is measured.
       assert.equal(printed.replace(/^NODE_V8_COVERAGE=.*\n/m, ""), "ONE=1\nTWO=a b\nc\n");
-      assert.equal(await run("/usr/bin/env", [], { env: { PWD: "/odd", OLDPWD: "/x" } }).then((text) => text.includes("OLDPWD=/x")), true);
+      const odd = (await run("/usr/bin/env", [], { env: { PWD: "/odd", OLDPWD: "/x y" } })).split("\n");
+      assert.deepEqual(odd.filter((line) => line.includes("PWD")).sort(), ["OLDPWD=/x y", "PWD=/odd"]);
     });
 
     it("searches the PATH of the child", async () => {
@@ -45,6 +46,21 @@ for (const [name, pipes] of ways) {
       assert.equal(await run("my-own-program", [], { env: { PATH: `/nowhere:${bin}` } }), `found ${bin}/my-own-program\n`);
       await assert.rejects(run("my-own-program", [], { env: { PATH: "/nowhere" } }), { code: "ENOENT" });
       assert.equal(await run("true", [], { env: {} }), "");
+      const file = join(bin, "my-own-program");
+      assert.equal(await run("my-own-program", [], { env: { PATH: `${file}:${bin}` } }), `found ${bin}/my-own-program\n`);
+    });
+
+    it("goes on searching behind a directory that it may not enter", needsRoot, async () => {
+      const bin = temporaryDirectory();
+      mkdirSync(join(bin, "shut"), { mode: 0o700 });
+      chmodSync(bin, 0o755);
+      process.seteuid?.(65_534);
+      try {
+        assert.equal(await run("echo", ["hi"], { env: { PATH: `${bin}/shut:/bin:/usr/bin` } }), "hi\n");
+        await assert.rejects(run("no-such-program", [], { env: { PATH: `${bin}/shut:/bin` } }), { code: /^(EACCES|ENOENT)$/ });
+      } finally {
+        process.seteuid?.(0);
+      }
     });
 
     it("runs a relative path from the working directory of the child", async () => {
@@ -80,7 +96,8 @@ for (const [name, pipes] of ways) {
     });
 
     it("rejects for arguments that the system does not take", async () => {
-      await assert.rejects(run("", []), { code: /^(ERR_INVALID_ARG_VALUE|EACCES)$/ });
+      await assert.rejects(run("", []), { code: "ERR_INVALID_ARG_VALUE", message: "program must not be empty" });
+      await assert.rejects(run("true", [], { cwd: "" }), { code: "ERR_INVALID_ARG_VALUE", message: "cwd must not be empty" });
       await assert.rejects(run("true\0", []), { code: "ERR_INVALID_ARG_VALUE" });
       await assert.rejects(run("true", ["a\0b"]), { code: "ERR_INVALID_ARG_VALUE" });
       await assert.rejects(run("true", ["x".repeat(4_000_000)]), { code: "E2BIG" });
@@ -155,6 +172,19 @@ describe("signal", () => {
     await assert.rejects(createSubprocessExec("touch", [path], { signal }), (error) => error === reason);
     await assert.rejects(createSubprocessShell(`touch ${path}`, { signal }), (error) => error === reason);
     assert.throws(() => readFileSync(path), { code: "ENOENT" });
+  });
+
+  it("starts nothing if the signal cannot be listened to", async () => {
+    const file = join(temporaryDirectory(), "started");
+    const signal = {
+      aborted: false,
+      addEventListener: () => assert.fail("a polyfill that throws"),
+      removeEventListener() {},
+    } as unknown as AbortSignal;
+    await assert.rejects(createSubprocessShell(`echo > ${file}`, { signal }), { message: "a polyfill that throws" });
+    const later = await createSubprocessShell("exit 0"); // would end after the other one
+    assert.equal(await later.wait(), 0);
+    assert.equal(existsSync(file), false);
   });
 
   it("ends the process, and the last output can be read", async () => {

@@ -84,6 +84,15 @@ describe("connectWritePipe()", () => {
     assert.equal(await child.wait(), 0);
   });
 
+  it("may be called any number of times for standard output, with one listener", async () => {
+    const before = process.stdout.listenerCount("error");
+    const writers = Array.from({ length: 12 }, () => connectWritePipe(process.stdout));
+    assert.ok(process.stdout.listenerCount("error") <= before + 1);
+    for (const writer of writers) writer.close();
+    await Promise.all(writers.map((writer) => writer.waitClosed()));
+    assert.equal(process.stdout.listenerCount("error"), before);
+  });
+
   it("leaves standard output open, and ends any other Writable", async () => {
     const before = process.stdout.listenerCount("error");
     const writer = connectWritePipe(process.stdout);

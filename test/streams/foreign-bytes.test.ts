@@ -56,7 +56,7 @@ const calls: Readonly<Record<string, (bytes: Uint8Array) => Promise<unknown>>> =
   async "a frame with its length"(bytes) {
     const { writer, transport } = connectedStreams();
     lengthPrefixed({ prefix: 1 }).writeFrame(writer, bytes);
-    return transport.calls.at(-1)?.replace("write ", "");
+    return transport.calls.at(-1)?.at(-1);
   },
   async "a netstring"(bytes) {
     const { writer, transport } = connectedStreams();

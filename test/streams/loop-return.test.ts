@@ -46,7 +46,7 @@ const greedy: Readonly<Record<string, (reader: StreamReader) => AsyncIterator<un
 const DONE = { done: true, value: undefined };
 
 for (const [name, loop] of Object.entries({ ...loops, ...greedy })) {
-  describe(`return() of ${name}`, () => {
+  describe(`a loop that is left while it waits: ${name}`, () => {
     it("ends a step that waits, and leaves the reader to the next read", async () => {
       const reader = new StreamReader();
       const iterator = loop(reader);
@@ -87,7 +87,7 @@ for (const [name, loop] of Object.entries({ ...loops, ...greedy })) {
 }
 
 for (const [name, loop] of Object.entries(loops)) {
-  describe(`return() of ${name} with a part of its message`, () => {
+  describe(`a loop that is left while it waits, with a part of its message: ${name}`, () => {
     it("leaves the part in the reader", async () => {
       const reader = new StreamReader();
       const iterator = loop(reader);

@@ -9,8 +9,8 @@
  * symbolic link. So it is opened once and checked: it belongs to this user, others cannot enter it, and it is empty. Everything else goes
  * through the descriptor (see `directory.ts`).
  */
-import { randomBytes } from "node:crypto";
 import { chmodSync, lchownSync, linkSync, lstatSync, mkdirSync, readdirSync, renameSync, rmdirSync, type Stats, unlinkSync } from "node:fs";
+import { nodeCrypto } from "../../transports/lazy-modules.js";
 import { codeOf, systemError } from "../system-error.js";
 import { Directory, type FileName, isOwnUid, isSameFile } from "./directory.js";
 import { ownerTag } from "./owner-tag.js";
@@ -137,7 +137,7 @@ export class StagingDirectory {
 
 function makeDirectory(parent: Directory): string {
   for (let attempt = 1; ; attempt += 1) {
-    const name = `.as-${ownerTag()}-${randomBytes(2).toString("hex")}`;
+    const name = `.as-${ownerTag()}-${nodeCrypto().randomBytes(2).toString("hex")}`;
     try {
       mkdirSync(parent.at(name), { mode: 0o700 });
       return name;

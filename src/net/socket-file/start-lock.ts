@@ -8,9 +8,9 @@
  * There is no lock on other systems than Linux, between Bun and other runtimes, across network namespaces, or if a process holds the
  * name for longer than LOCK_PATIENCE_MS. The critical section then still prevents all but the narrowest races.
  */
-import { createHash } from "node:crypto";
 import net from "node:net";
 import { delay } from "../../base/scheduling.js";
+import { nodeCrypto } from "../../transports/lazy-modules.js";
 import { closeServer, listenOn } from "../listener.js";
 import { codeOf } from "../system-error.js";
 import type { Directory, FileName } from "./directory.js";
@@ -37,7 +37,7 @@ export async function withStartLock<T>(directory: Directory, base: FileName, cri
 }
 
 function lockName({ stats: { dev, ino } }: Directory, base: FileName): string {
-  const hash = createHash("sha256").update(`${dev}:${ino}:`).update(base).digest("hex");
+  const hash = nodeCrypto().createHash("sha256").update(`${dev}:${ino}:`).update(base).digest("hex");
   return `\0asyncio-streams-start-${hash}`.padEnd(NAME_LENGTH + 1, "-");
 }
 

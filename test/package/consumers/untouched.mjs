@@ -4,6 +4,7 @@ const look = () => ({
   listeners: process.eventNames().map((name) => [String(name), process.listenerCount(name)]),
 });
 // What a runtime does by itself at a first import is not ours.
+await import("node:module");
 await import("node:net");
 await import("node:tls");
 const before = look();
