@@ -9,7 +9,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-const ENTRIES = ["index", "framing/index", "process/index", "testing/index"];
+const ENTRIES = ["index", "framing/index", "process/index", "testing/index", "unix/index"];
 
 const [directory] = process.argv.slice(2);
 if (directory === undefined) throw new Error("the argument must be a directory");
@@ -20,6 +20,7 @@ await build({
   outdir,
   bundle: true,
   splitting: true,
+  external: ["koffi"], // an optional peer dependency
   chunkNames: "shared-[hash]",
   format: "esm",
   platform: "node",

@@ -27,6 +27,7 @@ export type {
   ExtraInfo,
   ExtraInfoSource,
   IpSocketAddress,
+  PeerCredentials,
   ProxyFields,
   ProxyHeader,
   ProxySsl,
@@ -41,12 +42,14 @@ export type {
 export { type CopyOptions, copy, type RelayOptions, relay } from "./copy.js";
 export { type DuplexOptions, toDuplex } from "./duplex.js";
 export type { BoundSocket } from "./net/adopt.js";
+export { type Authorize, UnauthorizedError } from "./net/authorization.js";
 export type { ServerStats } from "./net/clients.js";
 export { type ConnectionOptions, createConnection, createUnixConnection, type UnixConnectionOptions } from "./net/connect.js";
 export { type AcceptedSocketOptions, connectAcceptedSocket } from "./net/connect-accepted.js";
 export { createServer, createUnixServer, type TcpServerOptions, type UnixServerOptions } from "./net/listen.js";
 export { type ListenFd, listenFds } from "./net/listen-fds.js";
 export type { ClientTlsOptions, IpFamily, ServerOptions, ServerTlsOptions } from "./net/options.js";
+export type { OwnedDescriptor } from "./net/owned-descriptor.js";
 export type { ProxyProtocolOptions } from "./net/proxy-protocol/proxy-option.js";
 export type { SendProxyHeaderOptions } from "./net/proxy-protocol/send-header.js";
 export type { Server, ShutdownResult } from "./net/server.js";

@@ -10,7 +10,7 @@ import { asBuffer, isError, show, unshared } from "./arguments.js";
 import type { NonSharedBuffer } from "./bytes.js";
 
 /** Sets `name` on the prototype, as the built-in errors do. */
-function nameOnPrototype(errorClass: { readonly prototype: Error }, name: string): void {
+export function nameOnPrototype(errorClass: { readonly prototype: Error }, name: string): void {
   Object.defineProperty(errorClass.prototype, "name", { value: name, configurable: true, writable: true });
 }
 
@@ -296,7 +296,8 @@ function isPlainPromise(value: unknown): value is Promise<unknown> {
   return Object.getPrototypeOf(value) === Promise.prototype && (value as Promise<unknown>).then === then;
 }
 
-function isThenable(value: unknown): boolean {
+/** Whether `await` treats a value as a promise. */
+export function isThenable(value: unknown): boolean {
   if ((typeof value !== "object" && typeof value !== "function") || value === null) return false;
   return typeof (value as { readonly then?: unknown }).then === "function";
 }

@@ -53,6 +53,20 @@ export interface TransportSocket<Address extends SocketAddress = SocketAddress> 
  */
 export type CipherInfo = readonly [name: string, version: string, secretBits: number];
 
+/** The kernel's record of the process at the other end of a Unix socket. See `getPeerCredentials()` of `asyncio-streams/unix`. */
+export interface PeerCredentials {
+  /** The process ID; `null` if the process is not visible from the PID namespace of this process. */
+  readonly pid: number | null;
+  /** The effective user ID. */
+  readonly uid: number;
+  /** The effective group ID. */
+  readonly gid: number;
+  /** The IDs of the supplementary groups; `null` if the kernel does not report them. */
+  readonly groups: readonly number[] | null;
+  /** The security label, such as an SELinux context; `null` if the kernel has none. */
+  readonly label: string | null;
+}
+
 /** The keys of `getExtraInfo()` and the types of their values. */
 export interface ExtraInfo {
   /** The peer's address. */
@@ -61,6 +75,11 @@ export interface ExtraInfo {
   sockname: SocketAddress;
   /** The socket. */
   socket: TransportSocket;
+  /**
+   * Unix sockets only, after `loadUnix()` of `asyncio-streams/unix`: the kernel's record of the process that has connected, or of the one
+   * that listens. Read when the connection was made.
+   */
+  peercred: PeerCredentials;
   /** Servers with `proxyProtocol` only: the received header. `"peername"` and `"sockname"` are then the addresses in the header. */
   proxy_header: ProxyHeader;
   /** TLS only: the `ssl` argument of the call that made the connection. */

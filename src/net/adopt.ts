@@ -11,6 +11,7 @@ import { asError, ignore } from "../base/errors.js";
 import { nextTick } from "../base/scheduling.js";
 import { nodeTls } from "../transports/lazy-modules.js";
 import { type DescribedSocket, describeDescriptor, isSocket, socketIdentity } from "./descriptor.js";
+import { OwnedDescriptor } from "./owned-descriptor.js";
 import { codeOf } from "./system-error.js";
 
 /** The address family of a call. */
@@ -19,7 +20,7 @@ export type Family = Exclude<DescribedSocket["family"], "unknown">;
 const FAMILY_NAME: Readonly<Record<Family, string>> = { unix: "a Unix", tcp: "a TCP" };
 
 /** Whatever can be passed as `sock`. */
-type Sock = net.Socket | net.Server | BoundSocket | number;
+type Sock = net.Socket | net.Server | BoundSocket | OwnedDescriptor | number;
 
 /** The sockets and servers that already belong to a connection or a server of this library. */
 const owned = new WeakSet<object>();
@@ -47,6 +48,8 @@ export function disown(sock: Sock | undefined): void {
 /** Returns the descriptor of a `sock`, if it has one. */
 export function descriptorOf(sock: Sock): number | undefined {
   if (typeof sock === "number") return sock;
+  /* c8 ignore next -- its number is marked, once it is adopted */
+  if (sock instanceof OwnedDescriptor) return undefined;
   /* c8 ignore next -- Node 26 */
   if (isBoundSocket(sock)) return sock.fd();
   // Undocumented, but the only way in Node from a socket to its descriptor.
@@ -131,6 +134,11 @@ function hasOnread(sock: net.Socket): boolean {
  */
 export function adoptConnection(sock: unknown, family: Family | null): net.Socket {
   if (typeof sock === "number") return adoptConnectedDescriptor(sock, family);
+  if (sock instanceof OwnedDescriptor) {
+    const socket = adoptConnectedDescriptor(sock.fd, family);
+    sock.detach();
+    return socket;
+  }
   if (isBoundSocket(sock)) throw invalidValue("sock must be a connected socket: a BoundSocket needs an address to connect to");
   if (!(sock instanceof net.Socket)) throw invalidType("sock", "a connected net.Socket or its file descriptor", sock);
   checkNotOwned(sock);
@@ -227,8 +235,13 @@ export interface AdoptedServer {
 }
 
 /** Adopts a listening server, or a bound socket that can become one. */
-export function adoptServer(sock: net.Server | BoundSocket | number, family: Family): AdoptedServer {
+export function adoptServer(sock: net.Server | BoundSocket | OwnedDescriptor | number, family: Family): AdoptedServer {
   if (typeof sock === "number") return adoptServerDescriptor(sock, family);
+  if (sock instanceof OwnedDescriptor) {
+    const adopted = adoptServerDescriptor(sock.fd, family);
+    sock.detach();
+    return adopted;
+  }
   if (isBoundSocket(sock)) return adoptBound(sock, family);
   if (!(sock instanceof net.Server)) throw invalidType("sock", "a listening net.Server or its file descriptor", sock);
   checkNotOwned(sock);
@@ -322,7 +335,8 @@ const LAST_STANDARD_STREAM = 2;
  * mistake and may be an unrelated open file.
  */
 export function discardSock(sock: unknown): void {
-  if (sock instanceof net.Socket) {
+  if (sock instanceof OwnedDescriptor) sock.close();
+  else if (sock instanceof net.Socket) {
     if (!isOwned(sock)) sock.on("error", ignore).destroy();
   } else if (sock instanceof net.Server) {
     if (sock.listening && !isOwned(sock)) sock.close(ignore);

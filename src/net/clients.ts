@@ -11,6 +11,9 @@
  * Waiting. Because nothing is read, a disconnect is not noticed. `wire.isPeerGone()` checks for it when the client's turn comes, and
  * before a new client is refused because the queue is full.
  *
+ * Authorization. A client that `authorize` refuses at once takes no place and does not wait. While a decision is pending, the client waits
+ * for its turn, or takes a place as in a handshake.
+ *
  * Context. The callbacks of all clients run in the `AsyncLocalStorage` context in which the server was started, as 'connection'
  * listeners of `node:net` do. A waiting client is started from the context of another client's end; so every start is explicitly run in
  * the server's context.
@@ -18,15 +21,19 @@
 import { AsyncResource } from "node:async_hooks";
 import { asError, callForeign } from "../base/errors.js";
 import { setImmediate } from "../base/scheduling.js";
-import { Canceller } from "../base/waiting.js";
+import { type AbortSource, Canceller } from "../base/waiting.js";
 import type { ByteCounts, ProtocolFactory, Transport, TransportOwner } from "../contracts/connection.js";
 import { now, publishError } from "../transports/diagnostics.js";
 import { ConnectedSocket, type UnixNames } from "../transports/socket-info.js";
 import type { Wire } from "../transports/wire.js";
+import { type Authorization, UnauthorizedError } from "./authorization.js";
+import type { ConnectionContext, ConnectionKind } from "./connection-context.js";
 import type { AcceptHandler } from "./listener.js";
 import type { ServerTls } from "./options.js";
 import type { ProxyPolicy } from "./proxy-protocol/proxy-option.js";
-import { acceptSecured, type ConnectionContext, startTransport } from "./start-transport.js";
+import { untilAborted } from "./resolve.js";
+import { hasContext } from "./server-context.js";
+import { acceptSecured, startTransport } from "./start-transport.js";
 import type { MakeWire } from "./wire-factory.js";
 
 /** The maximum number of waiting clients to check for disconnects to make room for a new one. Each check costs a system call. */
@@ -41,8 +48,12 @@ export interface ClientsPolicy {
   readonly onError: (error: unknown) => void;
   /** TLS for every client at the start; `null` for none. */
   readonly tls: ServerTls | null;
+  /** Who may connect; `null` for every client that the system lets in. */
+  readonly authorization: Authorization | null;
   /** The PROXY protocol in front of every client; `null` for none. */
   readonly proxy: ProxyPolicy | null;
+  /** Makes connections of another kind; `undefined` for the usual kind. */
+  readonly kind?: ConnectionKind | undefined;
 }
 
 /** The current state and the totals of a server. */
@@ -57,6 +68,8 @@ export interface ServerStats extends ByteCounts {
   readonly accepted: number;
   /** Accepted clients that were closed at once because too many were waiting. */
   readonly refused: number;
+  /** Accepted clients that `authorize` has refused. */
+  readonly unauthorized: number;
   /** Errors so far before a client had a protocol: mostly failed TLS handshakes, and failures to accept. */
   readonly failed: number;
 }
@@ -66,6 +79,8 @@ interface Accepted {
   readonly wire: Wire;
   readonly info: ConnectedSocket;
   readonly begunAt: number;
+  /** The pending decision of `authorize`, which rejects if the client is refused; `null` if it is made. */
+  verdict: Promise<void> | null;
 }
 
 export class Clients {
@@ -85,6 +100,7 @@ export class Clients {
   readonly #owner: TransportOwner = { attach: (transport) => this.#attach(transport), detach: (transport) => this.#detach(transport) };
   #accepted = 0;
   #refused = 0;
+  #unauthorized = 0;
   #failed = 0;
   /** Byte counts of disconnected clients. */
   #bytesRead = 0;
@@ -121,9 +137,10 @@ export class Clients {
 
   #accept(makeWire: MakeWire, unixNames: UnixNames | null): void {
     this.#accepted += 1;
-    const wire = makeWire(this.#hasContext);
-    const client = { wire, info: new ConnectedSocket(wire, unixNames), begunAt: now() };
-    if (!this.#checkSender(client)) return;
+    const wire = this.#makeWire(makeWire);
+    if (wire === null) return;
+    const client = { wire, info: new ConnectedSocket(wire, unixNames), begunAt: now(), verdict: null };
+    if (!this.#admit(client)) return;
     if (this.#taken < this.#policy.maxConnections) {
       this.#serve(client);
       return;
@@ -138,18 +155,62 @@ export class Clients {
     }
   }
 
-  /** Refuses a client that is not trusted to send a header, before it takes a place. */
-  #checkSender({ wire, info }: Accepted): boolean {
-    const { proxy } = this.#policy;
-    if (proxy === null) return true;
+  /** Makes the wire of a client at once, before a runtime reads from it; returns `null` if it fails. */
+  #makeWire(makeWire: MakeWire): Wire | null {
+    const wire = makeWire(this.#hasContext);
+    const { kind } = this.#policy;
+    if (kind === undefined) return wire;
     try {
-      proxy.checkSender(info);
-      return true;
+      return kind.convert(wire);
     } catch (error) {
       wire.destroy();
       this.#fail(error);
+      return null;
+    }
+  }
+
+  /** Refuses a client that may not connect, before it takes a place; returns whether it may. */
+  #admit(client: Accepted): boolean {
+    const { proxy, authorization } = this.#policy;
+    try {
+      proxy?.checkSender(client.info);
+      client.verdict = authorization?.check(client.info) ?? null;
+    } catch (error) {
+      client.wire.destroy();
+      this.#reportRefusal(error);
       return false;
     }
+    if (client.verdict !== null) void this.#settle(client, client.verdict);
+    return true;
+  }
+
+  /** Notes the decision about a client. */
+  async #settle(client: Accepted, verdict: Promise<void>): Promise<void> {
+    try {
+      await verdict;
+      client.verdict = null;
+    } catch (error) {
+      this.#dropRefused(client, error);
+    }
+  }
+
+  /** Drops a client that is refused while it waits for its turn. During its handshake, the handshake does. */
+  #dropRefused(client: Accepted, error: unknown): void {
+    const index = this.#waiting.indexOf(client);
+    if (index === -1) return;
+    this.#waiting.splice(index, 1);
+    client.wire.destroy();
+    this.#context.runInAsyncScope(() => this.#reportRefusal(error));
+    this.#onGone();
+  }
+
+  #reportRefusal(error: unknown): void {
+    if (!(error instanceof UnauthorizedError)) {
+      this.#fail(error);
+      return;
+    }
+    this.#unauthorized += 1;
+    this.#report(error);
   }
 
   /** Reports an error that happened before a client had a protocol. */
@@ -157,6 +218,10 @@ export class Clients {
 
   #fail(error: unknown): void {
     this.#failed += 1;
+    this.#report(error);
+  }
+
+  #report(error: unknown): void {
     publishError(null, error, "accept");
     this.#policy.onError(error);
   }
@@ -171,37 +236,55 @@ export class Clients {
     return this.#taken + this.#waiting.length;
   }
 
-  #serve({ wire, info, begunAt }: Accepted): void {
-    const { protocolFactory, proxy } = this.#policy;
+  #serve({ wire, info, begunAt, verdict }: Accepted): void {
+    const { proxy } = this.#policy;
     const tls = this.#tls;
     const facts = { info, begunAt, owner: this.#owner };
-    if (tls !== null || proxy !== null) {
-      void this.#serveAfterHandshake(wire, facts);
+    if (tls !== null || proxy !== null || verdict !== null) {
+      void this.#serveAfterHandshake(wire, facts, verdict);
       return;
     }
     try {
-      startTransport(wire, protocolFactory, facts);
+      this.#start(wire, facts);
     } catch (error) {
       this.fail(error);
     }
   }
 
-  /** Serves a client behind its PROXY header, if there is one, and its TLS handshake, if there is one. */
-  async #serveAfterHandshake(wire: Wire, facts: ConnectionContext): Promise<void> {
+  /** Serves a client after the decision of `authorize`, behind its PROXY header, and after its TLS handshake, if there are such. */
+  async #serveAfterHandshake(wire: Wire, facts: ConnectionContext, verdict: Promise<void> | null): Promise<void> {
     const { protocolFactory, proxy } = this.#policy;
     const handshake = new Canceller();
     this.#handshakes.add(handshake);
     try {
+      if (verdict !== null) await this.#untilAuthorized(wire, verdict, handshake);
       const proxyInfo = proxy === null ? undefined : await proxy.receive(wire, facts.info, handshake);
       const tls = this.#tls; // read as late as possible: it may have been renewed during the header
       if (tls !== null) await acceptSecured(wire.release(), protocolFactory, { ...facts, proxyInfo, tls, signal: handshake });
-      else startTransport(wire, protocolFactory, { ...facts, proxyInfo });
+      else this.#start(wire, { ...facts, proxyInfo });
     } catch (error) {
-      if (!handshake.aborted) this.fail(error);
+      if (!handshake.aborted) this.#context.runInAsyncScope(() => this.#reportRefusal(error));
     } finally {
       this.#handshakes.delete(handshake);
       this.#serveWaiting();
       this.#onGone();
+    }
+  }
+
+  #start(wire: Wire, facts: ConnectionContext): void {
+    const { kind, protocolFactory } = this.#policy;
+    if (kind === undefined) startTransport(wire, protocolFactory, facts);
+    else kind.start(wire, protocolFactory, facts);
+  }
+
+  /** Waits for the decision of `authorize`. Nothing is read meanwhile. If the client is not let in, the wire is closed. */
+  async #untilAuthorized(wire: Wire, verdict: Promise<void>, signal: AbortSource): Promise<void> {
+    wire.pause();
+    try {
+      await untilAborted(verdict, signal);
+    } catch (error) {
+      wire.destroy();
+      throw error;
     }
   }
 
@@ -251,7 +334,7 @@ export class Clients {
 
   /** The number of clients that were served or waiting and have disconnected. */
   get gone(): number {
-    return this.#accepted - this.#refused - this.connected;
+    return this.#accepted - this.#refused - this.#unauthorized - this.connected;
   }
 
   stats(): ServerStats {
@@ -267,6 +350,7 @@ export class Clients {
       handshakes: this.#handshakes.size,
       accepted: this.#accepted,
       refused: this.#refused,
+      unauthorized: this.#unauthorized,
       failed: this.#failed,
       bytesRead,
       bytesWritten,
@@ -307,21 +391,4 @@ function requestShutdown(transport: Transport): void {
     () => transport.getProtocol().shutdownRequested?.(),
     (error) => transport.abort(asError(error, "a protocol threw")),
   );
-}
-
-/** Node keeps a resource's context in properties with symbol keys. These two symbol keys hold numbers instead. */
-const NUMBERS: ReadonlySet<unknown> = new Set(["async_id_symbol", "trigger_async_id_symbol"]);
-
-/** The last major version of Node known to do this. Bun and Deno do not. */
-const LAST_KNOWN_MAJOR = 26;
-const { bun, deno, node } = process.versions as Readonly<Record<string, string | undefined>>;
-const isKnown = bun === undefined && deno === undefined && Number.parseInt(node ?? "", 10) <= LAST_KNOWN_MAJOR;
-
-/**
- * Returns whether a resource has an `AsyncLocalStorage` context; true if that cannot be determined. Most programs start their servers
- * without one. Then there is nothing to run in it, which saves up to a twentieth of the cost of a short connection.
- */
-function hasContext(resource: AsyncResource): boolean {
-  const properties = resource as unknown as Readonly<Record<symbol, unknown>>;
-  return !isKnown || Object.getOwnPropertySymbols(properties).some((key) => !NUMBERS.has(key.description) && properties[key] !== undefined);
 }

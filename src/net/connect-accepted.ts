@@ -5,9 +5,10 @@ import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/know
 import { cancellationOf, withOneDeadline } from "../base/waiting.js";
 import type { Protocol, ProtocolFactory, Transport } from "../contracts/connection.js";
 import { now, publishError } from "../transports/diagnostics.js";
-import { ConnectedSocket } from "../transports/socket-info.js";
+import { ConnectedSocket, unwired } from "../transports/socket-info.js";
 import { adoptConnection, familyOf, takingSock } from "./adopt.js";
 import { checkServerTls, type ServerTlsOptions } from "./options.js";
+import type { OwnedDescriptor } from "./owned-descriptor.js";
 import { acceptSecured, startTransport } from "./start-transport.js";
 import { nodeWireOf } from "./wire-factory.js";
 
@@ -45,7 +46,7 @@ const ACCEPTED_OPTIONS: KnownOptions = knownOptions<AcceptedSocketOptions>({
  */
 export async function connectAcceptedSocket<P extends Protocol>(
   protocolFactory: ProtocolFactory<P>,
-  sock: net.Socket | number,
+  sock: net.Socket | OwnedDescriptor | number,
   options?: AcceptedSocketOptions,
 ): Promise<[Transport, P]> {
   return await takingSock(sock, async (handOver) => {
@@ -60,7 +61,7 @@ export async function connectAcceptedSocket<P extends Protocol>(
       const isUnix = familyOf(socket) === "unix";
       if (!isUnix) socket.setNoDelay(true);
       const unixNames = isUnix ? { sockname: "", peername: "" } : null;
-      const info = new ConnectedSocket({ facts: socket }, unixNames);
+      const info = new ConnectedSocket(unwired(socket), unixNames);
       const facts = { info, begunAt, isAccepted: true };
       if (tls === null) return startTransport(nodeWireOf(socket), protocolFactory, facts);
       return await withOneDeadline(end, (signal) => acceptSecured(socket, protocolFactory, { ...facts, tls, signal }));

@@ -16,6 +16,7 @@ import { HandleWire } from "../transports/handle-wire.js";
 import { adoptBound, adoptConnection, type BoundSocket, isBoundSocket, takingSock } from "./adopt.js";
 import { connectTcp, connectUnix, type TcpTarget } from "./open-socket.js";
 import { type ClientTlsOptions, checkClientTls, checkIpFamily, checkPort, type IpFamily } from "./options.js";
+import type { OwnedDescriptor } from "./owned-descriptor.js";
 import { checkSendProxyHeader, type SendProxyHeaderOptions } from "./proxy-protocol/send-header.js";
 import { type PathLike, parseUnixPath } from "./socket-file/unix-path.js";
 import { openTransport, startOpened } from "./start-transport.js";
@@ -23,10 +24,10 @@ import { openTransport, startOpened } from "./start-transport.js";
 /** Options of `createUnixConnection()`. */
 export interface UnixConnectionOptions extends ClientTlsOptions, SignalOptions {
   /**
-   * A connected socket or its file descriptor, instead of an address; or, beside an address, Node 26's `net.BoundSocket` to connect from.
-   * The call takes ownership, even if it fails.
+   * A connected socket or its file descriptor (a number, or a `Descriptor`), instead of an address; or, beside an address, Node 26's
+   * `net.BoundSocket` to connect from. The call takes ownership, even if it fails.
    */
-  readonly sock?: net.Socket | BoundSocket | number | undefined;
+  readonly sock?: net.Socket | BoundSocket | OwnedDescriptor | number | undefined;
   /** Sends a header of the PROXY protocol first, before TLS. For balancers, which thereby tell the server who its client is. */
   readonly sendProxyHeader?: SendProxyHeaderOptions | undefined;
   /** Cancels connecting. Has no effect once the connection is made. */

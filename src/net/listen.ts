@@ -15,6 +15,7 @@ import type { IpSocketAddress, SocketAddress, UnixSocketAddress } from "../contr
 import { reportClientError, reportErrorsOf, StreamReaderProtocol } from "../streams/protocol.js";
 import { adoptServer, type BoundSocket, takingSock } from "./adopt.js";
 import { AdoptedListener } from "./adopted-listener.js";
+import { type Authorization, type Authorize, checkAuthorize } from "./authorization.js";
 import type { ClientsPolicy } from "./clients.js";
 import type { Listener } from "./listener.js";
 import {
@@ -28,6 +29,7 @@ import {
   type ServerOptions,
   type ServerTlsOptions,
 } from "./options.js";
+import type { OwnedDescriptor } from "./owned-descriptor.js";
 import { type IpAddress, resolve, untilAborted } from "./resolve.js";
 import { Server } from "./server.js";
 import { UnixListener } from "./socket-file/unix-listener.js";
@@ -46,7 +48,7 @@ export interface UnixServerOptions extends ServerOptions, ServerTlsOptions {
    * A listening `net.Server`, the descriptor of a listening or bound socket, or Node 26's `net.BoundSocket`, instead of a path. The call
    * takes ownership, even if it fails.
    */
-  readonly sock?: net.Server | BoundSocket | number | undefined;
+  readonly sock?: net.Server | BoundSocket | OwnedDescriptor | number | undefined;
   /**
    * File mode of the socket file, set before the first client can connect, whatever the umask. Default: 0o777 minus the process's umask.
    * Without `/proc`, refused with `EPERM` in a directory in which other users may rename files.
@@ -75,6 +77,12 @@ export interface UnixServerOptions extends ServerOptions, ServerTlsOptions {
    * was created elsewhere.
    */
   readonly cleanupSocket?: boolean | undefined;
+  /**
+   * Decides about each client by the kernel's record of who has connected, before the client has a protocol: `true`, or a promise for
+   * `true`, lets it in. Others are closed, counted (`stats().unauthorized`), and reported with `UnauthorizedError`. Needs `loadUnix()` of
+   * `asyncio-streams/unix`. Default: every client that the file mode lets in.
+   */
+  readonly authorize?: Authorize | undefined;
 }
 
 /** The names of the options of `createUnixServer()`, without `onError`. */
@@ -85,6 +93,7 @@ export const UNIX_SERVER_NAMES: OptionNames<Omit<UnixServerOptions, "onError">> 
   owner: true,
   takeover: true,
   cleanupSocket: true,
+  authorize: true,
 };
 
 const OWNER_IDS: KnownOptions = knownOptions<NonNullable<UnixServerOptions["owner"]>>({ uid: true, gid: true });
@@ -95,7 +104,7 @@ export interface TcpServerOptions extends ServerOptions, ServerTlsOptions {
    * A listening `net.Server`, the descriptor of a listening or bound socket, or Node 26's `net.BoundSocket`, instead of host and port. The
    * call takes ownership, even if it fails.
    */
-  readonly sock?: net.Server | BoundSocket | number | undefined;
+  readonly sock?: net.Server | BoundSocket | OwnedDescriptor | number | undefined;
   /** 4 or 6 for addresses of that family only; 0 (default) for both. */
   readonly family?: IpFamily | undefined;
   /** Always true: the runtime sets `SO_REUSEADDR` itself. `false` is refused. */
@@ -184,6 +193,7 @@ export async function listenOnPath(
     const mode = options?.mode === undefined ? undefined : checkMode(options.mode);
     const owner = checkOwner(call.name, options?.owner);
     const takeover = checkBoolean("takeover", options?.takeover) ?? false;
+    const authorization = checkAuthorize(options?.authorize);
     const hasFile = parsed !== undefined && !parsed.abstract;
     for (const [name, given] of Object.entries({ mode, owner, takeover: takeover || undefined })) {
       if (given !== undefined && !hasFile) throw invalidValue(`${name} is only meaningful with a path in the file system`);
@@ -191,14 +201,14 @@ export async function listenOnPath(
     const cleanupSocket = checkBoolean("cleanupSocket", options?.cleanupSocket) ?? sock === undefined;
     return await withOneDeadline(cancellationOf(options), async (starting) => {
       if (parsed === undefined) {
-        const adopted = adoptServer(sock as net.Server | BoundSocket | number, "unix");
+        const adopted = adoptServer(sock as NonNullable<typeof sock>, "unix");
         const listener = new AdoptedListener(adopted, { backlog, cleanupSocket, keepAlive: false });
         handOver();
-        return await openServer([listener], call, options, config, starting);
+        return await openServer([listener], call, options, { ...config, authorization }, starting);
       }
       const listener = new UnixListener(parsed, { backlog, mode, owner, takeover, cleanupSocket });
       await listener.bind();
-      return await openServer([listener], call, options, config, starting);
+      return await openServer([listener], call, options, { ...config, authorization }, starting);
     });
   });
 }
@@ -324,9 +334,9 @@ function checkReusePort(): void {
 /** @param starting aborted by the program's signal, or when the time-out has passed. Then the server is closed, which ends the start. */
 async function openServer<Address extends SocketAddress>(
   listeners: readonly Listener[],
-  { protocolFactory, onError: handler, origin }: ListenCall,
+  { protocolFactory, onError: handler, origin, kind }: ListenCall,
   options: Omit<ServerOptions, "onError"> | undefined,
-  config: ServerConfig,
+  config: ServerConfig & { readonly authorization?: Authorization | null },
   starting: AbortSignal | undefined,
 ): Promise<Server<Address>> {
   const { maxConnections = Infinity, signal } = options ?? {};
@@ -335,6 +345,8 @@ async function openServer<Address extends SocketAddress>(
     protocolFactory: debugMode?.noting(protocolFactory, origin) ?? protocolFactory,
     tls: config.tls,
     proxy: config.proxy,
+    authorization: config.authorization ?? null,
+    kind,
     maxConnections,
     maxWaiting: config.backlog,
     onError,

@@ -18,6 +18,7 @@ import type { ProtocolFactory } from "../contracts/connection.js";
 import type { SSLClient, SSLServer, TlsTimeouts } from "../contracts/extra-info.js";
 import type { ClientErrorHandler } from "../streams/protocol.js";
 import { ClientHandshake, ServerHandshakes } from "../transports/tls-handshake.js";
+import type { ConnectionKind } from "./connection-context.js";
 import { checkProxyProtocol, type ProxyPolicy, type ProxyProtocolOptions } from "./proxy-protocol/proxy-option.js";
 
 /** TLS options of an opened connection. */
@@ -136,6 +137,8 @@ export interface ListenCall {
   readonly known: KnownOptions;
   readonly protocolFactory: ProtocolFactory;
   readonly onError: ServerOptions["onError"];
+  /** Makes connections of another kind; `undefined` for the usual kind. */
+  readonly kind?: ConnectionKind | undefined;
   /** Where the program has called it, in debug mode. */
   readonly origin?: string | undefined;
 }

@@ -6,7 +6,7 @@ import dns from "node:dns/promises";
 import net from "node:net";
 import { show } from "../base/arguments.js";
 import { asError } from "../base/errors.js";
-import { abortReason, forgetAborted, onceAborted } from "../base/waiting.js";
+import { type AbortSource, abortReason, forgetAborted, onceAborted } from "../base/waiting.js";
 import { withNamedZone } from "../transports/interface-zones.js";
 import type { IpFamily } from "./options.js";
 import { systemErrorCodes } from "./system-error.js";
@@ -70,7 +70,7 @@ function resolverError(text: string, host: string, { code }: { readonly code: st
 }
 
 /** Waits for a promise, but not longer than until the call is cancelled: then rejects with the reason. */
-export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export function untilAborted<T>(promise: Promise<T>, signal: AbortSource | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((resolvePromise, reject) => {
     const onAbort = (): void => reject(abortReason(signal));

@@ -3,33 +3,17 @@ import type net from "node:net";
 import type { TLSSocket } from "node:tls";
 import { checkProtocol } from "../base/arguments.js";
 import type { AbortSource } from "../base/waiting.js";
-import type { Protocol, ProtocolFactory, Transport, TransportOwner } from "../contracts/connection.js";
-import type { ExtraInfo } from "../contracts/extra-info.js";
+import type { Protocol, ProtocolFactory, Transport } from "../contracts/connection.js";
 import { publishStarted } from "../transports/diagnostics.js";
 import { NodeWire } from "../transports/node-wire.js";
-import { ConnectedSocket, type UnixNames } from "../transports/socket-info.js";
+import { ConnectedSocket, type UnixNames, unwired } from "../transports/socket-info.js";
 import { TlsInfo } from "../transports/tls-info.js";
 import { UpgradableTransport } from "../transports/upgradable.js";
 import type { Wire } from "../transports/wire.js";
+import type { ConnectionContext } from "./connection-context.js";
 import type { ClientTls, ServerTls } from "./options.js";
 import { sendHeader } from "./proxy-protocol/send-header.js";
 import { wireOf } from "./wire-factory.js";
-
-/** The facts about a connection before it has a transport. */
-export interface ConnectionContext {
-  /** The addresses. Read before the TLS handshake, because the system forgets them if the peer resets the connection. */
-  readonly info: ConnectedSocket;
-  /** When the call was made or the client accepted, by `now()`. */
-  readonly begunAt: number;
-  /** The server that accepted the connection. */
-  readonly owner?: TransportOwner | undefined;
-  /** Whether the connection was accepted elsewhere. */
-  readonly isAccepted?: boolean | undefined;
-  /** The host that the connection was opened to. */
-  readonly host?: string | undefined;
-  /** The extra info that a proxy has sent. */
-  readonly proxyInfo?: Partial<ExtraInfo> | undefined;
-}
 
 /** The facts about an opened connection. */
 interface OpenedFacts extends Pick<ConnectionContext, "begunAt" | "host"> {
@@ -53,7 +37,7 @@ export async function openTransport<P extends Protocol>(
 ): Promise<[Transport, P]> {
   if (proxyHeader !== null) await sendHeader(socket, proxyHeader, signal);
   if (tls === null) return startOpened(wireOf(socket), protocolFactory, facts);
-  const info = new ConnectedSocket({ facts: socket }, facts.unixNames);
+  const info = new ConnectedSocket(unwired(socket), facts.unixNames);
   const secured = await tls.handshake.secure(socket, tls.sslHandshakeTimeout, signal);
   return startSecured(secured, protocolFactory, { ...facts, info }, tls);
 }

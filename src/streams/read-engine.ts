@@ -126,10 +126,7 @@ export class ReadEngine {
     return true;
   }
 
-  /**
-   * Returns the memory that the next data should be read into: the result of the waiting read, if that is large. `null` means any
-   * memory.
-   */
+  /** Returns the memory that the next data should be read into, for a large result of the waiting read. `null` means any memory. */
   nextMemory(): NonSharedBuffer | null {
     const wanted = this.#parked?.attempt.wanted;
     return wanted === undefined ? null : this.queue.reserve(wanted);
@@ -214,10 +211,8 @@ export class ReadEngine {
   }
 
   /**
-   * Ends reading and releases the source. Reads find EOF after the received data. A connection keeps receiving, so that its end is
-   * noticed; the data is dropped.
-   *
-   * @returns the promise of the source's cleanup
+   * Ends reading and releases the source; returns the promise of the source's cleanup. Reads find EOF after the received data. A
+   * connection keeps receiving, so that its end is noticed; the data is dropped.
    */
   cancel(reason: unknown): Promise<void> {
     if (this.#cancelled === null) {
@@ -237,6 +232,11 @@ export class ReadEngine {
   #regulate(): void {
     const isWanted = (this.#parked !== null && !this.securing.isInProgress) || this.#cancelled !== null || this.#isDropping;
     this.#pausing.regulate(isWanted, this.queue.length, this.limit);
+  }
+
+  /** Pauses the transport until a read waits, however little is buffered. */
+  holdBack(): void {
+    if (this.#parked === null && this.#cancelled === null) this.#pausing.holdBack();
   }
 
   // ---- reading -----------------------------------------------------------------------------------------------------------------

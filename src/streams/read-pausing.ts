@@ -4,7 +4,8 @@
  * The transport is paused when more than twice the limit is unread, and resumed when the limit or less is. While a read waits, the
  * transport is never paused; otherwise a `readexactly()` of more than twice the limit would wait forever.
  *
- * A source rests while no read waits, so that it does not keep the process alive. A connection never rests.
+ * A source rests while no read waits, so that it does not keep the process alive. A connection rests only if its
+ * descriptors were not taken (`holdBack()`).
  */
 import { invalidType } from "../base/arguments.js";
 import { asError, InvalidStateError } from "../base/errors.js";
@@ -64,6 +65,12 @@ export class ReadPausing {
     this.#isResting = true;
     if (this.isPaused) return;
     this.isPaused = true;
+    this.#control("pauseReading");
+  }
+
+  /** Pauses a connection until data is wanted. */
+  holdBack(): void {
+    this.isPaused = this.#isResting = true;
     this.#control("pauseReading");
   }
 

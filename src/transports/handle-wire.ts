@@ -75,6 +75,10 @@ export class HandleWire implements Wire {
     events += 1;
   }
 
+  get fd(): number {
+    return this.#handle.fd ?? -1;
+  }
+
   get unsent(): number {
     return this.#inFlight === 0 || this.#destroyed || this.#writeState === "failed" ? 0 : this.#handle.writeQueueSize;
   }

@@ -29,6 +29,7 @@ import { startTimeout, stopTimeout, type Timeout } from "../base/timeouts.js";
 import { forgetGuard, guardWrites, unguardWrites } from "./guarded-writes.js";
 import { LateData } from "./late-data.js";
 import { hiddenReset, isPeerGone } from "./socket-probes.js";
+import { descriptorOf } from "./stream-handle.js";
 import type { SocketInfo, Wire, WireEvents } from "./wire.js";
 import { isList } from "./write-batch.js";
 import { copyBehind } from "./write-now.js";
@@ -98,6 +99,10 @@ export class NodeWire implements Wire {
     this.#isTls = (socket as { readonly encrypted?: boolean }).encrypted === true;
     socket.on("error", ignore);
     guardWrites(socket, this);
+  }
+
+  get fd(): number {
+    return descriptorOf(this.#socket);
   }
 
   get unsent(): number {

@@ -1,9 +1,11 @@
 /** The extra info of a connection: addresses in Python's form, and the `TransportSocket` behind `"socket"`. See `tls-info.ts` for TLS. */
+import type net from "node:net";
 import { checkBoolean, checkInteger, invalidValue, outOfRange } from "../base/arguments.js";
 import { InvalidStateError } from "../base/errors.js";
-import type { SocketAddress, TransportSocket } from "../contracts/extra-info.js";
+import type { PeerCredentials, SocketAddress, TransportSocket } from "../contracts/extra-info.js";
 import { scopeIdOf } from "./interface-zones.js";
-import { hasKeepAliveProbes } from "./stream-handle.js";
+import { readCredentials } from "./peer-credentials.js";
+import { descriptorOf, hasKeepAliveProbes } from "./stream-handle.js";
 import type { SocketInfo, Wire } from "./wire.js";
 
 /** The addresses of a Unix socket. Node does not know them for a connection, so the code that creates the socket passes them. */
@@ -32,29 +34,52 @@ export function knownAddress(address: SocketAddress | null): SocketAddress {
   return address;
 }
 
+/** Returns the properties of a socket that has no wire yet. */
+export function unwired(socket: net.Socket): Pick<Wire, "facts" | "fd"> {
+  return {
+    facts: socket,
+    get fd() {
+      return descriptorOf(socket);
+    },
+  };
+}
+
 /** The longest delay and interval of keep-alive probes in seconds, and the highest count. Linux: `MAX_TCP_KEEPIDLE`, `MAX_TCP_KEEPCNT`. */
 export const MAX_KEEPALIVE_S = 32_767;
 const MAX_KEEPALIVE_COUNT = 127;
 
 /** The `TransportSocket` of a connected socket. */
 export class ConnectedSocket implements TransportSocket {
-  readonly #socket: Pick<Wire, "facts">;
+  readonly #socket: Pick<Wire, "facts" | "fd">;
   /** `null` for a Unix socket, which has no such properties. */
   readonly #facts: SocketInfo | null;
   /** Read immediately: Node forgets the addresses when the socket closes, which is when logs need them most. */
   readonly #names: { readonly sockname: SocketAddress | null; readonly peername: SocketAddress | null };
+  /** Read immediately: the descriptor's number is used again once the socket is closed. */
+  readonly #peercred: PeerCredentials | null;
 
   /** @param unixNames the names of a Unix socket; `null` for TCP */
-  constructor(socket: Pick<Wire, "facts">, unixNames: UnixNames | null) {
+  constructor(socket: Pick<Wire, "facts" | "fd">, unixNames: UnixNames | null) {
     this.#socket = socket;
     this.#facts = unixNames === null ? socket.facts : null;
     this.#names = unixNames ?? ipNames(this.#facts as SocketInfo);
+    this.#peercred = unixNames === null ? null : readCredentials(socket.fd);
   }
 
   get family(): TransportSocket["family"] {
     if (this.#facts === null) return "unix";
     const { sockname, peername } = this.#names;
     return (sockname ?? peername)?.length === IPV6_PARTS ? "ipv6" : "ipv4";
+  }
+
+  /** The credentials of the peer; `null` if they were not read, or are unknown. */
+  get peercred(): PeerCredentials | null {
+    return this.#peercred;
+  }
+
+  /** The descriptor; negative if the socket is closed, or the runtime does not report it. */
+  get fd(): number {
+    return this.#socket.fd;
   }
 
   /** The local address; `null` if it is unknown. */

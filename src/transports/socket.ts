@@ -215,8 +215,10 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     if (this.state !== "failing" || this.#eofReceived) this.#wire.destroy();
   }
 
-  protected override flush(): void {
-    this.#sending.flush();
+  /** @param isAll whether to hand over everything, behind the wire's unsent bytes */
+  protected override flush(isAll: boolean = false): void {
+    if (isAll) this.#sending.flushAll();
+    else this.#sending.flush();
   }
 
   protected override get dropped(): boolean {
@@ -394,6 +396,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     if (proxyInfo !== undefined && Object.hasOwn(proxyInfo, name)) return proxyInfo[name];
     if (name === "peername") return this.#info.getpeername() ?? defaultValue;
     if (name === "sockname") return this.#info.sockname ?? defaultValue;
+    if (name === "peercred") return this.#info.peercred ?? defaultValue;
     return this.#tlsInfo?.get(name) ?? defaultValue;
   }
 }

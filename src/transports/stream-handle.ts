@@ -56,6 +56,12 @@ export interface StreamHandle {
   setKeepAlive?(enable: boolean, initialDelaySeconds: number, intervalSeconds?: number, count?: number): number;
 }
 
+/** Returns the descriptor of a socket; negative if the socket is closed, or the runtime does not report its descriptor. */
+export function descriptorOf(socket: net.Socket): number {
+  const fd = socket.destroyed ? undefined : (socket as { _handle?: { readonly fd?: unknown } | null })._handle?.fd;
+  return typeof fd === "number" ? fd : -1;
+}
+
 /** Whether `setKeepAlive()` also sets the interval and the count of the probes. Node: since version 26. */
 export const hasKeepAliveProbes: boolean = net.Socket.prototype.setKeepAlive.length >= 4;
 

@@ -39,6 +39,8 @@ export interface SocketInfo {
 
 /** A connected socket without Node's streams around it. It reports nothing until `listen()` and reads nothing until `resume()`. */
 export interface Wire {
+  /** The descriptor; negative if the wire is closed, or the runtime does not report it. */
+  readonly fd: number;
   /** Number of written bytes that the system has not accepted. */
   readonly unsent: number;
   /** Whether some written bytes were dropped: the system will never accept them. */

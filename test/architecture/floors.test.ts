@@ -13,6 +13,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   "serve.ts": 5,
   "copy.ts": 5,
   "duplex.ts": 5,
+  unix: 5,
   framing: 4,
   net: 4,
   process: 4,
@@ -32,6 +33,7 @@ const PLATFORM: Readonly<Record<string, readonly string[]>> = {
   "serve.ts": [],
   "copy.ts": [],
   "duplex.ts": ["node:stream"],
+  unix: ["koffi", "node:async_hooks", "node:net", "node:util", "node:worker_threads"],
   framing: [],
   net: ["*"],
   process: ["node:child_process", "node:fs", "node:os", "node:path", "node:stream", "node:url"],
@@ -56,8 +58,17 @@ const PLATFORM: Readonly<Record<string, readonly string[]>> = {
   base: ["node:async_hooks", "node:timers", "node:util"],
 };
 
+/** The only package that may be imported, and only when the program asks for it: `import("koffi")`. */
+const OPTIONAL_PEER = "koffi";
+
 /** The only files that may drive a socket, or make one. */
-const MAY_IMPORT_NET_AS_A_VALUE = ["net/", "transports/tls-handshake.ts", "transports/handle-wire.ts", "transports/stream-handle.ts"];
+const MAY_IMPORT_NET_AS_A_VALUE = [
+  "net/",
+  "unix/poller.ts",
+  "transports/tls-handshake.ts",
+  "transports/handle-wire.ts",
+  "transports/stream-handle.ts",
+];
 
 /** What `base/scheduling.ts` has under the name that it has elsewhere. */
 const SCHEDULERS = /\b(?<!\.)(setTimeout|clearTimeout|setImmediate|queueMicrotask|nextTick)\b/g;
@@ -78,6 +89,8 @@ const POOL_USES: Readonly<Record<string, number>> = {
   "framing/delimiter.ts": 1, // searched
   "framing/length-prefixed.ts": 2, // headers, which write() copies
   "net/descriptor.ts": 1, // made text
+  "unix/credentials.ts": 1, // made text
+  "unix/unix-address.ts": 1, // copied
   "net/proxy-protocol/send-header.ts": 1, // made text
   "net/proxy-protocol/tlv.ts": 8, // copied by checkSendProxyHeader()
   "net/proxy-protocol/version-1.ts": 2, // likewise
@@ -108,13 +121,14 @@ function room(file: string): string {
 
 function complaint(file: string, { target, isType }: Import): string | null {
   const from = room(file);
+  const allowed = PLATFORM[from] ?? [];
   if (target.startsWith("node:")) {
-    const allowed = PLATFORM[from] ?? [];
     if (!allowed.includes("*") && !allowed.includes(target)) return `${file} imports ${target}`;
     if (target === "node:net" && !isType && !MAY_IMPORT_NET_AS_A_VALUE.some((prefix) => file.startsWith(prefix)))
       return `${file} makes sockets`;
     return null;
   }
+  if (target === OPTIONAL_PEER && allowed.includes(target)) return null;
   if (!target.endsWith(".ts")) return `${file} imports ${target}, and there are no dependencies at run time`;
   const to = room(target);
   if (!(to in FLOORS)) return `${file} imports ${target}, whose room has no floor`;
@@ -139,6 +153,22 @@ describe("floors", () => {
     assert.deepEqual(complaints, []);
   });
 
+  it("loads the optional peer only on demand, and no other file needs it", () => {
+    const naming = [...files].filter(([, { text }]) => /^import (?!type).* from "koffi"/m.test(text));
+    assert.deepEqual(naming, []);
+    const reached = new Set<string>();
+    const visit = (file: string): void => {
+      if (reached.has(file)) return;
+      reached.add(file);
+      for (const { target } of files.get(file)?.imports ?? []) visit(target);
+    };
+    for (const entry of ["index.ts", "framing/index.ts", "process/index.ts", "testing/index.ts"]) visit(entry);
+    assert.deepEqual(
+      [...reached].filter((file) => room(file) === "unix" || file === OPTIONAL_PEER),
+      [],
+    );
+  });
+
   it("has no cycles", () => {
     const done = new Set<string>();
     const visit = (file: string, path: readonly string[]): void => {
@@ -156,6 +186,8 @@ describe("floors", () => {
     assert.match(complaint("streams/reader.ts", value("transports/socket.ts")) ?? "", /not below it/);
     assert.match(complaint("streams/reader.ts", value("node:net")) ?? "", /imports node:net/);
     assert.match(complaint("net/connect.ts", value("left-pad")) ?? "", /no dependencies/);
+    assert.match(complaint("net/connect.ts", value("koffi")) ?? "", /no dependencies/);
+    assert.equal(complaint("unix/libc.ts", value("koffi")), null);
     assert.match(complaint("transports/socket.ts", value("node:net")) ?? "", /makes sockets/);
   });
 });

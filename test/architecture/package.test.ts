@@ -6,12 +6,14 @@ import { describe, it } from "node:test";
 import * as publicFace from "asyncio-streams";
 import * as framing from "asyncio-streams/framing";
 import * as subprocess from "asyncio-streams/process";
+import * as unix from "asyncio-streams/unix";
 import { root } from "../support/repository.js";
 import { sourceFiles } from "./source-files.js";
 
 interface Manifest {
   readonly dependencies?: object;
   readonly peerDependencies?: object;
+  readonly peerDependenciesMeta?: object;
   readonly optionalDependencies?: object;
   readonly devDependencies: Readonly<Record<string, string>>;
   readonly exports: Readonly<Record<string, unknown>>;
@@ -23,7 +25,12 @@ const manifest = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as Mani
 
 describe("package.json", () => {
   it("has no dependencies at run time", () => {
-    assert.deepEqual([manifest.dependencies, manifest.peerDependencies, manifest.optionalDependencies], [undefined, undefined, undefined]);
+    assert.deepEqual([manifest.dependencies, manifest.optionalDependencies], [undefined, undefined]);
+  });
+
+  it("has one peer dependency, which is optional", () => {
+    assert.deepEqual(Object.keys(manifest.peerDependencies ?? {}), ["koffi"]);
+    assert.deepEqual(manifest.peerDependenciesMeta, { koffi: { optional: true } });
   });
 
   it("pins every development dependency", () => {
@@ -36,7 +43,7 @@ describe("package.json", () => {
   it("is an ECMAScript module without side effects, with the documented entries", () => {
     assert.deepEqual(
       [manifest.type, manifest.sideEffects, Object.keys(manifest.exports)],
-      ["module", false, [".", "./framing", "./process", "./testing", "./package.json"]],
+      ["module", false, [".", "./framing", "./process", "./testing", "./unix", "./package.json"]],
     );
   });
 });
@@ -65,6 +72,7 @@ describe("the public face", () => {
       "StreamReaderProtocol",
       "StreamWriter",
       "TimeoutError",
+      "UnauthorizedError",
       "connectAcceptedSocket",
       "copy",
       "createConnection",
@@ -111,7 +119,39 @@ describe("the public face", () => {
     ]);
   });
 
-  for (const file of ["index.ts", "framing/index.ts", "process/index.ts"]) {
+  it("has its entry for Unix", () => {
+    assert.deepEqual(Object.keys(unix).sort(), [
+      "Descriptor",
+      "DescriptorLimitError",
+      "FdStreamReader",
+      "FdStreamWriter",
+      "IPPROTO_TCP",
+      "SOL_SOCKET",
+      "SO_KEEPALIVE",
+      "SO_RCVBUF",
+      "SO_SNDBUF",
+      "TCP_KEEPCNT",
+      "TCP_KEEPIDLE",
+      "TCP_KEEPINTVL",
+      "TCP_NODELAY",
+      "TCP_QUICKACK",
+      "TCP_USER_TIMEOUT",
+      "UnsupportedError",
+      "getPeerCredentials",
+      "getTcpInfo",
+      "getsockopt",
+      "loadUnix",
+      "openFdConnection",
+      "openPeerPidfd",
+      "openSocketpair",
+      "sdNotify",
+      "sdWatchdogMs",
+      "setsockopt",
+      "startFdServer",
+    ]);
+  });
+
+  for (const file of ["index.ts", "framing/index.ts", "process/index.ts", "unix/index.ts"]) {
     it(`only re-exports: ${file}`, () => {
       const text =
         sourceFiles()

@@ -6,6 +6,7 @@ import * as api from "asyncio-streams";
 import * as framing from "asyncio-streams/framing";
 import * as subprocess from "asyncio-streams/process";
 import * as testing from "asyncio-streams/testing";
+import * as unix from "asyncio-streams/unix";
 import { type Docstring, docstrings } from "./docstrings.js";
 
 /** Not public, though it looks so: what the reader and the codecs stand on. */
@@ -35,7 +36,13 @@ describe("the docstrings of the public API", () => {
   });
 
   it("have an example, on every function and class but errors and base classes", () => {
-    const exported = new Set([...Object.keys(api), ...Object.keys(framing), ...Object.keys(subprocess), ...Object.keys(testing)]);
+    const exported = new Set([
+      ...Object.keys(api),
+      ...Object.keys(framing),
+      ...Object.keys(subprocess),
+      ...Object.keys(testing),
+      ...Object.keys(unix),
+    ]);
     const without = all.filter(({ text, declaration }) => {
       const name = /^export declare (?:abstract )?(?:function|class) (\w+)/.exec(declaration)?.[1];
       return name !== undefined && exported.has(name) && !text.includes("@example") && !/extends (Range)?Error/.test(declaration);

@@ -29,7 +29,7 @@ export function docstrings(): Docstring[] {
 const PRELUDE = `
 import { spawn } from "node:child_process";
 import { subscribe } from "node:diagnostics_channel";
-import { createReadStream, createWriteStream } from "node:fs";
+import { closeSync, createReadStream, createWriteStream, openSync, readFileSync } from "node:fs";
 import http from "node:http";
 import type { Socket } from "node:net";
 import { pipeline } from "node:stream/promises";
@@ -40,6 +40,9 @@ import * as api from "asyncio-streams";
 import type { ClientConnectedCallback, DiagnosticsMessages, Protocol, Server, Transport } from "asyncio-streams";
 import type { FrameCodec } from "asyncio-streams/framing";
 import type { Hostile } from "asyncio-streams/testing";
+declare const receiver: import("asyncio-streams/unix").FdStreamReader;
+declare const sender: import("asyncio-streams/unix").FdStreamWriter;
+declare const file: number;
 declare const reader: api.StreamReader;
 declare const writer: api.StreamWriter;
 declare const server: Server;

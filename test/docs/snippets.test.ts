@@ -20,6 +20,7 @@ import * as api from "asyncio-streams";
 import * as framing from "asyncio-streams/framing";
 import * as subprocess from "asyncio-streams/process";
 import * as testing from "asyncio-streams/testing";
+import * as unix from "asyncio-streams/unix";
 import { certificateFile, keyFile } from "../support/certificates.js";
 import { type Need, needs } from "../support/needs.js";
 import { findPython } from "../support/python.js";
@@ -30,7 +31,7 @@ import { docstringModules } from "./docstrings.js";
 import { type CodeBlock, documents, readMarkdown } from "./markdown.js";
 
 /** What the world has in place of the library's own. */
-const REPLACED = ["openConnection", "openUnixConnection", "startServer", "startUnixServer"];
+const REPLACED = ["openConnection", "openUnixConnection", "startServer", "startUnixServer", "openFdConnection", "startFdServer"];
 
 /** A piece of code as a module that runs in a world of its own. */
 function inWorld(code: string): string {
@@ -38,6 +39,9 @@ function inWorld(code: string): string {
 import { ${Object.keys(api)
     .filter((name) => !REPLACED.includes(name))
     .join(", ")} } from "asyncio-streams";
+import { ${Object.keys(unix)
+    .filter((name) => !REPLACED.includes(name))
+    .join(", ")} } from "asyncio-streams/unix";
 import { makeWorld } from "../test/docs/world.js";
 const world = await makeWorld(${code.includes("startTls(")});
 const { reader, writer, transport, server, signal, serveClient, readFileSync } = world;
@@ -75,6 +79,7 @@ const ENTRIES = {
   "asyncio-streams/framing": Object.keys(framing),
   "asyncio-streams/process": Object.keys(subprocess),
   "asyncio-streams/testing": Object.keys(testing),
+  "asyncio-streams/unix": Object.keys(unix),
 };
 
 function writeSnippets(): void {

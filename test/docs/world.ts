@@ -17,6 +17,7 @@ import {
   startServer,
   startUnixServer,
 } from "asyncio-streams";
+import { type FdStreamReader, type FdStreamWriter, openFdConnection, startFdServer } from "asyncio-streams/unix";
 
 /** What the peer says: a line, a header of four bytes, a head that ends in an empty line, and lines. */
 const SAID = "220 ready\r\n1234Length: 9\r\n\r\nsome\nkeep me\n---\nthe rest";
@@ -80,6 +81,8 @@ export interface World {
   readonly openUnixConnection: typeof openUnixConnection;
   readonly startServer: typeof startServer;
   readonly startUnixServer: typeof startUnixServer;
+  readonly openFdConnection: typeof openFdConnection;
+  readonly startFdServer: typeof startFdServer;
   /** Runs the code, then what it does when the process is told to end, and takes everything down. */
   run(snippet: () => Promise<unknown>): Promise<void>;
 }
@@ -130,6 +133,12 @@ export async function makeWorld(startsTls: boolean): Promise<World> {
     startServer: (callback, _host, _port, options) => serving(startServer(callback, "127.0.0.1", 0, { ...options, ssl: identity() })),
     startUnixServer: (callback, _path, options) =>
       serving(startUnixServer(callback, OWN, options?.owner === undefined ? options : { ...options, owner: { gid: process.getgid?.() } })),
+    async openFdConnection(_path, options): Promise<[FdStreamReader, FdStreamWriter]> {
+      const pair = await openFdConnection(options?.sock === undefined ? PEER : null, options);
+      writers.push(pair[1]);
+      return pair;
+    },
+    startFdServer: (callback, _path, options) => serving(startFdServer(callback, OWN, options)),
     async run(snippet) {
       const atLast = setTimeout(() => {
         for (const server of servers) server.close();

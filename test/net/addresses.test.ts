@@ -60,7 +60,7 @@ describe("the addresses of a client that has gone before it is accepted", () => 
 
 describe("ConnectedSocket", () => {
   it("knows no address where the runtime knows none", () => {
-    const socket = new ConnectedSocket({ facts: { setNoDelay: () => {}, setKeepAlive: () => {} } }, null);
+    const socket = new ConnectedSocket({ facts: { setNoDelay: () => {}, setKeepAlive: () => {} }, fd: -1 }, null);
     assert.equal(socket.getpeername(), null);
     assert.equal(socket.sockname, null);
     assert.throws(() => socket.getsockname(), { name: "InvalidStateError", message: /address/ });

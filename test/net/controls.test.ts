@@ -62,6 +62,17 @@ describe("node:net of this runtime, by itself", () => {
     }
   });
 
+  it(`${runtime === "deno" ? "does not report" : "reports"} the descriptor of a TCP socket`, async () => {
+    const server = net.createServer((socket) => socket.destroy()).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const socket = net.connect((server.address() as net.AddressInfo).port, "127.0.0.1");
+    await once(socket, "connect");
+    const { fd } = (socket as unknown as { _handle: { fd?: unknown } })._handle;
+    assert.equal(typeof fd, runtime === "deno" ? "undefined" : "number");
+    socket.on("error", () => {}).destroy();
+    server.close();
+  });
+
   const serves = runtime === "deno" ? "does not serve" : "serves";
   it(`${serves} a Unix server that another process has sent`, needsLinux, async () => {
     const path = socketPath();

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import { newProject, runAnyhow, runProgram, runtimes } from "./under-test.js";
 
-const ENTRIES = ["/", "/framing", "/process", "/testing", "/package.json"];
+const ENTRIES = ["/", "/framing", "/process", "/testing", "/unix", "/package.json"];
 
 for (const { name, command, project } of runtimes) {
   describe(`the package on ${name}`, () => {

@@ -1,5 +1,5 @@
 /** Tells what can be resolved: the documented entries, and nothing below them. */
-for (const entry of ["", "/framing", "/process", "/testing", "/package.json", "/dist/index.js", "/framing/ndjson"]) {
+for (const entry of ["", "/framing", "/process", "/testing", "/unix", "/package.json", "/dist/index.js", "/framing/ndjson"]) {
   try {
     require.resolve(`asyncio-streams${entry}`);
     console.log(entry || "/");

@@ -8,6 +8,6 @@ await import("node:module");
 await import("node:net");
 await import("node:tls");
 const before = look();
-for (const entry of ["", "/framing", "/testing"]) await import(`asyncio-streams${entry}`);
+for (const entry of ["", "/framing", "/testing", "/unix"]) await import(`asyncio-streams${entry}`);
 const after = look();
 console.log(JSON.stringify(after) === JSON.stringify(before) ? "untouched" : JSON.stringify({ before, after }));
