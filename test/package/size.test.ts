@@ -20,7 +20,7 @@ const BOUNDS = {
   unpacked: 2_740_000,
   files: 205,
   "minimal bundle": 128_000,
-  "minimal bundle, gzip": 42_500,
+  "minimal bundle, gzip": 43_000,
 };
 
 const ENTRIES = ["index.js", "framing/index.js", "process/index.js", "testing/index.js", "unix/index.js"];
