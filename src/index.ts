@@ -56,7 +56,14 @@ export type { Server, ShutdownResult } from "./net/server.js";
 export type { PathLike } from "./net/socket-file/unix-path.js";
 export { startTls, type TransportStartTlsOptions } from "./net/upgrade.js";
 export { type OpenConnectionOptions, type OpenUnixConnectionOptions, openConnection, openUnixConnection } from "./open.js";
-export { type StartServerOptions, type StartUnixServerOptions, type StreamServerOptions, startServer, startUnixServer } from "./serve.js";
+export {
+  type PeerAddress,
+  type StartServerOptions,
+  type StartUnixServerOptions,
+  type StreamServerOptions,
+  startServer,
+  startUnixServer,
+} from "./serve.js";
 export type { ReadlineOptions, ReaduntilOptions, StreamReaderOptions } from "./streams/base-reader.js";
 export type { FlowControl } from "./streams/flow-control.js";
 export {

@@ -37,7 +37,7 @@ export interface StartUnixServerOptions extends Omit<UnixServerOptions, "onError
 export interface StartServerOptions extends Omit<TcpServerOptions, "onError">, StreamServerOptions {}
 
 /** The addresses that a server's callback finds: those of its own sockets, or with `proxyProtocol` those in the headers, of either kind. */
-type PeerAddress<Address extends SocketAddress, Proxy> = Proxy extends false | undefined ? Address : SocketAddress;
+export type PeerAddress<Address extends SocketAddress, Proxy> = Proxy extends false | undefined ? Address : SocketAddress;
 
 const STREAM_NAMES: OptionNames<StreamServerOptions> = { limit: true, onClientError: true };
 const UNIX_OPTIONS: KnownOptions = knownOptions<StartUnixServerOptions>({ ...STREAM_NAMES, ...UNIX_SERVER_NAMES });

@@ -194,8 +194,18 @@ export interface ProxyFields {
 /** A header of the PROXY protocol that a server has received: `getExtraInfo("proxy_header")`. */
 export interface ProxyHeader extends ProxyFields {
   readonly uniqueId?: NonSharedUint8Array | undefined;
-  readonly ssl?: (ProxySsl & { readonly certificate?: NonSharedUint8Array | undefined }) | undefined;
-  readonly tlvs?: readonly (ProxyTlv & { readonly value: NonSharedUint8Array })[] | undefined;
+  readonly ssl?:
+    | (ProxySsl & {
+        /** The client's certificate, in DER. */
+        readonly certificate?: NonSharedUint8Array | undefined;
+      })
+    | undefined;
+  readonly tlvs?:
+    | readonly (ProxyTlv & {
+        /** The bytes of the field. */
+        readonly value: NonSharedUint8Array;
+      })[]
+    | undefined;
   /** The version of the protocol. */
   readonly version: 1 | 2;
   /**

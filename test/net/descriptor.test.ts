@@ -59,7 +59,7 @@ describe("the descriptor of a connected Unix socket", () => {
   });
 
   it("becomes an accepted connection with TLS, in the server's role", async () => {
-    const ssl = Object.fromEntries(Object.entries(identity("server")).map(([name, pem]) => [name, String(pem)]));
+    const ssl = identity("server");
     await using child = childWith("pipe", "connectAcceptedSocket", { ssl });
     const [reader, writer] = await openUnixConnection(null, { sock: farEnd(child), ssl: trust, serverHostname: "localhost" });
     writer.write("hello from the parent\n");
