@@ -16,11 +16,11 @@ import { installed, installedFiles, newProject, tarball } from "./under-test.js"
 
 /** Bytes, and a count. */
 const BOUNDS = {
-  packed: 640_000,
-  unpacked: 2_520_000,
-  files: 190,
+  packed: 700_000,
+  unpacked: 2_740_000,
+  files: 205,
   "minimal bundle": 128_000,
-  "minimal bundle, gzip": 42_500,
+  "minimal bundle, gzip": 43_000,
 };
 
 const ENTRIES = ["index.js", "framing/index.js", "process/index.js", "testing/index.js", "unix/index.js"];
