@@ -8,7 +8,11 @@ import { identity } from "../support/certificates.js";
 import { kinds, openPair } from "../support/pairs.js";
 import { until } from "../support/turns.js";
 
-const NOTHING = { active: 0, waiting: 0, handshakes: 0, accepted: 0, refused: 0, failed: 0, bytesRead: 0, bytesWritten: 0 };
+const NOTHING = {
+  ...{ active: 0, waiting: 0, handshakes: 0 },
+  ...{ accepted: 0, refused: 0, unauthorized: 0, failed: 0 },
+  ...{ bytesRead: 0, bytesWritten: 0 },
+};
 
 for (const kind of kinds) {
   describe(`getStats() over ${kind.name}`, () => {
