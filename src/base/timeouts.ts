@@ -103,7 +103,7 @@ class TimeoutList {
       }
       clearTimeout(list.#timer);
       list.#forget();
-      return;
+      break;
     }
   }
 

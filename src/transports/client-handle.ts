@@ -83,7 +83,7 @@ export function newClientHandle(kind: SocketKind): NewHandle | null {
   if (Request === null) return null;
   const handle = new found.create(CONNECTION);
   if (handle.getProviderType() === found.providerType && isClientHandle(handle)) return { handle, parts, request: new Request() };
-  /* c8 ignore next 2 -- a Node version with different handles */
+  /* c8 ignore next 3 -- a Node version with different handles */
   classes.set(kind, null);
   return null;
 }

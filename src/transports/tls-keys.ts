@@ -46,7 +46,7 @@ function parsed<T>(name: string, parse: () => T): readonly T[] {
     return [parse()];
   } catch (error) {
     if (parses) return [];
-    /* c8 ignore next 2 -- Deno */
+    /* c8 ignore next 3 -- Deno */
     throw invalidValue(`ssl.${name} cannot be used: ${asError(error, "the runtime threw").message}`);
   }
 }

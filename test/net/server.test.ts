@@ -48,6 +48,14 @@ function idle(): { callback: ClientConnectedCallback; clients: StreamWriter[] } 
 
 for (const kind of kinds) {
   describe(`Server over ${kind.name}`, () => {
+    it("returns itself from ref() and unref(), also when it is closed", async () => {
+      await using served = await serve(kind, () => {});
+      const { server } = served;
+      assert.equal(server.unref().ref(), server);
+      server.close();
+      assert.equal(server.unref().ref(), server);
+    });
+
     it("has isServing() and sockets until it is closed", async () => {
       await using served = await serve(kind, () => {});
       const { server } = served;

@@ -219,6 +219,7 @@ for (const kind of [unixTls, tcpTls]) {
         handshakes: 0,
         accepted: 1,
         refused: 0,
+        unauthorized: 0,
         failed: 0,
         bytesRead: 18,
         bytesWritten: 18,

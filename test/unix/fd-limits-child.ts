@@ -1,9 +1,9 @@
 /**
- * A process that may open few descriptors: `receive path` serves, and reports what a client has sent; `send path count` sends messages with
- * 20 descriptors each to a server that does not read at first.
+ * A process that may open few descriptors: `receive path` serves, and reports what a client has sent; `accept path` serves, and opens files
+ * until one more descriptor is left; `send path count` sends messages with 20 descriptors each to a server that does not read at first.
  */
-import { readdirSync } from "node:fs";
-import { loadUnix, openFdConnection, startFdServer } from "asyncio-streams/unix";
+import { closeSync, openSync, readdirSync } from "node:fs";
+import { type FdStreamWriter, loadUnix, openFdConnection, startFdServer } from "asyncio-streams/unix";
 import { commands, tell } from "../support/parent.js";
 
 const openNow = (): number => readdirSync("/proc/self/fd").length;
@@ -32,6 +32,31 @@ if (kind === "receive") {
   const idle = openNow();
   tell("ready");
   for await (const [command] of commands()) if (command === "look") tell({ errors, more: openNow() - idle });
+  await server.shutdown();
+} else if (kind === "accept") {
+  const errors: unknown[] = [];
+  const answer = async (_reader: unknown, writer: FdStreamWriter): Promise<void> => {
+    writer.write("hello\n");
+    await writer.drain();
+    writer.close();
+  };
+  const onClientError = (error: unknown): void => void errors.push((error as { code?: string }).code);
+  const server = await startFdServer(answer, path, { onClientError });
+  const hoard: number[] = [];
+  tell("ready");
+  for await (const [command] of commands()) {
+    if (command === "fill") {
+      try {
+        for (;;) hoard.push(openSync("/dev/null", "r"));
+      } catch {
+        closeSync(hoard.pop() as number);
+      }
+      tell("full");
+    } else {
+      for (const fd of hoard.splice(0)) closeSync(fd);
+      tell(errors);
+    }
+  }
   await server.shutdown();
 } else {
   const [reader, writer] = await openFdConnection(path);

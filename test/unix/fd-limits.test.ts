@@ -175,6 +175,25 @@ describe("a process that may open no more descriptors", needsLinux, () => {
     assert.deepEqual(seen.errors, ["EMFILE: 0 left"]);
     await child.end();
   });
+
+  it("reports a client that it can accept and not serve, and serves others", async () => {
+    const path = socketPath();
+    await using child = new Child(limited(128, scriptCommand("unix/fd-limits-child", "accept", path)));
+    await child.next();
+    const greeted = async (): Promise<string> => {
+      const [reader, writer] = await openFdConnection(path);
+      const line = await reader.readline().catch(() => "reset");
+      writer.close();
+      await writer.waitClosed().catch(() => {});
+      return String(line);
+    };
+    assert.equal(await greeted(), "hello\n");
+    await child.ask("fill");
+    assert.notEqual(await greeted(), "hello\n");
+    assert.deepEqual(await child.ask("look"), ["EMFILE"]);
+    assert.equal(await greeted(), "hello\n");
+    await child.end();
+  });
 });
 
 /** Root may have any number in flight, and an ordinary user may not. This is root without the two capabilities that make the difference. */
