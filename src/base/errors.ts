@@ -178,7 +178,7 @@ const TimeoutException: new (message: string, name: string) => Omit<DOMException
 
 /**
  * A call took longer than its `timeout`. Python's `TimeoutError` of `asyncio.timeout()`. A `DOMException` with the name `"TimeoutError"`,
- * as the reason of `AbortSignal.timeout()` is; the `code` tells the two apart.
+ * as the reason of `AbortSignal.timeout()` is. Its `code` is its name, so code that handles errors by `code` or `name` finds both.
  *
  * @example
  * ```ts
@@ -191,8 +191,8 @@ const TimeoutException: new (message: string, name: string) => Omit<DOMException
  * ```
  */
 export class TimeoutError extends TimeoutException {
-  /** Always `"ERR_TIMEOUT"`. */
-  readonly code = "ERR_TIMEOUT";
+  /** Always `"TimeoutError"`. */
+  readonly code = "TimeoutError";
 
   /** Creates the error. */
   constructor(message: string = "the call took too long") {

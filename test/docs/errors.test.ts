@@ -10,7 +10,7 @@ import { readMarkdown } from "./markdown.js";
 
 const document = readMarkdown("docs/errors.md");
 const documented = document.headings
-  .filter(({ level, text }) => level === 3 && /^`[A-Z_]+`$/.test(text))
+  .filter(({ level, text }) => level === 3 && /^`(?:[A-Z_]+|TimeoutError)`$/.test(text))
   .map(({ text }) => text.slice(1, -1));
 
 const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
@@ -19,7 +19,7 @@ const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf
 
 /** Every code that the source has as a literal, with the file that makes it. */
 const made = sources.flatMap(({ name, text }) =>
-  [/\bcode(?: =|:) "([A-Z_]+)"/g, /\bsystemError\(\s*"([A-Z_]+)"/g].flatMap((pattern) =>
+  [/\bcode(?: =|:) "([A-Z_]+|TimeoutError)"/g, /\bsystemError\(\s*"([A-Z_]+)"/g].flatMap((pattern) =>
     [...text.matchAll(pattern)].map((match) => ({ name, code: match[1] as string })),
   ),
 );
@@ -80,7 +80,7 @@ describe("docs/errors.md", () => {
   });
 
   it("links each code to its heading", () => {
-    const linked = [...document.text.matchAll(/\[`([A-Z_]+)`\]\(#([a-z_]+)\)/g)].map((match) => [match[1], match[2]]);
+    const linked = [...document.text.matchAll(/\[`([A-Z_]+|TimeoutError)`\]\(#([a-z_]+)\)/g)].map((match) => [match[1], match[2]]);
     assert.deepEqual(new Set(linked.map(([code]) => code)), new Set(documented));
     for (const [code, anchor] of linked) assert.equal(anchor, code?.toLowerCase());
   });

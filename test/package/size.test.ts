@@ -87,7 +87,9 @@ describe("the package", () => {
 
   it("holds only the library, its types, its source maps and its documents", () => {
     const others = files.filter((file) => !/^dist\/[a-z0-9/-]+\.d\.ts$/.test(file));
-    const modules = others.filter((file) => /^dist\/((framing\/|process\/|testing\/|unix\/)?index|shared-[A-Z0-9]{8})\.js(\.map)?$/.test(file));
+    const modules = others.filter((file) =>
+      /^dist\/((framing\/|process\/|testing\/|unix\/)?index|shared-[A-Z0-9]{8})\.js(\.map)?$/.test(file),
+    );
     assert.ok(modules.length >= ENTRIES.length * 2);
     assert.deepEqual(others.filter((file) => !modules.includes(file)).toSorted(), ["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
   });
