@@ -175,6 +175,7 @@ describe("the TLS options of a server", () => {
       { cert: [one.cert, other.cert], key: [other.key, one.key] },
       { cert: other.cert, key: encrypted, passphrase: "secret" },
       { cert: other.cert, key: [{ pem: encrypted, passphrase: "secret" }] },
+      { cert: one.cert, key: one.key, passphrase: null as never },
     ]) {
       const server = await startServer(() => {}, "127.0.0.1", 0, { ssl });
       await server.shutdown();
