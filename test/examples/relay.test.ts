@@ -12,11 +12,14 @@ import { type Link, startLink } from "./relay-link.js";
 const MIB = 1_048_576;
 const CHUNK = Buffer.from("a line of text that is easily printed, and so small a part of all of them\n".repeat(800));
 
-/** How much of what was sent may be on its way, in buffers of ours and of the system's: those of TCP grow to 10 MiB on each connection. */
+/**
+ * How much of what was sent may be on its way, in buffers of ours and of the system's. Linux: those of a TCP connection grow to the maximum
+ * of `tcp_rmem` and `tcp_wmem`, 32 and 4 MiB by default on a machine with much memory.
+ */
 const ways = [
   { from: unix, to: unix, mostOnItsWay: 3 * MIB },
-  { from: unix, to: tcp, mostOnItsWay: 24 * MIB },
-  { from: tcp, to: unix, mostOnItsWay: 24 * MIB },
+  { from: unix, to: tcp, mostOnItsWay: 40 * MIB },
+  { from: tcp, to: unix, mostOnItsWay: 40 * MIB },
 ] as const;
 
 /** Ends both sides of a connection that stands. */

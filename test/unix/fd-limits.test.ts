@@ -16,6 +16,7 @@ import {
 } from "asyncio-streams/unix";
 import { Child, scriptCommand } from "../support/child.js";
 import { type Need, needs, needsLinux } from "../support/needs.js";
+import { cannot } from "../support/runtime.js";
 import { socketPath } from "../support/temporary.js";
 import { openDescriptors } from "./numbered-messages.js";
 import { python, pythonCommand } from "./python.js";
@@ -176,7 +177,7 @@ describe("a process that may open no more descriptors", needsLinux, () => {
     await child.end();
   });
 
-  it("reports a client that it can accept and not serve, and serves others", async () => {
+  it("reports a client that it can accept and not serve, and serves others", cannot("out-of-descriptors", "deno"), async () => {
     const path = socketPath();
     await using child = new Child(limited(128, scriptCommand("unix/fd-limits-child", "accept", path)));
     await child.next();
