@@ -16,6 +16,7 @@ import fs, {
   rmSync,
   statSync,
   symlinkSync,
+  unlinkSync,
   writeFileSync,
 } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
@@ -160,7 +161,7 @@ describe("a hidden directory that is exchanged later", needs(needsLinux, patched
       assert.deepEqual(state(), before);
       assert.deepEqual(filesBeside(path).toSorted(), [basename(hidden), "moved"].toSorted());
       assert.deepEqual(readdirSync(join(dirname(path), "moved")), []);
-      rmSync(hidden);
+      unlinkSync(hidden);
     });
   }
 });
