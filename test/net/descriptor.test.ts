@@ -38,25 +38,20 @@ async function detachedConnection(): Promise<{ far: BareServer; socket: net.Sock
 const farEnd = (child: Child): net.Socket => child.process.stdio[3] as net.Socket;
 
 describe("the descriptor of a connected Unix socket", () => {
-  it("becomes a connection, and is closed with the writer", async () => {
-    await using child = childWith("pipe", "openUnixConnection");
-    const far = farEnd(child);
-    far.write("hello from the parent\n");
-    const [data] = (await once(far, "data")) as [Buffer];
-    assert.equal(data.toString(), "hello from the child\n");
-    assert.deepEqual(await child.next(), { line: "hello from the parent\n" });
-    assert.deepEqual(await child.next(), { error: null, closed: true });
-  });
-
-  it("becomes an accepted connection", async () => {
-    await using child = childWith("pipe", "connectAcceptedSocket");
-    const far = farEnd(child);
-    far.write("hello from the parent\n");
-    const [data] = (await once(far, "data")) as [Buffer];
-    assert.equal(data.toString(), "hello from the child\n");
-    assert.deepEqual(await child.next(), { line: "hello from the parent\n" });
-    assert.deepEqual(await child.next(), { error: null, closed: true });
-  });
+  for (const [what, call] of [
+    ["becomes a connection, and is closed with the writer", "openUnixConnection"],
+    ["becomes an accepted connection", "connectAcceptedSocket"],
+  ] as const) {
+    it(what, async () => {
+      await using child = childWith("pipe", call);
+      const far = farEnd(child);
+      far.write("hello from the parent\n");
+      const [data] = (await once(far, "data")) as [Buffer];
+      assert.equal(data.toString(), "hello from the child\n");
+      assert.deepEqual(await child.next(), { line: "hello from the parent\n" });
+      assert.deepEqual(await child.next(), { error: null, closed: true });
+    });
+  }
 
   it("becomes an accepted connection with TLS, in the server's role", async () => {
     const ssl = identity("server");
