@@ -11,6 +11,7 @@ import {
   refuseWithoutSsl,
   tlsTimeouts,
 } from "../base/arguments.js";
+import { debugMode } from "../base/debug-mode.js";
 import type { KnownOptions, OptionNames } from "../base/known-options.js";
 import { DEFAULT_BACKLOG } from "../base/limits.js";
 import { checkWaitOptions } from "../base/waiting.js";
@@ -139,8 +140,6 @@ export interface ListenCall {
   readonly onError: ServerOptions["onError"];
   /** Makes connections of another kind; `undefined` for the usual kind. */
   readonly kind?: ConnectionKind | undefined;
-  /** Where the program has called it, in debug mode. */
-  readonly origin?: string | undefined;
 }
 
 /** The checked options that TCP and Unix servers share, with defaults filled in. */
@@ -149,9 +148,11 @@ export interface ServerConfig {
   readonly startServing: boolean;
   readonly tls: ServerTls | null;
   readonly proxy: ProxyPolicy | null;
+  /** Where the program has called, in debug mode. */
+  readonly origin: string | undefined;
 }
 
-/** Checks the options that TCP and Unix servers share. */
+/** Checks the options that TCP and Unix servers share. Must run before the call waits: in debug mode, it looks for the caller. */
 export function checkServerOptions(
   { name, known, protocolFactory, onError }: ListenCall,
   options: (Omit<ServerOptions, "onError"> & ServerTlsOptions) | undefined,
@@ -167,6 +168,7 @@ export function checkServerOptions(
     startServing: checkBoolean("startServing", options?.startServing) ?? true,
     tls: checkServerTls(options),
     proxy: checkProxyProtocol(options?.proxyProtocol, kind, name),
+    origin: debugMode?.origin("The server was started here"),
   };
 }
 
