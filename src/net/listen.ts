@@ -21,6 +21,7 @@ import {
   checkServerOptions,
   type IpFamily,
   type ListenCall,
+  refuseWithSock,
   SERVER_NAMES,
   type ServerOptions,
   type ServerTlsOptions,
@@ -248,7 +249,7 @@ export async function listenOnHosts(
     const given = (host !== undefined && host !== null) || (port !== undefined && port !== null);
     if (!given && sock === undefined) throw invalidValue("neither host and port nor sock were given");
     if (given && sock !== undefined) throw invalidValue("host or port and sock cannot be given at the same time");
-    if (sock !== undefined) refuseWithSock(options);
+    if (sock !== undefined) refuseWithSock(options, ["family", "reuseAddress", "reusePort"]);
     const hosts = checkHosts(host);
     const checkedPort = sock === undefined ? checkPort("port", port ?? 0) : 0;
     const family = checkIpFamily(options?.family);
@@ -268,16 +269,6 @@ export async function listenOnHosts(
       return await openServer(listeners, call, options, config, starting);
     });
   });
-}
-
-/**
- * Refuses the options of binding a port, which have no effect on a socket that is bound already.
- *
- * CPython: ignores them.
- */
-function refuseWithSock(options: Omit<TcpServerOptions, "onError"> | undefined): void {
-  for (const name of ["family", "reuseAddress", "reusePort"] as const)
-    if (options?.[name] !== undefined) throw invalidValue(`${name} has no effect on a sock`);
 }
 
 /** IPv4 and IPv6 use one socket each, as in asyncio. */

@@ -8,6 +8,7 @@ import {
   checkServerSsl,
   invalidType,
   invalidValue,
+  MAX_INT,
   refuseWithoutSsl,
   tlsTimeouts,
 } from "../base/arguments.js";
@@ -164,12 +165,21 @@ export function checkServerOptions(
   if (onError !== undefined) checkFunction("onError", onError);
   if (options?.onClientError !== undefined) checkFunction("onClientError", options.onClientError);
   return {
-    backlog: options?.backlog === undefined ? DEFAULT_BACKLOG : checkInteger("backlog", options.backlog, 0, 2 ** 31 - 1),
+    backlog: options?.backlog === undefined ? DEFAULT_BACKLOG : checkInteger("backlog", options.backlog, 0, MAX_INT),
     startServing: checkBoolean("startServing", options?.startServing) ?? true,
     tls: checkServerTls(options),
     proxy: checkProxyProtocol(options?.proxyProtocol, kind, name),
     origin: debugMode?.origin("The server was started here"),
   };
+}
+
+/**
+ * Refuses options that have no effect on a `sock`, which is connected or bound already.
+ *
+ * CPython: ignores them.
+ */
+export function refuseWithSock<Options extends object>(options: Options | undefined, names: readonly (keyof Options & string)[]): void {
+  for (const name of names) if (options?.[name] !== undefined) throw invalidValue(`${name} has no effect on a sock`);
 }
 
 /** Checks a port, 0 to 65,535. */
