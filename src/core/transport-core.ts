@@ -253,8 +253,8 @@ export abstract class TransportCore {
   }
 
   /**
-   * Calls the protocol's `connectionLost()`: now, or after the protocol call in progress. A protocol that calls `abort()` or `write()` in one
-   * of its methods would otherwise lose its state in the middle of that method.
+   * Calls the protocol's `connectionLost()`: now, or after the protocol call in progress. A protocol that calls `abort()` or `write()` in
+   * one of its methods would otherwise lose its state in the middle of that method.
    */
   protected loseConnection(): void {
     if (this.#losing || !TRANSITIONS[this.#state].includes("lost")) return;
