@@ -74,7 +74,7 @@ export {
   type StreamReaderProtocolOptions,
 } from "./streams/protocol.js";
 export { type LinesOptions, StreamReader } from "./streams/reader.js";
-export type { StartTlsOptions } from "./streams/start-tls-options.js";
+export type { StartTlsOptions } from "./streams/start-tls.js";
 export { StreamWriter } from "./streams/writer.js";
 export type {
   AcceptMessage,

@@ -1,6 +1,5 @@
 /** `startServer()` and `startUnixServer()`: call a function with a stream pair for each client. Python's functions of the same names. */
 import { checkFunction } from "./base/arguments.js";
-import { debugMode } from "./base/debug-mode.js";
 import { type KnownOptions, knownOptions, type OptionNames } from "./base/known-options.js";
 import { checkLimit } from "./base/limits.js";
 import { checkWaitOptions } from "./base/waiting.js";
@@ -135,6 +134,5 @@ function streamServer<Address extends SocketAddress>(
     protocolFactory: () =>
       new StreamReaderProtocol(new StreamReader(readerOptions), clientConnectedCb as ClientConnectedCallback, protocolOptions),
     onError: (error) => reportClientError(onClientError, error, null),
-    origin: debugMode?.origin("The server was started here"),
   };
 }

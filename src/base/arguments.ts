@@ -67,6 +67,9 @@ export function invalidValue(message: string): TypeError {
   return Object.assign(new TypeError(message), { code: "ERR_INVALID_ARG_VALUE" as const });
 }
 
+/** The highest number that fits an `int` of C: of descriptors, queue lengths and most arguments of the system. */
+export const MAX_INT: number = 2 ** 31 - 1;
+
 /** Checks an integer and returns it. */
 export function checkInteger(name: string, value: unknown, min: number, max: number = Number.MAX_SAFE_INTEGER): number {
   if (typeof value !== "number") throw invalidType(name, "a number", value);

@@ -150,6 +150,9 @@ export function constant(text: string): NonSharedBuffer {
   return ownCopy(Buffer.from(text));
 }
 
+/** No bytes, for calls that need some argument. Not handed out. */
+export const NO_BYTES: Uint8Array = new Uint8Array(0);
+
 /** The byte that ends a line. */
 export const NEWLINE_BYTE = 0x0a;
 /** The newline as a separator. */

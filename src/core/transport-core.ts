@@ -252,7 +252,10 @@ export abstract class TransportCore {
     return this.#losing;
   }
 
-  /** Calls the protocol's `connectionLost()`: now, or after the protocol call in progress. */
+  /**
+   * Calls the protocol's `connectionLost()`: now, or after the protocol call in progress. A protocol that calls `abort()` or `write()` in
+   * one of its methods would otherwise lose its state in the middle of that method.
+   */
   protected loseConnection(): void {
     if (this.#losing || !TRANSITIONS[this.#state].includes("lost")) return;
     if (this.#calls > 0) {

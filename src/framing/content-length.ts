@@ -8,7 +8,7 @@ import type { ByteQueue } from "../base/byte-queue.js";
 import type { NonSharedBuffer } from "../base/bytes.js";
 import { ConnectionMemoryError, DetachedMemoryError } from "../base/errors.js";
 import { type KnownOptions, knownOptions } from "../base/known-options.js";
-import { allocate, constant } from "../base/memory.js";
+import { allocate, constant, NO_BYTES } from "../base/memory.js";
 import type { ReadEngine } from "../streams/read-engine.js";
 import type { StreamWriter } from "../streams/writer.js";
 import { checkMaxFrameSize, checkWriter, type FrameCodec, type FrameOptions, frameBytes, InvalidFrameError } from "./codec.js";
@@ -31,8 +31,6 @@ const CONTENT_LENGTH_OPTIONS: KnownOptions = knownOptions<ContentLengthOptions>(
 const MAX_HEADER_BYTES = 4096;
 
 const HEADER_END: Uint8Array = constant("\r\n\r\n");
-const NOTHING = new Uint8Array(0);
-
 /** A field of a header: its name, and all behind the colon. Like `LENGTH`, it takes linear time, because a peer chooses the text. */
 const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n]*)$/;
 
@@ -135,7 +133,7 @@ class BodyAttempt implements FrameAttempt<unknown> {
     this.#engine = engine;
     this.#kind = kind;
     this.#body = body;
-    this.#frames = new CountedAttempt(engine, { maximum, trailer: NOTHING, parseHeader, takeFirst: () => undefined });
+    this.#frames = new CountedAttempt(engine, { maximum, trailer: NO_BYTES, parseHeader, takeFirst: () => undefined });
   }
 
   get exclusive(): true {

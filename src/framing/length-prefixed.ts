@@ -4,6 +4,7 @@ import { checkInteger, type Data, invalidValue, show } from "../base/arguments.j
 import type { ByteQueue } from "../base/byte-queue.js";
 import type { NonSharedBuffer } from "../base/bytes.js";
 import { type KnownOptions, knownOptions } from "../base/known-options.js";
+import { NO_BYTES } from "../base/memory.js";
 import type { StreamWriter } from "../streams/writer.js";
 import {
   checkMaxFrameSize,
@@ -62,8 +63,6 @@ const HEADER_OPTIONS = ["lengthOffset", "lengthAdjustment", "paddingOffset"] as 
 const MAX_HEADER_BYTES = 1024;
 
 const TWO_TO_32 = 2 ** 32;
-const NOTHING = new Uint8Array(0);
-
 /** Protocol Buffers: 64 bits, 7 in each byte. */
 const MAX_VARINT_BYTES = 10;
 
@@ -212,7 +211,7 @@ function codecOf(
   announcing: Announcing,
   addLength: (frame: Uint8Array) => readonly Uint8Array[],
 ): FrameCodec<NonSharedBuffer, Data> {
-  const form: CountedForm = { ...announcing, maximum, trailer: NOTHING };
+  const form: CountedForm = { ...announcing, maximum, trailer: NO_BYTES };
   return {
     readFrame: readFrameBy((engine) => new CountedAttempt(engine, form)),
     writeFrame(writer: StreamWriter, frame: Data): void {

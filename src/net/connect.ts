@@ -15,7 +15,7 @@ import { now, publishError } from "../transports/diagnostics.js";
 import { HandleWire } from "../transports/handle-wire.js";
 import { adoptBound, adoptConnection, type BoundSocket, isBoundSocket, takingSock } from "./adopt.js";
 import { connectTcp, connectUnix, type TcpTarget } from "./open-socket.js";
-import { type ClientTlsOptions, checkClientTls, checkIpFamily, checkPort, type IpFamily } from "./options.js";
+import { type ClientTlsOptions, checkClientTls, checkIpFamily, checkPort, type IpFamily, refuseWithSock } from "./options.js";
 import type { OwnedDescriptor } from "./owned-descriptor.js";
 import { checkSendProxyHeader, type SendProxyHeaderOptions } from "./proxy-protocol/send-header.js";
 import { type PathLike, parseUnixPath } from "./socket-file/unix-path.js";
@@ -234,11 +234,6 @@ async function opening<T>(
 
 /** The options that choose addresses. */
 const OPTIONS_OF_AN_ADDRESS = ["family", "localAddr", "happyEyeballsDelay", "interleave", "allErrors"] as const;
-
-/** Refuses options that have no effect on a socket that was made elsewhere. */
-function refuseWithSock(options: ConnectionOptions | undefined, names: readonly (keyof ConnectionOptions)[]): void {
-  for (const name of names) if (options?.[name] !== undefined) throw invalidValue(`${name} has no effect on a sock`);
-}
 
 function checkCommon({ name, known }: ConnectCall, protocolFactory: unknown, options: UnixConnectionOptions | undefined): void {
   checkFunction("protocolFactory", protocolFactory);

@@ -6,32 +6,29 @@
  */
 import type net from "node:net";
 import { checkBoolean, checkInteger, invalidType, invalidValue, outOfRange } from "../base/arguments.js";
-import { debugMode } from "../base/debug-mode.js";
-import { callForeign, describe, emitWarning } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions, type OptionNames } from "../base/known-options.js";
-import { abortReason, cancellationOf, forgetAborted, onceAborted, throwIfAborted, withOneDeadline } from "../base/waiting.js";
+import { cancellationOf, withOneDeadline } from "../base/waiting.js";
 import type { Protocol, ProtocolFactory } from "../contracts/connection.js";
-import type { IpSocketAddress, SocketAddress, UnixSocketAddress } from "../contracts/extra-info.js";
+import type { IpSocketAddress, UnixSocketAddress } from "../contracts/extra-info.js";
 import { reportClientError, reportErrorsOf, StreamReaderProtocol } from "../streams/protocol.js";
 import { adoptServer, type BoundSocket, takingSock } from "./adopt.js";
 import { AdoptedListener } from "./adopted-listener.js";
-import { type Authorization, type Authorize, checkAuthorize } from "./authorization.js";
-import type { ClientsPolicy } from "./clients.js";
-import type { Listener } from "./listener.js";
+import { type Authorize, checkAuthorize } from "./authorization.js";
+import { openServer } from "./open-server.js";
 import {
   checkIpFamily,
   checkPort,
   checkServerOptions,
   type IpFamily,
   type ListenCall,
+  refuseWithSock,
   SERVER_NAMES,
-  type ServerConfig,
   type ServerOptions,
   type ServerTlsOptions,
 } from "./options.js";
 import type { OwnedDescriptor } from "./owned-descriptor.js";
 import { type IpAddress, resolve, untilAborted } from "./resolve.js";
-import { Server } from "./server.js";
+import type { Server } from "./server.js";
 import { UnixListener } from "./socket-file/unix-listener.js";
 import { type PathLike, parseUnixPath } from "./socket-file/unix-path.js";
 import { TcpListener } from "./tcp-listener.js";
@@ -152,8 +149,7 @@ export async function createUnixServer(
   path?: PathLike | null,
   options?: UnixServerOptions,
 ): Promise<Server<UnixSocketAddress>> {
-  const origin = debugMode?.origin("The server was started here");
-  return listenOnPath({ ...protocolServer("createUnixServer", UNIX_SERVER_OPTIONS, protocolFactory, options), origin }, path, options);
+  return listenOnPath(protocolServer("createUnixServer", UNIX_SERVER_OPTIONS, protocolFactory, options), path, options);
 }
 
 /**
@@ -236,8 +232,7 @@ export async function createServer(
   port?: number | null,
   options?: TcpServerOptions,
 ): Promise<Server<IpSocketAddress>> {
-  const origin = debugMode?.origin("The server was started here");
-  return listenOnHosts({ ...protocolServer("createServer", TCP_SERVER_OPTIONS, protocolFactory, options), origin }, host, port, options);
+  return listenOnHosts(protocolServer("createServer", TCP_SERVER_OPTIONS, protocolFactory, options), host, port, options);
 }
 
 /** Listens on TCP for a public call. */
@@ -254,7 +249,7 @@ export async function listenOnHosts(
     const given = (host !== undefined && host !== null) || (port !== undefined && port !== null);
     if (!given && sock === undefined) throw invalidValue("neither host and port nor sock were given");
     if (given && sock !== undefined) throw invalidValue("host or port and sock cannot be given at the same time");
-    if (sock !== undefined) refuseWithSock(options);
+    if (sock !== undefined) refuseWithSock(options, ["family", "reuseAddress", "reusePort"]);
     const hosts = checkHosts(host);
     const checkedPort = sock === undefined ? checkPort("port", port ?? 0) : 0;
     const family = checkIpFamily(options?.family);
@@ -274,16 +269,6 @@ export async function listenOnHosts(
       return await openServer(listeners, call, options, config, starting);
     });
   });
-}
-
-/**
- * Refuses the options of binding a port, which have no effect on a socket that is bound already.
- *
- * CPython: ignores them.
- */
-function refuseWithSock(options: Omit<TcpServerOptions, "onError"> | undefined): void {
-  for (const name of ["family", "reuseAddress", "reusePort"] as const)
-    if (options?.[name] !== undefined) throw invalidValue(`${name} has no effect on a sock`);
 }
 
 /** IPv4 and IPv6 use one socket each, as in asyncio. */
@@ -329,76 +314,4 @@ function checkReusePort(): void {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   const hasIt = (major === 22 && minor >= 12) || (major === 23 && minor >= 1) || major > 23;
   if (!hasIt) throw invalidValue(`reusePort needs Node.js 22.12, 23.1 or later: this is ${process.versions.node}`);
-}
-
-/** @param starting aborted by the program's signal, or when the time-out has passed. Then the server is closed, which ends the start. */
-async function openServer<Address extends SocketAddress>(
-  listeners: readonly Listener[],
-  { protocolFactory, onError: handler, origin, kind }: ListenCall,
-  options: Omit<ServerOptions, "onError"> | undefined,
-  config: ServerConfig & { readonly authorization?: Authorization | null },
-  starting: AbortSignal | undefined,
-): Promise<Server<Address>> {
-  const { maxConnections = Infinity, signal } = options ?? {};
-  const onError = reporterTo(handler);
-  const policy = {
-    protocolFactory: debugMode?.noting(protocolFactory, origin) ?? protocolFactory,
-    tls: config.tls,
-    proxy: config.proxy,
-    authorization: config.authorization ?? null,
-    kind,
-    maxConnections,
-    maxWaiting: config.backlog,
-    onError,
-  };
-  const server = makeServer<Address>(listeners, policy, signal, origin);
-  const onAbort = (): void => server.close();
-  try {
-    throwIfAborted(starting);
-    onceAborted(starting, onAbort);
-    if (config.startServing) await server.startServing();
-    throwIfAborted(starting);
-    return server;
-  } catch (error) {
-    server.close();
-    throw starting?.aborted === true ? abortReason(starting) : error;
-  } finally {
-    forgetAborted(starting, onAbort);
-  }
-}
-
-/** Makes the server. If the signal throws when the server subscribes to it, the listeners are closed. */
-function makeServer<Address extends SocketAddress>(
-  listeners: readonly Listener[],
-  policy: ClientsPolicy,
-  signal: AbortSignal | undefined,
-  origin: string | undefined,
-): Server<Address> {
-  try {
-    return new Server<Address>(listeners, policy, signal, origin);
-  } catch (error) {
-    for (const listener of listeners) void listener.close();
-    throw error;
-  }
-}
-
-/** Made here, because a closure of `openServer()` would hold the server, too. */
-function reporterTo(handler: ServerOptions["onError"]): (error: unknown) => void {
-  return (error) => reportServerError(handler, error);
-}
-
-/** Reports an error of the server. An error that the handler throws is reported as a warning. */
-function reportServerError(handler: ServerOptions["onError"], error: unknown): void {
-  if (handler === undefined) {
-    warnOfServerError(error);
-    return;
-  }
-  callForeign(() => handler(error), warnOfServerError);
-}
-
-function warnOfServerError(error: unknown): void {
-  emitWarning(`a server could not accept a client: ${describe(error)}`, {
-    type: "ServerErrorWarning",
-    code: "ASYNCIO_STREAMS_SERVER_ERROR",
-  });
 }

@@ -8,9 +8,11 @@ import {
   checkServerSsl,
   invalidType,
   invalidValue,
+  MAX_INT,
   refuseWithoutSsl,
   tlsTimeouts,
 } from "../base/arguments.js";
+import { debugMode } from "../base/debug-mode.js";
 import type { KnownOptions, OptionNames } from "../base/known-options.js";
 import { DEFAULT_BACKLOG } from "../base/limits.js";
 import { checkWaitOptions } from "../base/waiting.js";
@@ -139,8 +141,6 @@ export interface ListenCall {
   readonly onError: ServerOptions["onError"];
   /** Makes connections of another kind; `undefined` for the usual kind. */
   readonly kind?: ConnectionKind | undefined;
-  /** Where the program has called it, in debug mode. */
-  readonly origin?: string | undefined;
 }
 
 /** The checked options that TCP and Unix servers share, with defaults filled in. */
@@ -149,9 +149,11 @@ export interface ServerConfig {
   readonly startServing: boolean;
   readonly tls: ServerTls | null;
   readonly proxy: ProxyPolicy | null;
+  /** Where the program has called, in debug mode. */
+  readonly origin: string | undefined;
 }
 
-/** Checks the options that TCP and Unix servers share. */
+/** Checks the options that TCP and Unix servers share. Must run before the call waits: in debug mode, it looks for the caller. */
 export function checkServerOptions(
   { name, known, protocolFactory, onError }: ListenCall,
   options: (Omit<ServerOptions, "onError"> & ServerTlsOptions) | undefined,
@@ -163,11 +165,21 @@ export function checkServerOptions(
   if (onError !== undefined) checkFunction("onError", onError);
   if (options?.onClientError !== undefined) checkFunction("onClientError", options.onClientError);
   return {
-    backlog: options?.backlog === undefined ? DEFAULT_BACKLOG : checkInteger("backlog", options.backlog, 0, 2 ** 31 - 1),
+    backlog: options?.backlog === undefined ? DEFAULT_BACKLOG : checkInteger("backlog", options.backlog, 0, MAX_INT),
     startServing: checkBoolean("startServing", options?.startServing) ?? true,
     tls: checkServerTls(options),
     proxy: checkProxyProtocol(options?.proxyProtocol, kind, name),
+    origin: debugMode?.origin("The server was started here"),
   };
+}
+
+/**
+ * Refuses options that have no effect on a `sock`, which is connected or bound already.
+ *
+ * CPython: ignores them.
+ */
+export function refuseWithSock<Options extends object>(options: Options | undefined, names: readonly (keyof Options & string)[]): void {
+  for (const name of names) if (options?.[name] !== undefined) throw invalidValue(`${name} has no effect on a sock`);
 }
 
 /** Checks a port, 0 to 65,535. */

@@ -15,8 +15,7 @@ import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/know
 import { cancellationOf } from "../base/waiting.js";
 import type { Protocol, Transport } from "../contracts/connection.js";
 import type { SSLClient, SSLServer } from "../contracts/extra-info.js";
-import { secureStreams } from "../streams/start-tls.js";
-import type { StartTlsOptions } from "../streams/start-tls-options.js";
+import { type StartTlsOptions, secureStreams } from "../streams/start-tls.js";
 
 /** Options of `startTls()` for protocols. */
 export interface TransportStartTlsOptions extends StartTlsOptions {

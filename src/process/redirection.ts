@@ -1,5 +1,5 @@
 /** What a standard stream of a child process is connected to: `PIPE`, `DEVNULL`, `STDOUT`, or a file of this process. */
-import { checkInteger, invalidType, invalidValue } from "../base/arguments.js";
+import { checkInteger, invalidType, invalidValue, MAX_INT } from "../base/arguments.js";
 
 /** Connects a standard stream of the child to a stream of the `Process`. Python's `asyncio.subprocess.PIPE`. */
 export const PIPE: -1 = -1;
@@ -58,5 +58,5 @@ function nodeStdio(name: string, value: unknown): NodeStdio {
   if (value === STDOUT) throw invalidValue(`${name} must not be STDOUT, which is only meaningful for stderr`);
   const fd = typeof value === "object" && value !== null ? (value as { readonly fd?: unknown }).fd : value;
   if (typeof fd !== "number") throw invalidType(name, "PIPE, DEVNULL, a file descriptor or an object that has one", value);
-  return checkInteger(name, fd, 0, 2 ** 31 - 1);
+  return checkInteger(name, fd, 0, MAX_INT);
 }

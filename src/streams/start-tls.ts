@@ -4,15 +4,36 @@
  *
  * The readers concerned are those of the protocols involved, however the writer was made, and the reader that the writer was given.
  */
+import type { SignalOptions } from "../base/arguments.js";
 import type { NonSharedBuffer } from "../base/bytes.js";
 import { debugMode } from "../base/debug-mode.js";
+import { type KnownOptions, knownOptions } from "../base/known-options.js";
 import { ownCopy } from "../base/memory.js";
 import { type Cancellation, withOneDeadline } from "../base/waiting.js";
 import type { Protocol, StartTlsRequest, Transport } from "../contracts/connection.js";
+import type { TlsTimeouts } from "../contracts/extra-info.js";
 import { FlowControl, flowOf } from "./flow-control.js";
 import type { ReadEngine } from "./read-engine.js";
 import { moveWatch } from "./watched-pair.js";
 import type { WriterFlow } from "./writer-flow.js";
+
+/** Options of `StreamWriter.startTls()`. */
+export interface StartTlsOptions extends TlsTimeouts, SignalOptions {
+  /**
+   * The name that a client expects in the server's certificate. Default: the host it is connected to, `"localhost"` for a Unix socket.
+   * `""` accepts any name.
+   */
+  readonly serverHostname?: string | undefined;
+}
+
+/** The names of the options of `StreamWriter.startTls()`. */
+export const START_TLS_OPTIONS: KnownOptions = knownOptions<StartTlsOptions>({
+  serverHostname: true,
+  sslHandshakeTimeout: true,
+  sslShutdownTimeout: true,
+  signal: true,
+  timeout: true,
+});
 
 /** What `startTls()` needs besides the readers. */
 export interface StreamsRequest extends Omit<StartTlsRequest, "takeReadAhead" | "signal"> {

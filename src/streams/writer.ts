@@ -32,8 +32,7 @@ import { engineOf } from "./base-reader.js";
 import { type FlowControl, flowOf } from "./flow-control.js";
 import type { StreamReader } from "./reader.js";
 import { SinkTransport } from "./sink-transport.js";
-import { secureStreams } from "./start-tls.js";
-import { START_TLS_OPTIONS, type StartTlsOptions } from "./start-tls-options.js";
+import { START_TLS_OPTIONS, type StartTlsOptions, secureStreams } from "./start-tls.js";
 import { watchPair } from "./watched-pair.js";
 import type { WriterFlow } from "./writer-flow.js";
 

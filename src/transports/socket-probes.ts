@@ -2,8 +2,10 @@
  * Probes of a descriptor that tell what Node does not: `hiddenReset()`, whether an EOF hides a reset, and `isPeerGone()`, whether the
  * peer of a paused connection has left.
  */
+
 import { readSync, writeSync } from "node:fs";
 import { getSystemErrorName } from "node:util";
+import { NO_BYTES } from "../base/memory.js";
 import { libuvError } from "./stream-handle.js";
 
 /*
@@ -65,8 +67,6 @@ interface ProbedHandle {
   readonly fd?: unknown;
   getpeername?(address: object): number;
 }
-
-const NO_BYTES = new Uint8Array(0);
 
 /** Error codes of a connection that is over. Any other error does not prove that the peer is gone. */
 const GONE: ReadonlySet<unknown> = new Set(["EPIPE", "ECONNRESET", "ENOTCONN", "ETIMEDOUT"]);

@@ -79,8 +79,6 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   readonly #isTls: boolean;
   #eofReceived = false;
   #eofWritten = false;
-  /** Ends our side once the wire has received all written data. */
-  #ending: (() => void) | null = null;
   #shutdownTimer: Timeout | undefined;
   readonly #begunAt: number;
   #bytesRead: number;
@@ -200,7 +198,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
   handleWritten(): void {
     if (this.state === "lost" || this.state === "failing" || this.#wire.destroyed) return;
     this.flush();
-    this.#endIfHandedOver();
+    this.#sending.endIfHandedOver();
     if (this.#sending.unsent === 0) this.wakeFlushed();
     this.regulate();
   }
@@ -247,24 +245,10 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     if (this.#isTls) throw new InvalidStateError("cannot writeEof(): TLS connections do not support half-close");
     if (this.state !== "open" || this.#eofWritten) return;
     this.#eofWritten = true;
-    this.#whenHandedOver(() => this.#wire.end());
+    this.#sending.whenHandedOver(() => this.#wire.end());
   }
 
   // ---- ending ------------------------------------------------------------------------------------------------------------------
-
-  /** Ends our side when the wire has all written data, so that no EOF follows bytes that cannot be sent. */
-  #whenHandedOver(end: () => void): void {
-    this.#ending = end;
-    this.flush();
-    this.#endIfHandedOver();
-  }
-
-  #endIfHandedOver(): void {
-    if (this.#ending === null || this.#sending.holds) return;
-    const end = this.#ending;
-    this.#ending = null;
-    end();
-  }
 
   close(): void {
     if (this.state === "open") this.flush(); // which may fail
@@ -273,7 +257,7 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
         this.moveTo("closing");
         if (this.#isTls) this.#limitShutdown();
         else this.#wire.pause();
-        this.#whenHandedOver(() => this.#wire.close());
+        this.#sending.whenHandedOver(() => this.#wire.close());
         break;
       case "securing":
       case "failing": // nothing can be sent any more

@@ -44,6 +44,8 @@ export class WriteScheduler {
   /** Number of bytes handed to the wire. */
   sentBytes = 0;
   #dropped = false;
+  /** Ends our side once the wire has all written data. */
+  #ending: (() => void) | null = null;
 
   /** @param transport aborted if bytes cannot be sent: their memory is detached, or there is no memory to collect them */
   constructor(wire: Wire, transport: Aborted) {
@@ -60,11 +62,6 @@ export class WriteScheduler {
   /** Whether some written data was not sent and never will be. */
   get dropped(): boolean {
     return this.#dropped || this.#wire.dropped;
-  }
-
-  /** Whether some data is held back from the wire. */
-  get holds(): boolean {
-    return this.#gathered !== null;
   }
 
   /** Notes that data was received. The next write may be the answer to it. */
@@ -159,6 +156,21 @@ export class WriteScheduler {
     }
     this.sentBytes += length;
     if (this.#wire.write(data, isForeign)) release(data);
+  }
+
+  /** Calls a function that ends our side once the wire has all written data, so that no EOF follows bytes that cannot be sent. */
+  whenHandedOver(end: () => void): void {
+    this.#ending = end;
+    this.flush();
+    this.endIfHandedOver();
+  }
+
+  /** Calls that function if its time has come. */
+  endIfHandedOver(): void {
+    const end = this.#ending;
+    if (end === null || this.#gathered !== null) return;
+    this.#ending = null;
+    end();
   }
 
   /** Notes a write that is not sent. */

@@ -15,9 +15,11 @@
  * Linux: a process may have only so many descriptors in flight (ETOOMANYREFS). The receiver has to take some first. No event reports that
  * it has, so the wire tries again after a while.
  */
+
 import { AsyncResource } from "node:async_hooks";
 import type net from "node:net";
 import { asError, InvalidStateError } from "../base/errors.js";
+import { NO_BYTES } from "../base/memory.js";
 import { clearTimeout, nextTick, setImmediate, setTimeout } from "../base/scheduling.js";
 import type { SocketInfo, Wire, WireEvents } from "../transports/wire.js";
 import { isList } from "../transports/write-batch.js";
@@ -334,5 +336,3 @@ export class DescriptorWire extends AsyncResource implements Wire, Watcher {
     throw new InvalidStateError("this wire cannot do that");
   }
 }
-
-const NO_BYTES = new Uint8Array(0);

@@ -1,5 +1,5 @@
 /** `FdStreamReader` and `FdStreamWriter`: a stream pair over a Unix socket that carries descriptors beside bytes. */
-import { checkInteger, type Data, invalidType, invalidValue, outOfRange, type SignalOptions, toBytes } from "../base/arguments.js";
+import { checkInteger, type Data, invalidType, invalidValue, MAX_INT, outOfRange, type SignalOptions, toBytes } from "../base/arguments.js";
 import type { NonSharedBuffer } from "../base/bytes.js";
 import { checkWaitOptions, throwIfAborted } from "../base/waiting.js";
 import type { Transport } from "../contracts/connection.js";
@@ -165,9 +165,6 @@ function checkFd(name: string, value: unknown): number {
   if (typeof fd !== "number") throw invalidType(name, "a descriptor, or an object with one", value);
   return checkInteger(name, fd, 0, MAX_INT);
 }
-
-/** The highest number of an `int`. */
-const MAX_INT = 2 ** 31 - 1;
 
 /** Duplicates descriptors; if one cannot be duplicated, none is. */
 function duplicateAll(system: System, fds: readonly number[]): number[] {

@@ -16,8 +16,7 @@ import { readPeerCredentials } from "./credentials.js";
 import { startDescriptorTransport } from "./descriptor-transport.js";
 import { DescriptorWire } from "./descriptor-wire.js";
 import { DEFAULT_FD_LIMIT, type FdStreamReader, FdStreams, type FdStreamWriter } from "./fd-streams.js";
-import { AF_UNIX, EAGAIN, SOCK_STREAM, SOL_SOCKET, type System, systemFor } from "./system.js";
-import { addressOf } from "./unix-address.js";
+import { AF_UNIX, EAGAIN, SOCK_STREAM, SOL_SOCKET, type System, sockaddrOf, systemFor } from "./system.js";
 
 const SO_TYPE = 3;
 const SO_ACCEPTCONN = 30;
@@ -139,7 +138,7 @@ function adopt(system: System, sock: number | OwnedDescriptor): number {
 async function connect(system: System, path: UnixPath, signal: AbortSignal | undefined): Promise<number> {
   const fd = system.socket();
   if (fd < 0) throw libuvError(fd, "socket");
-  const address = addressOf(path);
+  const address = sockaddrOf(path);
   try {
     for (let pauseMs = 1; ; pauseMs = Math.min(2 * pauseMs, MAX_RETRY_MS)) {
       throwIfAborted(signal);

@@ -6,8 +6,7 @@ import { cancellationOf, checkWaitOptions, withOneDeadline } from "../base/waiti
 import { untilAborted } from "../net/resolve.js";
 import { errnoError } from "./errors.js";
 import { checkFds, type HasFd } from "./fd-streams.js";
-import { EAGAIN, type System, systemFor } from "./system.js";
-import { addressOf } from "./unix-address.js";
+import { EAGAIN, type System, sockaddrOf, systemFor } from "./system.js";
 
 /** The longest message that systemd accepts: `NOTIFY_BUFFER_MAX`. */
 const MAX_BYTES = 4_096;
@@ -52,7 +51,7 @@ export async function sdNotify(state: Data, options?: SdNotifyOptions): Promise<
   const path = process.env["NOTIFY_SOCKET"];
   if (path === undefined || path === "") return false;
   if (!/^[/@]/.test(path)) throw invalidType("NOTIFY_SOCKET", "an absolute path, or an abstract name that begins with @", path);
-  const address = addressOf({ file: path.replace(/^@/, "\0"), abstract: path.startsWith("@") });
+  const address = sockaddrOf({ file: path.replace(/^@/, "\0"), abstract: path.startsWith("@") });
   await withOneDeadline(cancellationOf(options), (signal) => sendDatagram(system, address, bytes, fds, signal));
   return true;
 }

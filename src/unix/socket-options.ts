@@ -1,5 +1,5 @@
 /** `getsockopt()` and `setsockopt()`: the options of a connection's socket that runtimes do not offer. Python's methods of sockets. */
-import { checkInteger, invalidType, isBytes } from "../base/arguments.js";
+import { checkInteger, invalidType, isBytes, MAX_INT } from "../base/arguments.js";
 import { ownCopy } from "../base/memory.js";
 import type { ExtraInfoSource } from "../contracts/extra-info.js";
 import { errnoError } from "./errors.js";
@@ -107,8 +107,8 @@ export function setsockopt(connection: ExtraInfoSource, level: number, name: num
 }
 
 function checkNames(level: unknown, name: unknown): void {
-  checkInteger("level", level, 0, 2 ** 31 - 1);
-  checkInteger("name", name, 0, 2 ** 31 - 1);
+  checkInteger("level", level, 0, MAX_INT);
+  checkInteger("name", name, 0, MAX_INT);
 }
 
 function valueOf(value: unknown): Uint8Array {
@@ -119,7 +119,7 @@ function valueOf(value: unknown): Uint8Array {
   }
   if (typeof value !== "number" && typeof value !== "boolean") throw invalidType("value", "a number, a boolean or a Uint8Array", value);
   const bytes = stableMemory(INT_BYTES);
-  new DataView(bytes.buffer).setInt32(0, checkInteger("value", Number(value), -(2 ** 31), 2 ** 31 - 1), true);
+  new DataView(bytes.buffer).setInt32(0, checkInteger("value", Number(value), -MAX_INT - 1, MAX_INT), true);
   return bytes;
 }
 

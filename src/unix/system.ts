@@ -8,6 +8,7 @@ import type { NonSharedBuffer } from "../base/bytes.js";
 import { InvalidStateError } from "../base/errors.js";
 import { CHUNK_BYTES } from "../base/limits.js";
 import { allocate } from "../base/memory.js";
+import type { UnixPath } from "../net/socket-file/unix-path.js";
 import { type Libc, stableMemory, type WaitForEvents } from "./libc.js";
 
 /** Bytes of an `int`, and of a `socklen_t`. */
@@ -292,6 +293,18 @@ export class System {
   reset(counter: number): void {
     this.#libc.functions.read(counter, this.#counter, this.#counter.length);
   }
+}
+
+/** The family in front of the path in a `struct sockaddr_un`. */
+const FAMILY_BYTES = 2;
+
+/** Makes the `struct sockaddr_un` of a Unix socket. A path in the file system ends in a NUL. */
+export function sockaddrOf({ file, abstract }: Pick<UnixPath, "file" | "abstract">): Uint8Array {
+  const bytes = Buffer.from(file as string);
+  const address = stableMemory(FAMILY_BYTES + bytes.length + (abstract ? 0 : 1));
+  address[0] = AF_UNIX;
+  address.set(bytes, FAMILY_BYTES);
+  return address;
 }
 
 /** Returns the descriptor of an event, and its flags. */

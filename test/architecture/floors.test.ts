@@ -58,6 +58,9 @@ const PLATFORM: Readonly<Record<string, readonly string[]>> = {
   base: ["node:async_hooks", "node:timers", "node:util"],
 };
 
+/** The longest that a file may be. A longer one is two things, and is divided where they meet. */
+const MAX_LINES = 400;
+
 /** The only package that may be imported, and only when the program asks for it: `import("koffi")`. */
 const OPTIONAL_PEER = "koffi";
 
@@ -90,7 +93,7 @@ const POOL_USES: Readonly<Record<string, number>> = {
   "framing/length-prefixed.ts": 2, // headers, which write() copies
   "net/descriptor.ts": 1, // made text
   "unix/credentials.ts": 1, // made text
-  "unix/unix-address.ts": 1, // copied
+  "unix/system.ts": 1, // copied
   "net/proxy-protocol/send-header.ts": 1, // made text
   "net/proxy-protocol/tlv.ts": 8, // copied by checkSendProxyHeader()
   "net/proxy-protocol/version-1.ts": 2, // likewise
@@ -198,6 +201,14 @@ describe("source files", () => {
   it("open with a comment that says what they are", () => {
     assert.deepEqual(
       files.filter(([, { text }]) => !text.startsWith("/**")).map(([file]) => file),
+      [],
+    );
+  });
+
+  it("have at most 400 lines, so that one reading holds the file", () => {
+    const lengths = files.map(([file, { text }]) => [file, text.split("\n").length - 1] as const);
+    assert.deepEqual(
+      lengths.filter(([, lines]) => lines > MAX_LINES),
       [],
     );
   });

@@ -22,6 +22,7 @@ import {
 } from "asyncio-streams";
 import { Framed, frames, netstring } from "asyncio-streams/framing";
 import { createSubprocessExec, PIPE } from "asyncio-streams/process";
+import { loadUnix, startFdServer } from "asyncio-streams/unix";
 import { identity, trust } from "../support/certificates.js";
 import { collectGarbage } from "../support/garbage.js";
 import { tell } from "../support/parent.js";
@@ -145,6 +146,15 @@ const scenarios: Readonly<Record<string, () => Promise<unknown>>> = {
   async "drop a server"() {
     await (async () => {
       await startUnixServer(() => {}, path);
+    })();
+    await collectUntilWarned();
+    return await openUnixConnection(path).catch((error: NodeJS.ErrnoException) => error.code);
+  },
+
+  async "drop a server of descriptors"() {
+    await loadUnix();
+    await (async () => {
+      await startFdServer(() => {}, path);
     })();
     await collectUntilWarned();
     return await openUnixConnection(path).catch((error: NodeJS.ErrnoException) => error.code);

@@ -107,31 +107,23 @@ describe("the descriptor of a connected Unix socket", () => {
 });
 
 describe("the descriptor of a connected TCP socket", () => {
-  it("becomes a connection, and is closed with the writer", cannot("pass-descriptor", "deno"), async () => {
-    const { far, socket } = await detachedConnection();
-    await using _ = far;
-    const peer = await far.accepted();
-    await using child = childWith(descriptorOf(socket), "openConnection");
-    peer.write("hello from the parent\n");
-    const [data] = (await once(peer.resume(), "data")) as [Buffer];
-    assert.equal(data.toString(), "hello from the child\n");
-    assert.deepEqual(await child.next(), { line: "hello from the parent\n" });
-    assert.deepEqual(await child.next(), { error: null, closed: true });
-    socket.destroy();
-  });
-
-  it("becomes an accepted connection", cannot("pass-descriptor", "deno"), async () => {
-    const { far, socket } = await detachedConnection();
-    await using _ = far;
-    const peer = await far.accepted();
-    await using child = childWith(descriptorOf(socket), "connectAcceptedSocket");
-    peer.write("hello from the parent\n");
-    const [data] = (await once(peer.resume(), "data")) as [Buffer];
-    assert.equal(data.toString(), "hello from the child\n");
-    assert.deepEqual(await child.next(), { line: "hello from the parent\n" });
-    assert.deepEqual(await child.next(), { error: null, closed: true });
-    socket.destroy();
-  });
+  for (const [what, call] of [
+    ["a connection, and is closed with the writer", "openConnection"],
+    ["an accepted connection", "connectAcceptedSocket"],
+  ] as const) {
+    it(`becomes ${what}`, cannot("pass-descriptor", "deno"), async () => {
+      const { far, socket } = await detachedConnection();
+      await using _ = far;
+      const peer = await far.accepted();
+      await using child = childWith(descriptorOf(socket), call);
+      peer.write("hello from the parent\n");
+      const [data] = (await once(peer.resume(), "data")) as [Buffer];
+      assert.equal(data.toString(), "hello from the child\n");
+      assert.deepEqual(await child.next(), { line: "hello from the parent\n" });
+      assert.deepEqual(await child.next(), { error: null, closed: true });
+      socket.destroy();
+    });
+  }
 
   it("is refused for a Unix connection, and closed", cannot("pass-descriptor", "deno"), async () => {
     const { far, socket } = await detachedConnection();

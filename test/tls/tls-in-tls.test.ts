@@ -5,7 +5,17 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { describe, it } from "node:test";
 import tls from "node:tls";
-import { ConnectionLostError, ConnectionTimeoutError, InvalidStateError, type StreamWriter, startServer, toDuplex } from "asyncio-streams";
+import {
+  type ClientConnectedCallback,
+  ConnectionLostError,
+  ConnectionTimeoutError,
+  InvalidStateError,
+  type IpSocketAddress,
+  type Server,
+  type StreamWriter,
+  startServer,
+  toDuplex,
+} from "asyncio-streams";
 import { openTo } from "../support/addresses.js";
 import { identity, trust } from "../support/certificates.js";
 import { MUCH_BYTES } from "../support/much.js";
@@ -19,6 +29,19 @@ import { turns, until } from "../support/turns.js";
 
 /** A server with TLS whose clients may be cut at any time. */
 const QUIET = { ssl: identity("server"), onClientError: () => {} };
+
+/** Starts a server with TLS in TLS. */
+async function startTwice(serve?: ClientConnectedCallback<IpSocketAddress>): Promise<Server<IpSocketAddress>> {
+  return await startServer(
+    async (reader, writer, context) => {
+      await writer.startTls(identity("server"));
+      await serve?.(reader, writer, context);
+    },
+    "127.0.0.1",
+    0,
+    QUIET,
+  );
+}
 
 /** The subject of a certificate. */
 function nameOf(info: Pick<StreamWriter["transport"], "getExtraInfo"> | null | undefined): string | string[] | undefined {
@@ -242,14 +265,7 @@ for (const kind of [unixTls, tcpTls]) {
 
 describe("TLS in TLS, cut in between", () => {
   it("closes a connection whose peer ignores close_notify, at the inner time-out", async () => {
-    const server = await startServer(
-      async (_reader, writer) => {
-        await writer.startTls(identity("server"));
-      },
-      "127.0.0.1",
-      0,
-      QUIET,
-    );
+    const server = await startTwice();
     await using relay = await Relay.to(server.sockets[0]!.getsockname());
     const [, writer] = await openTo(relay.address, { ssl: trust, ...HOST });
     await writer.startTls(trust, { ...HOST, sslShutdownTimeout: 30 });
@@ -263,15 +279,7 @@ describe("TLS in TLS, cut in between", () => {
   });
 
   it("reports a reset, after the data before it", async () => {
-    const server = await startServer(
-      async (_reader, writer) => {
-        await writer.startTls(identity("server"));
-        writer.write("last words\n");
-      },
-      "127.0.0.1",
-      0,
-      QUIET,
-    );
+    const server = await startTwice((_reader, writer) => writer.write("last words\n"));
     await using relay = await Relay.to(server.sockets[0]!.getsockname());
     const [reader, writer] = await openTo(relay.address, { ssl: trust, ...HOST });
     await writer.startTls(trust, HOST);
@@ -285,14 +293,7 @@ describe("TLS in TLS, cut in between", () => {
   });
 
   it("notices bytes that were changed in transit", async () => {
-    const server = await startServer(
-      async (_reader, writer) => {
-        await writer.startTls(identity("server"));
-      },
-      "127.0.0.1",
-      0,
-      QUIET,
-    );
+    const server = await startTwice();
     await using relay = await Relay.to(server.sockets[0]!.getsockname());
     const [reader, writer] = await openTo(relay.address, { ssl: trust, ...HOST });
     await writer.startTls(trust, HOST);
@@ -307,16 +308,10 @@ describe("TLS in TLS, cut in between", () => {
 
 describe("TLS in TLS with node:tls", () => {
   it("understands a client that does it by hand", async () => {
-    const server = await startServer(
-      async (reader, writer) => {
-        await writer.startTls(identity("server"));
-        writer.write(await reader.readline());
-        writer.close();
-      },
-      "127.0.0.1",
-      0,
-      QUIET,
-    );
+    const server = await startTwice(async (reader, writer) => {
+      writer.write(await reader.readline());
+      writer.close();
+    });
     const [reader, writer] = await openTo(server.sockets[0]!.getsockname(), { ssl: trust, ...HOST });
     const inner = tls.connect({ ...trust, socket: toDuplex(reader, writer), servername: "localhost" });
     await once(inner, "secureConnect");

@@ -24,6 +24,7 @@ import { Child, scriptCommand } from "../support/child.js";
 import { foreign, thenable } from "../support/foreign.js";
 import { needs, needsLinux, needsRoot } from "../support/needs.js";
 import { socketPath } from "../support/temporary.js";
+import { turns, until } from "../support/turns.js";
 import { python, pythonCommand } from "./python.js";
 
 /** A server that answers each line in capitals, with what it has reported. */
@@ -86,11 +87,9 @@ function later(): { decision: Promise<boolean>; decide: (answer: boolean) => voi
   return { decision, decide, fail };
 }
 
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
 /** Waits until a server has accepted so many clients. */
 async function accepted(server: Server, count: number): Promise<void> {
-  while (server.getStats().accepted < count) await nextTurn();
+  await until(() => server.getStats().accepted >= count);
 }
 
 describe("authorize", needsLinux, () => {
@@ -108,7 +107,7 @@ describe("authorize", needsLinux, () => {
   });
 
   it("lets a client in by a promise for true, with what it has sent meanwhile", async () => {
-    for (const answer of [() => Promise.resolve(true), async () => nextTurn().then(() => true), () => foreign("Promise.resolve(true)")]) {
+    for (const answer of [() => Promise.resolve(true), async () => turns().then(() => true), () => foreign("Promise.resolve(true)")]) {
       await using serving = await serve(answer as Authorize);
       assert.equal(await converse(serving.path), "HELLO\n");
       assert.deepEqual(serving.errors, []);
@@ -124,7 +123,7 @@ describe("authorize", needsLinux, () => {
     () => ({}),
     () => Promise.resolve(false),
     () => Promise.resolve(1),
-    () => nextTurn(),
+    () => turns(),
     () => Promise.resolve(Promise.resolve(false)),
     () => foreign("Promise.resolve(false)"),
   ];
@@ -133,7 +132,7 @@ describe("authorize", needsLinux, () => {
       await using serving = await serve(refuse as Authorize);
       const { server, path, errors, served } = serving;
       assert.equal(await converse(path), null);
-      while (server.getStats().unauthorized === 0) await nextTurn();
+      await until(() => server.getStats().unauthorized > 0);
       const { accepted, unauthorized, failed, refused, active, handshakes } = server.getStats();
       assert.deepEqual(
         { accepted, unauthorized, failed, refused, active, handshakes },
@@ -160,7 +159,7 @@ describe("authorize", needsLinux, () => {
       throw failure;
     },
     () => Promise.reject(failure),
-    () => nextTurn().then(() => Promise.reject(failure)),
+    () => turns().then(() => Promise.reject(failure)),
     () =>
       thenable(() => {
         throw failure;
@@ -171,7 +170,7 @@ describe("authorize", needsLinux, () => {
     it(`refuses a client if it fails (${index}), and reports its error`, async () => {
       await using serving = await serve(fail as Authorize);
       assert.equal(await converse(serving.path), null);
-      while (serving.server.getStats().failed === 0) await nextTurn();
+      await until(() => serving.server.getStats().failed > 0);
       assert.deepEqual(serving.errors, [failure, null]);
       assert.equal(serving.server.getStats().unauthorized, 0);
       assert.equal(serving.served(), 0);
@@ -219,7 +218,7 @@ describe("authorize", needsLinux, () => {
     decide(true);
     assert.equal((await reader.read()).toString(), "LAST\n");
     writer.close();
-    while (serving.server.getStats().active > 0) await nextTurn();
+    await until(() => serving.server.getStats().active === 0);
     assert.deepEqual(serving.errors, []);
   });
 
@@ -235,7 +234,7 @@ describe("authorize", needsLinux, () => {
         await ended(reader);
         if (settle === "decide") decide(true);
         else fail(failure);
-        await nextTurn();
+        await turns();
         assert.deepEqual([serving.errors, serving.served()], [[], 0], end);
         assert.equal(serving.server.getStats().handshakes, 0);
         writer.close();
@@ -315,7 +314,7 @@ describe("authorize", needsLinux, () => {
     };
     await using serving = await storage.run("server", () => serve(authorize, { onClientError: () => seen.push(storage.getStore()) }));
     assert.equal(await converse(serving.path), null);
-    while (serving.server.getStats().unauthorized === 0) await nextTurn();
+    await until(() => serving.server.getStats().unauthorized > 0);
     assert.deepEqual(seen, ["server", "server"]);
   });
 

@@ -2,63 +2,26 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync } from "node:fs";
-import { dirname } from "node:path";
 import { before, describe, it } from "node:test";
-import {
-  DescriptorLimitError,
-  type FdStreamReader,
-  type FdStreamWriter,
-  loadUnix,
-  openFdConnection,
-  type StartFdServerOptions,
-  startFdServer,
-} from "asyncio-streams/unix";
+import { DescriptorLimitError, loadUnix, openFdConnection } from "asyncio-streams/unix";
 import { Child, scriptCommand } from "../support/child.js";
 import { type Need, needs, needsLinux } from "../support/needs.js";
 import { cannot } from "../support/runtime.js";
 import { socketPath } from "../support/temporary.js";
+import { turns, until } from "../support/turns.js";
+import { withFdClient } from "./fd-pairs.js";
 import { openDescriptors } from "./numbered-messages.js";
 import { python, pythonCommand } from "./python.js";
-
-type Pair = readonly [reader: FdStreamReader, writer: FdStreamWriter];
-
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Turns of the event loop after which nothing more happens by itself. */
 async function settled(value: () => number): Promise<number> {
   let last = value();
   for (let still = 0; still < 50; still += 1) {
-    await nextTurn();
+    await turns();
     if (value() !== last) still = 0;
     last = value();
   }
   return last;
-}
-
-/** Serves one client that a command starts, and calls back with the server's end and the process. */
-async function withClient(
-  makeCommand: (path: string) => string[],
-  use: (pair: Pair, child: Child) => Promise<void>,
-  options: StartFdServerOptions = {},
-): Promise<void> {
-  const path = socketPath();
-  chmodSync(dirname(path), 0o755);
-  let resolveClient: (pair: Pair) => void;
-  const client = new Promise<Pair>((resolve) => {
-    resolveClient = resolve;
-  });
-  const server = await startFdServer((reader, writer) => resolveClient([reader, writer]), path, { mode: 0o666, ...options });
-  try {
-    await using child = new Child(makeCommand(path));
-    const pair = await client;
-    await use(pair, child);
-    pair[1].transport.abort();
-    await child.end();
-  } finally {
-    server.abortClients();
-    await server.shutdown({ graceMs: 0 });
-  }
 }
 
 const flood = (path: string): string[] => pythonCommand("descriptors_peer", "flood", path, "100000", "100");
@@ -67,8 +30,8 @@ describe("a peer that sends descriptors without end", needsLinux, () => {
   before(() => loadUnix());
 
   it("is slowed down while the program does not read", needs(python), () =>
-    withClient(flood, async ([reader]) => {
-      while (reader.bufferedFds < 256) await nextTurn();
+    withFdClient(flood, async ([reader]) => {
+      await until(() => reader.bufferedFds >= 256);
       assert.equal(await settled(() => reader.bufferedFds), 300);
       assert.ok(reader.bufferedLength < 10);
       for (const descriptor of reader.takeFds()) descriptor.close();
@@ -76,7 +39,7 @@ describe("a peer that sends descriptors without end", needsLinux, () => {
   );
 
   it("goes on when the program reads and takes them", needs(python), () =>
-    withClient(flood, async ([reader]) => {
+    withFdClient(flood, async ([reader]) => {
       let taken = 0;
       while (taken < 20_000) {
         const [data, descriptors] = await reader.receiveFds(1);
@@ -89,7 +52,7 @@ describe("a peer that sends descriptors without end", needsLinux, () => {
   );
 
   it("is cut off if the program reads and does not take them; all are closed, and the bytes stay", needs(python), () =>
-    withClient(flood, async ([reader, writer], child) => {
+    withFdClient(flood, async ([reader, writer], child) => {
       const start = openDescriptors();
       const error = await reader.readexactly(1_000).catch((reason: unknown) => reason);
       assert.ok(error instanceof DescriptorLimitError);
@@ -106,7 +69,7 @@ describe("a peer that sends descriptors without end", needsLinux, () => {
   );
 
   it("is bound by fdLimit", needs(python), () =>
-    withClient(
+    withFdClient(
       flood,
       async ([reader]) => {
         await assert.rejects(reader.readexactly(2), { code: "ERR_DESCRIPTOR_LIMIT", message: /sent 100 .* limit is 99$/ });
@@ -117,8 +80,8 @@ describe("a peer that sends descriptors without end", needsLinux, () => {
 
   it("leaves nothing open if the connection is closed meanwhile", needs(python), async () => {
     const start = openDescriptors();
-    await withClient(flood, async ([reader, writer]) => {
-      while (reader.bufferedFds < 256) await nextTurn();
+    await withFdClient(flood, async ([reader, writer]) => {
+      await until(() => reader.bufferedFds >= 256);
       writer.close();
       assert.equal(reader.bufferedFds, 0);
       await writer.waitClosed();
@@ -127,12 +90,12 @@ describe("a peer that sends descriptors without end", needsLinux, () => {
   });
 
   it("leaves nothing open if its bytes are not wanted any more", needs(python), () =>
-    withClient(flood, async ([reader]) => {
+    withFdClient(flood, async ([reader]) => {
       void reader.cancel();
       await assert.rejects(
         (async () => {
           for (;;) {
-            await nextTurn();
+            await turns();
             if (reader.exception() !== null) throw reader.exception() as Error;
           }
         })(),
@@ -208,7 +171,7 @@ describe("a user that has too many descriptors in flight", needs(needsLinux, can
 
   it("waits until the peer has taken some, and then goes on", async () => {
     const command = (path: string): string[] => [...LIMITED, ...limited(120, scriptCommand("unix/fd-limits-child", "send", path, "30"))];
-    await withClient(command, async ([reader, writer], child) => {
+    await withFdClient(command, async ([reader, writer], child) => {
       writer.transport.pauseReading();
       assert.equal(await child.next(), "ready");
       const sent = await child.ask<number>("send");

@@ -1,4 +1,4 @@
-/** `startFdServer()` and `openFdConnection()`: their options, and what can go wrong when a connection is made or ends. */
+/** `startFdServer()` and `openFdConnection()`: their options, and what can go wrong when a connection is made. */
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -6,43 +6,29 @@ import { closeSync, openSync } from "node:fs";
 import net from "node:net";
 import { before, describe, it } from "node:test";
 import { openUnixConnection, StreamWriter, UnauthorizedError } from "asyncio-streams";
-import { type FdClientConnectedCallback, loadUnix, openFdConnection, openSocketpair, startFdServer } from "asyncio-streams/unix";
+import { loadUnix, openFdConnection, openSocketpair, startFdServer } from "asyncio-streams/unix";
 import { Child, scriptCommand } from "../support/child.js";
 import { needs, needsLinux } from "../support/needs.js";
 import { cannot, nodeMajor, runtime } from "../support/runtime.js";
 import { socketPath } from "../support/temporary.js";
+import { turns, until } from "../support/turns.js";
+import { echoFds } from "./fd-pairs.js";
 import { openDescriptors, targetOf } from "./numbered-messages.js";
 import { python, pythonCommand } from "./python.js";
-
-/** Bun and Deno may need the function themselves meanwhile. */
-const patchable = { skip: runtime !== "node" && "replaces a function of the runtime" };
-
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-/** Reports the descriptors of each message, and echoes its bytes. */
-const echo: FdClientConnectedCallback = async (reader, writer) => {
-  for (;;) {
-    const [data, descriptors] = await reader.receiveFds(65_536);
-    if (data.length === 0) break;
-    writer.write(`${data} ${descriptors.map(({ fd }) => targetOf(fd)).join()}\n`);
-    for (const descriptor of descriptors) descriptor.close();
-  }
-  writer.close();
-};
 
 describe("startFdServer()", needsLinux, () => {
   before(() => loadUnix());
 
   it("lets clients wait for a place, with the descriptors that they have sent already", async () => {
     const path = socketPath();
-    const server = await startFdServer(echo, path, { maxConnections: 1 });
+    const server = await startFdServer(echoFds, path, { maxConnections: 1 });
     const [first, firstWriter] = await openFdConnection(path);
     await firstWriter.sendFds("a", [0]);
     await first.readline();
     const waiting = await Promise.all(Array.from({ length: 5 }, () => openFdConnection(path)));
     for (const [, writer] of waiting) await writer.sendFds("b", [1]);
-    while (server.getStats().waiting < 5) await nextTurn();
-    for (let turn = 0; turn < 50; turn += 1) await nextTurn();
+    await until(() => server.getStats().waiting >= 5);
+    await turns(50);
     firstWriter.close();
     for (const [reader, writer] of waiting) {
       assert.equal((await reader.readline()).toString(), `b ${targetOf(1)}\n`);
@@ -53,17 +39,17 @@ describe("startFdServer()", needsLinux, () => {
 
   it("removes clients that have left from the queue", async () => {
     const path = socketPath();
-    const server = await startFdServer(echo, path, { maxConnections: 1, backlog: 1 });
+    const server = await startFdServer(echoFds, path, { maxConnections: 1, backlog: 1 });
     const [first, firstWriter] = await openFdConnection(path);
     firstWriter.write("a");
     await first.readline();
     const [, gone] = await openFdConnection(path);
-    while (server.getStats().waiting < 1) await nextTurn();
+    await until(() => server.getStats().waiting >= 1);
     gone.transport.abort();
     await gone.waitClosed();
     const [reader, writer] = await openFdConnection(path);
     await writer.sendFds("b", [1]);
-    while (server.getStats().accepted < 3) await nextTurn();
+    await until(() => server.getStats().accepted >= 3);
     firstWriter.close();
     assert.equal((await reader.readline()).toString(), `b ${targetOf(1)}\n`);
     writer.close();
@@ -74,7 +60,7 @@ describe("startFdServer()", needsLinux, () => {
     for (const answer of [false, Promise.resolve(false), Promise.resolve(true)]) {
       const path = socketPath();
       const errors: unknown[] = [];
-      const server = await startFdServer(echo, path, { authorize: () => answer, onClientError: (error) => errors.push(error) });
+      const server = await startFdServer(echoFds, path, { authorize: () => answer, onClientError: (error) => errors.push(error) });
       const [reader, writer] = await openFdConnection(path);
       await writer.sendFds("a", [0]);
       const line = (await reader.readline().catch(() => Buffer.alloc(0))).toString();
@@ -103,7 +89,7 @@ describe("startFdServer()", needsLinux, () => {
     await writer.sendFds("x", [0, 1]);
     assert.equal((await reader.read()).length, 0);
     assert.deepEqual(reported, [failure, true]);
-    while (openDescriptors() > start) await nextTurn();
+    await until(() => openDescriptors() <= start);
     writer.close();
     await server.shutdown();
   });
@@ -113,7 +99,7 @@ describe("startFdServer()", needsLinux, () => {
     let signal: AbortSignal | undefined;
     const server = await startFdServer((reader, writer, context) => {
       signal = context.signal;
-      return echo(reader, writer, context);
+      return echoFds(reader, writer, context);
     }, path);
     const [reader, writer] = await openFdConnection(path);
     await writer.sendFds("x", [0]);
@@ -126,7 +112,7 @@ describe("startFdServer()", needsLinux, () => {
 
   it("serves ordinary clients", async () => {
     const path = socketPath();
-    const server = await startFdServer(echo, path);
+    const server = await startFdServer(echoFds, path);
     const [reader, writer] = await openUnixConnection(path);
     writer.write("plain");
     assert.equal((await reader.readline()).toString(), "plain \n");
@@ -140,7 +126,7 @@ describe("startFdServer()", needsLinux, () => {
     const path = socketPath();
     const listening = net.createServer().listen(path);
     await once(listening, "listening");
-    const server = await startFdServer(echo, null, { sock: listening, cleanupSocket: true });
+    const server = await startFdServer(echoFds, null, { sock: listening, cleanupSocket: true });
     const [reader, writer] = await openFdConnection(path);
     await writer.sendFds("x", [0]);
     assert.equal((await reader.readline()).toString(), `x ${targetOf(0)}\n`);
@@ -151,11 +137,11 @@ describe("startFdServer()", needsLinux, () => {
   it("refuses TLS, the PROXY protocol and wrong arguments", async () => {
     const path = socketPath();
     for (const options of [{ ssl: {} }, { proxyProtocol: true }, { sslHandshakeTimeout: 1 }])
-      await assert.rejects(startFdServer(echo, path, options as object), { name: "TypeError", code: "ERR_INVALID_ARG_VALUE" });
-    for (const fdLimit of [0, 1.5, 65_536]) await assert.rejects(startFdServer(echo, path, { fdLimit }), { code: "ERR_OUT_OF_RANGE" });
+      await assert.rejects(startFdServer(echoFds, path, options as object), { name: "TypeError", code: "ERR_INVALID_ARG_VALUE" });
+    for (const fdLimit of [0, 1.5, 65_536]) await assert.rejects(startFdServer(echoFds, path, { fdLimit }), { code: "ERR_OUT_OF_RANGE" });
     await assert.rejects(startFdServer(null as never, path), { code: "ERR_INVALID_ARG_TYPE" });
-    await assert.rejects(startFdServer(echo, path, { onClientError: 1 as never }), { code: "ERR_INVALID_ARG_TYPE" });
-    await assert.rejects(startFdServer(echo), { message: "neither path nor sock was given" });
+    await assert.rejects(startFdServer(echoFds, path, { onClientError: 1 as never }), { code: "ERR_INVALID_ARG_TYPE" });
+    await assert.rejects(startFdServer(echoFds), { message: "neither path nor sock was given" });
   });
 });
 
@@ -176,7 +162,7 @@ describe("openFdConnection()", needsLinux, () => {
 
   it("connects to an abstract name", needs(python, cannot("abstract-name-of-108-bytes", "bun")), async () => {
     const name = `\0asyncio-streams-${process.pid}`.padEnd(108, "-");
-    const server = await startFdServer(echo, name);
+    const server = await startFdServer(echoFds, name);
     const [reader, writer] = await openFdConnection(name);
     await writer.sendFds("x", [0]);
     assert.equal((await reader.readline()).toString(), `x ${targetOf(0)}\n`);
@@ -193,7 +179,7 @@ describe("openFdConnection()", needsLinux, () => {
     await assert.rejects(openFdConnection(path, { timeout: 30 }), { name: "TimeoutError" });
     const controller = new AbortController();
     const aborted = openFdConnection(path, { signal: controller.signal });
-    await nextTurn();
+    await turns();
     controller.abort();
     await assert.rejects(aborted, { name: "AbortError" });
     await assert.rejects(openFdConnection(path, { signal: AbortSignal.abort() }), { name: "AbortError" });
@@ -235,7 +221,7 @@ describe("openFdConnection()", needsLinux, () => {
 
   it("refuses startTls()", async () => {
     const path = socketPath();
-    const server = await startFdServer(echo, path);
+    const server = await startFdServer(echoFds, path);
     const [, writer] = await openFdConnection(path);
     await assert.rejects(writer.startTls(true), { code: "ERR_INVALID_STATE" });
     writer.close();
@@ -268,138 +254,4 @@ describe("a process with connections that carry descriptors", needsLinux, () => 
       assert.deepEqual(await child.ended, { code: 0, signal: null });
     });
   }
-});
-
-describe("the end of a connection that carries descriptors", needsLinux, () => {
-  before(() => loadUnix());
-
-  it("is reported with a reset, after the data and descriptors before it", async () => {
-    const path = socketPath();
-    const server = await startFdServer(async (_reader, writer) => {
-      writer.transport.pauseReading();
-      await writer.sendFds("last", [0]);
-      for (let turn = 0; turn < 50; turn += 1) await nextTurn();
-      writer.transport.abort(); // with unread data, which resets the connection
-    }, path);
-    const [reader, writer] = await openFdConnection(path);
-    writer.transport.pauseReading();
-    writer.write("xyz");
-    while (server.getStats().accepted === 0 || server.getStats().active > 0) await nextTurn();
-    writer.transport.resumeReading();
-    assert.equal((await reader.readexactly(4)).toString(), "last");
-    await assert.rejects(reader.read(), { code: "ECONNRESET" });
-    const [descriptor] = reader.takeFds();
-    assert.equal(targetOf(descriptor?.fd as number), targetOf(0));
-    descriptor?.close();
-    writer.close();
-    await assert.rejects(writer.waitClosed(), { code: "ECONNRESET" });
-    await server.shutdown();
-  });
-
-  it("is noticed by a write, which fails with EPIPE", async () => {
-    const path = socketPath();
-    const server = await startFdServer((_reader, writer) => writer.close(), path);
-    const [reader, writer] = await openFdConnection(path);
-    await reader.read();
-    await assert.rejects(
-      (async () => {
-        for (;;) await writer.sendFds("x", [0]);
-      })(),
-      (error: Error & { code?: string }) => error.code === "ECONNRESET" && (error.cause as { code?: string }).code === "EPIPE",
-    );
-    writer.close();
-    await server.shutdown();
-  });
-
-  for (const size of [300_000, 1_000_000]) {
-    it(`is its own if the system has no memory for ${size} bytes that have to wait`, patchable, async ({ mock }) => {
-      const path = socketPath();
-      const server = await startFdServer((_reader, writer) => writer.transport.pauseReading(), path);
-      const [, writer] = await openFdConnection(path);
-      while (server.getStats().active === 0) await nextTurn();
-      const start = openDescriptors();
-      const much = Buffer.alloc(size);
-      const allocation = mock.method(Buffer, "allocUnsafeSlow", () => {
-        throw new RangeError("Array buffer allocation failed");
-      });
-      const sending: Promise<void>[] = [];
-      try {
-        for (let count = 0; count < 5; count += 1) sending.push(writer.sendFds(much, [0, 1]));
-      } finally {
-        allocation.mock.restore();
-      }
-      const results = await Promise.allSettled(sending);
-      assert.equal(results.at(-1)?.status, "rejected");
-      await assert.rejects(writer.waitClosed(), { code: "ENOMEM" });
-      assert.ok(openDescriptors() < start);
-      server.abortClients();
-      await server.shutdown({ graceMs: 0 });
-    });
-  }
-
-  it("is its own if the system has no memory for what arrives", patchable, async ({ mock }) => {
-    const path = socketPath();
-    const server = await startFdServer(async (_reader, writer) => {
-      await writer.sendFds(Buffer.alloc(10_000), [0]);
-      for (let turn = 0; turn < 50; turn += 1) await nextTurn();
-      writer.close();
-    }, path);
-    const [reader, writer] = await openFdConnection(path);
-    const allocation = mock.method(Buffer, "allocUnsafeSlow", () => {
-      throw new RangeError("Array buffer allocation failed");
-    });
-    try {
-      await assert.rejects(reader.read(1), { code: "ENOMEM" });
-    } finally {
-      allocation.mock.restore();
-    }
-    writer.close();
-    await server.shutdown();
-  });
-
-  it("comes after both sides have ended, in any order", async () => {
-    const path = socketPath();
-    const server = await startFdServer(echo, path);
-    for (const first of ["write", "end"] as const) {
-      const [reader, writer] = await openFdConnection(path);
-      if (first === "write") writer.write("hello");
-      writer.writeEof();
-      assert.equal((await reader.read()).toString(), first === "write" ? "hello \n" : "");
-      writer.close();
-      await writer.waitClosed();
-    }
-    await server.shutdown();
-  });
-
-  it("sends everything before a close, also to a slow peer", async () => {
-    const path = socketPath();
-    const much = Buffer.alloc(1_000_000, "x");
-    const server = await startFdServer(async (_reader, writer) => {
-      writer.write(much);
-      writer.writelines([much, much]);
-      writer.close();
-    }, path);
-    const [reader, writer] = await openFdConnection(path);
-    writer.transport.pauseReading();
-    for (let turn = 0; turn < 20; turn += 1) await nextTurn();
-    writer.transport.resumeReading();
-    assert.equal((await reader.read()).length, 3 * much.length);
-    writer.close();
-    await server.shutdown();
-  });
-
-  it("sends everything before our side's end, also to a slow peer", async () => {
-    const path = socketPath();
-    const much = Buffer.alloc(1_000_000, "x");
-    const server = await startFdServer(async (reader, writer) => {
-      writer.write(much);
-      writer.writeEof();
-      await reader.read();
-      writer.close();
-    }, path);
-    const [reader, writer] = await openFdConnection(path);
-    assert.equal((await reader.read()).length, much.length);
-    writer.close();
-    await server.shutdown();
-  });
 });
