@@ -70,7 +70,7 @@ export class AdoptedListener implements Listener {
     this.socket = new ListeningSocket(this.#server, family === "unix", () => this.#address);
     this.#unixNames = family === "unix" ? { sockname: name, peername: "" } : null;
     const path = name === null ? null : fileNameOf(name);
-    const stats = path !== null && name !== null && name !== "" && !name.startsWith("\0") ? lstatOrNull(path) : null;
+    const stats = path !== null && name !== null && name !== "" && !name.startsWith("\0") ? statsOf(path) : null;
     this.#file = path !== null && stats?.isSocket() === true ? { path, stats } : null;
     own(sock); // last: until here, the caller closes the socket on failure
   }
@@ -140,7 +140,7 @@ export class AdoptedListener implements Listener {
     for (const socket of this.#early.splice(0)) socket.destroy();
     const bound = this.#bound;
     this.#bound = undefined;
-    const now = this.#file === null ? null : lstatOrNull(this.#file.path);
+    const now = this.#file === null ? null : statsOf(this.#file.path);
     const remove = this.#file !== null && now !== null && this.#options.cleanupSocket && isSameFile(now, this.#file.stats);
     const closeNow = (): void => {
       if (bound === undefined) closeServer(this.#server);
@@ -149,6 +149,15 @@ export class AdoptedListener implements Listener {
     if (this.#file === null || now === null || !this.#boundByNode) closeNow();
     else closeBesideFile(this.#file.path, closeNow);
     if (this.#file !== null && remove) unlinkIfThere(this.#file.path);
+  }
+}
+
+/** Returns the `Stats` of the file; `null` if this process does not see it, such as in a directory that it may not search. */
+function statsOf(path: FileName): Stats | null {
+  try {
+    return lstatOrNull(path);
+  } catch {
+    return null;
   }
 }
 

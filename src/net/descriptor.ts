@@ -14,7 +14,7 @@ import { codeOf, systemError } from "./system-error.js";
 export interface DescribedSocket {
   readonly family: "unix" | "tcp" | "unknown";
   readonly state: "listening" | "connected" | "other" | "unknown";
-  /** The name of a Unix socket; `""` if it is unnamed. */
+  /** The name of a Unix socket; `""` if it is unnamed, or has its name from another process of this library. */
   readonly name: string;
 }
 
@@ -41,10 +41,13 @@ export function describeDescriptor(fd: number): DescribedSocket | null {
   return { family: isUnixByInfo(fd) ? "unix" : "unknown", state: "unknown", name: "" };
 }
 
+/** A socket of this library has this name in the kernel, with a descriptor of the process that created it. See `directory.ts`. */
+const STAGED = "/proc/self/fd/";
+
 function describeUnix(fd: number, [, flags = "", type, state, , path = ""]: readonly string[]): DescribedSocket {
   if (type !== "0001") throw invalidValue(`sock must be a stream socket: file descriptor ${fd} is a Unix socket of another type`);
   // The kernel shows the NUL of an abstract name as "@".
-  const name = escaped(Buffer.from(path, "latin1")).replace(/^@/, "\0");
+  const name = path.startsWith(STAGED) ? "" : escaped(Buffer.from(path, "latin1")).replace(/^@/, "\0");
   if ((Number.parseInt(flags, 16) & LISTENS) !== 0) return { family: "unix", state: "listening", name };
   return { family: "unix", state: state === "03" ? "connected" : "other", name };
 }

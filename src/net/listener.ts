@@ -47,6 +47,12 @@ export class ListeningSocket implements TransportSocket {
     return this.#getsockname()?.[0]?.includes(":") ? "ipv6" : "ipv4";
   }
 
+  /** The descriptor; negative if the runtime does not report it. */
+  get fd(): number {
+    const { _handle: handle } = this.#server as { readonly _handle?: { readonly fd?: unknown } | null };
+    return typeof handle?.fd === "number" ? handle.fd : -1;
+  }
+
   getsockname(): SocketAddress {
     return knownAddress(this.#getsockname());
   }

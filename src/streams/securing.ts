@@ -36,6 +36,12 @@ export class Securing {
     takers.set(method, (takers.get(method) ?? 0) + change);
   }
 
+  /** The call whose adapter or loop may hold bytes; `undefined` if there is none. */
+  get taker(): string | undefined {
+    for (const [method, count] of this.#takers ?? []) if (count > 0) return method;
+    return undefined;
+  }
+
   /**
    * Begins, unless another `startTls()` is in progress.
    *
@@ -45,9 +51,9 @@ export class Securing {
    */
   begin(waiting: WaitingRead | undefined): boolean {
     if (this.isInProgress) return false;
-    for (const [method, count] of this.#takers ?? []) {
-      if (count > 0) throw new InvalidStateError(`cannot startTls(): ${method}() may hold plaintext that it has taken from the reader`);
-    }
+    const { taker } = this;
+    if (taker !== undefined)
+      throw new InvalidStateError(`cannot startTls(): ${taker}() may hold plaintext that it has taken from the reader`);
     if (waiting?.takesAsTheyCome === true) throw new InvalidStateError("cannot startTls(): a skip() is waiting for data");
     if (waiting?.isAhead === true)
       throw new InvalidStateError(

@@ -132,6 +132,12 @@ export class HandleWire implements Wire {
     this.#unread = chunk;
   }
 
+  deliverAll(): void {
+    const chunk = this.#unread;
+    this.#unread = null;
+    if (chunk !== null) this.#events?.handleData(chunk);
+  }
+
   #deliverUnread(): void {
     const chunk = this.#unread;
     if (chunk === null || this.#readState !== "reading") return; // paused again

@@ -170,6 +170,16 @@ export class NodeWire implements Wire {
     this.#socket.pause();
   }
 
+  deliverAll(): void {
+    if (!this.#listensForData) {
+      this.resume();
+      this.pause();
+    }
+    while (this.#socket.read() !== null) {
+      // Each read() emits 'data', also if the socket is paused.
+    }
+  }
+
   unread(chunk: NonSharedBuffer): void {
     this.#socket.unshift(chunk);
   }

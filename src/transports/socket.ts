@@ -161,6 +161,15 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     if (!this.deliverEnd()) this.close();
   }
 
+  /**
+   * Delivers at once what was received and not delivered.
+   *
+   * @internal
+   */
+  deliverAll(): void {
+    this.#wire.deliverAll();
+  }
+
   pauseReading(): void {
     if (!this.markPaused()) return;
     this.#wire.pause();
@@ -239,6 +248,11 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
 
   canWriteEof(): boolean {
     return !this.#isTls;
+  }
+
+  /** @internal */
+  get hasWrittenEof(): boolean {
+    return this.#eofWritten;
   }
 
   writeEof(): void {

@@ -62,6 +62,8 @@ export interface Wire {
   resume(): void;
   /** Stops reading from the system. */
   pause(): void;
+  /** Delivers at once what was received and not delivered, also while reading is paused. */
+  deliverAll(): void;
   /** Puts received bytes back into the paused wire. They are delivered again first, after the next `resume()`. */
   unread(chunk: NonSharedBuffer): void;
   /**

@@ -162,6 +162,9 @@ export class DescriptorWire extends AsyncResource implements Wire, Watcher {
     this.#closeIfEnded();
   }
 
+  /** The wire holds nothing. */
+  deliverAll(): void {}
+
   /* c8 ignore next 3 -- only the PROXY protocol puts bytes back, and it comes before such a wire is made */
   unread(): void {
     throw new InvalidStateError("this wire cannot do that");

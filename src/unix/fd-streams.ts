@@ -207,6 +207,11 @@ export class FdStreamProtocol extends StreamReaderProtocol implements Descriptor
     if (count > this.#fdLimit / 2) engineOf(this.#reader).holdBack();
   }
 
+  /** The number of descriptors that have arrived and have not been taken. */
+  get bufferedFds(): number {
+    return this.#reader.bufferedFds;
+  }
+
   descriptorsClosed(): void {
     receivedOf(this.#reader).close();
   }

@@ -9,6 +9,7 @@ export { getPeerCredentials, openPeerPidfd } from "./credentials.js";
 export { Descriptor } from "./descriptor.js";
 export { DescriptorLimitError, UnsupportedError } from "./errors.js";
 export { type FdClientConnectedCallback, FdStreamReader, FdStreamWriter, type HasFd } from "./fd-streams.js";
+export { detachConnection, duplicateListeners } from "./hand-over.js";
 export type { FfiName } from "./libc.js";
 export { type LoadedUnix, type LoadUnixOptions, loadUnix } from "./load-unix.js";
 export { type FdStreamOptions, type OpenFdConnectionOptions, openFdConnection } from "./open-fd-connection.js";

@@ -55,6 +55,7 @@ Bob: 12 bytes in, 5000000 out, fine
   "qmp.ts": null, // see interop/qmp.test.ts
   "redis.ts": null, // see interop/redis.test.ts
   "relay.ts": null, // see relay.test.ts
+  "restart.ts": null, // see restart.test.ts
   "smtp-server.ts": null, // see interop/smtp.test.ts
   "start-tls.ts": `< 220 ready
 > LOGIN me secret
