@@ -7,7 +7,12 @@ import { Child } from "../support/child.js";
 import { needs, needsLinux } from "../support/needs.js";
 import { socketPath } from "../support/temporary.js";
 import { python, pythonCommand } from "../unix/python.js";
-import { exampleCommand, startExample } from "./run-example.js";
+import { exampleCommand, type RunningExample, startExample } from "./run-example.js";
+
+/** Deno: after `kill()` of a `ChildProcess`, that signal is reported as its end, however it has ended. */
+function terminate({ process: { pid } }: RunningExample): void {
+  process.kill(pid as number, "SIGTERM");
+}
 
 describe("examples/notify.ts", needsLinux, () => {
   it("reports that it is ready, alive, how many clients it has served, and that it stops", needs(python), async () => {
@@ -37,7 +42,7 @@ describe("examples/notify.ts", needsLinux, () => {
     while (JSON.stringify(message).includes("WATCHDOG")) message = await receive();
     assert.deepEqual(message, ["STATUS=1 clients served\n", []]);
 
-    daemon.process.kill("SIGTERM");
+    terminate(daemon);
     while (JSON.stringify((message = await receive())).includes("WATCHDOG"));
     assert.deepEqual(message, ["STOPPING=1\n", []]);
     assert.equal(await daemon.ended(), "");
@@ -48,7 +53,7 @@ describe("examples/notify.ts", needsLinux, () => {
     const path = socketPath();
     const daemon = startExample([...exampleCommand("notify.js"), path], path);
     assert.equal(await daemon.nextLine(), `listens on ${path}, without a service manager`);
-    daemon.process.kill("SIGTERM");
+    terminate(daemon);
     assert.equal(await daemon.ended(), "");
   });
 });
