@@ -32,7 +32,9 @@ process.once("SIGTERM", async () => {
 
 // After Type=notify, systemd starts what depends on this service only now.
 const isManaged = await sdNotify(`READY=1\nSTATUS=serving\nMAINPID=${process.pid}\n`);
-console.log(`listens on ${String(server.sockets[0]?.getsockname())}, ${isManaged ? "and has told so" : "without a service manager"}`);
+console.log(
+  `listens on ${String(server.sockets[0]?.getsockname())}, ${isManaged ? "and has notified the service manager" : "without a service manager"}`,
+);
 
 // A process that is stuck does not come here, and systemd restarts it.
 const watchdogMs = sdWatchdogMs();

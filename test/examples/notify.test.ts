@@ -29,7 +29,7 @@ describe("examples/notify.ts", needsLinux, () => {
     delete process.env["NOTIFY_SOCKET"];
     delete process.env["WATCHDOG_USEC"];
     assert.deepEqual(await receive(), [`READY=1\nSTATUS=serving\nMAINPID=${daemon.process.pid}\n`, []]);
-    assert.equal(await daemon.nextLine(), `listens on ${path}, and has told so`);
+    assert.equal(await daemon.nextLine(), `listens on ${path}, and has notified the service manager`);
     assert.deepEqual(await receive(), ["WATCHDOG=1\n", []]);
 
     const [reader, writer] = await openUnixConnection(path);

@@ -1,7 +1,6 @@
 /**
- * The kernel's records and descriptors with real programs: socat, ncat and curl as clients of a server that authorizes; ssh-agent as a
- * server that its client looks at; socat as a service manager for `sdNotify()`, and systemd-socket-activate as the one that passes a socket;
- * util-linux's setpriv for another user.
+ * Credentials and notifications with real programs: socat, ncat and curl are clients of a server with `authorize`, also as another user by
+ * setpriv. ssh-agent is a server. socat is the service manager for `sdNotify()`, and systemd-socket-activate passes a socket.
  */
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
@@ -96,7 +95,7 @@ describe("the credentials of real clients", () => {
     );
   }
 
-  it("are those of the relay behind socat, whoever is in front of it", needsRoot, () =>
+  it("are those of the relay behind socat, and not of its client", needsRoot, () =>
     serving(async (path, seen) => {
       const front = socketPath();
       chmodSync(dirname(front), 0o755);
@@ -140,7 +139,7 @@ describe("examples/notify.ts", () => {
     const sent = spawnSync(notify, ["--no-block", `--pid=${pid}`, "--ready", "--status=serving"], { encoding: "utf8" });
     delete process.env["NOTIFY_SOCKET"];
     assert.equal(sent.status, 0, sent.stderr);
-    assert.equal(await daemon.nextLine(), `listens on ${path}, and has told so`);
+    assert.equal(await daemon.nextLine(), `listens on ${path}, and has notified the service manager`);
     // systemd-notify ends its message without a newline, and socat puts nothing between two of them.
     const fields = [`MAINPID=${pid}`, "READY=1", "STATUS=serving"];
     await until(() => fields.every((field) => receiver.output.split(field).length === 3));
