@@ -9,17 +9,22 @@ import {
   StreamReader,
   StreamWriter,
 } from "asyncio-streams";
+import { openFdConnection } from "asyncio-streams/unix";
 import { dial, openTo } from "../test/support/addresses.js";
 
 export type Pair = [StreamReader, StreamWriter];
 
-/** The library connects; it is given a socket by `sock`; or it has only the two sides of a Duplex, by `from()`. */
-export type Via = "open" | "sock" | "duplex";
+/**
+ * The library connects; it connects for descriptors, too; it is given a socket by `sock`; or it has only the two sides of a Duplex, by
+ * `from()`.
+ */
+export type Via = "open" | "descriptors" | "sock" | "duplex";
 
 /** Connects to an address. */
 export async function openVia(via: Via, address: SocketAddress, options: OpenConnectionOptions): Promise<Pair> {
   if (via === "open") return openTo(address, options);
-  const { signal } = options;
+  const { signal, limit } = options;
+  if (via === "descriptors") return openFdConnection(address as string, { signal, limit });
   const sock = net.connect({ ...dial(address), allowHalfOpen: true });
   try {
     await once(sock, "connect", signal === undefined ? {} : { signal });
@@ -27,6 +32,6 @@ export async function openVia(via: Via, address: SocketAddress, options: OpenCon
     sock.destroy();
     throw error;
   }
-  if (via === "duplex") return [StreamReader.from(sock, { limit: options.limit }), StreamWriter.from(sock)];
+  if (via === "duplex") return [StreamReader.from(sock, { limit }), StreamWriter.from(sock)];
   return typeof address === "string" ? openUnixConnection(null, { ...options, sock }) : openConnection(null, null, { ...options, sock });
 }

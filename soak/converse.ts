@@ -3,6 +3,7 @@ import net from "node:net";
 import type { SocketAddress, StreamReader, StreamWriter } from "asyncio-streams";
 import { dial } from "../test/support/addresses.js";
 import { Random } from "../test/support/random.js";
+import { endDescriptors } from "./descriptors.js";
 import type { End, Keepers } from "./end.js";
 import type { Conversation } from "./ledger.js";
 import { pause } from "./pauses.js";
@@ -31,6 +32,9 @@ export async function converse(route: Route, random: Random, keepers: Keepers): 
     restartsBefore: route.restarts,
     giver: null,
     broken: false,
+    sent: { client: 0, server: 0 },
+    taken: { client: 0, server: 0 },
+    finished: new Set(),
     exchangesServed: 0,
     served: null,
   };
@@ -134,6 +138,7 @@ async function finish(end: End, { ending }: Plan, random: Random): Promise<void>
       await send(end, order.up, random);
     }
   }
+  endDescriptors(end);
   writer.close();
   await writer.waitClosed();
 }

@@ -5,7 +5,10 @@ import { runtime } from "../test/support/runtime.js";
 const CONNECTIONS = new Set(["PipeWrap", "PipeServerWrap", "TCPWrap", "TCPSocketWrap", "TCPServerWrap", "Timeout"]);
 const TURNS = 500;
 
-/** Sockets, and what the runtime tells of its handles. */
+/** What the names of files begin with whose descriptors are sent. */
+export const GIVEN = "soak-given-";
+
+/** Sockets, files that were sent, and what the runtime tells of its handles. */
 function handles(): string[] {
   return [...openSockets(), ...toldHandles()].sort();
 }
@@ -18,7 +21,7 @@ function openSockets(): string[] {
   } catch {
     return [];
   }
-  return descriptors.map(linkOf).filter((link) => link.startsWith("socket:"));
+  return descriptors.map(linkOf).filter((link) => link.startsWith("socket:") || link.includes(GIVEN));
 }
 
 function linkOf(descriptor: string): string {

@@ -51,6 +51,11 @@ export interface Conversation {
   giver: Side | null;
   /** Whether something was found: then what follows from it is of no account. */
   broken: boolean;
+  /** Descriptors that each end has sent, and taken. */
+  readonly sent: Record<Side, number>;
+  readonly taken: Record<Side, number>;
+  /** The ends that have come to the end in an orderly way, if the route carries descriptors. */
+  readonly finished: Set<Side>;
   /** Exchanges that the server has done. */
   exchangesServed: number;
   /** Set when the server has begun with it; fulfilled when it is through. */
@@ -78,8 +83,20 @@ export class Ledger {
 
   end(conversation: Conversation): void {
     this.#conversations.delete(conversation.id);
+    this.#compareDescriptors(conversation);
     const ms = performance.now() - conversation.begun;
     if (ms > this.longest.ms) this.longest = { ms, what: describe(conversation) };
+  }
+
+  #compareDescriptors(conversation: Conversation): void {
+    const { sent, taken, finished, broken } = conversation;
+    this.count("descriptors: taken", taken.client + taken.server);
+    if (finished.size < 2 || broken) return;
+    for (const [from, to] of [
+      ["client", "server"],
+      ["server", "client"],
+    ] as const)
+      if (sent[from] !== taken[to]) this.report(`${taken[to]} of ${sent[from]} descriptors have come from the ${from}`, conversation);
   }
 
   get underWay(): number {

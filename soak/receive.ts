@@ -4,6 +4,7 @@
  */
 import type { Random } from "../test/support/random.js";
 import { accept, afterFailedRead } from "./arrivals.js";
+import { takeDescriptors } from "./descriptors.js";
 import { countCruelty, type End, randomOptions, shortWait } from "./end.js";
 import { pause } from "./pauses.js";
 import { bytesOf, LONG_BYTES, type Stretch } from "./stretches.js";
@@ -27,6 +28,7 @@ export async function receive(end: End, stretch: Stretch, random: Random): Promi
     if (random.chance(rest.length > LONG_BYTES ? 0.3 : 0.03) && canTakeOver(end, rest)) rest = await takeOver(end, rest, random);
     else if (rest.length >= LONG_READ_BYTES && random.chance(0.03)) rest = await giveUpLongRead(end, rest, random);
     else rest = await readOn(end, rest, chunkBytes, random);
+    if (random.chance(0.3)) takeDescriptors(end, random.int(0, 20));
     if (random.chance(0.05)) await pause(random, 5);
   }
 }

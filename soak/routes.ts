@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Random } from "../test/support/random.js";
 import { BarePeers } from "./bare-peers.js";
+import { canPassDescriptors } from "./descriptors.js";
 import type { Keepers } from "./end.js";
 import { MemoryRoute } from "./memory-route.js";
 import type { Route } from "./route.js";
@@ -26,6 +27,7 @@ const OVER_SOCKETS: readonly Parts[] = [
   ["TCP", "TLS", "sock"],
   ["Unix", "plain", "duplex"],
   ["TCP", "plain", "duplex"],
+  ...(canPassDescriptors ? [["Unix", "plain", "descriptors"] as const] : []),
 ];
 
 /** All routes, with their servers running, and the peers that are none of ours; `close()` ends them. */

@@ -1,5 +1,6 @@
 /** Sending, in pieces of any size: out of memory that is wiped once it is sent, or given away before. */
 import type { Random } from "../test/support/random.js";
+import { carriesDescriptors, sendWithDescriptors } from "./descriptors.js";
 import { countCruelty, type End, isGivenUp, noteGift, randomOptions } from "./end.js";
 import { pause } from "./pauses.js";
 import { bytesOf, type Stretch } from "./stretches.js";
@@ -20,6 +21,7 @@ export async function send(end: End, stretch: Stretch, random: Random): Promise<
 async function sendPiece(end: End, piece: Buffer, random: Random): Promise<void> {
   const { writer } = end;
   if (end.gives === "written memory" && !end.without.has("written") && random.chance(0.3)) await sendAndGiveAway(end, piece, random);
+  else if (piece.length > 0 && carriesDescriptors(end) && random.chance(0.3)) return sendWithDescriptors(end, piece, random);
   else if (random.chance(0.05)) return sendAndWipe(end, piece, random);
   else if (random.chance(0.2)) {
     const middle = random.int(0, piece.length);

@@ -1,6 +1,7 @@
 /** The server's side of a conversation. */
 import type { StreamReader, StreamWriter } from "asyncio-streams";
 import { Random } from "../test/support/random.js";
+import { endDescriptors } from "./descriptors.js";
 import type { End, Keepers } from "./end.js";
 import type { Conversation } from "./ledger.js";
 import { pause } from "./pauses.js";
@@ -31,6 +32,7 @@ export async function serve(keepers: Keepers, reader: StreamReader, writer: Stre
       if (order.afterwards === "close") break;
       if (order.afterwards === "half-close") writer.writeEof();
     }
+    if (conversation !== undefined) endDescriptors({ side: "server", reader, writer, conversation, ...keepers, owner, gives: "nothing" });
     writer.close();
     await writer.waitClosed();
   } catch (error) {

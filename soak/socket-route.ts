@@ -10,6 +10,7 @@ import {
   startServer,
   startUnixServer,
 } from "asyncio-streams";
+import { startFdServer } from "asyncio-streams/unix";
 import { addressOf } from "../test/support/addresses.js";
 import { identity, trust } from "../test/support/certificates.js";
 import type { Random } from "../test/support/random.js";
@@ -85,9 +86,15 @@ export class SocketRoute implements Route {
     };
     const callback = (reader: StreamReader, writer: StreamWriter): Promise<void> => this.#serve(reader, writer);
     this.#server =
-      this.#socket === "Unix"
-        ? await startUnixServer(callback, this.#path, { ...options, takeover: old !== null })
-        : await startServer(callback, "127.0.0.1", 0, options);
+      this.#via === "descriptors"
+        ? await startFdServer(callback, this.#path, {
+            ...options,
+            takeover: old !== null,
+            authorize: ({ pid }) => random.chance(0.5) || Promise.resolve(pid === process.pid),
+          })
+        : this.#socket === "Unix"
+          ? await startUnixServer(callback, this.#path, { ...options, takeover: old !== null })
+          : await startServer(callback, "127.0.0.1", 0, options);
     if (old === null) return;
     this.restarts += 1;
     await this.#shutDown(old, random.int(0, MOST_GRACE_MS));

@@ -40,6 +40,7 @@ export function summary({ ledger, retained, connections, left, grown, samples, s
     `bytes compared        ${number(ledger.bytesChecked)}`,
     `calls given up        ${list("given up: ")}, and made again`,
     `cut off as planned    ${list("cut: ")} · handshakes ${number(ledger.counted("handshakes that failed"))}`,
+    `descriptors           ${number(ledger.counted("descriptors: taken"))} taken`,
     `servers replaced      ${number(ledger.counted("restarts"))}; clients at a shutdown: ${list("shutdown: ")}`,
     `slices kept           ${number(retained.count)}, in ${mebibytes(retained.bytesHeld)}; verified ${number(retained.verified)} times`,
     ...(ledger.counted("collections") > 0 ? [`garbage collected     ${number(ledger.counted("collections"))} times`] : []),

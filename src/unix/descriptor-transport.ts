@@ -2,7 +2,7 @@
 import type { Protocol, Transport } from "../contracts/connection.js";
 import type { ConnectionContext } from "../net/connection-context.js";
 import { publishStarted } from "../transports/diagnostics.js";
-import { SocketTransport } from "../transports/socket.js";
+import { SocketTransport, type SocketTransportOptions } from "../transports/socket.js";
 import type { DescriptorEvents, DescriptorWire } from "./descriptor-wire.js";
 
 /** A protocol that receives descriptors. */
@@ -11,17 +11,26 @@ export interface DescriptorProtocol extends Protocol {
    * Descriptors were received. Called before `dataReceived()` with the first byte that they were sent with.
    *
    * @param isCut whether the kernel has dropped some
+   * @param hasBytes whether this protocol receives the bytes, too: not after `setProtocol()`
    * @throws if there are too many, or some are lost
    */
-  descriptorsReceived(fds: readonly number[], isCut: boolean): void;
+  descriptorsReceived(fds: readonly number[], isCut: boolean, hasBytes: boolean): void;
   /** The program has closed the connection. */
   descriptorsClosed(): void;
 }
 
 export class DescriptorTransport extends SocketTransport implements DescriptorEvents {
+  /** Owns the descriptors of the connection, also after `setProtocol()`: another protocol receives bytes only. */
+  readonly #descriptors: DescriptorProtocol;
+
+  constructor(wire: DescriptorWire, options: SocketTransportOptions & { readonly protocol: DescriptorProtocol }) {
+    super(wire, options);
+    this.#descriptors = options.protocol;
+  }
+
   /** @internal */
   handleDescriptors(fds: readonly number[], isCut: boolean): void {
-    (this.getProtocol() as DescriptorProtocol).descriptorsReceived(fds, isCut);
+    this.#descriptors.descriptorsReceived(fds, isCut, this.getProtocol() === this.#descriptors);
   }
 
   /**
@@ -44,12 +53,12 @@ export class DescriptorTransport extends SocketTransport implements DescriptorEv
 
   override close(): void {
     super.close();
-    (this.getProtocol() as DescriptorProtocol).descriptorsClosed();
+    this.#descriptors.descriptorsClosed();
   }
 
   override abort(reason?: Error): void {
     super.abort(reason);
-    (this.getProtocol() as DescriptorProtocol).descriptorsClosed();
+    this.#descriptors.descriptorsClosed();
   }
 }
 

@@ -52,6 +52,14 @@ interface Message {
 /** A Unix socket has no other properties. */
 const FACTS: SocketInfo = { setNoDelay: () => {}, setKeepAlive: () => {} };
 
+/** The descriptors of all wires. A number that is given twice would be closed twice, and the second time belong to another file. */
+const owned = new Set<number>();
+
+/** Whether a descriptor belongs to a wire. */
+export function isOwnedByWire(fd: number): boolean {
+  return owned.has(fd);
+}
+
 export class DescriptorWire extends AsyncResource implements Wire, Watcher {
   readonly #system: System;
   readonly #poller: Poller;
@@ -72,8 +80,9 @@ export class DescriptorWire extends AsyncResource implements Wire, Watcher {
   constructor(system: System, fd: number) {
     super("asyncio-streams.DescriptorWire");
     this.#system = system;
-    this.#fd = fd;
     this.#poller = pollerOf(system);
+    this.#fd = fd;
+    owned.add(fd);
   }
 
   get fd(): number {
@@ -330,6 +339,7 @@ export class DescriptorWire extends AsyncResource implements Wire, Watcher {
     // Before it is closed: a duplicate that another process has would keep it in the epoll descriptor.
     this.#watch();
     this.#fd = -1;
+    owned.delete(fd);
     this.#system.close(fd);
     setImmediate(() => this.runInAsyncScope(() => this.#events?.handleClose()));
   }

@@ -194,7 +194,7 @@ export class FdStreamProtocol extends StreamReaderProtocol implements Descriptor
     this.#fdLimit = fdLimit;
   }
 
-  descriptorsReceived(fds: readonly number[], isCut: boolean): void {
+  descriptorsReceived(fds: readonly number[], isCut: boolean, hasBytes: boolean): void {
     const received = receivedOf(this.#reader);
     received.push(fds);
     const { count } = received;
@@ -203,8 +203,8 @@ export class FdStreamProtocol extends StreamReaderProtocol implements Descriptor
       if (isCut) throw descriptorsLost();
       throw new DescriptorLimitError(`the peer has sent ${count} descriptors that were not taken: the limit is ${this.#fdLimit}`);
     }
-    // More may come only with bytes that the program reads.
-    if (count > this.#fdLimit / 2) engineOf(this.#reader).holdBack();
+    // More may come only with bytes that the program reads. Another protocol pauses the transport itself.
+    if (hasBytes && count > this.#fdLimit / 2) engineOf(this.#reader).holdBack();
   }
 
   /** The number of descriptors that have arrived and have not been taken. */

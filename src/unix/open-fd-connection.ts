@@ -4,7 +4,7 @@ import { type KnownOptions, knownOptions } from "../base/known-options.js";
 import { checkLimit } from "../base/limits.js";
 import { delay } from "../base/scheduling.js";
 import { cancellationOf, checkWaitOptions, throwIfAborted, withOneDeadline } from "../base/waiting.js";
-import { takingSock } from "../net/adopt.js";
+import { inUse, takingSock } from "../net/adopt.js";
 import { OwnedDescriptor } from "../net/owned-descriptor.js";
 import { untilAborted } from "../net/resolve.js";
 import { type PathLike, parseUnixPath, type UnixPath } from "../net/socket-file/unix-path.js";
@@ -14,7 +14,7 @@ import { ConnectedSocket } from "../transports/socket-info.js";
 import { libuvError } from "../transports/stream-handle.js";
 import { readPeerCredentials } from "./credentials.js";
 import { startDescriptorTransport } from "./descriptor-transport.js";
-import { DescriptorWire } from "./descriptor-wire.js";
+import { DescriptorWire, isOwnedByWire } from "./descriptor-wire.js";
 import { DEFAULT_FD_LIMIT, type FdStreamReader, FdStreams, type FdStreamWriter } from "./fd-streams.js";
 import { AF_UNIX, EAGAIN, SOCK_STREAM, SOL_SOCKET, type System, sockaddrOf, systemFor } from "./system.js";
 
@@ -108,6 +108,10 @@ async function open(
   if (parsed !== undefined && sock !== undefined) throw invalidValue("path and sock cannot be given at the same time");
   const begunAt = now();
   try {
+    if (typeof sock === "number" && isOwnedByWire(sock)) {
+      handOver(); // its owner closes it
+      throw inUse(sock, undefined);
+    }
     const fd =
       parsed === undefined
         ? adopt(system, sock as number | OwnedDescriptor)

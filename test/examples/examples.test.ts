@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { readMarkdown } from "../docs/markdown.js";
+import { needsLinux } from "../support/needs.js";
 import { root } from "../support/repository.js";
 // The examples of TLS look where this has put the certificates.
 import "../support/certificates.js";
@@ -19,6 +20,8 @@ pear
 
 you asked for /colours
 `,
+  "authorize.ts":
+    /^(the server runs as user \d+\n|this process has connected as user \d+\n){2}ok: status\n(ok: stop|error: only root may do that)\n$/,
   "daemon.ts": null, // see daemon.test.ts
   "demo.ts": /^A line server listens on /, // see demo.test.ts
   "echo-tls.ts": "TLSv1.3 asyncio-streams test: server\none\ntwo\nthree\nERR_TLS_CERT_ALTNAME_INVALID\n",
@@ -45,12 +48,17 @@ are you still there?
 < (end of the connection)
 `,
   "language-server.ts": "3\n1\nunknown\n0\n",
+  "notify.ts": null, // see notify.test.ts
   "observe.ts": `a client of observe.sock
 Ada: 9 bytes in, 5000 out, fine
 a client of observe.sock
 Bob is slow
 Bob: 12 bytes in, 5000000 out, fine
 2 clients, 0 of them there; 21 bytes in, 5005000 out
+`,
+  "pass-file.ts": `1 here it is
+the file says: welcome
+0 no such file
 `,
   "qmp.ts": null, // see interop/qmp.test.ts
   "redis.ts": null, // see interop/redis.test.ts
@@ -81,6 +89,7 @@ letter b9b2d2193e226dab
 /** The most lines that an example may have; 41 where nothing else is told. */
 const LINES: Readonly<Record<string, number>> = {
   "adapters.ts": 61,
+  "authorize.ts": 55,
   "daemon.ts": 81,
   "dbus.ts": 127,
   "demo.ts": 151,
@@ -90,7 +99,9 @@ const LINES: Readonly<Record<string, number>> = {
   "idle-timeout.ts": 51,
   "imap.ts": 121,
   "language-server.ts": 61,
+  "notify.ts": 46,
   "observe.ts": 61,
+  "pass-file.ts": 58,
   "qmp.ts": 120,
   "redis.ts": 120,
   "relay.ts": 120,
@@ -113,6 +124,9 @@ const talkToPrograms = examples.filter(
 /** Those that a test of their own runs. */
 const TESTED_ALONE = ["cluster.ts"];
 
+/** Those that use `asyncio-streams/unix`. */
+const NEED_LINUX = ["authorize.ts", "pass-file.ts"];
+
 /** The most lines of one that talks to a program: a client of a whole protocol. */
 const LINES_OF_A_CLIENT = 120;
 
@@ -132,7 +146,7 @@ describe("examples/", () => {
 
     const expected = OUTPUT[name] ?? null;
     if (expected !== null)
-      it(`prints what it says: ${name}`, () => {
+      it(`prints what it says: ${name}`, NEED_LINUX.includes(name) ? needsLinux : {}, () => {
         const { stdout, stderr, status, leftovers } = runExample(name.replace(".ts", ".js"));
         assert.equal(stderr, "");
         if (typeof expected === "string") assert.equal(stdout, expected);

@@ -4,7 +4,15 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { openUnixConnection, startUnixServer, toDuplex } from "asyncio-streams";
-import { Descriptor, type FdStreamWriter, getPeerCredentials, loadUnix, openFdConnection, startFdServer } from "asyncio-streams/unix";
+import {
+  Descriptor,
+  type FdStreamWriter,
+  getPeerCredentials,
+  loadUnix,
+  openFdConnection,
+  openSocketpair,
+  startFdServer,
+} from "asyncio-streams/unix";
 import { Child } from "../support/child.js";
 import { needs, needsLinux } from "../support/needs.js";
 import { socketPath } from "../support/temporary.js";
@@ -197,6 +205,20 @@ describe("a Descriptor", needsLinux, () => {
     assert.equal((await receiver.readline()).toString(), "hello\n");
     sender.close();
     await server.shutdown();
+  });
+
+  it("is refused by its number if a connection uses it, which goes on", async () => {
+    const [one, other] = openSocketpair();
+    const number = one.detach();
+    const [, writer] = await openFdConnection(null, { sock: number });
+    const [reader, peer] = await openFdConnection(null, { sock: other });
+    await assert.rejects(openFdConnection(null, { sock: number }), { name: "TypeError", message: /belongs to another socket or server/ });
+    await writer.sendFds("still there", [0]);
+    const [data, descriptors] = await reader.receiveFds(100);
+    assert.deepEqual([data.toString(), descriptors.length], ["still there", 1]);
+    for (const descriptor of descriptors) descriptor.close();
+    for (const open of [writer, peer]) open.close();
+    for (const open of [writer, peer]) await open.waitClosed();
   });
 
   it("is closed by a call that cannot use it", async () => {
