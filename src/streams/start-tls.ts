@@ -67,12 +67,11 @@ export async function secureStreams(
     }
     endSecuring();
   };
-  let successor = transport;
   try {
     for (const engine of readers) if (engine.beginSecuring()) begun.push(engine);
-    await withOneDeadline(end, async (signal) => {
-      const { role, ssl, serverHostname, sslHandshakeTimeout, sslShutdownTimeout, protocol } = request;
-      successor = await (transport as Required<Transport>).startTls({
+    const { role, ssl, serverHostname, sslHandshakeTimeout, sslShutdownTimeout, protocol } = request;
+    return await withOneDeadline(end, (signal) =>
+      (transport as Required<Transport>).startTls({
         role,
         ssl,
         serverHostname,
@@ -82,12 +81,11 @@ export async function secureStreams(
         onSecured,
         protocol,
         signal,
-      });
-    });
+      }),
+    );
   } finally {
     endSecuring();
   }
-  return successor;
 }
 
 function addOnce<T>(list: T[], item: T): void {
