@@ -1,6 +1,6 @@
 /** `ndjson()`: one JSON value on each line. See https://github.com/ndjson/ndjson-spec. */
 
-import { NEWLINE, NEWLINE_BYTE } from "../base/memory.js";
+import { NEWLINE_BYTE } from "../base/memory.js";
 import { LINE_END } from "../streams/attempts.js";
 import type { ReadEngine } from "../streams/read-engine.js";
 import type { StreamReader } from "../streams/reader.js";
@@ -8,7 +8,7 @@ import { REPLACEMENT, TextLines } from "../streams/text-lines.js";
 import type { StreamWriter } from "../streams/writer.js";
 import { checkMaxFrameSize, checkWriter, type FrameCodec, type FrameOptions, InvalidFrameError } from "./codec.js";
 import { DelimiterSearch } from "./delimiter.js";
-import { jsonBytes, textOf } from "./json.js";
+import { jsonLine, textOf } from "./json.js";
 import { type FrameAttempt, readFrameBy } from "./reading.js";
 
 /**
@@ -45,7 +45,7 @@ export function ndjson<T = unknown>(options?: FrameOptions): FrameCodec<T> {
     readFrame: readFrameBy(attemptOf),
     writeFrame(writer: StreamWriter, frame: T): void {
       checkWriter(writer);
-      writer.writelines([jsonBytes(frame, maximum), NEWLINE]);
+      writer.write(jsonLine(frame, maximum));
     },
   };
 }
