@@ -106,9 +106,8 @@ export function someAttempt(engine: ReadEngine, n: number): Attempt<NonSharedBuf
  * and the program keeps no part of it. Small reads would leave most of it unused.
  */
 export function passedAttempt(engine: ReadEngine): Attempt<NonSharedBuffer> {
-  const { run } = someAttempt(engine, PASSED_BYTES);
   const nextMemory = (): NonSharedBuffer | null => (engine.queue.length < CHUNK_BYTES ? null : (tryAllocate(PASSED_BYTES) ?? null));
-  return { run, nextMemory };
+  return { ...someAttempt(engine, PASSED_BYTES), nextMemory };
 }
 
 /** Takes exactly `n` bytes. At EOF it takes the rest and fails. */

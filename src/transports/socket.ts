@@ -374,7 +374,16 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     const owner = this.#owner;
     this.#bytesRead = this.#sending.sentBytes = 0; // they count for the successor
     const { host, tlsInfo, tlsShutdownTimeout } = next;
-    return { protocol: this.getProtocol(), info: this.#info, tlsInfo, proxyInfo: this.#proxyInfo, owner, host, tlsShutdownTimeout, history };
+    return {
+      protocol: this.getProtocol(),
+      info: this.#info,
+      tlsInfo,
+      proxyInfo: this.#proxyInfo,
+      owner,
+      host,
+      tlsShutdownTimeout,
+      history,
+    };
   }
 
   // ---- byte counts -------------------------------------------------------------------------------------------------------------

@@ -203,7 +203,7 @@ class Player {
     this.#letGo();
     if (this.#waiting !== null) {
       // It has no signal.
-      this.#reader.cancel();
+      void this.#reader.cancel();
       await microtasks(MICROTASKS);
       return;
     }
