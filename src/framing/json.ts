@@ -1,5 +1,5 @@
 /** JSON values as bytes, for the codecs that carry them. */
-import { invalidType, invalidValue } from "../base/arguments.js";
+import { invalidType, invalidValue, toBytes } from "../base/arguments.js";
 import { frameBytes } from "./codec.js";
 
 /** Throws for bytes that are not UTF-8, instead of replacing them with U+FFFD. */
@@ -18,7 +18,7 @@ export function jsonBytes(frame: unknown, maximum: number): Uint8Array {
 /** Encodes a frame like `jsonBytes()`, with a newline behind it, which does not count. One piece costs less to write than two. */
 export function jsonLine(frame: unknown, maximum: number): Uint8Array {
   const text = jsonText(frame);
-  const line = Buffer.from(`${text}\n`);
+  const line = toBytes("frame", `${text}\n`);
   if (line.length - 1 > maximum) return frameBytes(text, maximum); // throws
   return line;
 }

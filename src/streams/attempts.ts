@@ -102,8 +102,8 @@ export function someAttempt(engine: ReadEngine, n: number): Attempt<NonSharedBuf
 }
 
 /**
- * Takes what has come, up to PASSED_BYTES, to pass it on; none at EOF. If full reads come, the system reads into larger memory: fewer calls,
- * and the program keeps no part of it. Small reads would leave most of it unused.
+ * Takes what has come, up to PASSED_BYTES, to pass it on; none at EOF. If full reads come, the system reads into larger memory: fewer
+ * calls, and the program keeps no part of it. Small reads would leave most of it unused.
  */
 export function passedAttempt(engine: ReadEngine): Attempt<NonSharedBuffer> {
   const nextMemory = (): NonSharedBuffer | null => (engine.queue.length < CHUNK_BYTES ? null : (tryAllocate(PASSED_BYTES) ?? null));
