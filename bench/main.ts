@@ -11,7 +11,7 @@ import { isOurs } from "./contestants.js";
 import { runGrowth } from "./growth/growth.js";
 import { parseOptions, USAGE } from "./options.js";
 import { describeMachine, machineText } from "./report/machine.js";
-import { publish, type Report } from "./report/publish.js";
+import { publish, publishCalls, type Report } from "./report/publish.js";
 import { summarise, type WorkSummary } from "./report/summary.js";
 import { targetTable, workTable } from "./report/table.js";
 import { makeCertificate } from "./run/certificate.js";
@@ -32,6 +32,7 @@ if (options.calls) {
   const table = runCalls(options.runtime, show);
   progress.clear();
   console.log(table);
+  if (options.runtime === process.execPath) console.log(`\nwritten: ${publishCalls(table).join(", ")}`);
   process.exit();
 }
 const works = WORKS.filter(({ id }) => options.only === null || options.only.some((wanted) => id.toUpperCase().startsWith(wanted)));

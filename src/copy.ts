@@ -8,6 +8,8 @@ import { asError, callForeign, ignore, warnOf } from "./base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions } from "./base/known-options.js";
 import { CHUNK_BYTES } from "./base/limits.js";
 import { abortReason, cancellationOf, forgetAborted, onceAborted, withOneDeadline } from "./base/waiting.js";
+import { passedAttempt } from "./streams/attempts.js";
+import { engineOf } from "./streams/base-reader.js";
 import { StreamReader } from "./streams/reader.js";
 import { StreamWriter } from "./streams/writer.js";
 
@@ -119,6 +121,13 @@ async function withReports<Counts extends readonly number[]>(
   }
 }
 
+/** Reads what has come. A reader of the program's own class is read by its own method. */
+function readToPass(reader: StreamReader, options: SignalOptions | undefined): Promise<Buffer> {
+  if (reader.read !== StreamReader.prototype.read) return reader.read(CHUNK_BYTES, options);
+  const engine = engineOf(reader);
+  return engine.perform("read", passedAttempt(engine), options);
+}
+
 async function pass(
   reader: StreamReader,
   writer: StreamWriter,
@@ -127,7 +136,7 @@ async function pass(
 ): Promise<void> {
   const options = signal === undefined ? undefined : { signal };
   for (;;) {
-    const chunk = await reader.read(CHUNK_BYTES, options);
+    const chunk = await readToPass(reader, options);
     if (chunk.length === 0) return;
     try {
       writer.write(chunk);

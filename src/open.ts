@@ -57,7 +57,7 @@ const OPEN_CONNECTION: ConnectCall = {
  * await writer.waitClosed();
  * ```
  */
-export async function openUnixConnection(
+export function openUnixConnection(
   path?: PathLike | null,
   options?: OpenUnixConnectionOptions,
 ): Promise<[StreamReader, StreamWriter<UnixSocketAddress>]> {
@@ -84,7 +84,7 @@ export async function openUnixConnection(
  * const [reader, writer] = await openConnection("localhost", 8080, { timeout: 3_000 });
  * ```
  */
-export async function openConnection(
+export function openConnection(
   host?: string | null,
   port?: number | null,
   options?: OpenConnectionOptions,

@@ -29,6 +29,9 @@ export const DEFAULT_BACKLOG = 511;
 /** The size of a read in bytes: the most that a socket delivers at once. libuv: the size that it suggests in `uv_read_start()`. */
 export const CHUNK_BYTES = 65_536;
 
+/** The size of a read in bytes where a relay passes on so much that reads of CHUNK_BYTES are full. */
+export const PASSED_BYTES: number = 4 * CHUNK_BYTES;
+
 /** Checks a reader's limit and returns it, or the default. */
 export function checkLimit(limit: number | undefined): number {
   return limit === undefined ? DEFAULT_LIMIT_BYTES : checkInteger("limit", limit, 1);

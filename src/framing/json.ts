@@ -1,5 +1,5 @@
 /** JSON values as bytes, for the codecs that carry them. */
-import { invalidType, invalidValue } from "../base/arguments.js";
+import { invalidType, invalidValue, toBytes } from "../base/arguments.js";
 import { frameBytes } from "./codec.js";
 
 /** Throws for bytes that are not UTF-8, instead of replacing them with U+FFFD. */
@@ -12,9 +12,21 @@ export function textOf(bytes: Uint8Array): string {
 
 /** Encodes a frame. Refuses what JSON has no form for, and `null`, which means EOF in the other direction. */
 export function jsonBytes(frame: unknown, maximum: number): Uint8Array {
+  return frameBytes(jsonText(frame), maximum);
+}
+
+/** Encodes a frame like `jsonBytes()`, with a newline behind it, which does not count. One piece costs less to write than two. */
+export function jsonLine(frame: unknown, maximum: number): Uint8Array {
+  const text = jsonText(frame);
+  const line = toBytes("frame", `${text}\n`);
+  if (line.length - 1 > maximum) return frameBytes(text, maximum); // throws
+  return line;
+}
+
+function jsonText(frame: unknown): string {
   const text = jsonOf(frame);
   if (text === undefined || text === "null") throw invalidType("frame", "a JSON value other than null", frame);
-  return frameBytes(text, maximum);
+  return text;
 }
 
 /** Returns a value as JSON; `undefined` if JSON has no form for it. */

@@ -1,14 +1,14 @@
 /** `ndjson()`: one JSON value on each line. See https://github.com/ndjson/ndjson-spec. */
 
-import { NEWLINE, NEWLINE_BYTE } from "../base/memory.js";
+import { NEWLINE_BYTE } from "../base/memory.js";
 import { LINE_END } from "../streams/attempts.js";
 import type { ReadEngine } from "../streams/read-engine.js";
 import type { StreamReader } from "../streams/reader.js";
-import { TextLines } from "../streams/text-lines.js";
+import { REPLACEMENT, TextLines } from "../streams/text-lines.js";
 import type { StreamWriter } from "../streams/writer.js";
 import { checkMaxFrameSize, checkWriter, type FrameCodec, type FrameOptions, InvalidFrameError } from "./codec.js";
 import { DelimiterSearch } from "./delimiter.js";
-import { jsonBytes, textOf } from "./json.js";
+import { jsonLine, textOf } from "./json.js";
 import { type FrameAttempt, readFrameBy } from "./reading.js";
 
 /**
@@ -45,13 +45,11 @@ export function ndjson<T = unknown>(options?: FrameOptions): FrameCodec<T> {
     readFrame: readFrameBy(attemptOf),
     writeFrame(writer: StreamWriter, frame: T): void {
       checkWriter(writer);
-      writer.writelines([jsonBytes(frame, maximum), NEWLINE]);
+      writer.write(jsonLine(frame, maximum));
     },
   };
 }
 
-/** What a decoder puts in the place of bytes that are not UTF-8. Text may also contain it. */
-const REPLACEMENT = "\ufffd";
 const SPACE = 0x20;
 
 /** Reads the values of one reader, and counts its lines. */
@@ -92,15 +90,16 @@ class ValueAttempt<T> implements FrameAttempt<T> {
   /** Returns the next line with its newline, if it lies in the first chunk and is UTF-8 for certain. Takes nothing. */
   #peek(): string | undefined {
     const { queue } = this.#engine;
-    let text = this.#text.peek();
-    if (text !== undefined) this.#size = text.length;
-    else {
-      const { first, firstOffset } = queue;
-      const end = first === undefined ? -1 : first.indexOf(NEWLINE_BYTE, firstOffset);
-      this.#size = end + 1 - firstOffset;
-      if (first === undefined || end === -1 || this.#size - 1 > this.#maximum) return undefined;
-      text = first.toString("utf8", firstOffset, end + 1);
+    const decoded = this.#text.peek();
+    if (decoded !== undefined) {
+      this.#size = decoded.length;
+      return decoded;
     }
+    const { first, firstOffset } = queue;
+    const end = first === undefined ? -1 : first.indexOf(NEWLINE_BYTE, firstOffset);
+    this.#size = end + 1 - firstOffset;
+    if (first === undefined || end === -1 || this.#size - 1 > this.#maximum) return undefined;
+    const text = first.toString("utf8", firstOffset, end + 1);
     return text.includes(REPLACEMENT) ? undefined : text;
   }
 

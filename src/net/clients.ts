@@ -258,10 +258,10 @@ export class Clients {
     this.#handshakes.add(handshake);
     try {
       if (verdict !== null) await this.#untilAuthorized(wire, verdict, handshake);
-      const proxyInfo = proxy === null ? undefined : await proxy.receive(wire, facts.info, handshake);
+      const known = proxy === null ? facts : { ...facts, proxyInfo: await proxy.receive(wire, facts.info, handshake) };
       const tls = this.#tls; // read as late as possible: it may have been renewed during the header
-      if (tls !== null) await acceptSecured(wire.release(), protocolFactory, { ...facts, proxyInfo, tls, signal: handshake });
-      else this.#start(wire, { ...facts, proxyInfo });
+      if (tls !== null) await acceptSecured(wire.release(), protocolFactory, known, tls, handshake);
+      else this.#start(wire, known);
     } catch (error) {
       if (!handshake.aborted) this.#context.runInAsyncScope(() => this.#reportRefusal(error));
     } finally {

@@ -64,7 +64,7 @@ export async function connectAcceptedSocket<P extends Protocol>(
       const info = new ConnectedSocket(unwired(socket), unixNames);
       const facts = { info, begunAt, isAccepted: true };
       if (tls === null) return startTransport(nodeWireOf(socket), protocolFactory, facts);
-      return await withOneDeadline(end, (signal) => acceptSecured(socket, protocolFactory, { ...facts, tls, signal }));
+      return await withOneDeadline(end, (signal) => acceptSecured(socket, protocolFactory, facts, tls, signal));
     } catch (error) {
       publishError(null, error, "accept");
       throw error;

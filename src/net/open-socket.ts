@@ -16,12 +16,15 @@ import { withConnectPath } from "./socket-file/directory.js";
 import type { UnixPath } from "./socket-file/unix-path.js";
 import { codeOf, isSystemCode, systemError, systemErrorCodes } from "./system-error.js";
 
+/** The address to connect from. */
+type LocalAddress = readonly [host: string, port: number];
+
 /** Where and how to connect. All fields have been checked. */
 export interface TcpTarget {
   readonly host: string;
   readonly port: number;
   readonly family: IpFamily;
-  readonly localAddr: readonly [host: string, port: number] | undefined;
+  readonly localAddr: LocalAddress | undefined;
   /** Milliseconds after which the next address is tried in parallel; `undefined`: only after the previous one has failed. */
   readonly happyEyeballsDelay: number | undefined;
   /** How many addresses of the first family are tried before the families alternate; 0: the system's order. */
@@ -33,25 +36,43 @@ export interface TcpTarget {
 }
 
 /** Connects. If aborted, closes the opened sockets and rejects with the signal's reason. */
-export async function connectTcp(target: TcpTarget, signal: AbortSignal | undefined): Promise<Opened> {
-  const { host, family, port, localAddr, bound, allErrors, wireWillDo } = target;
-  const literal = localAddr === undefined ? literalAddress(host, family) : null;
-  let addresses: readonly IpAddress[];
-  let localAddresses: readonly IpAddress[] | undefined;
-  if (literal === null) {
-    const lookups = Promise.all([resolve(host, family), localAddr === undefined ? undefined : resolve(localAddr[0], family)]);
-    [addresses, localAddresses] = await untilAborted(lookups, signal);
-    throwIfAborted(signal); // aborted after the lookup, in the same turn
-  } else addresses = [literal];
+export function connectTcp(target: TcpTarget, signal: AbortSignal | undefined): Promise<Opened> {
+  const { host, family, localAddr } = target;
+  if (localAddr !== undefined) return connectFrom(localAddr, target, signal);
+  const literal = literalAddress(host, family);
+  return literal === null ? connectByName(target, signal) : connectToAny(target, [literal], undefined, signal);
+}
+
+async function connectFrom(local: LocalAddress, target: TcpTarget, signal: AbortSignal | undefined): Promise<Opened> {
+  const lookups = Promise.all([resolve(target.host, target.family), resolve(local[0], target.family)]);
+  const [addresses, locals] = await untilAborted(lookups, signal);
+  throwIfAborted(signal); // aborted after the lookup, in the same turn
+  return await connectToAny(target, addresses, locals, signal);
+}
+
+async function connectByName(target: TcpTarget, signal: AbortSignal | undefined): Promise<Opened> {
+  const addresses = await untilAborted(resolve(target.host, target.family), signal);
+  throwIfAborted(signal); // as above
+  return await connectToAny(target, addresses, undefined, signal);
+}
+
+/** Connects to one of the addresses. A single one needs no race. */
+function connectToAny(
+  target: TcpTarget,
+  addresses: readonly IpAddress[],
+  localAddresses: readonly IpAddress[] | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Opened> {
+  const { port, bound, allErrors, wireWillDo } = target;
   const ordered = addressesFor(target, addresses);
   const [only] = ordered;
   if (only !== undefined && ordered.length === 1 && localAddresses === undefined && !allErrors)
-    return await connectOnce({ to: { kind: "tcp", ...only, port }, bound, wireWillDo }, signal);
+    return connectOnce({ to: { kind: "tcp", ...only, port }, bound, wireWillDo }, signal);
   const attempts = ordered.map((address) => {
     const locals = localAddresses?.filter((local) => local.family === address.family);
     return new Attempt(address, target, locals);
   });
-  return await staggered(attempts, target, signal);
+  return staggered(attempts, target, signal);
 }
 
 /**

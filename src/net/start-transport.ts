@@ -55,7 +55,9 @@ export function startOpened<P extends Protocol>(
 export async function acceptSecured<P extends Protocol>(
   socket: net.Socket,
   protocolFactory: ProtocolFactory<P>,
-  { tls, signal, ...facts }: ConnectionContext & { readonly tls: ServerTls; readonly signal: AbortSource | undefined },
+  facts: ConnectionContext,
+  tls: ServerTls,
+  signal: AbortSource | undefined,
 ): Promise<[Transport, P]> {
   const secured = await tls.handshakes.secure(socket, tls.sslHandshakeTimeout, signal);
   return startSecured(secured, protocolFactory, facts, tls);
@@ -76,19 +78,20 @@ function startSecured<P extends Protocol>(
   facts: ConnectionContext,
   tls: ClientTls | ServerTls,
 ): [Transport, P] {
-  return start(new NodeWire(secured), protocolFactory, facts, { secured, ...tls });
+  return start(new NodeWire(secured), protocolFactory, facts, secured, tls);
 }
 
 function start<P extends Protocol>(
   wire: Wire,
   protocolFactory: ProtocolFactory<P>,
   { owner, isAccepted, host, begunAt, info, proxyInfo }: ConnectionContext,
-  tls?: (ClientTls | ServerTls) & { readonly secured: TLSSocket },
+  secured?: TLSSocket,
+  tls?: ClientTls | ServerTls,
 ): [Transport, P] {
   try {
     const protocol = protocolFactory();
     checkProtocol("the result of protocolFactory", protocol);
-    const tlsInfo = tls === undefined ? undefined : new TlsInfo(tls.secured, tls.ssl);
+    const tlsInfo = secured === undefined || tls === undefined ? undefined : new TlsInfo(secured, tls.ssl);
     const tlsShutdownTimeout = tls?.sslShutdownTimeout;
     const transport = new UpgradableTransport(wire, { protocol, info, tlsInfo, proxyInfo, owner, host, tlsShutdownTimeout });
     publishStarted(transport, isAccepted ?? owner !== undefined, begunAt);

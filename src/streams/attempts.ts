@@ -9,7 +9,8 @@ import type { SignalOptions } from "../base/arguments.js";
 import type { NonSharedBuffer } from "../base/bytes.js";
 import { debugMode } from "../base/debug-mode.js";
 import { IncompleteReadError, LimitOverrunError, LineTooLongError } from "../base/errors.js";
-import { constant, NEWLINE, NEWLINE_BYTE } from "../base/memory.js";
+import { CHUNK_BYTES, PASSED_BYTES } from "../base/limits.js";
+import { constant, NEWLINE, NEWLINE_BYTE, tryAllocate } from "../base/memory.js";
 import { SeparatorSearch } from "../base/separator-search.js";
 import { Separators } from "../base/separators.js";
 import { mayReturnAtOnce } from "../base/waiting.js";
@@ -98,6 +99,15 @@ export function restAttempt(engine: ReadEngine): Attempt<NonSharedBuffer> {
 export function someAttempt(engine: ReadEngine, n: number): Attempt<NonSharedBuffer> {
   const { queue } = engine;
   return { run: () => (queue.length > 0 || engine.eof ? queue.take(Math.min(n, queue.length)) : undefined) };
+}
+
+/**
+ * Takes what has come, up to PASSED_BYTES, to pass it on; none at EOF. If full reads come, the system reads into larger memory: fewer
+ * calls, and the program keeps no part of it. Small reads would leave most of it unused.
+ */
+export function passedAttempt(engine: ReadEngine): Attempt<NonSharedBuffer> {
+  const nextMemory = (): NonSharedBuffer | null => (engine.queue.length < CHUNK_BYTES ? null : (tryAllocate(PASSED_BYTES) ?? null));
+  return { ...someAttempt(engine, PASSED_BYTES), nextMemory };
 }
 
 /** Takes exactly `n` bytes. At EOF it takes the rest and fails. */

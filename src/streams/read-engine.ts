@@ -44,6 +44,8 @@ export interface Attempt<T> {
   readonly takesNothing?: boolean;
   /** The number of bytes it needs, if known. */
   readonly wanted?: number | undefined;
+  /** Returns memory for the next data, instead of that for `wanted` bytes. `null` means any memory. */
+  nextMemory?(): NonSharedBuffer | null;
   /** Belongs to a loop that has passed on results before, and now asks for the next one. */
   readonly isAhead?: boolean;
   /** The loop that it belongs to. */
@@ -128,8 +130,9 @@ export class ReadEngine {
 
   /** Returns the memory that the next data should be read into, for a large result of the waiting read. `null` means any memory. */
   nextMemory(): NonSharedBuffer | null {
-    const wanted = this.#parked?.attempt.wanted;
-    return wanted === undefined ? null : this.queue.reserve(wanted);
+    const attempt = this.#parked?.attempt;
+    if (attempt?.nextMemory !== undefined) return attempt.nextMemory();
+    return attempt?.wanted === undefined ? null : this.queue.reserve(attempt.wanted);
   }
 
   feedEof(): void {
@@ -294,12 +297,9 @@ export class ReadEngine {
       // A parked read whose data has arrived goes first, even if its microtask has not run yet.
       if (this.#retryScheduled) this.#retryParked();
       if (this.#exception !== null) throw this.#exception;
-      if (
-        this.#parked !== null &&
-        (attempt.takesAsTheyCome === true || (this.#parked.attempt.exclusive === true && attempt.takesNothing !== true))
-      ) {
-        throw concurrentRead(method);
-      }
+      const other = this.#parked?.attempt;
+      const isAlone = attempt.takesAsTheyCome === true || (other?.exclusive === true && attempt.takesNothing !== true);
+      if (other !== undefined && isAlone) throw concurrentRead(method);
       if (this.#budget < 0 && this.#parked === null) return this.#parkForTurn(attempt, signal);
       if (this.securing.isInProgress && attempt.takesNothing !== true) {
         if (this.#parked !== null) throw concurrentRead(method);

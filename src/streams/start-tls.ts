@@ -60,45 +60,55 @@ export interface StreamsOfWriter {
 export async function secureStreams(
   transport: Transport,
   receiver: Protocol,
-  { readAhead, onSecured, ...request }: StreamsRequest,
+  request: StreamsRequest,
   end: Cancellation | undefined,
   streams?: StreamsOfWriter,
 ): Promise<Transport> {
-  const flows = new Set<WriterFlow>();
-  if (receiver instanceof FlowControl) flows.add(flowOf(receiver));
-  if (streams !== undefined) flows.add(streams.flow);
-  const readers = new Set<ReadEngine>();
-  for (const { engine } of flows) if (engine !== null) readers.add(engine);
-  if (streams?.reader) readers.add(streams.reader);
+  const flows: WriterFlow[] = [];
+  if (receiver instanceof FlowControl) flows.push(flowOf(receiver));
+  if (streams !== undefined) addOnce(flows, streams.flow);
+  const readers: ReadEngine[] = [];
+  for (const { engine } of flows) if (engine !== null) addOnce(readers, engine);
+  if (streams?.reader) addOnce(readers, streams.reader);
 
   const begun: ReadEngine[] = [];
   const endSecuring = (): void => {
     for (const engine of begun) engine.endSecuring();
   };
-  const operation = {
-    ...request,
-    takeReadAhead(): NonSharedBuffer {
-      const bytes = readAhead === undefined ? [] : [ownCopy(readAhead)];
-      for (const { securing, queue } of readers) bytes.push(securing.handOver(queue));
-      return bytes.length === 1 ? (bytes[0] as NonSharedBuffer) : ownCopy(Buffer.concat(bytes));
-    },
-    onSecured(successor: Transport): void {
-      onSecured(successor);
-      for (const flow of flows) {
-        if (debugMode !== null) moveWatch(flow, successor);
-        flow.replaceTransport(successor);
-      }
-      endSecuring();
-    },
+  const takeReadAhead = (): NonSharedBuffer => {
+    const bytes = request.readAhead === undefined ? [] : [ownCopy(request.readAhead)];
+    for (const { securing, queue } of readers) bytes.push(securing.handOver(queue));
+    return bytes.length === 1 ? (bytes[0] as NonSharedBuffer) : ownCopy(Buffer.concat(bytes));
   };
-  let successor = transport;
+  const onSecured = (successor: Transport): void => {
+    request.onSecured(successor);
+    for (const flow of flows) {
+      if (debugMode !== null) moveWatch(flow, successor);
+      flow.replaceTransport(successor);
+    }
+    endSecuring();
+  };
   try {
     for (const engine of readers) if (engine.beginSecuring()) begun.push(engine);
-    await withOneDeadline(end, async (signal) => {
-      successor = await (transport as Required<Transport>).startTls({ ...operation, signal });
-    });
+    const { role, ssl, serverHostname, sslHandshakeTimeout, sslShutdownTimeout, protocol } = request;
+    return await withOneDeadline(end, (signal) =>
+      (transport as Required<Transport>).startTls({
+        role,
+        ssl,
+        serverHostname,
+        sslHandshakeTimeout,
+        sslShutdownTimeout,
+        takeReadAhead,
+        onSecured,
+        protocol,
+        signal,
+      }),
+    );
   } finally {
     endSecuring();
   }
-  return successor;
+}
+
+function addOnce<T>(list: T[], item: T): void {
+  if (!list.includes(item)) list.push(item);
 }

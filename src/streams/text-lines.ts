@@ -17,6 +17,9 @@ import { NEWLINE_BYTE } from "../base/memory.js";
 
 const CARRIAGE_RETURN = 0x0d;
 
+/** What a decoder puts in the place of bytes that are not correct. Text may also contain it. */
+export const REPLACEMENT = "\ufffd";
+
 /** Size of a block. It is all that a line of text can keep alive. */
 const BLOCK_BYTES = 4096;
 /** A block of fewer bytes does not pay. */
@@ -35,6 +38,8 @@ export class TextLines {
   readonly #keepSeparator: boolean;
   readonly #hasBlocks: boolean;
   #block = "";
+  /** Whether the block has no replacement character. Each byte that is not correct becomes one, which is one unit, too. */
+  #isCorrect = false;
   /** Whether the block can be split at its newlines. */
   #isSplittable = false;
   /** The range of the stream that the block was made from, or for which no block can be made. */
@@ -60,12 +65,15 @@ export class TextLines {
     return queue.takeTextThroughByte(NEWLINE_BYTE, this.#limit, this.#encoding, this.#keepSeparator, CARRIAGE_RETURN);
   }
 
-  /** Returns the next line with its newline, without taking it, if it is in a block: each byte of it is one UTF-16 unit. */
+  /**
+   * Returns the next line with its newline, without taking it, if it is in a block whose text has no replacement character: each byte of it
+   * is one UTF-16 unit, and is correct in the encoding.
+   */
   peek(): string | undefined {
     const queue = this.#queue;
     if (queue.taken >= this.#end) this.#decode();
     const at = queue.taken - this.#start;
-    if (this.#block === "" || at < 0 || queue.putBack !== this.#putBack) return undefined;
+    if (this.#block === "" || !this.#isCorrect || at < 0 || queue.putBack !== this.#putBack) return undefined;
     return this.#block.slice(at, this.#block.indexOf("\n", at) + 1);
   }
 
@@ -103,6 +111,7 @@ export class TextLines {
     this.#end = this.#start + Math.max(1, count);
     const text = count < MIN_BLOCK_BYTES ? "" : queue.textOf(count, this.#encoding);
     this.#block = text.length === count ? text : "";
+    this.#isCorrect = !this.#block.includes(REPLACEMENT);
     this.#isSplittable = this.#block !== "" && !this.#keepSeparator && !text.includes("\r");
   }
 }

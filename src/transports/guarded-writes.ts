@@ -17,11 +17,10 @@ interface WriteFailureHandler {
 interface WriteMethods {
   _write: (this: net.Socket, chunk: unknown, encoding: BufferEncoding, done: Done) => void;
   /** Missing on some runtimes. */
-  _writev?: (this: net.Socket, chunks: { chunk: unknown; encoding: BufferEncoding }[], done: Done) => void;
+  _writev: ((this: net.Socket, chunks: { chunk: unknown; encoding: BufferEncoding }[], done: Done) => void) | undefined;
 }
 
-interface Guard {
-  readonly own: WriteMethods;
+interface Guard extends WriteMethods {
   readonly handler: WriteFailureHandler;
 }
 
@@ -30,7 +29,7 @@ type GuardedSocket = net.Socket & { [GUARD]?: Guard | undefined };
 /** Guards a socket's `_write()` and `_writev()`, which every write of a stream goes through. */
 export function guardWrites(socket: GuardedSocket, handler: WriteFailureHandler): void {
   const { _write, _writev } = socket as unknown as WriteMethods;
-  socket[GUARD] = { own: { _write, ...(_writev && { _writev }) }, handler };
+  socket[GUARD] = { _write, _writev, handler };
   socket._write = guardedWrite;
   if (_writev !== undefined) socket._writev = guardedWritev;
 }
@@ -50,12 +49,12 @@ export function unguardWrites(socket: GuardedSocket): void {
 
 function guardedWrite(this: GuardedSocket, chunk: unknown, encoding: BufferEncoding, done: Done): void {
   const guard = this[GUARD];
-  guard?.own._write.call(this, chunk, encoding, guarded(guard, done));
+  guard?._write.call(this, chunk, encoding, guarded(guard, done));
 }
 
 function guardedWritev(this: GuardedSocket, chunks: { chunk: unknown; encoding: BufferEncoding }[], done: Done): void {
   const guard = this[GUARD];
-  guard?.own._writev?.call(this, chunks, guarded(guard, done));
+  guard?._writev?.call(this, chunks, guarded(guard, done));
 }
 
 function guarded({ handler }: Guard, done: Done): Done {

@@ -62,6 +62,9 @@ export interface SocketTransportOptions {
   readonly tlsShutdownTimeout?: number | undefined;
 }
 
+/** What is new when another transport drives a connection over TLS. */
+export type SecuredFacts = Pick<SocketTransportOptions, "host" | "tlsInfo" | "tlsShutdownTimeout">;
+
 /** What another transport needs to know of a connection when it takes the connection over. */
 export interface History extends ByteCounts {
   /** When it began, by `now()`. */
@@ -362,13 +365,23 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     this.#bytesRead -= bytes;
   }
 
-  /** Gives up the connection: returns what the transport that takes it over needs to know. */
-  protected yieldConnection(): SocketTransportOptions {
+  /** Gives up the connection: returns the options of the transport that takes it over. */
+  protected yieldConnection(next: SecuredFacts): SocketTransportOptions {
     const { bytesRead, bytesWritten } = this;
     const history = { begunAt: this.#begunAt, bytesRead, bytesWritten };
     const owner = this.#owner;
     this.#bytesRead = this.#sending.sentBytes = 0; // they count for the successor
-    return { protocol: this.getProtocol(), info: this.#info, proxyInfo: this.#proxyInfo, owner, history };
+    const { host, tlsInfo, tlsShutdownTimeout } = next;
+    return {
+      protocol: this.getProtocol(),
+      info: this.#info,
+      tlsInfo,
+      proxyInfo: this.#proxyInfo,
+      owner,
+      host,
+      tlsShutdownTimeout,
+      history,
+    };
   }
 
   // ---- byte counts -------------------------------------------------------------------------------------------------------------

@@ -79,7 +79,7 @@ export class StartTlsOperation {
    *
    * @param readAhead bytes that were received and not passed to the program
    */
-  async secure(takeBeneath: () => Beneath, readAhead: NonSharedBuffer): Promise<TLSSocket> {
+  secure(takeBeneath: () => Beneath, readAhead: NonSharedBuffer): Promise<TLSSocket> {
     if (readAhead.length > 0 && this.#request.role === "client") {
       // In TLS, a server never sends first. These bytes arrived in plain text, possibly from an attacker in the middle who wants them to
       // pass for secured.
@@ -90,6 +90,6 @@ export class StartTlsOperation {
     this.#beneath = beneath;
     // For a server, these bytes are the beginning of the client's handshake.
     if (readAhead.length > 0) beneath.unshift(readAhead);
-    return await this.#handshake.secure(beneath, null, this.#canceller);
+    return this.#handshake.secure(beneath, null, this.#canceller);
   }
 }

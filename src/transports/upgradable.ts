@@ -103,12 +103,12 @@ export class UpgradableTransport extends SocketTransport {
 
   #handOver(secured: TLSSocket, request: StartTlsRequest): Transport {
     const carrier = this.#carrier;
-    const successor = new UpgradableTransport(carrier === null ? new NodeWire(secured) : new CarriedWire(secured, carrier), {
-      ...this.yieldConnection(),
+    const options = this.yieldConnection({
       host: this.#options.host,
       tlsInfo: new TlsInfo(secured, request.ssl, carrier === null ? undefined : this),
       tlsShutdownTimeout: request.sslShutdownTimeout,
     });
+    const successor = new UpgradableTransport(carrier === null ? new NodeWire(secured) : new CarriedWire(secured, carrier), options);
     successor.attach();
     this.moveTo("replaced");
     this.detach();

@@ -29,6 +29,9 @@ from transcript import Given, show, show_error, to_bytes  # noqa: E402
 
 LOOP = asyncio.new_event_loop()
 
+# The calls that read lines.
+LINES = ("readline", "next", "readlines")
+
 
 class Judge:
     """Plays one script."""
@@ -67,10 +70,21 @@ class Judge:
 
     def make(self, call):
         method, *args = call
+        if method == "readlines":
+            return self.readlines()
+        if method == "next":
+            method = "readline"
         if method == "readuntil":
             (separator,) = args
             args = [separator.encode("latin1") if isinstance(separator, str) else tuple(one.encode("latin1") for one in separator)]
         return getattr(self.reader, method)(*args)
+
+    async def readlines(self):
+        """What a batch of lines has, in terms of `readline()`. A line over the limit is left to the next call."""
+        lines = await self.reader.readline()
+        while 0 <= self.buffer.find(b"\n") <= self.limit:
+            lines += await self.reader.readline()
+        return lines
 
     def run(self, call, coroutine, throw=None):
         """Runs a call to where it waits or ends. Returns its future, or its outcome."""
@@ -88,7 +102,7 @@ class Judge:
                 del self.left[: len(error.partial)]
                 # CPython does not resume the transport then.
                 self.astray |= paused
-            elif isinstance(error, ValueError) and call[0] == "readline":
+            elif isinstance(error, ValueError) and call[0] in LINES:
                 outcome["dropped"] = len(self.left) - len(self.buffer)
                 del self.left[: outcome["dropped"]]
             return None, outcome
@@ -141,6 +155,9 @@ class Judge:
                 return None, ended or self.settle()
             case "cancel":
                 return self.cancel()
+            case "expire":
+                ended = self.settle()
+                return (None, ended) if ended else self.cancel()
             case "call":
                 return self.start(args)
         raise SystemExit(f"no such step: {do}")
@@ -163,7 +180,7 @@ class Judge:
         if self.lost and call[-1] == 0:
             return {"skipped": "what needs nothing more is given after a loss"}, ended
         if self.waits and self.buffer:
-            if self.call[0] in ("readline", "readuntil"):
+            if self.call[0] in (*LINES, "readuntil"):
                 return {"skipped": "a read under a search that waits misleads it"}, ended
             if self.is_to_eof(call):
                 return {"skipped": "a read(-1) that is refused loses what it has gathered"}, ended

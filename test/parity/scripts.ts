@@ -4,8 +4,10 @@
  *     ["feed", data]              feedData(), in the same turn of the event loop as what comes next
  *     ["feedEof"]
  *     ["turn"]                    lets the read that waits see what has come
- *     ["call", method, argument]  a reading call, after a turn; if it waits, the script goes on, and a later call is a second one
+ *     ["call", method, argument]  a reading call, after a turn; if it waits, the script goes on, and a later call is a second one. "next"
+ *                                 is a step of a loop over the lines. "readlines" is `readline()`, and then all lines that are there.
  *     ["cancel"]                  cancels the read that waits, and lets it end
+ *     ["expire"]                  lets the read that waits see what has come, and if it still waits, its time-out ends it
  *     ["setException", message]   after a turn
  *     ["connectionLost", message] after a turn
  */
@@ -53,7 +55,8 @@ function someSteps(dice: Random, limit: number, options: ScriptOptions): ScriptS
   const roll = dice.below(100);
   if (roll < 36) return Array.from({ length: 1 + dice.below(3) }, () => ["feed", someData(dice, limit)]);
   if (roll < 46) return [["turn"]];
-  if (roll < 52) return [["cancel"]];
+  if (roll < 50) return [["cancel"]];
+  if (roll < 52) return [["expire"]];
   if (roll < 54) return [["feedEof"]];
   if (roll < 55) return [[dice.pick(["setException", "connectionLost"]), dice.pick(["first", "second"])]];
   return [["call", ...someCall(dice, limit, options)]];
@@ -70,7 +73,7 @@ function someData(dice: Random, limit: number): Data {
 
 function someCall(dice: Random, limit: number, { severalSeparators }: ScriptOptions): readonly [string, ...unknown[]] {
   const size = (): number => dice.pick([0, 1, 1 + dice.below(2 * limit), 1 + dice.below(4 * limit), 3]);
-  switch (dice.below(8)) {
+  switch (dice.below(10)) {
     case 0:
     case 1:
       return ["readline"];
@@ -85,6 +88,10 @@ function someCall(dice: Random, limit: number, { severalSeparators }: ScriptOpti
       const several = dice.pick(SEVERAL);
       return ["readuntil", severalSeparators ? several : (several[0] as string)];
     }
+    case 7:
+      return ["next"];
+    case 8:
+      return ["readlines"];
     default:
       return ["readuntil", dice.below(40) === 0 ? "" : dice.pick(SEPARATORS)];
   }

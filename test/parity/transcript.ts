@@ -59,7 +59,7 @@ export function asHere(outcome: Outcome, method: string): Outcome {
   const { error, dropped, ...rest } = outcome;
   if (typeof error !== "string") return outcome;
   if (error === "RuntimeError") {
-    const concurrent = method.startsWith("read") || method === "lines";
+    const concurrent = method.startsWith("read") || method === "lines" || method === "next";
     return concurrent
       ? { ...rest, error: "ConcurrentReadError", code: "ERR_CONCURRENT_READ" }
       : { ...rest, error: "InvalidStateError", code: "ERR_INVALID_STATE" };

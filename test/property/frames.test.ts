@@ -261,3 +261,21 @@ describe("ndjson", () => {
     await fc.assert(property, { numRuns: 200 });
   });
 });
+
+/** The sizes of bodies around the one up to which a frame is written in one piece. */
+const bodySize = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 1000, max: 1040 }), fc.constantFrom(4096, 70_000));
+
+describe("frames that are written", () => {
+  it("are the header and the body, as they are made by hand, whether joined or not", () => {
+    const prefixed = lengthPrefixed();
+    const strings = netstring();
+    const property = fc.property(bodySize, fc.integer({ min: 0, max: 255 }), (size, byte) => {
+      const body = Buffer.alloc(size, byte);
+      const header = Buffer.alloc(4);
+      header.writeUInt32BE(size);
+      assert.deepEqual(encode(prefixed, body), Buffer.concat([header, body]));
+      assert.deepEqual(encode(strings, body), Buffer.concat([Buffer.from(`${size}:`), body, Buffer.from(",")]));
+    });
+    fc.assert(property, { numRuns: 300 });
+  });
+});
