@@ -4,7 +4,7 @@
  */
 import { UnsupportedError } from "./errors.js";
 
-/** Returns whether this is Cloudflare Workers: its `process` claims to be Node.js on Linux. Not kept, because Node makes `navigator` late. */
+/** Returns whether this is Cloudflare Workers, whose `process` claims to be Node.js on Linux. */
 function isWorkers(): boolean {
   const { navigator } = globalThis as { readonly navigator?: { readonly userAgent?: unknown } };
   return navigator?.userAgent === "Cloudflare-Workers";
