@@ -7,10 +7,7 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-const WITHOUT_UNIX_SOCKETS = [
-  "architecture/",
-  "base/",
-];
+const WITHOUT_UNIX_SOCKETS = ["architecture/", "base/"];
 
 const patterns = process.platform === "win32" ? WITHOUT_UNIX_SOCKETS : [];
 const { status } = spawnSync(

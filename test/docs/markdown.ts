@@ -28,7 +28,15 @@ export interface Markdown {
 /** The documents of the library: README.md, AGENTS.md, SECURITY.md, CONTRIBUTING.md, CHANGELOG.md, examples/README.md and all below docs/, as paths from the root. */
 export function documents(): string[] {
   const docs = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".md"));
-  return ["README.md", "AGENTS.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md", ...docs.map((name) => `docs/${name}`)];
+  return [
+    "README.md",
+    "AGENTS.md",
+    "SECURITY.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "examples/README.md",
+    ...docs.map((name) => `docs/${name}`),
+  ];
 }
 
 /** Reads a document. */
