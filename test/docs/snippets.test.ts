@@ -79,7 +79,7 @@ const ENTRIES = {
   "asyncio-streams/framing": Object.keys(framing),
   "asyncio-streams/process": Object.keys(subprocess),
   "asyncio-streams/testing": Object.keys(testing),
-  "asyncio-streams/unix": Object.keys(unix),
+  "asyncio-streams/unix": Object.keys(unix).filter((name) => !(name in api)),
 };
 
 function writeSnippets(): void {
