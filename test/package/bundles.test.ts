@@ -34,7 +34,10 @@ describe("a bundle", () => {
         assert.deepEqual(warnings, []);
         writeFileSync(join(directory, file), outputFiles[0]?.contents ?? "");
         const command = ["env", `ASYNCIO_STREAMS_DEBUG=${debug}`, process.execPath];
-        assert.deepEqual(runAnyhow(directory, command, file), { status: 0, stdout: "HELLO\n", stderr: "" });
+        const { status, stdout, stderr } = runAnyhow(directory, command, file);
+        assert.deepEqual([status, stdout], [0, "HELLO\n"], stderr);
+        // The debug mode may report slow callbacks on a busy machine.
+        if (debug === "") assert.equal(stderr, "");
       });
     }
   }
