@@ -16,8 +16,10 @@ export function install(folder, ...packages) {
   if (existsSync(modules) && existsSync(note) && readFileSync(note, "utf8") === wanted) return modules;
   console.log(`installing ${wanted}`);
   mkdirSync(prefix, { recursive: true });
+  // Windows: npm is a script of its shell. The arguments have no characters that a shell would change.
   const { status } = spawnSync("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--prefix", prefix, ...packages], {
     stdio: "inherit",
+    shell: process.platform === "win32",
   });
   if (status !== 0) throw new Error(`could not install ${wanted}`);
   writeFileSync(note, wanted);

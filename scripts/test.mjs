@@ -31,6 +31,7 @@ const runtime = at === -1 ? process.execPath : args.splice(at, 2)[1];
 const apart = APART.find((folder) => args.includes(`--${folder.slice(0, -1)}`));
 if (apart !== undefined) args.splice(args.indexOf(`--${apart.slice(0, -1)}`), 1);
 const files = readdirSync(tests, { recursive: true })
+  .map((name) => name.replaceAll("\\", "/")) // Windows
   .filter((name) => name.endsWith(".test.js") && APART.find((folder) => name.startsWith(folder)) === apart)
   // The compiler leaves the output of deleted sources behind.
   .filter((name) => existsSync(join(root, "test", name.replace(/\.js$/, ".ts"))))

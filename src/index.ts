@@ -19,6 +19,7 @@ export {
   LineTooLongError,
   ProxyProtocolError,
   TimeoutError,
+  UnsupportedError,
 } from "./base/errors.js";
 export type { ByteCounts, Protocol, ProtocolFactory, Transport, WriteBufferLimits, WriteData } from "./contracts/connection.js";
 export { BaseProtocol } from "./contracts/connection.js";

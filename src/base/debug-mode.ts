@@ -34,9 +34,18 @@ const DRAIN_PATIENCE_MS = 1_000;
 /** The number of stack frames to capture; most of those of a call are the library's, which are left out. */
 const FRAMES = 50;
 
-/** Where this library is, compiled or by a source map. Its frames and those of the runtime are left out of a stack. */
-const LIBRARY = decodeURIComponent(new URL("..", import.meta.url).pathname);
-const OTHER_FRAMES: readonly string[] = [LIBRARY, LIBRARY.replace(/\/dist\/$/, "/src/"), "node:internal/", "ext:core/"];
+/**
+ * Returns what the frames of the runtime and of this library contain: its folder, compiled or by a source map. A bundle has no folder of
+ * its own: as CommonJS it has no URL either, and on Cloudflare Workers a URL that is only a name.
+ */
+function otherFrames(): readonly string[] {
+  const { url } = import.meta as { readonly url?: string };
+  if (url?.startsWith("file:") !== true) return RUNTIME_FRAMES;
+  const library = decodeURIComponent(new URL("..", url).pathname);
+  return [library, library.replace(/\/dist\/$/, "/src/"), ...RUNTIME_FRAMES];
+}
+
+const RUNTIME_FRAMES: readonly string[] = ["node:internal/", "ext:core/"];
 
 /** Something that the program has opened and must close. Must not refer to what the program holds of it. */
 export interface Resource {
@@ -69,6 +78,8 @@ interface ProtocolCall {
 }
 
 class DebugMode {
+  /** Frames that are left out of a stack. */
+  readonly #otherFrames: readonly string[] = otherFrames();
   readonly #registry: FinalizationRegistry<Watched> = new FinalizationRegistry((watched) => this.#onDropped(watched));
   /** The tokens that holders keep alive. */
   readonly #tokens: WeakMap<object, object> = new WeakMap();
@@ -93,7 +104,7 @@ class DebugMode {
     Error.captureStackTrace(here);
     const lines = String(here.stack).split("\n").slice(1);
     Error.stackTraceLimit = stackTraceLimit;
-    const program = lines.filter((line) => !OTHER_FRAMES.some((part) => line.includes(part)));
+    const program = lines.filter((line) => !this.#otherFrames.some((part) => line.includes(part)));
     return `${what}:\n${(program.length > 0 ? program : lines).join("\n")}`;
   }
 

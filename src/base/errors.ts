@@ -219,6 +219,27 @@ export class ProxyProtocolError extends Error {
 }
 nameOnPrototype(ProxyProtocolError, "ProxyProtocolError");
 
+/**
+ * This system or runtime cannot do what was asked: Windows has no Unix sockets, Cloudflare Workers no servers, and `asyncio-streams/unix`
+ * needs Linux and a foreign function interface. The message says what to use instead, or what to install or to allow.
+ */
+export class UnsupportedError extends Error {
+  /** Always `"ERR_UNSUPPORTED"`. */
+  readonly code = "ERR_UNSUPPORTED";
+
+  /**
+   * Creates the error.
+   *
+   * @param message what is not supported, and what to do
+   * @param options `cause`, as for every `Error`
+   */
+  // oxlint-disable-next-line no-useless-constructor -- documents the parameters
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+nameOnPrototype(UnsupportedError, "UnsupportedError");
+
 /* Handles a value that the program's code has thrown, which need not be an error, and a promise that such code has returned. */
 
 /**

@@ -7,6 +7,7 @@
  */
 import { fstatSync, readFileSync, readlinkSync } from "node:fs";
 import { invalidType, invalidValue } from "../base/arguments.js";
+import { refuseWithoutDescriptors } from "../base/platform.js";
 import { escaped } from "./socket-file/unix-path.js";
 import { codeOf, systemError } from "./system-error.js";
 
@@ -26,6 +27,7 @@ export interface DescribedSocket {
  */
 export function describeDescriptor(fd: number): DescribedSocket | null {
   if (!Number.isSafeInteger(fd) || fd < 0) throw invalidType("sock", "a socket or a file descriptor", fd);
+  refuseWithoutDescriptors(fd);
   /* c8 ignore next 4 -- macOS */
   if (process.platform !== "linux") {
     if (!fstatSync(fd).isSocket()) throw notASocket(fd);

@@ -15,6 +15,7 @@ import {
 import { debugMode } from "../base/debug-mode.js";
 import type { KnownOptions, OptionNames } from "../base/known-options.js";
 import { DEFAULT_BACKLOG } from "../base/limits.js";
+import { refuseWithoutServers, refuseWithoutTls } from "../base/platform.js";
 import { checkWaitOptions } from "../base/waiting.js";
 import type { ProtocolFactory } from "../contracts/connection.js";
 import type { SSLClient, SSLServer, TlsTimeouts } from "../contracts/extra-info.js";
@@ -113,6 +114,7 @@ export function checkClientTls(options: ClientTlsOptions | undefined, host: stri
   const serverHostname = checkServerHostname("client", options?.serverHostname) ?? host;
   if (serverHostname === undefined) throw invalidValue("serverHostname is required with ssl when no host is given");
   const ssl = checkClientSsl(given as SSLClient);
+  refuseWithoutTls();
   return { ssl, ...tlsTimeouts(options), handshake: new ClientHandshake(ssl, serverHostname) };
 }
 
@@ -161,6 +163,7 @@ export function checkServerOptions(
 ): ServerConfig {
   checkFunction("protocolFactory", protocolFactory);
   checkWaitOptions(name, options, known);
+  refuseWithoutServers();
   if (options?.maxConnections !== undefined) checkInteger("maxConnections", options.maxConnections, 1);
   if (onError !== undefined) checkFunction("onError", onError);
   if (options?.onClientError !== undefined) checkFunction("onClientError", options.onClientError);

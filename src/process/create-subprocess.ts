@@ -1,6 +1,7 @@
 /** `createSubprocessExec()` and `createSubprocessShell()`: start child processes. Python's functions of the same names. */
 import { invalidType } from "../base/arguments.js";
 import { debugMode } from "../base/debug-mode.js";
+import { refuseWithoutShell } from "../base/platform.js";
 import { abortReason, forgetAborted, onceAborted, throwIfAborted } from "../base/waiting.js";
 import type { StreamReader } from "../streams/reader.js";
 import type { StreamWriter } from "../streams/writer.js";
@@ -72,6 +73,7 @@ export async function createSubprocessShell<
   Err extends Redirection | undefined = undefined,
 >(command: string, options?: SubprocessOptions<In, Out, Err>): Promise<ProcessOf<In, Out, Err>> {
   if (typeof command !== "string") throw invalidType("command", "a string", command);
+  refuseWithoutShell("createSubprocessShell()");
   return start("createSubprocessShell", "/bin/sh", ["-c", command], options);
 }
 

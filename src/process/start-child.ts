@@ -15,6 +15,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { accessSync, constants, statSync } from "node:fs";
 import { constants as system } from "node:os";
 import { delimiter, join, resolve } from "node:path";
+import { refuseWithoutShell } from "../base/platform.js";
 import type { SubprocessConfig } from "./options.js";
 
 /** Where a program is searched if the environment has no `PATH`. */
@@ -33,6 +34,7 @@ export type RunningChild = ChildProcess & { readonly pid: number };
 export async function startChild(program: string, args: readonly string[], config: SubprocessConfig): Promise<RunningChild> {
   try {
     if (!config.mergesErrors) return await spawned(program, args, config);
+    refuseWithoutShell("stderr: STDOUT");
     refuseMissing(program, config);
     const kept = REPLACED_VARIABLES.filter((name) => config.env[name] !== undefined);
     const values = kept.map((name) => config.env[name] as string);

@@ -3,6 +3,7 @@
 import type { TLSSocket } from "node:tls";
 import type { NonSharedBuffer } from "../base/bytes.js";
 import { ConnectionTimeoutError, InvalidStateError } from "../base/errors.js";
+import { refuseWithoutTls } from "../base/platform.js";
 import { startTimeout, stopTimeout, type Timeout } from "../base/timeouts.js";
 import { abortReason, Canceller, forgetAborted, onceAborted, throwIfAborted } from "../base/waiting.js";
 import type { StartTlsRequest } from "../contracts/connection.js";
@@ -23,6 +24,7 @@ export class StartTlsOperation {
    * @throws if the TLS options are invalid, before anything is changed
    */
   constructor(request: StartTlsRequest, host: string | undefined) {
+    refuseWithoutTls();
     this.#request = request;
     this.#handshake =
       request.role === "server"

@@ -3,8 +3,8 @@
  *
  * None of this is documented. It is used only if every part is found. The search happens on the first connection and observes what a
  * `net.Socket` does to a made-up handle. If a part is missing, `nodeInternals()` returns `null`, and everything goes through `NodeWire`.
- * Bun and Deno have no such handles. To disable the handles on Node, too, set the environment variable `ASYNCIO_STREAMS_PLAIN_SOCKETS` to
- * 1; the tests do that to run both ways.
+ * Bun, Deno and Cloudflare Workers have no such handles. To disable the handles on Node, too, set the environment variable
+ * `ASYNCIO_STREAMS_PLAIN_SOCKETS` to 1; the tests do that to run both ways.
  *
  *   - `WriteWrap` and `ShutdownWrap`: the request objects of a write, or of the shutdown of our side, while it is in progress.
  *   - `TCPConnectWrap` and `PipeConnectWrap`: the request objects of a connect (`client-handle.ts`).
@@ -115,8 +115,13 @@ export function nodeInternals(): NodeInternals | null {
   return found;
 }
 
+/**
+ * Cloudflare Workers: its `process.versions.uv` is empty. Its `net.Socket` ignores the made-up handle, and fails later with exceptions that
+ * the caller cannot catch, so the search must not begin there.
+ */
 function isWanted(): boolean {
   const { versions, env } = process;
+  if (versions.uv === undefined || versions.uv === "") return false;
   return versions["bun"] === undefined && versions["deno"] === undefined && env["ASYNCIO_STREAMS_PLAIN_SOCKETS"] !== "1";
 }
 

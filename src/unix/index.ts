@@ -5,9 +5,11 @@
  * @module asyncio-streams/unix
  */
 /// <reference types="node" preserve="true" />
+
+export { UnsupportedError } from "../base/errors.js";
 export { getPeerCredentials, openPeerPidfd } from "./credentials.js";
 export { Descriptor } from "./descriptor.js";
-export { DescriptorLimitError, UnsupportedError } from "./errors.js";
+export { DescriptorLimitError } from "./errors.js";
 export { type FdClientConnectedCallback, FdStreamReader, FdStreamWriter, type HasFd } from "./fd-streams.js";
 export { detachConnection, duplicateListeners } from "./hand-over.js";
 export type { FfiName } from "./libc.js";

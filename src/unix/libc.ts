@@ -10,7 +10,7 @@
  * Bun, Deno: do not return `errno` with the result. It is read by a second call, before any other code of this thread runs.
  */
 import { Worker } from "node:worker_threads";
-import { UnsupportedError } from "./errors.js";
+import { UnsupportedError } from "../base/errors.js";
 
 /** `i`: int; `p`: a pointer or null; `z`: 64 bits. First the result, then the arguments. */
 const SIGNATURES = {

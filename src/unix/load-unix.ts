@@ -1,9 +1,10 @@
 /** `loadUnix()`: finds the runtime's foreign function interface, and loads the C library through it. */
 import { invalidValue, show } from "../base/arguments.js";
+import { UnsupportedError } from "../base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions } from "../base/known-options.js";
+import { isLinux, platformName } from "../base/platform.js";
 import { setCredentialsReader } from "../transports/peer-credentials.js";
 import { readPeerCredentials } from "./credentials.js";
-import { UnsupportedError } from "./errors.js";
 import { type FfiName, type Libc, loadBunFfi, loadDenoFfi, loadKoffi, loadNodeFfi } from "./libc.js";
 import { setSystem } from "./system.js";
 
@@ -85,9 +86,8 @@ export async function loadUnix(options?: LoadUnixOptions): Promise<LoadedUnix> {
 }
 
 async function load(ffi: FfiName): Promise<LoadedUnix> {
-  /* c8 ignore next 2 -- other systems */
-  if (process.platform !== "linux" || !ARCHITECTURES.has(process.arch))
-    throw new UnsupportedError(`asyncio-streams/unix needs Linux on x64 or arm64: this is ${process.platform} on ${process.arch}`);
+  if (!isLinux() || !ARCHITECTURES.has(process.arch))
+    throw new UnsupportedError(`asyncio-streams/unix needs Linux on x64 or arm64: this is ${platformName()}`);
   let libc: Libc;
   try {
     libc = await LOADERS[ffi]();

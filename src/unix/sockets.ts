@@ -1,9 +1,8 @@
 /** From a connection to its socket, and to the descriptor of it. */
 import { invalidType, invalidValue } from "../base/arguments.js";
-import { InvalidStateError } from "../base/errors.js";
+import { InvalidStateError, UnsupportedError } from "../base/errors.js";
 import type { ExtraInfoSource } from "../contracts/extra-info.js";
 import { ConnectedSocket } from "../transports/socket-info.js";
-import { UnsupportedError } from "./errors.js";
 
 /**
  * Returns the socket of a connection.

@@ -73,6 +73,7 @@ describe("the public face", () => {
       "StreamWriter",
       "TimeoutError",
       "UnauthorizedError",
+      "UnsupportedError",
       "connectAcceptedSocket",
       "copy",
       "createConnection",

@@ -25,10 +25,18 @@ export interface Markdown {
   readonly blocks: readonly CodeBlock[];
 }
 
-/** The documents of the library: README.md, CONTRIBUTING.md, CHANGELOG.md, examples/README.md and all below docs/, as paths from the root. */
+/** The documents of the library: README.md, AGENTS.md, SECURITY.md, CONTRIBUTING.md, CHANGELOG.md, examples/README.md and all below docs/, as paths from the root. */
 export function documents(): string[] {
   const docs = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".md"));
-  return ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md", ...docs.map((name) => `docs/${name}`)];
+  return [
+    "README.md",
+    "AGENTS.md",
+    "SECURITY.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "examples/README.md",
+    ...docs.map((name) => `docs/${name}`),
+  ];
 }
 
 /** Reads a document. */

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { existsSync, rmSync, statSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { openUnixConnection } from "asyncio-streams";
-import { needs } from "../support/needs.js";
+import { needs, needsLinux } from "../support/needs.js";
 import { findPython } from "../support/python.js";
 import { socketPath } from "../support/temporary.js";
 import { exampleCommand, type RunningExample, runExample, startExample } from "./run-example.js";
@@ -94,7 +94,7 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 const python = findPython();
 
-describe("the daemon with a socket that was passed to it", needs(python), () => {
+describe("the daemon with a socket that was passed to it", needs(needsLinux, python), () => {
   it("serves on it, and leaves its file", async () => {
     const path = socketPath("d.sock");
     const daemon = startExample([python.binary, "-c", ACTIVATE, path, ...exampleCommand("daemon.js")], path);

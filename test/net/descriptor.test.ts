@@ -10,6 +10,7 @@ import { socketIdentity } from "#src/net/descriptor.js";
 import { type BareServer, bareServer, listeningServer } from "../support/bare-sockets.js";
 import { identity, trust } from "../support/certificates.js";
 import { Child, scriptCommand } from "../support/child.js";
+import { needsLinux } from "../support/needs.js";
 import type { Outcome } from "../support/outcome.js";
 import { cannot } from "../support/runtime.js";
 import { socketPath } from "../support/temporary.js";
@@ -37,7 +38,8 @@ async function detachedConnection(): Promise<{ far: BareServer; socket: net.Sock
 /** Our end of a "pipe", which is a Unix socket. */
 const farEnd = (child: Child): net.Socket => child.process.stdio[3] as net.Socket;
 
-describe("the descriptor of a connected Unix socket", () => {
+// Only Linux says what socket a descriptor is before it is adopted.
+describe("the descriptor of a connected Unix socket", needsLinux, () => {
   for (const [what, call] of [
     ["becomes a connection, and is closed with the writer", "openUnixConnection"],
     ["becomes an accepted connection", "connectAcceptedSocket"],
@@ -106,7 +108,7 @@ describe("the descriptor of a connected Unix socket", () => {
   }
 });
 
-describe("the descriptor of a connected TCP socket", () => {
+describe("the descriptor of a connected TCP socket", needsLinux, () => {
   for (const [what, call] of [
     ["a connection, and is closed with the writer", "openConnection"],
     ["an accepted connection", "connectAcceptedSocket"],
@@ -136,7 +138,7 @@ describe("the descriptor of a connected TCP socket", () => {
   });
 });
 
-describe("the descriptor of a listening socket", () => {
+describe("the descriptor of a listening socket", needsLinux, () => {
   for (const [family, call, other] of [
     ["unix", "startUnixServer", "startServer"],
     ["tcp", "startServer", "startUnixServer"],
@@ -183,7 +185,7 @@ describe("the descriptor of a listening socket", () => {
   }
 });
 
-describe("a descriptor that is no socket", () => {
+describe("a descriptor that is no socket", needsLinux, () => {
   const calls = [
     (sock: number) => openUnixConnection(null, { sock }),
     (sock: number) => openConnection(null, null, { sock }),
@@ -232,7 +234,7 @@ describe("a descriptor that is no socket", () => {
   });
 });
 
-describe("socketIdentity()", () => {
+describe("socketIdentity()", needsLinux, () => {
   it("is null for a descriptor that is not a socket", () => {
     const fd = openSync("/", "r");
     assert.equal(socketIdentity(fd), null);

@@ -71,7 +71,8 @@ describe("PathLike", () => {
     ["with a long last part", 40],
     ["with a last part of one byte", 1],
   ] as const) {
-    it(`may have exactly the system's limit of bytes, ${what}`, async () => {
+    // Without paths through descriptors, the socket is bound below a directory with a longer name.
+    it(`may have exactly the system's limit of bytes, ${what}`, nameLength < 40 ? needsLinux : {}, async () => {
       const path = pathOfLength(MAX_PATH_BYTES, nameLength);
       assert.equal(Buffer.byteLength(path), MAX_PATH_BYTES);
       assert.equal(await talk(path, path), "hello");

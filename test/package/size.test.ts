@@ -4,23 +4,24 @@
  */
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { SourceMap, type SourceMapPayload } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, posix } from "node:path";
 import { describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
+import { documents } from "../docs/markdown.js";
 import { root } from "../support/repository.js";
 import { installed, installedFiles, newProject, tarball } from "./under-test.js";
 
 /** Bytes, and a count. */
 const BOUNDS = {
-  packed: 700_000,
-  unpacked: 2_740_000,
-  files: 205,
-  "minimal bundle": 128_000,
-  "minimal bundle, gzip": 43_000,
+  packed: 920_000,
+  unpacked: 3_350_000,
+  files: 280,
+  "minimal bundle": 135_000,
+  "minimal bundle, gzip": 45_500,
 };
 
 const ENTRIES = ["index.js", "framing/index.js", "process/index.js", "testing/index.js", "unix/index.js"];
@@ -91,7 +92,33 @@ describe("the package", () => {
       /^dist\/((framing\/|process\/|testing\/|unix\/)?index|shared-[A-Z0-9]{8})\.js(\.map)?$/.test(file),
     );
     assert.ok(modules.length >= ENTRIES.length * 2);
-    assert.deepEqual(others.filter((file) => !modules.includes(file)).toSorted(), ["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
+    const written = others.filter((file) => /^(docs\/[a-z/-]+\.(md|svg)|examples\/([a-z0-9-]+\.ts|README\.md))$/.test(file));
+    const rest = others.filter((file) => !modules.includes(file) && !written.includes(file));
+    assert.deepEqual(rest.toSorted(), [
+      "AGENTS.md",
+      "CHANGELOG.md",
+      "CONTRIBUTING.md",
+      "LICENSE",
+      "README.md",
+      "SECURITY.md",
+      "package.json",
+    ]);
+  });
+
+  it("holds each document and example of the repository", () => {
+    for (const file of [...documents(), ...readdirSync(join(root, "examples")).map((name) => `examples/${name}`)])
+      if (/\.(md|ts)$/.test(file)) assert.ok(files.includes(file), file);
+  });
+
+  it("holds what its documents link to, apart from the sources, the tests and what runs them", () => {
+    const missing = documents().flatMap((file) =>
+      [...readFileSync(join(installed, file), "utf8").matchAll(/\]\(([^)\s#]+)[^)]*\)/g)]
+        .map(([, target = ""]) => (/^https?:/.test(target) ? "" : posix.join(posix.dirname(file), target)))
+        .filter((target) => target !== "" && !/^(src|test|scripts|bench|soak|\.github|\.ci)\b/.test(target))
+        .filter((target) => !existsSync(join(installed, target)))
+        .map((target) => `${file}: ${target}`),
+    );
+    assert.deepEqual(missing, []);
   });
 
   it("holds no declarations without a source", () => {

@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import { openUnixConnection, startUnixServer } from "asyncio-streams";
 import { Child, scriptCommand } from "../support/child.js";
-import { needs } from "../support/needs.js";
+import { needs, needsLinux } from "../support/needs.js";
 import type { Outcome } from "../support/outcome.js";
 import { staleSocket } from "../support/stale-socket.js";
 import { socketPath } from "../support/temporary.js";
@@ -74,7 +74,7 @@ describe("startUnixServer() on the path of a live server", () => {
     });
   }
 
-  it("that this process may not connect to gives EADDRINUSE, and says that its state is unknown", async () => {
+  it("that this process may not connect to gives EADDRINUSE, and says that its state is unknown", needsLinux, async () => {
     const path = socketPath();
     chmodSync(dirname(path), 0o777);
     const live = await serve("live", path, { mode: 0o000 });

@@ -10,6 +10,7 @@
 import { isUtf8 } from "node:buffer";
 import { fileURLToPath } from "node:url";
 import { asBuffer, invalidType, invalidValue, isBytes, toBytes } from "../../base/arguments.js";
+import { refuseWithoutUnixSockets } from "../../base/platform.js";
 import { systemError } from "../system-error.js";
 import { type FileName, hasDescriptorPaths, textIfUtf8 } from "./directory.js";
 
@@ -42,6 +43,7 @@ export interface UnixPath {
 /** Checks a path. Throws a `TypeError`, or an `ENAMETOOLONG` error. */
 export function parseUnixPath(syscall: "connect" | "listen", path: PathLike): UnixPath {
   const bytes = bytesOf(path);
+  refuseWithoutUnixSockets(`path ${JSON.stringify(bytes.toString())}`);
   const file = textIfUtf8(bytes);
   const name = typeof file === "string" ? file : escaped(file);
   if (name.length === 0) throw invalidValue("path must not be empty");
@@ -68,7 +70,6 @@ function checkBytes(bytes: Buffer, abstract: boolean): void {
 }
 
 function checkAbstract(name: string): void {
-  /* c8 ignore next 3 -- macOS */
   if (process.platform !== "linux") {
     throw invalidValue(`path must not begin with a NUL on ${process.platform}, which has no abstract namespace: ${JSON.stringify(name)}`);
   }
