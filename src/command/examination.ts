@@ -1,0 +1,120 @@
+/**
+ * `examine()`: what `doctor` finds out about the path of a Unix socket.
+ *
+ * Theory of operation
+ *
+ * `/proc/net/unix` lists sockets by the name under which they were bound. That name may be relative, or another one: a server that binds
+ * under a temporary name and renames it, as this library does, or a socket that was taken over. So the listening socket is found by a
+ * connection. While it exists, the server's side of it is listed under the same name as the listening socket. The names that have one more
+ * entry than before are the candidates.
+ */
+import { lstatSync, realpathSync, type Stats, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { openUnixConnection, type PeerCredentials, type StreamWriter } from "../index.js";
+import { codeOf } from "./failure.js";
+import { loadCredentials } from "./peer.js";
+import { type Holder, holdersOf, longestQueue, namedSockets, type UnixSocket } from "./unix-sockets.js";
+
+/** How long a server may take to accept, in milliseconds. */
+const PROBE_MS = 3_000;
+
+/** Nothing has the name; it is not a socket; a server accepts; none does; its queue is full; this user may not ask. */
+export type State = "missing" | "not a socket" | "live" | "stale" | "stuck" | "unknown";
+
+export interface Examination {
+  readonly path: string;
+  readonly state: State;
+  /** The error of the connection attempt. */
+  readonly failure: unknown;
+  /** Of the socket, after following a symbolic link. */
+  readonly stats: Stats | null;
+  readonly isLink: boolean;
+  /** The directories that lead to the socket, from the root. */
+  readonly directories: readonly { readonly path: string; readonly stats: Stats }[];
+  readonly holders: readonly Holder[];
+  /** Clients that are not accepted yet; `null` if that cannot be found out. */
+  readonly waiting: number | null;
+  readonly longestQueue: number | null;
+  /** Accepted connections; `null` if that cannot be found out. */
+  readonly connections: number | null;
+  /** The kernel's record of the process that listens. */
+  readonly peer: PeerCredentials | null;
+}
+
+/** Examines a path. The only change that it makes is a connection, which it closes again. */
+export async function examine(given: string): Promise<Examination> {
+  const path = resolve(given);
+  const [entry, stats] = [lstatSync(path, { throwIfNoEntry: false }), followed(path)];
+  const nothing = { holders: [], waiting: null, connections: null, peer: null, longestQueue: longestQueue(), failure: null };
+  const base = { path, stats: stats ?? null, isLink: entry?.isSymbolicLink() === true, directories: directoriesOf(path) };
+  if (stats === undefined) return { ...base, ...nothing, state: "missing" };
+  if (!stats.isSocket()) return { ...base, ...nothing, state: "not a socket" };
+  await loadCredentials();
+  const before = namedSockets();
+  let writer: StreamWriter;
+  try {
+    [, writer] = await openUnixConnection(path, { timeout: PROBE_MS });
+  } catch (failure) {
+    return { ...base, ...nothing, state: stateOf(failure), failure };
+  }
+  const after = namedSockets();
+  const peer: PeerCredentials | null = writer.getExtraInfo("peercred");
+  writer.abort();
+  return { ...base, ...nothing, state: "live", peer, ...listenerOf(before, after, peer) };
+}
+
+/** Follows symbolic links. Returns `undefined` if nothing is there, or this user may not look. */
+function followed(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function directoriesOf(path: string): Examination["directories"] {
+  const found: { path: string; stats: Stats }[] = [];
+  for (let at = existingDirectory(path); ; at = dirname(at)) {
+    const stats = followed(at);
+    if (stats !== undefined) found.unshift({ path: at, stats });
+    if (at === dirname(at)) return found;
+  }
+}
+
+/** The directory of the socket, without symbolic links; as it is written if it does not exist. */
+function existingDirectory(path: string): string {
+  for (const candidate of [() => dirname(realpathSync(path)), () => realpathSync(dirname(path))]) {
+    try {
+      return candidate();
+    } catch {
+      // The next one asks less.
+    }
+  }
+  return dirname(path);
+}
+
+function stateOf(failure: unknown): State {
+  const code = codeOf(failure);
+  if (code === "ECONNREFUSED") return "stale";
+  // The library waits for a place in the queue until the time-out.
+  return code === "EAGAIN" || (failure as Error).name === "TimeoutError" ? "stuck" : "unknown";
+}
+
+type Listener = Pick<Examination, "holders" | "waiting" | "connections">;
+
+function listenerOf(before: readonly UnixSocket[], after: readonly UnixSocket[], peer: PeerCredentials | null): Listener {
+  const counts = new Map<string, number>();
+  for (const { name } of before) counts.set(name, (counts.get(name) ?? 0) - 1);
+  for (const { name } of after) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const candidates = after
+    .filter(({ name, isListening }) => isListening && (counts.get(name) as number) > 0)
+    .map(({ name, inode }) => ({ name, holders: holdersOf(inode) }));
+  // A relay that listens has connected to its own target at the same time.
+  const known = candidates.filter(({ holders }) => holders.some(({ pid }) => pid === peer?.pid));
+  const listeners = known.length > 0 ? known : candidates;
+  if (listeners.length === 0) return { holders: [], waiting: null, connections: null };
+  const names = new Set(listeners.map(({ name }) => name));
+  const clients = before.filter(({ name, isListening }) => names.has(name) && !isListening);
+  const waiting = clients.filter(({ inode }) => inode === 0).length;
+  return { holders: listeners.flatMap(({ holders }) => holders), waiting, connections: clients.length - waiting };
+}
