@@ -127,7 +127,7 @@ export function quoted(value: string): string {
 export function suggestion(given: string, names: readonly string[], prefix: string): string {
   const [nearest] = names
     .map((name) => ({ name, distance: name.startsWith(given) && given.length > 1 ? 1 : distance(given, name) }))
-    .filter((one) => one.distance <= Math.max(1, Math.floor(one.name.length / 3)))
+    .filter((one) => one.distance <= Math.max(2, Math.floor(one.name.length / 3)) && one.distance < one.name.length - 1)
     .sort((one, other) => one.distance - other.distance);
   return nearest === undefined ? "" : `; did you mean ${prefix}${nearest.name}?`;
 }

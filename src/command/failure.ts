@@ -73,14 +73,18 @@ interface Described {
   readonly errors?: unknown;
 }
 
-/** Returns the first error among an error, its causes and its parts that has a code of the system. */
+/** How deep to look into causes, which may be circular. */
+const MOST_CAUSES = 5;
+
+/** Returns the innermost error that has a code of the system, among an error, its causes, and the first of its parts; otherwise the error. */
 function withCode(error: Described): Described {
-  const parts = [error.cause, ...(Array.isArray(error.errors) ? (error.errors as unknown[]) : [])];
-  for (let depth = 0, inner: Described | undefined = error; inner !== undefined && depth < 5; depth += 1) {
-    if (typeof inner.code === "string" && inner.code in MEANINGS) return inner;
-    inner = (depth === 0 ? parts.find((part) => typeof part === "object" && part !== null) : inner.cause) as Described | undefined;
+  let [found, inner]: [Described, unknown] = [error, error];
+  for (let depth = 0; depth < MOST_CAUSES && typeof inner === "object" && inner !== null; depth += 1) {
+    const { code, cause, errors }: Described = inner;
+    if (typeof code === "string" && code in MEANINGS) found = inner;
+    inner = cause ?? (Array.isArray(errors) ? (errors as unknown[])[0] : undefined);
   }
-  return error;
+  return found;
 }
 
 /** Returns the code of an error or of its cause; `undefined` if it has none. */

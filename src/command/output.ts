@@ -8,7 +8,8 @@ import { connectWritePipe } from "../process/index.js";
 import { codeOf, EXIT, Failure, reasonOf } from "./failure.js";
 
 export class Output {
-  readonly #writer: StreamWriter = connectWritePipe(process.stdout);
+  /** Opened by the first write: until then, the command may be refused. */
+  #writer: StreamWriter | null = null;
 
   /** @throws Failure without a message if the reader of the output has ended, otherwise with the reason */
   async write(data: string | Uint8Array): Promise<void> {
@@ -25,7 +26,7 @@ export class Output {
 
   async #attempt(action: (writer: StreamWriter) => Promise<void>): Promise<void> {
     try {
-      await action(this.#writer);
+      await action((this.#writer ??= connectWritePipe(process.stdout)));
     } catch (error) {
       if (codeOf(error) === "EPIPE") throw new Failure("", EXIT.brokenPipe);
       throw new Failure(`cannot write to the standard output: ${reasonOf(error)}`, undefined, error);

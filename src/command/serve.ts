@@ -48,7 +48,9 @@ class Commands {
   constructor(words: readonly [string, ...string[]], address: Address) {
     this.#words = words;
     this.#address = address;
-    process.on("exit", () => this.#killAll());
+    process.on("exit", () => {
+      for (const pid of this.#pids) signalGroup(pid, "SIGKILL");
+    });
   }
 
   readonly serve: Service = async (reader, writer) => {
@@ -68,12 +70,16 @@ class Commands {
     // A session of its own: Ctrl-C on the terminal reaches this process, which decides when the commands end.
     await using child = await createSubprocessExec(program, args, { stdin: PIPE, stdout: PIPE, env, signal, startNewSession: true });
     this.#pids.add(child.pid);
+    const over = new AbortController();
+    const onOver = (): void => over.abort();
+    void writer.waitClosed().then(onOver, onOver); // the loss of the connection, while the command is silent
+    void child.wait().then(() => signal.aborted && onOver()); // a process that it has started may keep its output open
     try {
       const stop = new AbortController();
       const input = copy(reader, child.stdin, { signal: stop.signal })
         .catch(() => reader.exception() !== null && writer.abort()) // otherwise the command does not read any more
         .finally(() => child.stdin.close());
-      await copy(child.stdout, writer);
+      await copy(child.stdout, writer, { signal: over.signal });
       if (writer.canWriteEof()) writer.writeEof();
       await Promise.race([input, child.wait()]);
       stop.abort();
@@ -81,6 +87,9 @@ class Commands {
       await dropRest(reader);
       writer.close();
       await child.wait();
+    } catch (error) {
+      signalGroup(child.pid, "SIGTERM");
+      throw over.signal.aborted ? new Failure("the connection was lost before the command had ended") : error;
     } finally {
       this.#pids.delete(child.pid);
     }
@@ -92,16 +101,14 @@ class Commands {
     if (deadline.aborted) this.#stop.abort();
     await Promise.allSettled(this.#running);
   }
+}
 
-  /** Each command leads a process group, because it has a session of its own. */
-  #killAll(): void {
-    for (const pid of this.#pids) {
-      try {
-        process.kill(-pid, "SIGKILL");
-      } catch {
-        // It has ended meanwhile.
-      }
-    }
+/** Signals a command and what it has started: it leads a process group, because it has a session of its own. */
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // All of them have ended meanwhile.
   }
 }
 

@@ -104,33 +104,34 @@ export async function tap(args: readonly string[]): Promise<number> {
   const line = parseCommandLine("tap", args, TAP_OPTIONS);
   const running = new Tap(line);
   const graceMs = line.milliseconds("grace", 0);
-  const signalled = new Promise<void>((resolve) => onTermination(() => resolve()));
-  await loadCredentials(); // for the process at the other end, and to pass resets on
-  if (line.has("in-place")) await tapInPlace(line, running, signalled, graceMs);
-  else await tapBetween(line, running, signalled, graceMs ?? DEFAULT_GRACE_MS);
+  if (line.has("in-place")) await tapInPlace(line, running, graceMs);
+  else await tapBetween(line, running, graceMs ?? DEFAULT_GRACE_MS);
   await running.end();
   return EXIT.ok;
 }
 
-async function tapBetween(line: CommandLine, running: Tap, signalled: Promise<void>, graceMs: number): Promise<void> {
+async function tapBetween(line: CommandLine, running: Tap, graceMs: number): Promise<void> {
   const [listening, given] = addressArguments(line, ["LISTEN", "TARGET"]);
   const address = parseAddress(listening as string);
   const target = targetOf(parseAddress(given as string), line, false);
   const relay = (reader: StreamReader, writer: StreamWriter): Promise<void> => running.relay(target, reader, writer);
+  await loadCredentials(); // for the process at the other end, and to pass resets on
   const server = await listen(address, relay, line, { mode: line.mode("mode"), onProblem: say });
   if (!line.has("quiet")) say(`${addressesOf(server, address)} leads to ${target.address.text}`);
-  await Promise.race([signalled, running.lost]);
+  await Promise.race([firstSignal(), running.lost]);
   server.close();
   await finish(server, graceMs, line.has("quiet"));
 }
 
-async function tapInPlace(line: CommandLine, running: Tap, signalled: Promise<void>, graceMs: number | undefined): Promise<void> {
+async function tapInPlace(line: CommandLine, running: Tap, graceMs: number | undefined): Promise<void> {
   const [path] = addressArguments(line, ["PATH"]);
   for (const name of ["mode", "cert", "key", ...Object.keys(CLIENT_TLS_OPTIONS)])
     if (line.has(name)) throw new UsageError(`--${name} has no meaning with --in-place: the server's own socket is used`);
   const address = parseAddress(path as string);
   if (address.kind !== "unix" || address.path.startsWith("\0"))
     throw new UsageError(`--in-place needs the path of a Unix socket, not ${quoted(address.text)}`);
+  await loadCredentials();
+  const signalled = firstSignal();
   await using taken = await TakenPath.prepare(address.path);
   const target = targetOf({ kind: "unix", path: taken.hidden, text: address.text }, line, false);
   const relay = (reader: StreamReader, writer: StreamWriter): Promise<void> => running.relay(target, reader, writer);
@@ -149,6 +150,10 @@ async function tapInPlace(line: CommandLine, running: Tap, signalled: Promise<vo
     server.close(); // accepts those who have connected already
   }
   await finish(server, graceMs ?? Infinity, line.has("quiet"));
+}
+
+function firstSignal(): Promise<void> {
+  return new Promise((resolve) => onTermination(() => resolve()));
 }
 
 /** Lets the connections end, for `graceMs` at most. */
