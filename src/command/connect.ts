@@ -131,9 +131,9 @@ class Sending {
 export async function connect(args: readonly string[]): Promise<number> {
   const line = parseCommandLine("connect", args, CONNECT_OPTIONS);
   const target = targetOf(parseAddress(onlyArgument(line)), line, true);
+  const silence = new Silence(line.milliseconds("timeout"));
   const { stdin, stdout, stderr } = process;
   const isWatched = stderr.isTTY && !stdin.isTTY && !stdout.isTTY && !line.has("quiet");
-  const silence = new Silence(line.milliseconds("timeout"));
   const output = new Output();
   const [reader, writer] = await open(target, silence.signal);
   const progress = new Progress(stderr, isWatched);

@@ -130,8 +130,8 @@ function judgeQueue({ waiting, state, holders }: Examination): Finding[] {
   if (state === "live" && holders.length === 0 && process.platform === "linux")
     findings.push({
       level: "note",
-      text: "the process that listens is not visible",
-      mend: "run doctor as root, and in the network and PID namespace of the server",
+      text: "the process that listens could not be identified",
+      mend: "run doctor as root, in the network and PID namespace of the server, and on Node.js with koffi installed",
     });
   return findings;
 }

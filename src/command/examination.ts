@@ -6,7 +6,8 @@
  * `/proc/net/unix` lists sockets by the name under which they were bound. That name may be relative, or another one: a server that binds
  * under a temporary name and renames it, as this library does, or a socket that was taken over. So the listening socket is found by a
  * connection. While it exists, the server's side of it is listed under the same name as the listening socket. The names that have one more
- * entry than before are the candidates.
+ * entry than before are the candidates, and among them those of the process that the kernel names as the peer. A server may have closed the
+ * connection before the list is read: then the socket that has the name of the path is taken, or the one of that process.
  */
 import { lstatSync, realpathSync, type Stats, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
@@ -44,7 +45,7 @@ export interface Examination {
 /** Examines a path. The only change that it makes is a connection, which it closes again. */
 export async function examine(given: string): Promise<Examination> {
   const path = resolve(given);
-  const [entry, stats] = [lstatSync(path, { throwIfNoEntry: false }), followed(path)];
+  const [entry, stats] = [statsOf(() => lstatSync(path)), statsOf(() => statSync(path))];
   const nothing = { holders: [], waiting: null, connections: null, peer: null, longestQueue: longestQueue(), failure: null };
   const base = { path, stats: stats ?? null, isLink: entry?.isSymbolicLink() === true, directories: directoriesOf(path) };
   if (stats === undefined) return { ...base, ...nothing, state: "missing" };
@@ -60,13 +61,13 @@ export async function examine(given: string): Promise<Examination> {
   const after = namedSockets();
   const peer: PeerCredentials | null = writer.getExtraInfo("peercred");
   writer.abort();
-  return { ...base, ...nothing, state: "live", peer, ...listenerOf(before, after, peer) };
+  return { ...base, ...nothing, state: "live", peer, ...listenerOf(path, before, after, peer) };
 }
 
-/** Follows symbolic links. Returns `undefined` if nothing is there, or this user may not look. */
-function followed(path: string): Stats | undefined {
+/** Returns `undefined` if nothing is there, or this user may not look. */
+function statsOf(look: () => Stats): Stats | undefined {
   try {
-    return statSync(path);
+    return look();
   } catch {
     return undefined;
   }
@@ -75,7 +76,7 @@ function followed(path: string): Stats | undefined {
 function directoriesOf(path: string): Examination["directories"] {
   const found: { path: string; stats: Stats }[] = [];
   for (let at = existingDirectory(path); ; at = dirname(at)) {
-    const stats = followed(at);
+    const stats = statsOf(() => statSync(at));
     if (stats !== undefined) found.unshift({ path: at, stats });
     if (at === dirname(at)) return found;
   }
@@ -102,19 +103,31 @@ function stateOf(failure: unknown): State {
 
 type Listener = Pick<Examination, "holders" | "waiting" | "connections">;
 
-function listenerOf(before: readonly UnixSocket[], after: readonly UnixSocket[], peer: PeerCredentials | null): Listener {
+function listenerOf(path: string, before: readonly UnixSocket[], after: readonly UnixSocket[], peer: PeerCredentials | null): Listener {
   const counts = new Map<string, number>();
   for (const { name } of before) counts.set(name, (counts.get(name) ?? 0) - 1);
   for (const { name } of after) counts.set(name, (counts.get(name) ?? 0) + 1);
-  const candidates = after
-    .filter(({ name, isListening }) => isListening && (counts.get(name) as number) > 0)
-    .map(({ name, inode }) => ({ name, holders: holdersOf(inode) }));
-  // A relay that listens has connected to its own target at the same time.
-  const known = candidates.filter(({ holders }) => holders.some(({ pid }) => pid === peer?.pid));
-  const listeners = known.length > 0 ? known : candidates;
-  if (listeners.length === 0) return { holders: [], waiting: null, connections: null };
-  const names = new Set(listeners.map(({ name }) => name));
-  const clients = before.filter(({ name, isListening }) => names.has(name) && !isListening);
-  const waiting = clients.filter(({ inode }) => inode === 0).length;
-  return { holders: listeners.flatMap(({ holders }) => holders), waiting, connections: clients.length - waiting };
+  const listening = after.filter(({ isListening }) => isListening);
+  const grown = listening.filter(({ name }) => (counts.get(name) as number) > 0);
+  const named = grown.length > 0 ? grown : listening.filter(({ name }) => name === path);
+  const wanted = named.length > 0 ? named : listening;
+  const clients = before.filter(({ name, isListening }) => !isListening && wanted.some((one) => one.name === name));
+  const holders = holdersOf([...wanted, ...clients].map(({ inode }) => inode));
+  const pidsOf = (inode: number): readonly number[] => (holders.get(inode) ?? []).map(({ pid }) => pid);
+  // Several sockets may have one name: that of a path below /proc/self/fd, or of a socket whose file was replaced.
+  const known = wanted.filter(({ inode }) => peer?.pid !== null && peer !== null && pidsOf(inode).includes(peer.pid));
+  const candidates = known.length > 0 ? known : named;
+  const [listener, another] = candidates;
+  if (listener === undefined || another !== undefined) {
+    // Which one is not certain, but which process is, if the kernel names it.
+    return { holders: known.length > 0 ? (holders.get((listener as UnixSocket).inode) ?? []) : [], waiting: null, connections: null };
+  }
+  const pids = pidsOf(listener.inode);
+  const own = clients.filter(({ name }) => name === listener.name);
+  const isNameUnique = after.filter(({ name, isListening }) => isListening && name === listener.name).length === 1;
+  return {
+    holders: holders.get(listener.inode) ?? [],
+    waiting: isNameUnique ? own.filter(({ inode }) => inode === 0).length : null,
+    connections: own.filter(({ inode }) => inode !== 0 && (isNameUnique || pidsOf(inode).some((pid) => pids.includes(pid)))).length,
+  };
 }

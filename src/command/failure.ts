@@ -76,7 +76,7 @@ interface Described {
 /** How deep to look into causes, which may be circular. */
 const MOST_CAUSES = 5;
 
-/** Returns the innermost error that has a code of the system, among an error, its causes, and the first of its parts; otherwise the error. */
+/** Returns the innermost error with a code of the system, among an error, its causes, and the first of its parts; otherwise the error. */
 function withCode(error: Described): Described {
   let [found, inner]: [Described, unknown] = [error, error];
   for (let depth = 0; depth < MOST_CAUSES && typeof inner === "object" && inner !== null; depth += 1) {

@@ -121,7 +121,7 @@ Options:
   --only in|out          show only what clients send, or only what they receive
   --format FORMAT        auto (default: text, or hex for what is not), text, hex or none
   --json                 one JSON object a line: time, connection, event, direction, bytes, text or base64
-  --max-bytes N          show at most N bytes of each piece; default 4096, with --json all
+  --max-bytes N          show at most N bytes of each piece; default: 4096 of text, 512 as hex, with --json all
   --color WHEN           auto (default: on a terminal without NO_COLOR), always or never
   --mode MODE            the mode of the socket file of LISTEN in octal digits
   --grace SECONDS        how long connections may go on after a signal

@@ -14,8 +14,8 @@
  * that would exchange two names.
  *
  * Whatever ends this process, the path is given back: by `giveBack()` at an orderly end, in the handler of 'exit' after a signal or an
- * uncaught error, and after SIGKILL by a guard. The guard is a shell that waits for the end of a pipe. If both are killed, the next start on
- * the path finds the second name, whose PID is of no living process, and renames it back; `doctor` reports it.
+ * uncaught error, and after SIGKILL by a guard. The guard is a shell that waits for the end of a pipe. If both are killed, the next start
+ * on the path finds the second name, whose PID is of no living process, and renames it back; `doctor` reports it.
  *
  * The path is only given back if it still leads to our socket, by device and inode. If it does not, the server has ended and removed it, or
  * another has replaced it. Then the second name is removed.

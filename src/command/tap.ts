@@ -32,9 +32,6 @@ export const TAP_OPTIONS: OptionSpecs = {
 
 const DEFAULT_GRACE_MS = 5_000;
 
-/** How much of a piece is shown to people. Machines get everything. */
-const DEFAULT_SHOWN_BYTES = 4_096;
-
 /** How often to check, in milliseconds, that a path which was taken over still leads here. */
 const CHECK_MS = 1_000;
 
@@ -55,7 +52,7 @@ class Tap {
       json,
       only: line.choice("only", ["in", "out"]),
       format: line.choice("format", FORMATS) ?? "auto",
-      maxBytes: line.integer("max-bytes", 0) ?? (json ? Infinity : DEFAULT_SHOWN_BYTES),
+      maxBytes: line.integer("max-bytes", 0),
       isColoured: !json && isColoured(line.choice("color", ["auto", "always", "never"])),
     });
     this.lost = new Promise((resolve) => {

@@ -18,10 +18,14 @@ export interface TranscriptOptions {
   /** The only direction whose bytes are shown; `undefined` for both. */
   readonly only: Direction | undefined;
   readonly format: (typeof FORMATS)[number];
-  /** How many bytes of a piece are shown. */
-  readonly maxBytes: number;
+  /** How many bytes of a piece are shown; `undefined` for as many as people read, and for all with `json`. */
+  readonly maxBytes: number | undefined;
   readonly isColoured: boolean;
 }
+
+/** How much of a piece is shown to people by default. */
+const SHOWN_TEXT_BYTES = 4_096;
+const SHOWN_HEX_BYTES = 512;
 
 const ARROWS: Readonly<Record<Direction, string>> = { in: ">", out: "<" };
 const COLOURS = { in: "36", out: "33", problem: "31", dim: "2" } as const;
@@ -41,24 +45,26 @@ export class Transcript {
 
   async data(connection: number, direction: Direction, bytes: Buffer): Promise<void> {
     if (!this.#isShown(direction)) return;
-    const { json, format, maxBytes } = this.#options;
-    const shown = bytes.length > maxBytes ? bytes.subarray(0, maxBytes) : bytes;
-    if (json) {
-      const text = format === "hex" ? null : textOf(shown);
-      const content = format === "none" ? {} : text === null ? { base64: shown.toString("base64") } : { text };
-      await this.#event(connection, "data", { direction, bytes: bytes.length, ...content }, "");
-      return;
+    if (!this.#options.json) {
+      const head = this.#head(connection, `${ARROWS[direction]} ${size(bytes.length)}`, COLOURS[direction]);
+      const lines = this.#content(bytes).map((line) => `    ${this.#painted(line, COLOURS[direction])}\n`);
+      return await this.#write(head + lines.join(""));
     }
-    const head = this.#head(connection, `${ARROWS[direction]} ${size(bytes.length)}`, COLOURS[direction]);
-    const lines = format === "none" ? [] : this.#content(shown);
-    if (format !== "none" && shown.length < bytes.length) lines.push(`... and ${size(bytes.length - shown.length)} more (--max-bytes)`);
-    await this.#write([head, ...lines.map((line) => `    ${this.#painted(line, COLOURS[direction])}\n`)].join(""));
+    const { format, maxBytes } = this.#options;
+    const shown = bytes.subarray(0, maxBytes);
+    const text = format === "hex" ? null : textOf(shown);
+    const content = format === "none" ? {} : text === null ? { base64: shown.toString("base64") } : { text };
+    await this.#event(connection, "data", { direction, bytes: bytes.length, ...content }, "");
   }
 
   #content(bytes: Buffer): string[] {
-    const { format } = this.#options;
-    const lines = format === "hex" ? null : textLines(bytes, format === "text");
-    return lines ?? hexDump(bytes).trimEnd().split("\n");
+    const { format, maxBytes } = this.#options;
+    if (format === "none") return [];
+    const text = format === "hex" ? null : textLines(bytes.subarray(0, maxBytes ?? SHOWN_TEXT_BYTES), format === "text");
+    const shown = bytes.subarray(0, maxBytes ?? (text === null ? SHOWN_HEX_BYTES : SHOWN_TEXT_BYTES));
+    const lines = text ?? hexDump(shown).trimEnd().split("\n");
+    if (shown.length < bytes.length) lines.push(`... and ${size(bytes.length - shown.length)} more (--max-bytes)`);
+    return lines;
   }
 
   async ended(connection: number, direction: Direction): Promise<void> {

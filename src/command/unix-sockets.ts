@@ -31,13 +31,19 @@ export function namedSockets(): UnixSocket[] {
   });
 }
 
-/** Returns the processes that have a socket open, as far as this user may see them. */
-export function holdersOf(inode: number): Holder[] {
-  const link = `socket:[${inode}]`;
-  return namesIn("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => namesIn(`/proc/${pid}/fd`).some((fd) => targetOf(`/proc/${pid}/fd/${fd}`) === link))
-    .map((pid) => ({ pid: Number(pid), command: commandOf(pid), uid: statSync(`/proc/${pid}`).uid }));
+/** Returns the processes that have each of these sockets open, as far as this user may see them. */
+export function holdersOf(inodes: readonly number[]): ReadonlyMap<number, readonly Holder[]> {
+  const holders = new Map<number, Holder[]>(inodes.map((inode) => [inode, []]));
+  for (const pid of namesIn("/proc").filter((name) => /^\d+$/.test(name))) {
+    const held = new Set(namesIn(`/proc/${pid}/fd`).map((fd) => inodeOf(`/proc/${pid}/fd/${fd}`)));
+    for (const [inode, found] of holders) if (held.has(inode)) found.push({ pid: Number(pid), command: commandOf(pid), uid: userOf(pid) });
+  }
+  return holders;
+}
+
+/** The effective user; -1 if the process has ended meanwhile. */
+function userOf(pid: string): number {
+  return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid ?? -1;
 }
 
 function commandOf(pid: string): string {
@@ -73,10 +79,11 @@ function namesIn(path: string): string[] {
   }
 }
 
-function targetOf(path: string): string {
+/** Returns the inode of the socket that a descriptor refers to; -1 if it refers to something else. */
+function inodeOf(path: string): number {
   try {
-    return readlinkSync(path);
+    return Number(/^socket:\[(\d+)\]$/.exec(readlinkSync(path))?.[1] ?? -1);
   } catch {
-    return "";
+    return -1; // closed meanwhile
   }
 }

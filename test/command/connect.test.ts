@@ -203,12 +203,19 @@ describe("connect", () => {
         stdio: ["ignore", output, "pipe"],
       }).ended;
       closeSync(output);
-      assert.deepEqual([code, stderr], [1, "asyncio-streams: cannot write to the standard output: no space is left on the device (ENOSPC)\n"]);
+      assert.deepEqual(
+        [code, stderr],
+        [1, "asyncio-streams: cannot write to the standard output: no space is left on the device (ENOSPC)\n"],
+      );
     });
   });
 
   it("exits with 128 and the number of the signal", async () => {
-    for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
+    for (const [signal, code] of [
+      ["SIGINT", 130],
+      ["SIGTERM", 143],
+      ["SIGHUP", 129],
+    ] as const) {
       await serving(echo, async (path) => {
         await using command = start("connect", path);
         command.send("x");
@@ -226,10 +233,10 @@ describe("connect", () => {
     await once(socket.resume(), "data");
     socket.resetAndDestroy();
     const { code, stderr } = await command.ended;
-    assert.deepEqual([code, stderr.replace(/\d{4,}/, "PORT")], [
-      1,
-      "asyncio-streams: the connection to 127.0.0.1:PORT failed: the peer has reset the connection (ECONNRESET)\n",
-    ]);
+    assert.deepEqual(
+      [code, stderr.replace(/\d{4,}/, "PORT")],
+      [1, "asyncio-streams: the connection to 127.0.0.1:PORT failed: the peer has reset the connection (ECONNRESET)\n"],
+    );
   });
 
   it("says in one line why it cannot connect", async () => {
@@ -237,7 +244,10 @@ describe("connect", () => {
     writeFileSync(join(directory, "a file"), "");
     assert.match(await failure(1, ["connect", `${directory}/none`]), /none: no such file \(ENOENT\)$/);
     assert.match(await failure(1, ["connect", "no-such-name"]), /no such file \(ENOENT\); for TCP, write no-such-name:PORT$/);
-    assert.match(await failure(1, ["connect", join(directory, "a file")]), /no server listens there \(ECONNREFUSED\); asyncio-streams doctor '/);
+    assert.match(
+      await failure(1, ["connect", join(directory, "a file")]),
+      /no server listens there \(ECONNREFUSED\); asyncio-streams doctor '/,
+    );
     assert.match(await failure(1, ["connect", `${directory}/${"x".repeat(120)}`]), /the path is too long for a Unix socket/);
     assert.match(await failure(1, ["connect", "no-such-host.invalid:80"]), /unknown host|name server/);
     const stale = await staleSocket(join(directory, "stale.sock"));
@@ -259,7 +269,10 @@ describe("connect over TLS", () => {
     const ca = ["--ca", certificateFile("ca")];
     const trusted = await run(["connect", ...ca, address], "a line\n");
     assert.deepEqual([trusted.code, String(trusted.stdout)], [0, "secret: a line\n"]);
-    assert.match(await failure(1, ["connect", address]), /^cannot connect to tls:.*; --ca FILE trusts another authority, --insecure any certificate$/);
+    assert.match(
+      await failure(1, ["connect", address]),
+      /^cannot connect to tls:.*; --ca FILE trusts another authority, --insecure any certificate$/,
+    );
     assert.match(await failure(1, ["connect", ...ca, "--servername", "example.org", address]), /example\.org/);
     assert.equal(String((await run(["connect", "--insecure", address], "a line\n")).stdout), "secret: a line\n");
     await server.shutdown();

@@ -13,7 +13,7 @@ import { findPython } from "../support/python.js";
 import { staleSocket } from "../support/stale-socket.js";
 import { socketPath, temporaryDirectory } from "../support/temporary.js";
 import { until } from "../support/turns.js";
-import { commandText, run, Running, start } from "./running.js";
+import { commandText, Running, run, start } from "./running.js";
 
 /** A process ID that no process has. */
 const NO_PID = 2 ** 22 + 1;
@@ -46,12 +46,14 @@ describe("doctor", () => {
     const [, writer] = await openUnixConnection(path);
     await until(() => server.getStats().active === 1);
     const report = await examine(path, 0);
-    assert.deepEqual([report.state, report.mode, report.connections, report.waiting], ["live", "0600", 1, 0]);
+    assert.deepEqual([report.state, report.mode], ["live", "0600"]);
+    if (report.peer === null) return await server.shutdown({ graceMs: 0 }).then(() => writer.close());
+    assert.equal(report.connections, 1);
     assert.deepEqual(
       report.listeners.map(({ pid, uid }) => [pid, uid]),
       [[process.pid, process.getuid?.()]],
     );
-    if (report.peer !== null) assert.equal(report.peer.pid, process.pid);
+    assert.equal(report.peer.pid, process.pid);
     writer.close();
     await server.shutdown({ graceMs: 0 });
   });
@@ -67,8 +69,8 @@ describe("doctor", () => {
       String(stdout),
       new RegExp(
         `^${path}: live\n  listens      pid ${process.pid}, user \\S+: .*\n(?:  credentials  pid ${process.pid}, user .*\n)?` +
-          "  access       mode 0600, user \\S+, group \\S+\n  directory    /tmp\\S*: mode 0755, .*\n  connections  \\d+\n" +
-          "  queue        0 waiting; the system allows \\d+\n\nNo problem was found\\.\n$",
+          "  access       mode 0600, user \\S+, group \\S+\n  directory    /tmp\\S*: mode 0755, .*\n(?:  connections  \\d+\n)?" +
+          "(?:  queue        0 waiting; the system allows \\d+\n)?\nNo problem was found\\.\n$",
       ),
     );
   });
@@ -104,7 +106,9 @@ describe("doctor", () => {
       if (state === "stale") await staleSocket(path);
       const report = await examine(path, 1);
       assert.equal(report.state, state);
-      assert.deepEqual(problems(report), [`a tap with the process ID ${NO_PID} was killed, and the server listens on .app.sock.tap-${NO_PID}`]);
+      assert.deepEqual(problems(report), [
+        `a tap with the process ID ${NO_PID} was killed, and the server listens on .app.sock.tap-${NO_PID}`,
+      ]);
       assert.equal(report.findings[0]?.mend, `mv -f ${second} ${path}`);
     }
     assert.equal(spawnSync("sh", ["-c", `mv -f ${second} ${path}`]).status, 0);
@@ -125,7 +129,10 @@ describe("doctor", () => {
     assert.deepEqual(problems(await examine(join(directory, "link"), 1)), ["it is a symbolic link that leads to nothing"]);
     const { code, stdout } = await run(["doctor", join(directory, "no", "where")]);
     assert.equal(code, 1);
-    assert.match(String(stdout), /: missing\n {2}directory {4}.*\n\nproblem: nothing has this name\n {2}mend: start the server, or correct the path: ls -la /);
+    assert.match(
+      String(stdout),
+      /: missing\n {2}directory {4}.*\n\nproblem: nothing has this name\n {2}mend: start the server, or correct the path: ls -la /,
+    );
   });
 
   it("recognises a server whose queue is full", needsLinux, async () => {
@@ -166,8 +173,14 @@ print("ready", flush=True); sys.stdin.read()`;
     const path = socketPath();
     const python = findPython();
     if (python.skip !== false) return;
-    const script = "import socket, sys; socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).bind(sys.argv[1]); print('ready', flush=True); sys.stdin.read()";
-    await using holder = new Running([python.binary, "-c", script.replace("socket.socket(", "s = socket.socket(").replace(".bind", "; s.bind"), path]);
+    const script =
+      "import socket, sys; socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).bind(sys.argv[1]); print('ready', flush=True); sys.stdin.read()";
+    await using holder = new Running([
+      python.binary,
+      "-c",
+      script.replace("socket.socket(", "s = socket.socket(").replace(".bind", "; s.bind"),
+      path,
+    ]);
     await holder.until("stdout", /ready/);
     const report = await examine(path, 1);
     assert.match(problems(report)[0] ?? "", /cannot connect: the socket is not a stream socket \(EPROTOTYPE\)/);
@@ -219,13 +232,20 @@ print("ready", flush=True); sys.stdin.read()`;
     const text = await asAnother(path);
     if (text === "") t.skip("another user may not read this repository");
     else {
-      assert.match(text, /: unknown\n[^]*problem: cannot connect: permission denied \(EACCES\)\n {2}mend: connecting needs the right to write/);
+      assert.match(
+        text,
+        /: unknown\n[^]*problem: cannot connect: permission denied \(EACCES\)\n {2}mend: connecting needs the right to write/,
+      );
       chmodSync(inner, 0o700);
       assert.match(await asAnother(join(inner, "x.sock")), /may not (?:look into|search)/);
       chownSync(path, 4321, 4321);
       chmodSync(path, 0o600);
-      const { stdout } = await new Running(["sh", "-c", `exec setpriv --reuid=4321 --regid=4321 --clear-groups ${commandText("doctor", path)}`]).ended;
-      assert.match(String(stdout), /: live\n[^]*note: the process that listens is not visible\n/);
+      const { stdout } = await new Running([
+        "sh",
+        "-c",
+        `exec setpriv --reuid=4321 --regid=4321 --clear-groups ${commandText("doctor", path)}`,
+      ]).ended;
+      assert.match(String(stdout), /: live\n[^]*note: the process that listens could not be identified\n/);
     }
     await server.shutdown();
   });

@@ -38,7 +38,12 @@ describe("asyncio-streams", () => {
 
   for (const name of Object.keys(OPTIONS)) {
     it(`prints the help of ${name} on request`, async () => {
-      for (const args of [[name, "--help"], [name, "-h"], ["help", name], [name, "--unknown", "--help"]]) {
+      for (const args of [
+        [name, "--help"],
+        [name, "-h"],
+        ["help", name],
+        [name, "--unknown", "--help"],
+      ]) {
         const { code, stdout } = await run(args);
         assert.deepEqual([code, String(stdout)], [0, `${HELP[name]}\n`], args.join(" "));
       }
@@ -85,12 +90,12 @@ const REFUSED: readonly (readonly [name: keyof typeof SUBCOMMANDS, args: readonl
   ["serve", ["--mode", "660", "--echo", "a:1"], /--mode is only meaningful with the path of a Unix socket, not with "a:1"/],
   ["serve", ["--echo", "tls://localhost:0"], /listening on tls:\/\/ needs --cert FILE and --key FILE/],
   ["serve", ["--echo", "a:0", "--cert", certificateFile("server"), "--key", keyFile("server")], /only meaningful with tls:/],
-  ["tap", ["a"], /^tap needs TARGET: asyncio-streams tap LISTEN TARGET$/],
-  ["tap", ["--in-place"], /^tap needs PATH: asyncio-streams tap --in-place PATH$/],
-  ["tap", ["a", "b", "c"], /^too many arguments, from "c" on: /],
+  ["tap", ["--json", "a"], /^tap needs TARGET: asyncio-streams tap LISTEN TARGET$/],
+  ["tap", ["--json", "--in-place"], /^tap needs PATH: asyncio-streams tap --in-place PATH$/],
+  ["tap", ["--json", "a", "b", "c"], /^too many arguments, from "c" on: /],
   ["tap", ["--only", "both", "a", "b"], /--only must be one of in, out, not "both"/],
-  ["tap", ["--in-place", "--mode", "600", "a"], /--mode has no meaning with --in-place/],
-  ["tap", ["--in-place", "localhost:80"], /--in-place needs the path of a Unix socket, not "localhost:80"/],
+  ["tap", ["--json", "--in-place", "--mode", "600", "a"], /--mode has no meaning with --in-place/],
+  ["tap", ["--json", "--in-place", "localhost:80"], /--in-place needs the path of a Unix socket, not "localhost:80"/],
   ["doctor", [], /doctor needs the PATH/],
   ["doctor", ["a", "b"], /doctor takes one PATH, but got "b", too/],
   ["doctor", ["localhost:80"], /doctor examines the path of a Unix socket, not "localhost:80"/],

@@ -78,7 +78,8 @@ describe("reasonOf()", () => {
     assert.match(reasonOf(error), /^self-signed certificate \(DEPTH_ZERO_SELF_SIGNED_CERT\); --ca FILE/);
   });
 
-  it("has no code for what is no object", () => assert.deepEqual([codeOf("x"), codeOf(null), codeOf({})], [undefined, undefined, undefined]));
+  it("has no code for what is no object", () =>
+    assert.deepEqual([codeOf("x"), codeOf(null), codeOf({})], [undefined, undefined, undefined]));
 });
 
 describe("hexDump()", () => {
@@ -124,7 +125,8 @@ describe("textLines()", () => {
     assert.deepEqual(lines(Buffer.concat([Buffer.from("é日😀"), Buffer.from([0xf9])]), true), ["é日😀\\xf9"]);
   });
 
-  it("has its text only if all of it is UTF-8", () => assert.deepEqual([textOf(Buffer.from("é")), textOf(Buffer.from([0xff]))], ["é", null]));
+  it("has its text only if all of it is UTF-8", () =>
+    assert.deepEqual([textOf(Buffer.from("é")), textOf(Buffer.from([0xff]))], ["é", null]));
 });
 
 describe("LineEnds", () => {

@@ -29,8 +29,15 @@ export function commandText(...args: readonly string[]): string {
 
 /** The environment without what the test runner's own output depends on. */
 export function plainEnvironment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
-  const { NO_COLOR, FORCE_COLOR, ...env } = process.env;
+  const env = { ...process.env };
+  delete env["NO_COLOR"];
+  delete env["FORCE_COLOR"];
   return { ...env, ...more };
+}
+
+/** What a terminal gets, with a visible character for ESC. */
+export function visible(output: Buffer | string): string {
+  return String(output).replaceAll("\x1b", "\u241b");
 }
 
 export class Running implements AsyncDisposable {
@@ -77,7 +84,7 @@ export class Running implements AsyncDisposable {
   /** Waits until its output, or what it has said, matches. */
   async until(stream: "stdout" | "stderr", pattern: RegExp): Promise<RegExpExecArray> {
     for (;;) {
-      const match = pattern.exec(stream === "stdout" ? String(this.stdout) : this.#errors);
+      const match = pattern.exec(visible(stream === "stdout" ? this.stdout : this.#errors));
       if (match !== null) return match;
       const source = this.child[stream];
       assert.ok(source !== null && !source.closed, `it has ended without ${pattern}: ${this.stdout}${this.#errors}`);

@@ -166,7 +166,15 @@ describe("serve", () => {
   it("ends commands with SIGTERM after the grace period", async () => {
     const file = join(temporaryDirectory(), "ended");
     const path = socketPath();
-    const { server } = await startServe("--grace", "0.2", path, "--", "sh", "-c", `trap 'echo x >${file}; exit' TERM; echo ready; while :; do sleep 0.1; done`);
+    const { server } = await startServe(
+      "--grace",
+      "0.2",
+      path,
+      "--",
+      "sh",
+      "-c",
+      `trap 'echo x >${file}; exit' TERM; echo ready; while :; do sleep 0.1; done`,
+    );
     const [reader, writer] = await openUnixConnection(path);
     await reader.readline();
     await end(server);
@@ -198,7 +206,10 @@ describe("serve", () => {
   it("replaces a stale socket file, and refuses the path of a live server", async () => {
     const path = await staleSocket();
     const { server } = await startServe("--echo", path);
-    assert.match(await failure(1, ["serve", "--echo", path]), /^cannot listen on .*: the address is in use: another server listens there \(EADDRINUSE\)$/);
+    assert.match(
+      await failure(1, ["serve", "--echo", path]),
+      /^cannot listen on .*: the address is in use: another server listens there \(EADDRINUSE\)$/,
+    );
     await end(server);
     assert.match(await failure(1, ["serve", "--echo", "/no/such/directory/x.sock"]), /no such file \(ENOENT\)$/);
     assert.match(await failure(1, ["serve", "--echo", "192.0.2.1:0"]), /this machine does not have the address/);

@@ -2,7 +2,7 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type StreamReader, startServer, startUnixServer, type StreamWriter } from "asyncio-streams";
+import { type StreamReader, type StreamWriter, startServer, startUnixServer } from "asyncio-streams";
 import { START_TLS_PROTOCOLS, type StartTlsProtocol } from "#src/command/start-tls.js";
 import { addressOf } from "../support/addresses.js";
 import { certificateFile, identity } from "../support/certificates.js";
@@ -14,8 +14,20 @@ type Step = readonly [says: string | Buffer, expects: string | Buffer];
 
 /** Each dialogue up to its last answer, which follows. */
 const DIALOGUES: Readonly<Record<StartTlsProtocol, readonly [steps: readonly Step[], last: string | Buffer]>> = {
-  smtp: [[["220-two lines\r\n220 hello\r\n", "EHLO localhost\r\n"], ["250-localhost\r\n250 STARTTLS\r\n", "STARTTLS\r\n"]], "220 go\r\n"],
-  lmtp: [[["220 hello\r\n", "LHLO localhost\r\n"], ["250 STARTTLS\r\n", "STARTTLS\r\n"]], "220 go\r\n"],
+  smtp: [
+    [
+      ["220-two lines\r\n220 hello\r\n", "EHLO localhost\r\n"],
+      ["250-localhost\r\n250 STARTTLS\r\n", "STARTTLS\r\n"],
+    ],
+    "220 go\r\n",
+  ],
+  lmtp: [
+    [
+      ["220 hello\r\n", "LHLO localhost\r\n"],
+      ["250 STARTTLS\r\n", "STARTTLS\r\n"],
+    ],
+    "220 go\r\n",
+  ],
   imap: [[["* OK hello\r\n", "a1 STARTTLS\r\n"]], "* CAPABILITY X\r\na1 OK go\r\n"],
   pop3: [[["+OK hello\r\n", "STLS\r\n"]], "+OK go\r\n"],
   ftp: [[["220 hello\r\n", "AUTH TLS\r\n"]], "234 go\r\n"],

@@ -8,7 +8,7 @@ import { openUnixConnection, type StreamReader, type StreamWriter, startUnixServ
 import { findPython } from "../support/python.js";
 import { testFile } from "../support/repository.js";
 import { socketPath, temporaryDirectory } from "../support/temporary.js";
-import { commandLine, plainEnvironment, Running } from "./running.js";
+import { commandLine, plainEnvironment, Running, visible } from "./running.js";
 
 const python = findPython(9);
 
@@ -79,11 +79,11 @@ describe("connect on a terminal", python, () => {
     const [input, output] = [join(directory, "input"), join(directory, "output")];
     writeFileSync(input, Buffer.alloc(3 * 2 ** 20));
     await using command = onTerminal(["connect", path], [`0=${input}`, `1=${output}`]);
-    await command.until("stdout", /\r\x1b\[K3\.0 MiB sent, \d+\.\d (?:Ki|Mi)B received, \S+ \S+\/s, 0:0\d\r\x1b\[K/);
+    await command.until("stdout", /\r␛\[K3\.0 MiB sent, \d+\.\d (?:Ki|Mi)B received, \S+ \S+\/s, 0:0\d\r␛\[K/);
     isSeen = true;
     const { code, stdout } = await command.ended;
     assert.equal(code, 0);
-    assert.match(String(stdout), /\r\x1b\[K$/);
+    assert.match(visible(stdout), /\r␛\[K$/);
     assert.ok(statSync(output).size > 100_000);
     await server.shutdown();
   });
