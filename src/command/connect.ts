@@ -98,7 +98,7 @@ class Sending {
   async #run(input: StreamReader): Promise<void> {
     const { signal } = this.#stop;
     for (;;) {
-      const chunk = await input.read(CHUNK_BYTES, { signal });
+      const chunk = await this.#read(input);
       if (chunk.length === 0) break;
       this.#isWriting = true;
       this.#writer.write(this.#lineEnds?.convert(chunk) ?? chunk);
@@ -110,6 +110,17 @@ class Sending {
     }
     // TLS has no half-close: the server does not see the end of the input.
     if (this.#endsWriting && this.#writer.canWriteEof()) this.#writer.writeEof();
+  }
+
+  /** An input that cannot be read ends the connection, because the peer must not take it for the end of the input. */
+  async #read(input: StreamReader): Promise<Uint8Array> {
+    const { signal } = this.#stop;
+    try {
+      return await input.read(CHUNK_BYTES, { signal });
+    } catch (error) {
+      if (!signal.aborted) this.#writer.abort(new Failure(`cannot read the standard input: ${reasonOf(error)}`));
+      throw error;
+    }
   }
 
   /** Waits for the rest of the input after the peer has ended. Returns the error that ended sending, or `null`. */

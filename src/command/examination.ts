@@ -5,9 +5,10 @@
  *
  * `/proc/net/unix` lists sockets by the name under which they were bound. That name may be relative, or another one: a server that binds
  * under a temporary name and renames it, as this library does, or a socket that was taken over. So the listening socket is found by a
- * connection. While it exists, the server's side of it is listed under the same name as the listening socket. The names that have one more
- * entry than before are the candidates, and among them those of the process that the kernel names as the peer. A server may have closed the
- * connection before the list is read: then the socket that has the name of the path is taken, or the one of that process.
+ * connection. While it exists, the server's side of it is listed under the same name as the listening socket: the names that have one more
+ * entry than before are the candidates. If the kernel names the process of the peer, only its sockets are. A server may have closed the
+ * connection before the list is read: then any listening socket of that process is a candidate, or the one that has the name of the path.
+ * What is not certain is not reported.
  */
 import { lstatSync, realpathSync, type Stats, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
@@ -107,27 +108,28 @@ function listenerOf(path: string, before: readonly UnixSocket[], after: readonly
   const counts = new Map<string, number>();
   for (const { name } of before) counts.set(name, (counts.get(name) ?? 0) - 1);
   for (const { name } of after) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const hasGrown = ({ name }: UnixSocket): boolean => (counts.get(name) as number) > 0;
+  const holders = holdersOf([...before, ...after].map(({ inode }) => inode));
+  const isHeldBy = ({ inode }: UnixSocket, pid: number): boolean => holders.get(inode)?.some((holder) => holder.pid === pid) === true;
+
   const listening = after.filter(({ isListening }) => isListening);
-  const grown = listening.filter(({ name }) => (counts.get(name) as number) > 0);
-  const named = grown.length > 0 ? grown : listening.filter(({ name }) => name === path);
-  const wanted = named.length > 0 ? named : listening;
-  const clients = before.filter(({ name, isListening }) => !isListening && wanted.some((one) => one.name === name));
-  const holders = holdersOf([...wanted, ...clients].map(({ inode }) => inode));
-  const pidsOf = (inode: number): readonly number[] => (holders.get(inode) ?? []).map(({ pid }) => pid);
-  // Several sockets may have one name: that of a path below /proc/self/fd, or of a socket whose file was replaced.
-  const known = wanted.filter(({ inode }) => peer?.pid !== null && peer !== null && pidsOf(inode).includes(peer.pid));
-  const candidates = known.length > 0 ? known : named;
+  const { pid } = peer ?? { pid: null };
+  const ofPeer = pid === null ? [] : listening.filter((socket) => isHeldBy(socket, pid));
+  const known = ofPeer.length > 0 ? ofPeer : listening;
+  const grown = known.filter(hasGrown);
+  const candidates = grown.length > 0 ? grown : ofPeer.length > 0 ? ofPeer : known.filter(({ name }) => name === path);
   const [listener, another] = candidates;
-  if (listener === undefined || another !== undefined) {
-    // Which one is not certain, but which process is, if the kernel names it.
-    return { holders: known.length > 0 ? (holders.get((listener as UnixSocket).inode) ?? []) : [], waiting: null, connections: null };
-  }
-  const pids = pidsOf(listener.inode);
-  const own = clients.filter(({ name }) => name === listener.name);
-  const isNameUnique = after.filter(({ name, isListening }) => isListening && name === listener.name).length === 1;
-  return {
-    holders: holders.get(listener.inode) ?? [],
-    waiting: isNameUnique ? own.filter(({ inode }) => inode === 0).length : null,
-    connections: own.filter(({ inode }) => inode !== 0 && (isNameUnique || pidsOf(inode).some((pid) => pids.includes(pid)))).length,
-  };
+  if (listener === undefined) return UNKNOWN_LISTENER;
+  const found = holders.get(listener.inode) ?? [];
+  // Which socket is not certain, but the process is, if it is that of the peer.
+  if (another !== undefined) return { ...UNKNOWN_LISTENER, holders: ofPeer.length > 0 ? found : [] };
+
+  // Several sockets may have one name: that of a path below /proc/self/fd, or of a socket whose file was replaced.
+  const isUnique = listening.filter(({ name }) => name === listener.name).length === 1;
+  const clients = before.filter(({ name, isListening }) => name === listener.name && !isListening);
+  const accepted = clients.filter((socket) => socket.inode !== 0 && (isUnique || found.some((holder) => isHeldBy(socket, holder.pid))));
+  const waiting = isUnique ? clients.filter(({ inode }) => inode === 0).length : null;
+  return { holders: found, waiting, connections: accepted.length };
 }
+
+const UNKNOWN_LISTENER: Listener = { holders: [], waiting: null, connections: null };

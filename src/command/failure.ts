@@ -66,6 +66,9 @@ const MEANINGS: Readonly<Record<string, string>> = {
 /** Certificates that a client does not accept. */
 const UNTRUSTED = /^(?:CERT_|DEPTH_|SELF_SIGNED|UNABLE_TO_|ERR_TLS_CERT)/;
 
+/** The message of an error of `node:fs` or of this library, which explains more than its code: `CODE: text, syscall 'path'`. */
+const DETAILED = /^([A-Z]+): (.*), \w+ '[^']*'$/s;
+
 interface Described {
   readonly code?: unknown;
   readonly message?: unknown;
@@ -98,6 +101,8 @@ export function codeOf(thrown: unknown): string | undefined {
 export function reasonOf(thrown: unknown): string {
   if (typeof thrown !== "object" || thrown === null) return oneLine(String(thrown));
   if (thrown instanceof Failure) return thrown.message;
+  const [, ownCode, text] = DETAILED.exec(String((thrown as Described).message)) ?? [];
+  if (text !== undefined && ownCode === (thrown as Described).code) return `${text} (${ownCode})`;
   const error = withCode(thrown);
   const code = typeof error.code === "string" ? error.code : undefined;
   const meaning = code === undefined ? undefined : MEANINGS[code];

@@ -25,8 +25,9 @@ export async function loadCredentials(): Promise<boolean> {
     const { loadUnix } = await import("../unix/index.js");
     await loadUnix();
     return true;
+    /* c8 ignore next 2 -- koffi is not installed, or this is not Linux */
   } catch {
-    return false; // koffi is not installed, or this is not Linux
+    return false;
   }
 }
 

@@ -9,10 +9,6 @@
  * 3. At the end, `rename()` of the second name over the path puts the server's socket back, which is atomic again. Clients that have
  *    connected to ours and wait to be accepted are still accepted.
  *
- * A user who does not own the socket may be refused the link (`fs.protected_hardlinks`). Then the socket is renamed instead, and between
- * that and step 2 a client gets ENOENT: some milliseconds that cannot be avoided, because this system call is not available to JavaScript
- * that would exchange two names.
- *
  * Whatever ends this process, the path is given back: by `giveBack()` at an orderly end, in the handler of 'exit' after a signal or an
  * uncaught error, and after SIGKILL by a guard. The guard is a shell that waits for the end of a pipe. If both are killed, the next start
  * on the path finds the second name, whose PID is of no living process, and renames it back; `doctor` reports it.
@@ -139,8 +135,9 @@ export class TakenPath implements AsyncDisposable {
     try {
       linkSync(this.#path, this.hidden);
     } catch (error) {
-      if (codeOf(error) !== "EPERM") throw new Failure(`cannot tap ${this.#path}: ${reasonOf(error)}`);
-      renameSync(this.#path, this.hidden);
+      // Linux lets only the owner of a file link it, and only root give ours the same owner (`fs.protected_hardlinks`).
+      const who = codeOf(error) === "EPERM" ? ": only root and the owner of the socket can tap it" : "";
+      throw new Failure(`cannot tap ${this.#path}: ${reasonOf(error)}${who}`);
     }
     this.#isHidden = true;
   }
@@ -172,6 +169,7 @@ export class TakenPath implements AsyncDisposable {
     try {
       const args = ["-c", GUARD, "asyncio-streams-guard", this.#path, this.hidden];
       this.#guard = await createSubprocessExec("/bin/sh", args, { stdin: PIPE, stdout: DEVNULL, stderr: DEVNULL, startNewSession: true });
+      /* c8 ignore next 3 -- a system without /bin/sh, or one that is out of processes */
     } catch (error) {
       say(`cannot start the guard, so kill -9 of this process would not give the path back: ${reasonOf(error)}`);
     }
@@ -215,9 +213,5 @@ async function repair(path: string, { path: hidden, pid }: SecondName): Promise<
 }
 
 function unlinkIfThere(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if (codeOf(error) !== "ENOENT") throw error;
-  }
+  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) unlinkSync(path);
 }

@@ -35,8 +35,8 @@ export function namedSockets(): UnixSocket[] {
 export function holdersOf(inodes: readonly number[]): ReadonlyMap<number, readonly Holder[]> {
   const holders = new Map<number, Holder[]>(inodes.map((inode) => [inode, []]));
   for (const pid of namesIn("/proc").filter((name) => /^\d+$/.test(name))) {
-    const held = new Set(namesIn(`/proc/${pid}/fd`).map((fd) => inodeOf(`/proc/${pid}/fd/${fd}`)));
-    for (const [inode, found] of holders) if (held.has(inode)) found.push({ pid: Number(pid), command: commandOf(pid), uid: userOf(pid) });
+    for (const inode of new Set(namesIn(`/proc/${pid}/fd`).map((fd) => inodeOf(`/proc/${pid}/fd/${fd}`))))
+      holders.get(inode)?.push({ pid: Number(pid), command: commandOf(pid), uid: userOf(pid) });
   }
   return holders;
 }
@@ -66,6 +66,7 @@ export function accountName(file: "passwd" | "group", id: number): string {
 function textOf(path: string): string | null {
   try {
     return readFileSync(path, "utf8");
+    /* c8 ignore next 2 -- another system than Linux, or a process that has ended meanwhile */
   } catch {
     return null;
   }

@@ -210,6 +210,15 @@ describe("connect", () => {
     });
   });
 
+  it("does not take an input that cannot be read for an end", async () => {
+    const file = join(temporaryDirectory(), "write-only");
+    await serving(echo, async (path) => {
+      const { code, stderr } = await new Running(["sh", "-c", `exec ${commandText("connect", path)} 0>${file}`]).ended;
+      assert.equal(code, 1);
+      assert.match(stderr, /^asyncio-streams: cannot read the standard input: [^\n]*EBADF[^\n]*\n$/);
+    });
+  });
+
   it("exits with 128 and the number of the signal", async () => {
     for (const [signal, code] of [
       ["SIGINT", 130],
@@ -248,7 +257,10 @@ describe("connect", () => {
       await failure(1, ["connect", join(directory, "a file")]),
       /no server listens there \(ECONNREFUSED\); asyncio-streams doctor '/,
     );
-    assert.match(await failure(1, ["connect", `${directory}/${"x".repeat(120)}`]), /the path is too long for a Unix socket/);
+    assert.match(
+      await failure(1, ["connect", `${directory}/${"x".repeat(120)}`]),
+      /the path of the Unix socket has \d+ bytes: the limit is \d+ \(ENAMETOOLONG\)$/,
+    );
     assert.match(await failure(1, ["connect", "no-such-host.invalid:80"]), /unknown host|name server/);
     const stale = await staleSocket(join(directory, "stale.sock"));
     assert.match(await failure(1, ["connect", stale]), /ECONNREFUSED.*doctor/);
@@ -288,6 +300,9 @@ describe("connect over TLS", () => {
   });
 
   it("reports a file that it cannot read", async () => {
-    assert.match(await failure(1, ["connect", "--ca", "/no/such", "tls://a:1"]), /cannot read --ca \/no\/such: no such file \(ENOENT\)/);
+    assert.match(
+      await failure(1, ["connect", "--ca", "/no/such", "tls://a:1"]),
+      /cannot read --ca \/no\/such: no such file or directory \(ENOENT\)/,
+    );
   });
 });

@@ -73,6 +73,11 @@ describe("reasonOf()", () => {
     assert.equal(reasonOf({}), "unknown error");
   });
 
+  it("keeps the text of an error that explains its code", () => {
+    const error = Object.assign(new Error("EADDRINUSE: the path is a file, listen '/x'"), { code: "EADDRINUSE" });
+    assert.equal(reasonOf(error), "the path is a file (EADDRINUSE)");
+  });
+
   it("says how to trust a certificate", () => {
     const error = Object.assign(new Error("self-signed certificate"), { code: "DEPTH_ZERO_SELF_SIGNED_CERT" });
     assert.match(reasonOf(error), /^self-signed certificate \(DEPTH_ZERO_SELF_SIGNED_CERT\); --ca FILE/);

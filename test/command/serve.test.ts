@@ -208,10 +208,13 @@ describe("serve", () => {
     const { server } = await startServe("--echo", path);
     assert.match(
       await failure(1, ["serve", "--echo", path]),
-      /^cannot listen on .*: the address is in use: another server listens there \(EADDRINUSE\)$/,
+      /^cannot listen on .*: address already in use: a live server listens on this path \(EADDRINUSE\)$/,
     );
     await end(server);
-    assert.match(await failure(1, ["serve", "--echo", "/no/such/directory/x.sock"]), /no such file \(ENOENT\)$/);
+    assert.match(
+      await failure(1, ["serve", "--echo", "/no/such/directory/x.sock"]),
+      /the directory of the socket does not exist \(ENOENT\)$/,
+    );
     assert.match(await failure(1, ["serve", "--echo", "192.0.2.1:0"]), /this machine does not have the address/);
   });
 

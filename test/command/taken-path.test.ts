@@ -1,7 +1,18 @@
 /** `asyncio-streams tap --in-place`: takes the path of a live server, and gives it back whatever ends it. */
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
-import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import { openUnixConnection, type Server, startUnixServer } from "asyncio-streams";
@@ -236,6 +247,18 @@ describe("tap --in-place", () => {
     assert.deepEqual(readdirSync(directory), ["file"]);
   });
 
+  it("refuses a socket of another user, and changes nothing", needsRoot, async () => {
+    const path = socketPath();
+    const server = await startShouting(path);
+    chownSync(path, 4321, 4321);
+    const script = `exec setpriv --bounding-set=-fowner --inh-caps=-fowner ${commandText("tap", "--in-place", path)}`;
+    const { code, stderr } = await new Running(["sh", "-c", script]).ended;
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /: not permitted \(EPERM\): only root and the owner of the socket can tap it\n$/);
+    assert.deepEqual(namesBeside(path), ["test.sock"]);
+    await server.shutdown();
+  });
+
   it("leaves the path to its server if it cannot listen", needsRoot, async () => {
     // Not even root may change the owner in a directory of this kind: the start fails after the link is made.
     const directory = join(temporaryDirectory(), "d");
@@ -244,7 +267,6 @@ describe("tap --in-place", () => {
     const server = await startShouting(path);
     const { ino } = lstatSync(path);
     const script = `exec setpriv --bounding-set=-chown --inh-caps=-chown --ambient-caps=-all ${commandText("tap", "--in-place", path)}`;
-    const { chownSync } = await import("node:fs");
     chownSync(path, 4321, 4321);
     const { code, stderr } = await new Running(["sh", "-c", script]).ended;
     assert.equal(code, 1, stderr);

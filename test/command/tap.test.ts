@@ -237,6 +237,7 @@ describe("tap", () => {
       await tap.until("stdout", new RegExp(`the ${from} has broken off: the peer has reset the connection \\(ECONNRESET\\)`));
       await tap.until("stdout", /#1 closed/);
       client.destroy();
+      assert.equal((await tap.kill("SIGTERM")).code, 0);
     });
   }
 
