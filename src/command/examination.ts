@@ -15,6 +15,7 @@ import { dirname, resolve } from "node:path";
 import { openUnixConnection, type PeerCredentials, type StreamWriter } from "../index.js";
 import { codeOf } from "./failure.js";
 import { loadCredentials } from "./peer.js";
+import { isReset } from "./taken-path.js";
 import { type Holder, holdersOf, longestQueue, namedSockets, type UnixSocket } from "./unix-sockets.js";
 
 /** How long a server may take to accept, in milliseconds. */
@@ -57,7 +58,7 @@ export async function examine(given: string): Promise<Examination> {
   try {
     [, writer] = await openUnixConnection(path, { timeout: PROBE_MS });
   } catch (failure) {
-    return { ...base, ...nothing, state: stateOf(failure), failure };
+    return { ...base, ...nothing, state: stateOf(path, failure), failure };
   }
   const after = namedSockets();
   const peer: PeerCredentials | null = writer.getExtraInfo("peercred");
@@ -95,11 +96,17 @@ function existingDirectory(path: string): string {
   return dirname(path);
 }
 
-function stateOf(failure: unknown): State {
+function stateOf(path: string, failure: unknown): State {
   const code = codeOf(failure);
-  if (code === "ECONNREFUSED") return "stale";
+  // Bun: a full queue and a datagram socket are refused, too. And it fails to connect to a server that accepts and closes at once.
+  if (code === "ECONNREFUSED") return process.versions["bun"] !== undefined && isBound(path) ? "unknown" : "stale";
+  if (isReset(failure)) return "live";
   // The library waits for a place in the queue until the time-out.
   return code === "EAGAIN" || (failure as Error).name === "TimeoutError" ? "stuck" : "unknown";
+}
+
+function isBound(path: string): boolean {
+  return namedSockets().some(({ name }) => name === path);
 }
 
 type Listener = Pick<Examination, "holders" | "waiting" | "connections">;

@@ -25,7 +25,7 @@ export async function loadCredentials(): Promise<boolean> {
     const { loadUnix } = await import("../unix/index.js");
     await loadUnix();
     return true;
-    /* c8 ignore next 2 -- koffi is not installed, or this is not Linux */
+    /* c8 ignore next 3 -- koffi is not installed, or this is not Linux */
   } catch {
     return false;
   }

@@ -107,7 +107,7 @@ class Commands {
 function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
-    /* c8 ignore next 2 -- all of them have ended meanwhile */
+    /* c8 ignore next 3 -- all of them have ended meanwhile */
   } catch {
     return;
   }

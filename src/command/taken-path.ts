@@ -72,8 +72,13 @@ export async function probe(path: string): Promise<unknown> {
     writer.abort();
     return null;
   } catch (error) {
-    return error;
+    return isReset(error) ? null : error;
   }
+}
+
+/** Bun: fails to connect to a server that accepts and closes at once. */
+export function isReset(error: unknown): boolean {
+  return codeOf(error) === "ECONNRESET";
 }
 
 export class TakenPath implements AsyncDisposable {

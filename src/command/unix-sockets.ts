@@ -66,7 +66,7 @@ export function accountName(file: "passwd" | "group", id: number): string {
 function textOf(path: string): string | null {
   try {
     return readFileSync(path, "utf8");
-    /* c8 ignore next 2 -- another system than Linux, or a process that has ended meanwhile */
+    /* c8 ignore next 3 -- another system than Linux, or a process that has ended meanwhile */
   } catch {
     return null;
   }

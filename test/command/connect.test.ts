@@ -261,7 +261,7 @@ describe("connect", () => {
       await failure(1, ["connect", `${directory}/${"x".repeat(120)}`]),
       /the path of the Unix socket has \d+ bytes: the limit is \d+ \(ENAMETOOLONG\)$/,
     );
-    assert.match(await failure(1, ["connect", "no-such-host.invalid:80"]), /unknown host|name server/);
+    assert.match(await failure(1, ["connect", "no-such-host.invalid:80"]), /unknown host|name server|cannot resolve the name/);
     const stale = await staleSocket(join(directory, "stale.sock"));
     assert.match(await failure(1, ["connect", stale]), /ECONNREFUSED.*doctor/);
     await new Running(["rm", stale]).ended;

@@ -236,7 +236,7 @@ describe("tap --in-place", () => {
     writeFileSync(file, "");
     assert.match(await failure(1, ["tap", "--in-place", file]), /it is not a socket$/);
     assert.match(await failure(1, ["tap", "--in-place", `${file}2`]), /no such file \(ENOENT\)$/);
-    assert.match(await failure(1, ["tap", "--in-place", "/no/such/x"]), /no such file \(ENOENT\)$/);
+    assert.match(await failure(1, ["tap", "--in-place", "/no/such/x"]), /no such file or directory \(ENOENT\)$/);
     const stale = await staleSocket(join(directory, "stale"));
     assert.match(await failure(1, ["tap", "--in-place", stale]), /no server listens there \(ECONNREFUSED\)$/);
     rmSync(stale);
