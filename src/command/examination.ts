@@ -62,7 +62,7 @@ export async function examine(given: string): Promise<Examination> {
   }
   const after = namedSockets();
   const peer: PeerCredentials | null = writer.getExtraInfo("peercred");
-  writer.abort();
+  writer.close();
   return { ...base, ...nothing, state: "live", peer, ...listenerOf(path, before, after, peer) };
 }
 

@@ -69,7 +69,7 @@ export function isRunning(pid: number): boolean {
 export async function probe(path: string): Promise<unknown> {
   try {
     const [, writer] = await openUnixConnection(path, { timeout: PROBE_MS });
-    writer.abort();
+    writer.close();
     return null;
   } catch (error) {
     return isReset(error) ? null : error;

@@ -228,7 +228,7 @@ print("ready", flush=True); sys.stdin.read()`;
     const directory = join(temporaryDirectory(), "d");
     mkdirSync(directory);
     const path = join(directory, "app.sock");
-    const server = await startUnixServer((_, writer) => writer.close(), path, { mode: 0o666 });
+    const server = await startUnixServer(async (reader) => void (await reader.read()), path, { mode: 0o666 });
     chmodSync(dirname(directory), 0o755);
     chmodSync(directory, 0o777);
     assert.match(
