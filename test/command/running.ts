@@ -76,8 +76,14 @@ export class Running implements AsyncDisposable {
     return await this.ended;
   }
 
+  /** Deno: after `child.kill()`, a process that exits by itself counts as ended by the signal. */
+  signal(signal: NodeJS.Signals): void {
+    process.kill(this.child.pid as number, signal);
+  }
+
+  /** Sends a signal, and waits for the end. */
   async kill(signal: NodeJS.Signals): Promise<Ended> {
-    this.child.kill(signal);
+    this.signal(signal);
     return await this.ended;
   }
 

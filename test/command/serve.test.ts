@@ -156,7 +156,7 @@ describe("serve", () => {
     const { server } = await startServe(path, "--", "sh", "-c", "echo ready; cat >/dev/null; echo last words");
     const [reader, writer] = await openUnixConnection(path);
     assert.equal(String(await reader.readline()), "ready\n");
-    server.child.kill("SIGTERM");
+    server.signal("SIGTERM");
     assert.equal(String(await reader.read()), "last words\n");
     await close(writer);
     assert.equal((await server.ended).code, 0);
@@ -187,7 +187,7 @@ describe("serve", () => {
     const { server } = await startServe("--grace", "600", path, "--", "sh", "-c", 'trap "" TERM; echo $$; while :; do sleep 0.1; done');
     const [reader, writer] = await openUnixConnection(path);
     const pid = Number(await reader.readline());
-    server.child.kill("SIGINT");
+    server.signal("SIGINT");
     await until(() => !existsSync(path));
     assert.equal((await server.kill("SIGTERM")).code, 143);
     assert.equal((await reader.read()).length, 0);

@@ -143,7 +143,7 @@ describe("tap --in-place", () => {
     const [reader, writer] = await openUnixConnection(path);
     writer.write("one\n");
     await reader.readline();
-    tap.child.kill("SIGINT");
+    tap.signal("SIGINT");
     await tap.until("stderr", /1 connection goes on; a second signal cuts it\n/);
     assert.equal(await ask(path, "direct\n"), "DIRECT\n");
     writer.write("two\n");

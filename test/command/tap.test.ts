@@ -269,7 +269,7 @@ describe("tap", () => {
       const [reader, writer] = await openUnixConnection(path);
       writer.write("one\n");
       await reader.readline();
-      tap.child.kill("SIGINT");
+      tap.signal("SIGINT");
       await tap.until("stderr", /1 connection goes on; a second signal cuts it\n/);
       writer.write("two\n");
       assert.equal(String(await reader.readline()), "TWO\n");
