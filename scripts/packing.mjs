@@ -36,9 +36,9 @@ function replaceModules() {
   }
 }
 
-/** Copies the declarations whose source still exists: the compiler leaves others behind. */
+/** Copies the declarations whose source still exists: the compiler leaves others behind. Those of the command are of no use to a program. */
 function copyDeclarations() {
-  for (const name of readdirSync(kept, { recursive: true }).filter((file) => file.endsWith(".d.ts"))) {
+  for (const name of readdirSync(kept, { recursive: true }).filter((file) => /^(?!command\/).*\.d\.ts$/.test(file))) {
     if (!existsSync(join(root, "src", name.replace(/\.d\.ts$/, ".ts")))) continue;
     mkdirSync(dirname(join(dist, name)), { recursive: true });
     cpSync(join(kept, name), join(dist, name));

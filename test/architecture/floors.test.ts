@@ -8,6 +8,7 @@ import { type Import, sourceFiles } from "./source-files.js";
 
 /** Each room with its floor. A file may import from its own room and from rooms on lower floors: never up, never from a room beside it. */
 const FLOORS: Readonly<Record<string, number>> = {
+  command: 7,
   "index.ts": 6,
   "open.ts": 5,
   "serve.ts": 5,
@@ -28,6 +29,7 @@ const FLOORS: Readonly<Record<string, number>> = {
 
 /** What each room may import from the platform; `*`: anything. Types count, too. */
 const PLATFORM: Readonly<Record<string, readonly string[]>> = {
+  command: ["node:fs", "node:os", "node:path", "node:util"],
   "index.ts": [],
   "open.ts": [],
   "serve.ts": [],
@@ -60,6 +62,8 @@ const PLATFORM: Readonly<Record<string, readonly string[]>> = {
 
 /** The longest that a file may be. A longer one is two things, and is divided where they meet. */
 const MAX_LINES = 400;
+/** What the command may import of the library: it is a program like those of our users. */
+const PUBLIC_ENTRIES: ReadonlySet<string> = new Set(["index.ts", "process/index.ts", "unix/index.ts"]);
 
 /** The only package that may be imported, and only when the program asks for it: `import("koffi")`. */
 const OPTIONAL_PEER = "koffi";
@@ -135,6 +139,7 @@ function complaint(file: string, { target, isType }: Import): string | null {
   if (!target.endsWith(".ts")) return `${file} imports ${target}, and there are no dependencies at run time`;
   const to = room(target);
   if (!(to in FLOORS)) return `${file} imports ${target}, whose room has no floor`;
+  if (from === "command" && to !== from && !PUBLIC_ENTRIES.has(target)) return `${file} imports ${target}, which is no public entry`;
   if (from !== to && (FLOORS[to] as number) >= (FLOORS[from] as number)) return `${file} imports ${target}, which is not below it`;
   return null;
 }
@@ -191,6 +196,8 @@ describe("floors", () => {
     assert.match(complaint("net/connect.ts", value("left-pad")) ?? "", /no dependencies/);
     assert.match(complaint("net/connect.ts", value("koffi")) ?? "", /no dependencies/);
     assert.equal(complaint("unix/libc.ts", value("koffi")), null);
+    assert.match(complaint("command/connect.ts", value("net/connect.ts")) ?? "", /no public entry/);
+    assert.match(complaint("index.ts", value("command/main.ts")) ?? "", /not below it/);
     assert.match(complaint("transports/socket.ts", value("node:net")) ?? "", /makes sockets/);
   });
 });
@@ -200,7 +207,7 @@ describe("source files", () => {
 
   it("open with a comment that says what they are", () => {
     assert.deepEqual(
-      files.filter(([, { text }]) => !text.startsWith("/**")).map(([file]) => file),
+      files.filter(([, { text }]) => !text.replace(/^#!.*\n/, "").startsWith("/**")).map(([file]) => file),
       [],
     );
   });
@@ -234,9 +241,9 @@ describe("source files", () => {
     );
   });
 
-  it("schedule through base/scheduling.ts, because a test may replace the platform's functions", () => {
+  it("schedule through base/scheduling.ts, because a test may replace the platform's functions; the command runs in no test", () => {
     const complaints = files
-      .filter(([file]) => file !== "base/scheduling.ts")
+      .filter(([file]) => file !== "base/scheduling.ts" && room(file) !== "command")
       .flatMap(([file, { text }]) => schedulingComplaints(file, text));
     assert.deepEqual(complaints, []);
   });

@@ -1,6 +1,8 @@
 /** The installed package at work on each runtime: as an ECMAScript module, from CommonJS, and in TypeScript that is run as it stands. */
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { before, describe, it } from "node:test";
 import { newProject, runAnyhow, runProgram, runtimes } from "./under-test.js";
 
@@ -26,6 +28,16 @@ for (const { name, command, project } of runtimes) {
     });
 
     it("does nothing when it is loaded", () => assert.equal(runProgram(directory, command, "untouched.mjs"), "untouched\n"));
+
+    it("has the command", () => {
+      const file = join(directory, "node_modules/asyncio-streams/dist/command/main.js");
+      const { version } = JSON.parse(readFileSync(join(directory, "node_modules/asyncio-streams/package.json"), "utf8")) as {
+        version: string;
+      };
+      assert.deepEqual(runAnyhow(directory, command, file, "--version"), { status: 0, stdout: `${version}\n`, stderr: "" });
+      const { status, stdout } = runAnyhow(directory, command, file, "doctor", "--json", "none.sock");
+      assert.deepEqual([status, (JSON.parse(stdout) as { state: string }).state], [1, "missing"]);
+    });
 
     // Node 20 does not run TypeScript, Node 22 has no `await using`.
     if (!name.startsWith("node 20")) it("is used from TypeScript", () => assert.equal(runTypeScript("typed.ts"), "HELLO\n"));
