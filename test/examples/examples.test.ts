@@ -102,6 +102,8 @@ const LINES: Readonly<Record<string, number>> = {
   "imap.ts": 121,
   "language-server.ts": 61,
   "observe.ts": 61,
+  "postgres.ts": 135,
+  "postgres-connection.ts": 140,
   "qmp.ts": 120,
   "redis.ts": 120,
   "relay.ts": 120,
