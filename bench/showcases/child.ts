@@ -17,10 +17,10 @@ export interface Sample {
   readonly result: string;
 }
 
-/** Loads a package that `scripts/install-showcases.mjs` has installed. */
+/** Loads a package that `main.ts` has installed for a showcase. */
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters
-export function packageOf<Package>(name: string): Package {
-  return createRequire(fileURLToPath(new URL("../../showcases/node_modules/index.js", import.meta.url)))(name) as Package;
+export function packageOf<Package>(showcase: string, name: string): Package {
+  return createRequire(fileURLToPath(new URL(`../../showcases/${showcase}/node_modules/index.js`, import.meta.url)))(name) as Package;
 }
 
 /** Runs the work, and prints what it took. */

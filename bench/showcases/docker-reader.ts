@@ -44,7 +44,7 @@ interface Dockerode {
 }
 
 async function dockerode(): Promise<string> {
-  const Docker = packageOf<new (options: object) => Dockerode>("dockerode");
+  const Docker = packageOf<new (options: object) => Dockerode>("docker", "dockerode");
   const slow = slowReader();
   const docker = new Docker({ socketPath: path });
   const options = { Cmd: COMMAND, AttachStdin: true, AttachStdout: true, AttachStderr: true };

@@ -1,6 +1,7 @@
 /**
- * Measures a showcase beside what programs use today: `npm run showcases -- mcp|docker|postgres [--rounds=5] [--publish]`. `--publish` writes
- * the tables into docs/showcases/, between their two marks, and the picture beside the page.
+ * Measures a showcase beside what programs use today: `npm run showcases -- mcp|docker|postgres [--rounds=5] [--publish] [--quick]`. `--publish`
+ * writes the tables into docs/showcases/, between their two marks, and the picture beside the page. `--quick` shows whether the measurement
+ * works; its figures mean nothing.
  *
  * `postgres` needs a server: `pg_virtualenv npm run showcases -- postgres`, or PGHOST and so on. `docker` needs an engine: DOCKER_HOST, and
  * CONTAINER for a running container that has `sh` and `dd`.
@@ -18,7 +19,8 @@ import { type Contestant, type Figures, runRounds } from "./rounds.js";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const [name = "", ...flags] = process.argv.slice(2);
-const rounds = Number(flags.find((flag) => flag.startsWith("--rounds="))?.slice(9) ?? 5);
+const isQuick = flags.includes("--quick");
+const rounds = Number(flags.find((flag) => flag.startsWith("--rounds="))?.slice(9) ?? (isQuick ? 1 : 5));
 
 const MEGABYTE = 1_000_000;
 
@@ -63,6 +65,22 @@ async function serveMessage<T>(bytes: number, use: (path: string) => Promise<T>)
   }
 }
 
+/** What is measured beside this library, apart from the project's own packages. */
+const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  docker: ["dockerode@5.0.1"],
+  postgres: ["pg@8.23.1", "pg-query-stream@4.17.0", "postgres@3.4.9"],
+};
+
+/** @returns the versions of the packages, by name */
+async function installPackages(showcase: string): Promise<Record<string, string>> {
+  const packages = PACKAGES[showcase] ?? [];
+  const { install } = (await import(join(root, "scripts", "install.mjs"))) as {
+    install(folder: string, ...packages: readonly string[]): string;
+  };
+  install(join("showcases", showcase), ...packages);
+  return Object.fromEntries(packages.map((each) => each.split("@") as [string, string]));
+}
+
 async function mcp(): Promise<string> {
   const receivers = [
     ["this library: `ndjson()`", "ourNdjson"],
@@ -70,7 +88,7 @@ async function mcp(): Promise<string> {
     ["ACP SDK: `ndJsonStream()` on this library", "acpOnOurs"],
     ["ACP SDK: `ndJsonStream()` on `node:net`", "acpOnNode"],
   ] as const;
-  const sizes = [1, 3, 9, 27];
+  const sizes = isQuick ? [1] : [1, 3, 9];
   const bySize: Figures[][] = [];
   for (const size of sizes) {
     bySize.push(
@@ -87,7 +105,7 @@ async function mcp(): Promise<string> {
     ...bySize.map((figures) => seconds(figures[index]?.milliseconds ?? Number.NaN)),
     megabytes(bySize.at(-1)?.[index]?.peakBytes ?? Number.NaN),
   ]);
-  const calls = [1, 9, 27];
+  const calls = sizes;
   const callers = [
     ["this library: `StreamTransport`", "ours"],
     ["MCP SDK: `StdioClientTransport`", "sdk"],
@@ -111,7 +129,8 @@ async function mcp(): Promise<string> {
 }
 
 async function postgres(): Promise<string> {
-  const ROWS = 500_000;
+  const packages = await installPackages("postgres");
+  const ROWS = isQuick ? 20_000 : 500_000;
   const forms = [
     ["this library: queryBatches()", "oursBatches"],
     ["this library: query()", "ours"],
@@ -147,17 +166,16 @@ async function postgres(): Promise<string> {
     );
     writeFileSync(join(root, "docs", "showcases", "postgres.svg"), picture);
   }
-  const versions = { pg: "pg", "pg-query-stream": "pg-query-stream", postgres: "postgres" };
-  const programs = Object.entries(versions).map(([name, file]) => [name, versionOf(`build/showcases/node_modules/${file}`)] as const);
   const server = execFileSync("psql", ["-d", process.env["PGDATABASE"] ?? "postgres", "-Atc", "SHOW server_version"], { encoding: "utf8" });
   return [
     table(["", "peak memory, MB", "CPU, s", "time, s", "rows in a millisecond"], rows),
-    conditions({ PostgreSQL: server.trim().replace(/ .*/, ""), ...Object.fromEntries(programs) }),
+    conditions({ PostgreSQL: server.trim().replace(/ .*/, ""), ...packages }),
   ].join("\n\n");
 }
 
 async function docker(): Promise<string> {
-  const SIZE = 200;
+  const packages = await installPackages("docker");
+  const SIZE = isQuick ? 10 : 200;
   const { installRuntimes } = (await import(join(root, "scripts", "runtimes.mjs"))) as {
     installRuntimes(names: readonly string[]): { name: string; binary: string }[];
   };
@@ -184,10 +202,9 @@ async function docker(): Promise<string> {
         .trim(),
     ];
   });
-  return [
-    table(["", "peak memory, MB", "CPU, s", "time, s"], rows),
-    conditions({ ...Object.fromEntries(versions), dockerode: versionOf("build/showcases/node_modules/dockerode") }),
-  ].join("\n\n");
+  return [table(["", "peak memory, MB", "CPU, s", "time, s"], rows), conditions({ ...Object.fromEntries(versions), ...packages })].join(
+    "\n\n",
+  );
 }
 
 const showcases: Readonly<Record<string, () => Promise<string>>> = { mcp, docker, postgres };

@@ -40,7 +40,7 @@ interface PgClient {
 }
 
 async function pgClient(): Promise<PgClient> {
-  const { Client } = packageOf<{ Client: new () => PgClient }>("pg");
+  const { Client } = packageOf<{ Client: new () => PgClient }>("postgres", "pg");
   const client = new Client();
   await client.connect();
   return client;
@@ -55,7 +55,7 @@ async function pgAll(): Promise<string> {
 }
 
 async function pgStream(): Promise<string> {
-  const QueryStream = packageOf<new (sql: string, values: [], options: object) => object>("pg-query-stream");
+  const QueryStream = packageOf<new (sql: string, values: [], options: object) => object>("postgres", "pg-query-stream");
   const client = await pgClient();
   const result = await consume(client.query(new QueryStream(SQL, [], { rowMode: "array", batchSize: BATCH, highWaterMark: BATCH })));
   await client.end();
@@ -70,7 +70,10 @@ interface PostgresJsQuery extends PromiseLike<Values[]> {
 type PostgresJs = (options: object) => { unsafe(sql: string): PostgresJsQuery; end(): Promise<void> };
 
 async function withPostgresJs(read: (query: PostgresJsQuery) => Promise<string>): Promise<string> {
-  const sql = packageOf<PostgresJs>("postgres")({
+  const sql = packageOf<PostgresJs>(
+    "postgres",
+    "postgres",
+  )({
     host: PGHOST,
     port: Number(PGPORT),
     user: PGUSER,
