@@ -102,7 +102,7 @@ async function mcp(): Promise<string> {
   }
   const received = receivers.map(([name], index) => [
     name,
-    ...bySize.map((figures) => seconds(figures[index]?.milliseconds ?? Number.NaN)),
+    ...bySize.map((figures) => seconds(figures[index]?.cpuMilliseconds ?? Number.NaN)),
     megabytes(bySize.at(-1)?.[index]?.peakBytes ?? Number.NaN),
   ]);
   const calls = sizes;
@@ -117,12 +117,15 @@ async function mcp(): Promise<string> {
     );
     called.push(await runRounds(contestants, rounds));
   }
-  const callRows = callers.map(([name], index) => [name, ...called.map((figures) => seconds(figures[index]?.milliseconds ?? Number.NaN))]);
+  const callRows = callers.map(([name], index) => [
+    name,
+    ...called.map((figures) => seconds(figures[index]?.cpuMilliseconds ?? Number.NaN)),
+  ]);
   const versions = { "MCP SDK": "node_modules/@modelcontextprotocol/client", "ACP SDK": "node_modules/@agentclientprotocol/sdk" };
   return [
-    "Seconds from the request to the parsed message, over a Unix socket:",
+    "CPU seconds of the receiver for one message of this size, over a Unix socket:",
     table(["", ...sizes.map((size) => `${size} MB`), `peak memory at ${sizes.at(-1)} MB, in MB`], received),
-    "Seconds for a call of a tool with a result of this size, whose server is a child process:",
+    "CPU seconds of the client for a call of a tool with a result of this size, whose server is a child process:",
     table(["", ...calls.map((size) => `${size} MB`)], callRows),
     conditions(Object.fromEntries(Object.entries(versions).map(([name, file]) => [name, versionOf(file)]))),
   ].join("\n\n");
