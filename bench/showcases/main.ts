@@ -13,6 +13,7 @@ import { createServer } from "node:net";
 import os, { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Postgres } from "../../examples/postgres.js";
 import { drawBars } from "../report/bars.js";
 import { figure } from "../report/table.js";
 import { type Contestant, type Figures, runRounds } from "./rounds.js";
@@ -75,7 +76,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 async function installPackages(showcase: string): Promise<Record<string, string>> {
   const packages = PACKAGES[showcase] ?? [];
   const { install } = (await import(join(root, "scripts", "install.mjs"))) as {
-    install(folder: string, ...packages: readonly string[]): string;
+    install: (folder: string, ...packages: readonly string[]) => string;
   };
   install(join("showcases", showcase), ...packages);
   return Object.fromEntries(packages.map((each) => each.split("@") as [string, string]));
@@ -169,10 +170,13 @@ async function postgres(): Promise<string> {
     );
     writeFileSync(join(root, "docs", "showcases", "postgres.svg"), picture);
   }
-  const server = execFileSync("psql", ["-d", process.env["PGDATABASE"] ?? "postgres", "-Atc", "SHOW server_version"], { encoding: "utf8" });
+  const { PGHOST = "", PGPORT = "5432", PGUSER = "", PGPASSWORD = "", PGDATABASE = "postgres" } = process.env;
+  const client = await Postgres.connect({ host: PGHOST, port: Number(PGPORT), user: PGUSER, password: PGPASSWORD, database: PGDATABASE });
+  const version = String(await client.execute("SHOW server_version")).replace(/ .*/, "");
+  await client.close();
   return [
     table(["", "peak memory, MB", "CPU, s", "time, s", "rows in a millisecond"], rows),
-    conditions({ PostgreSQL: server.trim().replace(/ .*/, ""), ...packages }),
+    conditions({ PostgreSQL: version, ...packages }),
   ].join("\n\n");
 }
 
@@ -180,7 +184,7 @@ async function docker(): Promise<string> {
   const packages = await installPackages("docker");
   const SIZE = isQuick ? 10 : 200;
   const { installRuntimes } = (await import(join(root, "scripts", "runtimes.mjs"))) as {
-    installRuntimes(names: readonly string[]): { name: string; binary: string }[];
+    installRuntimes: (names: readonly string[]) => { name: string; binary: string }[];
   };
   const binaries = Object.fromEntries(installRuntimes(["bun", "deno"]).map(({ name, binary }) => [name, binary]));
   const runtimes = [
