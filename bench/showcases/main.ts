@@ -47,7 +47,7 @@ function conditions(programs: Readonly<Record<string, string>>): string {
   const list = Object.entries(all).map(([program, version]) => `${program} ${version}`);
   const machine = `${os.cpus().length} cores (${os.cpus()[0]?.model.trim()}), ${os.type()} ${os.release()}`;
   const load = `The machine also did other work: its load average was ${os.loadavg()[0]?.toFixed(1)} at the end.`;
-  return `Medians of ${rounds} rounds, in which the contestants took turns. ${list.join(", ")}.\n${machine}. ${load}`;
+  return `Medians of ${rounds} rounds, in which the contestants took turns.\n${list.join(", ")}.\n${machine}. ${load}`;
 }
 
 /** Sends a message to each client that has sent a byte. */
