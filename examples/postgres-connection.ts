@@ -6,11 +6,18 @@
  */
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from "node:crypto";
 import { openConnection, openUnixConnection, type SSLClient, type StreamReader, type StreamWriter } from "asyncio-streams";
+import { Framed, lengthPrefixed } from "asyncio-streams/framing";
 
 /** `host` is a name, or the directory of a Unix socket. With `ssl`, the connection is upgraded to TLS. */
 export type Address = { host: string; port: number; user: string; password: string; database: string; ssl?: SSLClient };
-/** A message from the server: a letter for its type, and its contents. */
-export type Message = { type: string; body: Buffer };
+/** A message from the server: a letter for its type, four bytes for its length, and its contents. */
+export type Message = Buffer;
+
+/** The letters that the client looks for: a row, data of COPY, an error, the go-ahead for COPY, the key for cancelling, the end. */
+export const TYPE = { row: 68, copyData: 100, error: 69, copyIn: 71, cancelKey: 75, ready: 90 } as const;
+const HEADER_BYTES = 5;
+/** The length counts its own four bytes. The server's largest value has 1 GiB. */
+const codec = lengthPrefixed({ headerSize: HEADER_BYTES, lengthOffset: 1, lengthAdjustment: -4, maxFrameSize: 2 ** 30 });
 
 /** An error from the server; `code` is its five-character SQLSTATE. */
 export class PostgresError extends Error {
@@ -18,8 +25,8 @@ export class PostgresError extends Error {
   /** Whether it ends the connection. */
   readonly isFatal: boolean;
 
-  constructor(body: Buffer) {
-    const fields = body.toString().split("\0");
+  constructor(message: Message) {
+    const fields = message.toString("utf8", HEADER_BYTES).split("\0");
     const field = (letter: string) => fields.find((field) => field.startsWith(letter))?.slice(1);
     super(field("M"));
     this.code = field("C") ?? "";
@@ -49,13 +56,13 @@ export async function sendCancel(address: Address, key: Buffer): Promise<void> {
 
 /** A logged-in connection that exchanges messages. */
 export class PostgresConnection {
-  readonly reader: StreamReader;
   readonly writer: StreamWriter;
+  readonly #messages: Framed<Message, string | Buffer>;
   /** Whether the server waits for a query. */
   isReady = false;
 
   private constructor([reader, writer]: [StreamReader, StreamWriter]) {
-    this.reader = reader;
+    this.#messages = new Framed(reader, writer, codec);
     this.writer = writer;
   }
 
@@ -63,7 +70,7 @@ export class PostgresConnection {
   static async open(address: Address): Promise<PostgresConnection> {
     const connection = new PostgresConnection(await open(address));
     connection.send("", int32(196_608), `user\0${address.user}\0database\0${address.database}\0\0`); // 3.0
-    const method = (await connection.read()).body.readInt32BE();
+    const method = (await connection.#next()).readInt32BE(HEADER_BYTES);
     if (method === 10) await connection.#logIn(address.password);
     else if (method !== 0) giveUp(connection.writer, `authentication method ${method} is not supported`);
     return connection;
@@ -73,7 +80,7 @@ export class PostgresConnection {
   async #logIn(password: string): Promise<void> {
     const hello = `n=,r=${randomBytes(18).toString("base64")}`;
     this.send("p", "SCRAM-SHA-256\0", int32(hello.length + 3), `n,,${hello}`);
-    const challenge = (await this.read()).body.toString("latin1", 4);
+    const challenge = (await this.#next()).toString("latin1", HEADER_BYTES + 4);
     const [, nonce = "", salt = "", rounds] = /^(r=.*),s=(.*),i=(\d+)$/.exec(challenge) ?? [];
     if (!nonce.startsWith(hello.slice(3))) giveUp(this.writer, "the server's nonce does not begin with the client's nonce");
 
@@ -84,20 +91,34 @@ export class PostgresConnection {
     const proof = Buffer.from(clientKey.map((byte, index) => byte ^ (signature[index] as number)));
     this.send("p", `c=biws,${nonce},p=${proof.toString("base64")}`);
 
-    const verifier = (await this.read()).body.toString("latin1", 4);
+    const verifier = (await this.#next()).toString("latin1", HEADER_BYTES + 4);
     const expected = hmac(hmac(key, "Server Key"), conversation).toString("base64");
     if (verifier !== `v=${expected}`) giveUp(this.writer, "the server does not know the password");
-    await this.read(); // welcome
+    await this.#next(); // welcome
   }
 
-  /** Reads the next message. Throws an error that ends the connection. */
-  async read(): Promise<Message> {
-    const head = await this.reader.readexactly(5);
-    const body = await this.reader.readexactly(head.readInt32BE(1) - 4); // the length includes its own four bytes
-    const type = head.toString("latin1", 0, 1);
-    if (type === "E" && new PostgresError(body).isFatal) giveUp(this.writer, new PostgresError(body));
-    this.isReady = type === "Z";
-    return { type, body };
+  /** Reads one message, and leaves the others that have arrived. */
+  async #next(): Promise<Message> {
+    const message = await this.#messages.readFrame();
+    if (message === null) giveUp(this.writer, "the server has closed the connection");
+    this.#note(message);
+    return message;
+  }
+
+  /** Reads all messages that have arrived, at least one. Throws an error that ends the connection. */
+  async read(): Promise<readonly Message[]> {
+    const messages = await this.#messages.readFrames();
+    if (messages.length === 0) giveUp(this.writer, "the server has closed the connection");
+    for (const message of messages) this.#note(message);
+    return messages;
+  }
+
+  #note(message: Message): void {
+    if (message[0] === TYPE.ready) this.isReady = true;
+    else if (message[0] === TYPE.error) {
+      const error = new PostgresError(message);
+      if (error.isFatal) giveUp(this.writer, error);
+    }
   }
 
   send(type: string, ...parts: (string | Buffer)[]): void {

@@ -6,7 +6,7 @@
  * You will see: the server's version, the sum of 100,000 rows, rows that are copied in and out again, and a long query that is cancelled.
  */
 import { fileURLToPath } from "node:url";
-import { type Address, type Message, PostgresConnection, PostgresError, sendCancel } from "./postgres-connection.js";
+import { type Address, type Message, PostgresConnection, PostgresError, sendCancel, TYPE } from "./postgres-connection.js";
 
 /** The columns of a row, as text. */
 export type Row = (string | null)[];
@@ -24,26 +24,31 @@ export class Postgres {
 
   static async connect(address: Address): Promise<Postgres> {
     const postgres = new Postgres(address, await PostgresConnection.open(address));
-    for await (const { type, body } of postgres.#answers()) if (type === "K") postgres.#cancelKey = body;
+    for await (const message of flat(postgres.#answers())) if (message[0] === TYPE.cancelKey) postgres.#cancelKey = message.subarray(5);
     return postgres;
   }
 
   /** Yields the rows of a query as they arrive. The server sends no faster than the caller reads. */
   async *query(sql: string): AsyncGenerator<Row> {
-    for await (const { type, body } of await this.#ask(sql)) if (type === "D") yield columns(body);
+    yield* flat(this.queryBatches(sql));
+  }
+
+  /** Like `query()`, but yields arrays of the rows that have arrived: cheaper for many rows. */
+  async *queryBatches(sql: string): AsyncGenerator<Row[]> {
+    for await (const messages of await this.#ask(sql)) yield messages.filter((message) => message[0] === TYPE.row).map(columns);
   }
 
   /** Returns all rows of a query. */
   async execute(sql: string): Promise<Row[]> {
     const rows: Row[] = [];
-    for await (const row of this.query(sql)) rows.push(row);
+    for await (const batch of this.queryBatches(sql)) rows.push(...batch);
     return rows;
   }
 
   /** Runs COPY ... FROM STDIN. Reads from `chunks` no faster than the server accepts data. */
   async copyIn(sql: string, chunks: Iterable<string | Buffer> | AsyncIterable<string | Buffer>): Promise<void> {
-    for await (const { type } of await this.#ask(sql)) {
-      if (type !== "G") continue;
+    for await (const message of flat(await this.#ask(sql))) {
+      if (message[0] !== TYPE.copyIn) continue;
       for await (const chunk of chunks) {
         this.#connection.send("d", chunk);
         await this.#connection.writer.drain();
@@ -54,7 +59,7 @@ export class Postgres {
 
   /** Runs COPY ... TO STDOUT and yields its rows. */
   async *copyOut(sql: string): AsyncGenerator<Buffer> {
-    for await (const { type, body } of await this.#ask(sql)) if (type === "d") yield body;
+    for await (const message of flat(await this.#ask(sql))) if (message[0] === TYPE.copyData) yield message.subarray(5);
   }
 
   /** Cancels the running query, which then throws. */
@@ -68,33 +73,40 @@ export class Postgres {
     await this.#connection.writer.waitClosed();
   }
 
-  async #ask(sql: string): Promise<AsyncGenerator<Message>> {
+  async #ask(sql: string): Promise<AsyncGenerator<readonly Message[]>> {
     while (!this.#connection.isReady) await this.#connection.read();
     this.#connection.send("Q", `${sql}\0`);
     return this.#answers();
   }
 
-  /** Yields all messages until the server is ready for the next query, then throws the error of this query, if any. */
-  async *#answers(): AsyncGenerator<Message> {
+  /** Yields the messages as they arrive, until the server is ready for the next query, then throws the error of this query, if any. */
+  async *#answers(): AsyncGenerator<readonly Message[]> {
     let error: PostgresError | undefined;
     while (!this.#connection.isReady) {
-      const message = await this.#connection.read();
-      if (message.type === "E") error = new PostgresError(message.body);
-      else yield message;
+      const messages = await this.#connection.read();
+      const failure = messages.find((message) => message[0] === TYPE.error);
+      if (failure !== undefined) error = new PostgresError(failure);
+      yield messages;
     }
     if (error !== undefined) throw error;
   }
 }
 
-/** Decodes a row: the number of columns, then each column with a length prefix, which is -1 for null. */
-function columns(body: Buffer): Row {
-  let at = 2;
-  return Array.from({ length: body.readInt16BE() }, () => {
-    const size = body.readInt32BE(at);
+async function* flat<Item>(batches: AsyncIterable<readonly Item[]>): AsyncGenerator<Item> {
+  for await (const batch of batches) for (const item of batch) yield item;
+}
+
+/** Decodes a row: behind the header the number of columns, then each column with a length prefix, which is -1 for null. */
+function columns(message: Message): Row {
+  const row: Row = [];
+  let at = 7;
+  for (let left = message.readInt16BE(5); left > 0; left -= 1) {
+    const size = message.readInt32BE(at);
     const start = at + 4;
     at = start + Math.max(0, size);
-    return size < 0 ? null : body.toString("utf8", start, at);
-  });
+    row.push(size < 0 ? null : message.toString("utf8", start, at));
+  }
+  return row;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -3,7 +3,7 @@
 # The tests start the programs themselves: this script starts no service, and disables those that it installs.
 set -euo pipefail
 
-PACKAGES=(redis-server postgresql memcached nginx libnginx-mod-stream haproxy openssh-client dovecot-imapd swaks libnet-ssleay-perl mariadb-server mosquitto python3-aiosmtpd socat ncat qemu-system-common openssl python3 util-linux systemd curl dbus-daemon dbus-bin)
+PACKAGES=(redis-server postgresql memcached nginx libnginx-mod-stream haproxy openssh-client dovecot-imapd swaks libnet-ssleay-perl mariadb-server mosquitto python3-aiosmtpd socat ncat qemu-system-common openssl python3 util-linux systemd curl dbus-daemon dbus-bin podman runc busybox-static)
 
 missing=()
 for package in "${PACKAGES[@]}"; do

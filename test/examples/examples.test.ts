@@ -13,6 +13,7 @@ import { runExample } from "./run-example.js";
 
 /** What each example prints that needs no other program; `null`: it does not end by itself, and has a test of its own. */
 const OUTPUT: Readonly<Record<string, string | RegExp | null>> = {
+  "acp.ts": "THREE SHORT WORDS (3 updates, end_turn)\n10025 characters: ...(5000 updates, end_turn)\n",
   "adapters.ts": `apple
 fig
 pear
@@ -23,6 +24,7 @@ you asked for /colours
   "authorize.ts":
     /^(the server runs as user \d+\n|this process has connected as user \d+\n){2}ok: status\n(ok: stop|error: only root may do that)\n$/,
   "daemon.ts": null, // see daemon.test.ts
+  "docker.ts": null, // see docker.test.ts
   "demo.ts": /^A line server listens on /, // see demo.test.ts
   "echo-tls.ts": "TLSv1.3 asyncio-streams test: server\none\ntwo\nthree\nERR_TLS_CERT_ALTNAME_INVALID\n",
   "echo-unix.ts": "one\ntwo\nthree\n",
@@ -49,6 +51,12 @@ are you still there?
 `,
   "language-server.ts": "3\n1\nunknown\n0\n",
   "notify.ts": null, // see notify.test.ts
+  "mcp-client.ts": `Ada reads: note 1, note 2, note 3
+Bob gets: 9000000 bytes
+Cyd reads: sent 1000 and received 1000
+the child has 4 tools; its notes: 1
+the child ended with 0
+`,
   "observe.ts": `a client of observe.sock
 Ada: 9 bytes in, 5000 out, fine
 a client of observe.sock
@@ -88,11 +96,15 @@ letter b9b2d2193e226dab
 
 /** The most lines that an example may have; 41 where nothing else is told. */
 const LINES: Readonly<Record<string, number>> = {
+  "acp.ts": 61,
   "adapters.ts": 61,
   "authorize.ts": 55,
   "daemon.ts": 81,
   "dbus.ts": 127,
   "demo.ts": 151,
+  "docker.ts": 61,
+  "docker-engine.ts": 161,
+  "mcp-client.ts": 75,
   "cluster.ts": 208,
   "echo-tls.ts": 51,
   "framing.ts": 51,
@@ -102,6 +114,8 @@ const LINES: Readonly<Record<string, number>> = {
   "notify.ts": 46,
   "observe.ts": 61,
   "pass-file.ts": 58,
+  "postgres.ts": 135,
+  "postgres-connection.ts": 140,
   "qmp.ts": 120,
   "redis.ts": 120,
   "relay.ts": 120,
