@@ -1,6 +1,9 @@
 /**
- * Runs the compiled tests:
- * `node scripts/test.mjs [--runtime node|bun|deno|<path of a node binary>] [--interop | --package] [file pattern ...]`.
+ * Runs the compiled tests: `node scripts/test.mjs [options] [file pattern ...]`, with these options:
+ *
+ * - `--runtime node|bun|deno|<path of a node binary>`
+ * - `--interop` or `--package`: other tests than the ordinary ones
+ * - `--without=<file pattern>`: omits these files
  *
  * `--interop` selects the tests against real programs, which must be installed. `--package` selects the tests of the packed library, for
  * `test-package.mjs`. The default is all other tests. Every runtime runs the same compiled files. Each file is an argument, because every
@@ -20,7 +23,9 @@ const APART = ["interop/", "package/"];
 const root = fileURLToPath(new URL("..", import.meta.url));
 const tests = join(root, "build", "test");
 
-const args = process.argv.slice(2);
+const WITHOUT = "--without=";
+const args = process.argv.slice(2).filter((arg) => !arg.startsWith(WITHOUT));
+const omitted = process.argv.filter((arg) => arg.startsWith(WITHOUT)).map((arg) => arg.slice(WITHOUT.length));
 const at = args.indexOf("--runtime");
 const runtime = at === -1 ? process.execPath : args.splice(at, 2)[1];
 const apart = APART.find((folder) => args.includes(`--${folder.slice(0, -1)}`));
@@ -30,6 +35,7 @@ const files = readdirSync(tests, { recursive: true })
   // The compiler leaves the output of deleted sources behind.
   .filter((name) => existsSync(join(root, "test", name.replace(/\.js$/, ".ts"))))
   .filter((name) => args.length === 0 || args.some((pattern) => name.includes(pattern)))
+  .filter((name) => !omitted.some((pattern) => name.includes(pattern)))
   .map((name) => relative(root, join(tests, name)))
   .sort();
 if (files.length === 0) {
@@ -52,7 +58,7 @@ const kind = ["bun", "deno"].includes(basename(runtime)) ? basename(runtime) : "
 const label = kind === "node" ? `node-${execFileSync(runtime, ["-p", "process.versions.node"], { encoding: "utf8" }).split(".")[0]}` : kind;
 
 /** Results are recorded only for a run of all tests. */
-const noteArguments = args.length === 0 && apart === undefined ? noteResults(label, kind) : () => [];
+const noteArguments = args.length === 0 && omitted.length === 0 && apart === undefined ? noteResults(label, kind) : () => [];
 
 /** Returns the commands that run all files in parallel: one for Node, which distributes files to processes itself, else one per lane. */
 function commands() {
