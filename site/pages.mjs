@@ -41,7 +41,8 @@ export function anchorOf(heading) {
  * the web. Addresses, and links within the page, are returned unchanged.
  */
 export function resolveLink(file, href) {
-  if (/^([a-z]+:|\/|#)/i.test(href)) return href;
+  // The pages of the site link to pages, and not to files.
+  if (/^([a-z]+:|\/|#)/i.test(href) || file.startsWith("site/")) return href;
   const [path, hash] = href.split("#", 2);
   const target = posix.join(posix.dirname(file), path);
   const suffix = hash === undefined ? "" : `#${hash}`;
@@ -73,14 +74,36 @@ export function files() {
   return [...below.filter((file) => file.endsWith(".md")).sort(), ...Object.keys(FILES)];
 }
 
+/** The parts of README.md that the front page repeats: replaces each comment `README: heading` by that part. */
+function withReadme(text) {
+  const readme = textOf("README.md");
+  return text.replace(/<!-- README: (.+) -->/g, (_, heading) => {
+    const start = readme.indexOf(`${heading}\n`);
+    if (start === -1) throw new Error(`README.md has no part "${heading}"`);
+    const end = readme.indexOf("\n## ", start);
+    return readme.slice(start, end === -1 ? undefined : end).replace(/^```ts run$/gm, "```ts");
+  });
+}
+
+/** The height of the first two groups of bars in the chart, which are about lines. */
+const LINES_HEIGHT = 476;
+
+/** The benchmark's chart, cut after the first two groups. */
+function chartOfLines() {
+  const chart = readFileSync(`${root}docs/performance/chart.svg`, "utf8");
+  const [, height] = /viewBox="0 0 860 ([\d.]+)"/.exec(chart);
+  return chart.replace(`0 0 860 ${height}`, `0 0 860 ${LINES_HEIGHT}`).replace(`height="${height}"`, `height="${LINES_HEIGHT}"`);
+}
+
 /** Writes all pages, and the pictures in docs/, into a folder for VitePress. */
 export function writePages(folder) {
   rmSync(folder, { recursive: true, force: true });
   cpSync(`${root}docs`, folder, { recursive: true, filter: (path) => !path.endsWith(".md") });
+  writeFileSync(join(folder, "performance", "lines.svg"), chartOfLines());
   for (const file of files()) {
     const path = join(folder, pageOf(file));
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, textOf(file));
+    writeFileSync(path, file.startsWith("site/") ? withReadme(textOf(file)) : textOf(file));
   }
 }
 

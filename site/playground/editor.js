@@ -48,6 +48,7 @@ export function createEditor(parent, { text, run, changed }) {
         bracketMatching(),
         highlightActiveLine(),
         failedLine,
+        EditorView.lineWrapping,
         syntaxHighlighting(colours),
         javascript(),
         keymap.of([runKey, ...defaultKeymap, ...historyKeymap, indentWithTab]),

@@ -7,7 +7,8 @@ export const examples = [
     prints: ["HELLO", "WORLD", "the server has closed"],
     code: `import { memoryPair } from "asyncio-streams/testing";
 
-// The same callback would serve a Unix socket: startUnixServer(shout, path).
+// The same callback can serve a Unix socket:
+// startUnixServer(shout, "/run/shout.sock")
 async function shout(reader, writer) {
   for await (const line of reader) {
     writer.write(line.toString().toUpperCase());
@@ -24,8 +25,9 @@ console.log((await reader.readline()).toString().trim());
 writer.write("ld\\n");
 console.log((await reader.readline()).toString().trim());
 
-writer.writeEof(); // half-close: the server's loop ends, the way back stays open
-if ((await reader.read()).length === 0) console.log("the server has closed");
+writer.writeEof(); // half-close: the server's loop ends
+const rest = await reader.read();
+if (rest.length === 0) console.log("the server has closed");
 writer.close();
 await writer.waitClosed();
 `,
@@ -35,7 +37,7 @@ await writer.waitClosed();
     title: "Back-pressure",
     watch:
       "The server is slow. Its reader fills and pauses, then the line fills, then the client's write buffer passes the high-water mark: drain() waits until the mark below.",
-    prints: ["drain() waited", "the server has read 20 records"],
+    prints: ["drain() waited", "the server has read 40 records"],
     code: `import { memoryPair } from "asyncio-streams/testing";
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -46,19 +48,24 @@ async function slowServer(reader, writer) {
     const record = await reader.readline();
     if (record.length === 0) break; // EOF
     records += 1;
-    await sleep(40); // a slow disk, a busy database
+    await sleep(15); // a slow disk, a busy database
   }
   writer.write(\`\${records}\\n\`);
   writer.close();
 }
 
-// Small buffers, so that they fill while you watch. The defaults are 64 KiB each.
-const [client] = memoryPair({ limit: 32, capacity: 48, clientConnectedCb: slowServer });
+// Small buffers, so that they fill while you watch.
+// The defaults are 64 KiB each.
+const [client] = memoryPair({
+  limit: 32,
+  capacity: 48,
+  clientConnectedCb: slowServer,
+});
 const { reader, writer } = client;
 writer.transport.setWriteBufferLimits({ low: 16, high: 64 });
 
 let waited = 0;
-for (let index = 1; index <= 20; index += 1) {
+for (let index = 1; index <= 40; index += 1) {
   writer.write(\`record \${index}\\n\`);
   const before = performance.now();
   await writer.drain(); // try it without this line
@@ -67,7 +74,8 @@ for (let index = 1; index <= 20; index += 1) {
 console.log(\`drain() waited \${waited} times\`);
 
 writer.writeEof();
-console.log(\`the server has read \${(await reader.readline()).toString().trim()} records\`);
+const answer = (await reader.readline()).toString().trim();
+console.log(\`the server has read \${answer} records\`);
 writer.close();
 `,
   },
@@ -117,7 +125,8 @@ const codec = ndjson({ maxFrameSize: 200 });
 async function calculator(reader, writer) {
   const connection = new Framed(reader, writer, codec);
   for await (const { id, add } of connection) {
-    connection.writeFrame({ id, sum: add.reduce((sum, value) => sum + value) });
+    const sum = add.reduce((left, right) => left + right);
+    connection.writeFrame({ id, sum });
     await writer.drain();
   }
   writer.close();
@@ -125,7 +134,7 @@ async function calculator(reader, writer) {
 
 const [client] = memoryPair({
   clientConnectedCb: calculator,
-  hostile: hostile.randomCuts(7, 20), // pieces of 1 to 20 bytes, the same in each run
+  hostile: hostile.randomCuts(7, 20), // pieces of 1 to 20 bytes
 });
 const connection = new Framed(client.reader, client.writer, codec);
 
@@ -133,7 +142,9 @@ const connection = new Framed(client.reader, client.writer, codec);
 connection.writeFrame({ id: 1, add: [2, 3] });
 connection.writeFrame({ id: 2, add: [10, 20, 30] });
 connection.writeFrame({ id: 3, add: [100, 200] });
-for (let answer = 1; answer <= 3; answer += 1) console.log(await connection.readFrame());
+for (let answer = 1; answer <= 3; answer += 1) {
+  console.log(await connection.readFrame());
+}
 
 try {
   connection.writeFrame({ id: 4, add: new Array(100).fill(1) });
@@ -180,11 +191,12 @@ await client.writer.waitClosed();
     id: "reset",
     title: "A connection that breaks",
     watch: "The network fails in the middle of a message. What arrived before it can be read; then the reader throws.",
-    prints: ["first", "ECONNRESET", "onClientError is not needed"],
+    prints: ["first", "ECONNRESET", "drain():"],
     code: `import { hostile, memoryPair } from "asyncio-streams/testing";
 
 const [client, server] = memoryPair({
-  hostile: [{}, hostile.resetAfter(10)], // the server's data breaks off after 10 bytes
+  // The server's data breaks off after 10 bytes.
+  hostile: [{}, hostile.resetAfter(10)],
 });
 
 server.writer.write("first\\nsecond\\nthird\\n");
@@ -203,7 +215,6 @@ try {
 } catch (error) {
   console.log("drain():", error.code);
 }
-console.log("onClientError is not needed: no callback was running");
 `,
   },
 ];

@@ -70,6 +70,8 @@ class Connection {
   #emit;
   #directions;
   #number;
+  /** The events within a call that is not reported yet; `null` outside of one. */
+  #held = null;
 
   constructor(number, options, emit) {
     this.#number = number;
@@ -88,7 +90,26 @@ class Connection {
   }
 
   say(end, kind, text) {
-    this.#emit({ pair: this.#number, end: NAMES[end], kind, text, state: this.#state });
+    const event = { pair: this.#number, end: NAMES[end], kind, text, state: this.#state };
+    if (this.#held === null) this.#emit(event);
+    else this.#held.push(event);
+  }
+
+  /** Makes a call and reports it with the state after it, in front of what happened within it. */
+  #during(end, kind, text, call) {
+    const outer = this.#held;
+    this.#held = [];
+    try {
+      return call();
+    } finally {
+      const within = this.#held;
+      this.#held = outer;
+      this.say(end, kind, text);
+      for (const event of within) {
+        if (outer === null) this.#emit(event);
+        else outer.push(event);
+      }
+    }
   }
 
   /** Observes one end; only once. */
@@ -107,18 +128,13 @@ class Connection {
     around(transport, "write", (write, [data]) => {
       const bytes = typeof data === "string" || ArrayBuffer.isView(data) ? bytesOf(data) : Buffer.alloc(0);
       if (!transport.isClosing()) outgoing.written += bytes.length;
-      const count = `write() ${plural(bytes.length)} ${preview(bytes)}`;
-      write();
-      this.say(end, "write", count);
+      this.#during(end, "write", `write() ${plural(bytes.length)} ${preview(bytes)}`, write);
     });
     for (const name of WAITS) {
       around(writer, name, (call) => this.#wait(end, name, call, name === "drain" ? outgoing : undefined, "drains"));
     }
     for (const name of ["writeEof", "close", "abort"]) {
-      around(writer, name, (call) => {
-        call();
-        this.say(end, "end", `${name}()`);
-      });
+      around(writer, name, (call) => this.#during(end, "end", `${name}()`, call));
     }
   }
 
@@ -135,18 +151,11 @@ class Connection {
     });
     around(protocol, "dataReceived", (call, [data]) => {
       incoming.received += data.length;
-      const text = `received ${plural(data.length)} ${preview(data)}`;
-      call();
-      this.say(end, "receive", text);
+      this.#during(end, "receive", `received ${plural(data.length)} ${preview(data)}`, call);
     });
-    around(protocol, "eofReceived", (call) => {
-      const result = call();
-      this.say(end, "end", "received EOF");
-      return result;
-    });
+    around(protocol, "eofReceived", (call) => this.#during(end, "end", "received EOF", call));
     around(protocol, "connectionLost", (call, [error]) => {
-      call();
-      this.say(end, "end", error ? `the connection is lost: ${error.message}` : "the connection is closed");
+      this.#during(end, "end", error ? `the connection is lost: ${error.message}` : "the connection is closed", call);
     });
     const { transport } = this.#ends[end];
     around(transport, "pauseReading", (call) => {

@@ -49,7 +49,11 @@ self.addEventListener("message", async ({ data }) => {
   startedAt = performance.now();
   let failed = false;
   try {
-    const program = compile(data, modulesWith((memoryPair) => traced(memoryPair, emit)));
+    const program = compile(
+      data,
+      modulesWith((memoryPair) => traced(memoryPair, emit)),
+    );
+    startedAt = performance.now();
     await program(console);
   } catch (error) {
     failed = true;
