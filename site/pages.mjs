@@ -107,10 +107,10 @@ export function writePages(folder) {
   }
 }
 
-/** The first heading of a Markdown file, without its marks. */
+/** The first heading of a Markdown file, without its marks and without the parameters of a generic type. */
 export function titleOf(file) {
   const heading = /^# (.+)$/m.exec(readFileSync(root + file, "utf8"))?.[1] ?? posix.basename(file, ".md");
-  return heading.replaceAll("`", "").replaceAll("\\", "");
+  return heading.replaceAll("`", "").replaceAll("\\", "").replace(/<.*>/, "");
 }
 
 /** The Markdown files in a folder, not below it. */

@@ -113,7 +113,7 @@ describe("the site", { skip: binary === undefined ? "Chromium is not installed" 
           ["backpressure", "/guide/streams#backpressure"],
           ["ERR_LIMIT_OVERRUN", "/errors#"],
         ]) {
-          await page.keyboard.press("ControlOrMeta+K");
+          await page.locator(".DocSearch-Button").click();
           await page.locator("#localsearch-input").fill(words);
           const hits = page.locator(".VPLocalSearchBox .result");
           await hits.first().waitFor();
@@ -124,7 +124,7 @@ describe("the site", { skip: binary === undefined ? "Chromium is not installed" 
           );
           await page.keyboard.press("Escape");
         }
-        await page.keyboard.press("ControlOrMeta+K");
+        await page.locator(".DocSearch-Button").click();
         await page.locator("#localsearch-input").fill("openUnixConnection");
         await page.locator(".VPLocalSearchBox .result").first().click();
         await page.waitForFunction((url) => location.href !== url, site.url);
