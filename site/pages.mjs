@@ -129,7 +129,7 @@ const GROUPS = {
 
 /** The groups of the sidebar before the API: `{ text, files }`, in order. */
 export function groups() {
-  const placed = Object.values(GROUPS).flat();
+  const placed = new Set(Object.values(GROUPS).flat());
   const present = (files) => files.filter((file) => existsSync(root + file));
   const showcases = filesIn("docs/showcases");
   const folders = readdirSync(`${root}docs`).filter((name) => statSync(`${root}docs/${name}`).isDirectory());
@@ -139,7 +139,7 @@ export function groups() {
     { text: "Coming from", files: present(GROUPS.Coming) },
     { text: "Guide", files: chapters() },
     { text: "Showcases", files: [...showcases, "examples/README.md"] },
-    { text: "Reference", files: [...filesIn("docs").filter((file) => !placed.includes(file)), ...others] },
+    { text: "Reference", files: [...filesIn("docs").filter((file) => !placed.has(file)), ...others] },
     { text: "Internals", files: present(GROUPS.Internals) },
   ].filter(({ files }) => files.length > 0);
 }
@@ -162,7 +162,11 @@ function apiGroups() {
     link: `/api/asyncio-streams${entry}/`,
     collapsed: entry !== "",
     items: Object.entries(KINDS)
-      .map(([kind, text]) => ({ text, collapsed: kind !== "functions" && kind !== "classes", items: filesIn(`${folder}${entry}/${kind}`).map(itemOf) }))
+      .map(([kind, text]) => ({
+        text,
+        collapsed: kind !== "functions" && kind !== "classes",
+        items: filesIn(`${folder}${entry}/${kind}`).map(itemOf),
+      }))
       .filter(({ items }) => items.length > 0),
   }));
 }

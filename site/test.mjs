@@ -9,8 +9,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { chromium } from "playwright-core";
-import { examples } from "./playground/examples.js";
 import { groups, pageOf } from "./pages.mjs";
+import { examples } from "./playground/examples.js";
 import { output, root } from "./repository.mjs";
 import { serveSite } from "./serve.mjs";
 
@@ -149,14 +149,27 @@ describe("the site", { skip: binary === undefined ? "Chromium is not installed" 
     it("shows where bytes wait, that reading is paused, and that drain() waits", () =>
       withPage("playground#backpressure", {}, async (page) => {
         const log = await runProgram(page);
-        for (const event of ["pauseReading()", "pauseWriting()", "drain() waits", "resumeWriting()", "drain() continues", "resumeReading()"]) {
-          assert.ok(log.some((line) => line.startsWith(event)), event);
+        for (const event of [
+          "pauseReading()",
+          "pauseWriting()",
+          "drain() waits",
+          "resumeWriting()",
+          "drain() continues",
+          "resumeReading()",
+        ]) {
+          assert.ok(
+            log.some((line) => line.startsWith(event)),
+            event,
+          );
         }
         // Back to the moment of the first wait.
         await page.getByRole("slider").fill(String(log.findIndex((line) => line.startsWith("drain() waits")) + 1));
         const way = page.locator(".way.client");
         assert.equal(await way.locator(".buffer .chip").innerText(), "drain() waits");
-        assert.ok(Number(await way.locator(".buffer .track").getAttribute("aria-valuenow")) > 64, "more than the high-water mark is buffered");
+        assert.ok(
+          Number(await way.locator(".buffer .track").getAttribute("aria-valuenow")) > 64,
+          "more than the high-water mark is buffered",
+        );
         assert.equal(await way.locator(".line .bytes").innerText(), "48 B");
       }));
 

@@ -1,6 +1,7 @@
 /** VitePress's configuration. ../build.mjs writes the pages to ../source before; ../pages.mjs says which they are. */
-import { libraryForBrowsers } from "../playground/library.mjs";
+
 import { anchorOf, sidebar } from "../pages.mjs";
+import { libraryForBrowsers } from "../playground/library.mjs";
 import { base, output, repositoryUrl, root, version } from "../repository.mjs";
 
 export default {
@@ -28,7 +29,13 @@ export default {
       { text: "API", link: "/api/asyncio-streams/", activeMatch: "^/api/" },
       { text: "Errors", link: "/errors" },
       { text: "Playground", link: "/playground" },
-      { text: version, items: [{ text: "Changelog", link: "/changelog" }, { text: "Contributing", link: "/contributing" }] },
+      {
+        text: version,
+        items: [
+          { text: "Changelog", link: "/changelog" },
+          { text: "Contributing", link: "/contributing" },
+        ],
+      },
     ],
     sidebar: sidebar(),
     outline: { level: [2, 3], label: "On this page" },

@@ -192,21 +192,17 @@ class Connection {
     let settled = false;
     let waits = false;
     if (direction !== undefined) direction[counter] += 1;
-    const finish = () => {
+    const finish = (kind, text) => {
       settled = true;
       if (direction !== undefined) direction[counter] -= 1;
+      if (text !== null) this.say(end, kind, `${label} ${text}`);
     };
-    promise.then(
-      (value) => {
-        finish();
-        const text = describeResult(value);
-        if (waits || text !== "") this.say(end, counter === "reads" ? "read" : "resume", `${label}${text === "" ? " continues" : ` returns ${text}`}`);
-      },
-      (error) => {
-        finish();
-        this.say(end, "error", `${label} throws ${error?.name}: ${error?.message}`);
-      },
-    );
+    const succeed = (value) => {
+      const result = describeResult(value);
+      if (result !== "") finish(counter === "reads" ? "read" : "resume", `returns ${result}`);
+      else finish("resume", waits ? "continues" : null);
+    };
+    promise.then(succeed, (error) => finish("error", `throws ${error?.name}: ${error?.message}`));
     // A call whose result is there settles within these turns of the promise queue.
     let turns = 4;
     const look = () => {
@@ -238,7 +234,8 @@ function around(object, name, observe) {
 function describeResult(value) {
   if (value === undefined) return "";
   if (typeof value === "number") return String(value);
-  if (Buffer.isBuffer(value) || value instanceof Uint8Array) return value.length === 0 ? "0 bytes: EOF" : `${plural(value.length)} ${preview(value)}`;
+  if (Buffer.isBuffer(value) || value instanceof Uint8Array)
+    return value.length === 0 ? "0 bytes: EOF" : `${plural(value.length)} ${preview(value)}`;
   if (typeof value === "object" && value !== null && "done" in value) return value.done ? "the end" : describeResult(value.value);
   if (Array.isArray(value)) return `${value.length} lines`;
   return JSON.stringify(value);

@@ -2,9 +2,10 @@
  * Runs one program and ends: a worker, so that a loop without an end does not stop the page. It posts the events of the program, each with
  * its time, and last `{ kind: "done" }`.
  */
-import { warnings } from "./shims/globals.js";
+
 import { modulesWith } from "./modules.js";
 import { compile, lineOf } from "./program.js";
+import { warnings } from "./shims/globals.js";
 import { inspect } from "./shims/node-util.js";
 import { traced } from "./trace.js";
 

@@ -18,7 +18,8 @@ globalThis.process = {
 
 const immediates = new MessageChannel();
 const queue = [];
-immediates.port1.onmessage = () => queue.shift()?.();
+immediates.port1.addEventListener("message", () => queue.shift()?.());
+immediates.port1.start();
 
 /** Calls back in the next turn of the event loop. `setTimeout(callback, 0)` would wait for 4 ms after a few calls. */
 globalThis.setImmediate = (callback, ...args) => {

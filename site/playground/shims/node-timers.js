@@ -24,7 +24,7 @@ class Timer {
 }
 
 export default {
-  setTimeout: (callback, ms, ...args) => new Timer(globalThis.setTimeout(callback, ms, ...args)),
+  setTimeout: (callback, ms, ...args) => new Timer(globalThis.setTimeout(() => callback(...args), ms)),
   clearTimeout: (timer) => timer?.cancel(),
-  setImmediate: (callback, ...args) => globalThis.setImmediate(callback, ...args),
+  setImmediate: (callback, ...args) => globalThis.setImmediate(() => callback(...args)),
 };

@@ -1,8 +1,8 @@
 /** The parts of `node:util` that the library uses in error messages and checks. */
-const tagOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag).get;
+const tag = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag);
 
 export const types = {
-  isUint8Array: (value) => tagOf.call(value) === "Uint8Array",
+  isUint8Array: (value) => tag.get.call(value) === "Uint8Array",
   isSharedArrayBuffer: (value) => Object.prototype.toString.call(value) === "[object SharedArrayBuffer]",
   isNativeError: (value) => Object.prototype.toString.call(value) === "[object Error]",
 };
