@@ -3,6 +3,7 @@
  * its time, and last `{ kind: "done" }`.
  */
 
+import "./shims/globals.js"; // before the library
 import { modulesWith } from "./modules.js";
 import { compile, lineOf } from "./program.js";
 import { warnings } from "./shims/globals.js";
