@@ -1,4 +1,4 @@
-/** The README's first program, with Redis. */
+/** The first program of docs/getting-started.md, with Redis. */
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
@@ -9,12 +9,12 @@ import { root } from "../support/repository.js";
 import { exampleOutput } from "./example.js";
 import { program } from "./program.js";
 
-const { blocks } = readMarkdown("README.md");
+const { blocks } = readMarkdown("docs/getting-started.md");
 const at = blocks.findIndex(({ info }) => info === "ts redis");
 const first = blocks[at]?.code ?? "";
 const printed = blocks[at + 1];
 
-describe("the first program of README.md", () => {
+describe("the first program of docs/getting-started.md", () => {
   const redis = program({
     name: "redis-server",
     package: "redis-server",
@@ -24,11 +24,11 @@ describe("the first program of README.md", () => {
   redis.it("prints what it says, as JavaScript", () => {
     assert.equal(printed?.info, "text");
     // Beside the examples, where the library is found by its name.
-    const folder = join(root, "build", "examples", `readme-${process.pid}`);
+    const folder = join(root, "build", "examples", `first-program-${process.pid}`);
     mkdirSync(folder);
     try {
       writeFileSync(join(folder, "first.js"), first.replace("/tmp/redis.sock", redis.socket));
-      assert.equal(exampleOutput(`readme-${process.pid}/first.js`, []).join("\n"), printed.code);
+      assert.equal(exampleOutput(`first-program-${process.pid}/first.js`, []).join("\n"), printed.code);
     } finally {
       rmSync(folder, { recursive: true });
     }
