@@ -10,6 +10,7 @@
  * Needs Linux and koffi, see docs/guide/descriptors.md.
  */
 import { spawn } from "node:child_process";
+import { rmSync } from "node:fs";
 import { openUnixConnection, type Server, type StreamReader, type StreamWriter, startUnixServer } from "asyncio-streams";
 import {
   type Descriptor,
@@ -90,12 +91,14 @@ async function replace(): Promise<void> {
   child.on("error", (error) => console.error(error.message)).unref();
   theirs.close();
   const [reader, writer] = await openFdConnection(null, { sock: ours });
-  const listeners = duplicateListeners(server);
-  await writer.sendFds("listeners\n", listeners);
-  for (const listener of listeners) listener.close();
-  if ((await reader.readline()).toString() !== "serving\n") {
+  try {
+    const listeners = duplicateListeners(server);
+    await writer.sendFds("listeners\n", listeners);
+    for (const listener of listeners) listener.close();
+    if ((await reader.readline()).toString() !== "serving\n") throw new Error("it has ended before it served");
+  } catch (error) {
     writer.abort();
-    throw new Error("the successor has ended before it served");
+    throw error;
   }
   successor = writer;
   server.close(); // its clients stay
@@ -106,7 +109,7 @@ async function replace(): Promise<void> {
 
 function onHangup(): void {
   replace().catch((error: unknown) => {
-    console.error(`${process.pid} goes on: ${error instanceof Error ? error.message : String(error)}`);
+    console.log(`${process.pid} goes on without a successor: ${error instanceof Error ? error.message : String(error)}`);
     restart = new AbortController();
     process.once("SIGHUP", onHangup);
   });
@@ -142,5 +145,9 @@ async function succeed(): Promise<Server> {
 }
 
 server = role === "successor" ? await succeed() : await startUnixServer(onClient, path, { mode: 0o600, cleanupSocket: false });
-process.once("SIGHUP", onHangup).once("SIGTERM", () => void server.shutdown().finally(() => process.exit()));
+process.once("SIGHUP", onHangup).once("SIGTERM", async () => {
+  await server.shutdown();
+  rmSync(path, { force: true }); // the last process of all
+  process.exit();
+});
 console.log(`${process.pid} serves ${path}`);

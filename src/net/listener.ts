@@ -49,7 +49,7 @@ export class ListeningSocket implements TransportSocket {
 
   /** The descriptor; negative if the runtime does not report it. */
   get fd(): number {
-    const { _handle: handle } = this.#server as { readonly _handle?: { readonly fd?: unknown } | null };
+    const { _handle: handle } = this.#server as { _handle?: { readonly fd?: unknown } | null };
     return typeof handle?.fd === "number" ? handle.fd : -1;
   }
 

@@ -175,9 +175,7 @@ export class NodeWire implements Wire {
       this.resume();
       this.pause();
     }
-    while (this.#socket.read() !== null) {
-      // Each read() emits 'data', also if the socket is paused.
-    }
+    while (this.#socket.read() !== null); // each read() emits 'data', also if the socket is paused
   }
 
   unread(chunk: NonSharedBuffer): void {

@@ -1,10 +1,8 @@
 /**
  * `SocketTransport`: asyncio's transport over a connected socket. Python's `_SelectorSocketTransport`. A *wire* drives the socket itself:
- * `HandleWire` is the fast one, `NodeWire` the documented one.
+ * `HandleWire` is the fast one, `NodeWire` the documented one. `TransportCore` (`core/transport-core.ts`) keeps the state.
  *
  * Theory of operation
- *
- * `TransportCore` (`core/transport-core.ts`) keeps the state of the connection and calls the protocol.
  *
  * Reading. Bytes that the wire reads go to the protocol unchanged. `pauseReading()` stops the wire's reads from the system, so that no
  * bytes accumulate in between.
@@ -20,9 +18,8 @@
  *   - A failed write leaves the wire open for reading (state `failing`) until the peer's EOF, an error or `close()`.
  *   - At the peer's EOF, the protocol is asked. Unless it keeps our side open, the transport calls `close()`.
  *
- * Over TLS, `close()` sends close_notify and waits for the peer's, at most for the shutdown time-out. Half-close is not supported.
- *
- * Changing over to TLS. `UpgradableTransport` (`upgradable.ts`) adds `startTls()`.
+ * TLS. `close()` sends close_notify and waits for the peer's, at most for the shutdown time-out. Half-close is not supported.
+ * `UpgradableTransport` (`upgradable.ts`) adds `startTls()`.
  *
  * Node: destroys a socket by itself once both sides have ended. asyncio keeps the connection until it is closed, and programs rely on that
  * (they `drain()` after `writeEof()`). So such a connection is `released`, but not lost before `close()` or `abort()`.
@@ -164,15 +161,6 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     if (!this.deliverEnd()) this.close();
   }
 
-  /**
-   * Delivers at once what was received and not delivered.
-   *
-   * @internal
-   */
-  deliverAll(): void {
-    this.#wire.deliverAll();
-  }
-
   pauseReading(): void {
     if (!this.markPaused()) return;
     this.#wire.pause();
@@ -251,11 +239,6 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
 
   canWriteEof(): boolean {
     return !this.#isTls;
-  }
-
-  /** @internal */
-  get hasWrittenEof(): boolean {
-    return this.#eofWritten;
   }
 
   writeEof(): void {
@@ -347,7 +330,8 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
 
   // ---- being replaced ----------------------------------------------------------------------------------------------------------
 
-  protected get wire(): Wire {
+  /** @internal */
+  get wire(): Wire {
     return this.#wire;
   }
 
@@ -355,9 +339,9 @@ export class SocketTransport extends TransportCore implements Transport, ByteCou
     return this.#isTls;
   }
 
-  /** Whether one of the two sides has ended. */
-  protected get isHalfClosed(): boolean {
-    return this.#eofReceived || this.#eofWritten;
+  /** @internal */
+  get ended(): { readonly peer: boolean; readonly ours: boolean } {
+    return { peer: this.#eofReceived, ours: this.#eofWritten };
   }
 
   /** Stops counting bytes that were received and are taken back. */

@@ -50,7 +50,7 @@ export class UpgradableTransport extends SocketTransport {
   async startTls(request: StartTlsRequest): Promise<Transport> {
     if (this.state === "securing") throw new InvalidStateError("cannot startTls(): another startTls() is in progress");
     if (this.state !== "open") throw new ConnectionLostError("cannot startTls(): the connection is closed", this.#cause);
-    if (this.isHalfClosed) throw new InvalidStateError("cannot startTls(): the connection is half-closed");
+    if (this.ended.peer || this.ended.ours) throw new InvalidStateError("cannot startTls(): the connection is half-closed");
     const operation = new StartTlsOperation(request, this.#options.host);
     const begunAt = now();
     operation.begin(() => this.getWriteBufferSize()); // may throw, if the signal does

@@ -10,10 +10,9 @@
  */
 import { invalidType, invalidValue, type SignalOptions } from "../base/arguments.js";
 import type { NonSharedBuffer } from "../base/bytes.js";
-import { ConnectionLostError, InvalidStateError } from "../base/errors.js";
+import { ConnectionLostError, InvalidStateError, UnsupportedError } from "../base/errors.js";
 import { cancellationOf, checkWaitOptions, withOneDeadline } from "../base/waiting.js";
 import type { Transport } from "../contracts/connection.js";
-import type { TransportSocket } from "../contracts/extra-info.js";
 import { disown } from "../net/adopt.js";
 import type { ListeningSocket } from "../net/listener.js";
 import { Server } from "../net/server.js";
@@ -23,7 +22,7 @@ import { StreamWriter } from "../streams/writer.js";
 import { SocketTransport } from "../transports/socket.js";
 import { Descriptor } from "./descriptor.js";
 import { DescriptorTransport } from "./descriptor-transport.js";
-import { errnoError, UnsupportedError } from "./errors.js";
+import { errnoError } from "./errors.js";
 import { FdStreamProtocol } from "./fd-streams.js";
 import { descriptorOf, socketOf } from "./sockets.js";
 import { systemFor } from "./system.js";
@@ -54,7 +53,7 @@ import { systemFor } from "./system.js";
  * @example
  * ```ts
  * const [descriptor, received] = await detachConnection(writer);
- * await successor.sendFds(JSON.stringify({ received: received.toString("base64") }) + "\n", [descriptor]);
+ * await sender.sendFds(JSON.stringify({ received: received.toString("base64") }) + "\n", [descriptor]);
  * descriptor.close(); // the successor has its own
  * ```
  */
@@ -81,7 +80,7 @@ export async function detachConnection(
     if (copy < 0) throw errnoError(copy, "dup", "of the socket");
     const descriptor = new Descriptor(copy);
     try {
-      transport.deliverAll();
+      transport.wire.deliverAll();
       checkDetachable(transport);
       const received = engine?.queue.takeAll() ?? Buffer.alloc(0);
       transport.abort();
@@ -98,7 +97,7 @@ const WHAT = "detach the connection";
 
 /** Throws unless a connection can be detached now. Returns the engine of its reader. */
 function checkDetachable(transport: SocketTransport): ReadEngine | null {
-  if (transport.hasWrittenEof) throw new InvalidStateError(`cannot ${WHAT}: writeEof() was called`);
+  if (transport.ended.ours) throw new InvalidStateError(`cannot ${WHAT}: writeEof() was called`);
   if (transport.state === "securing") throw new InvalidStateError(`cannot ${WHAT}: a startTls() is in progress`);
   if (transport.state !== "open") throw new ConnectionLostError(`cannot ${WHAT}: it is closed or lost`);
   const protocol = transport.getProtocol();
@@ -112,9 +111,9 @@ function checkDetachable(transport: SocketTransport): ReadEngine | null {
 }
 
 /**
- * Duplicates the listening sockets of a server, for a process that continues to listen on them: `startUnixServer(callback, null, { sock })`,
- * or `startServer()` for TCP. No client is refused in between: clients that connect wait in the queue of the socket until one of the
- * processes accepts them. Not in asyncio.
+ * Duplicates the listening sockets of a server, for a process that continues to listen on them, by
+ * `startUnixServer(callback, null, { sock })`, or `startServer()` for TCP. No client is refused in between: clients that connect wait in
+ * the queue of the socket until one of the processes accepts them. Not in asyncio.
  *
  * The server itself goes on. Start the server of a Unix path with `cleanupSocket: false`, or `close()` would remove the socket's file.
  *
@@ -128,7 +127,7 @@ function checkDetachable(transport: SocketTransport): ReadEngine | null {
  * @example
  * ```ts
  * const listeners = duplicateListeners(server);
- * await successor.sendFds("listeners\n", listeners);
+ * await sender.sendFds("listeners\n", listeners);
  * for (const listener of listeners) listener.close(); // the successor has its own
  * server.close();
  * ```
@@ -139,7 +138,7 @@ export function duplicateListeners(server: Server): Descriptor[] {
   if (!server.isServing()) throw new InvalidStateError("cannot duplicate the listening sockets: the server does not listen");
   const descriptors: Descriptor[] = [];
   try {
-    for (const { fd } of server.sockets as readonly TransportSocket[] as readonly ListeningSocket[]) {
+    for (const { fd } of server.sockets as readonly ListeningSocket[]) {
       /* c8 ignore next -- Deno: TCP */
       if (fd < 0) throw new UnsupportedError("cannot duplicate the listening sockets: the runtime does not report their descriptors");
       const copy = system.duplicate(fd);

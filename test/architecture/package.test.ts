@@ -138,6 +138,8 @@ describe("the public face", () => {
       "TCP_QUICKACK",
       "TCP_USER_TIMEOUT",
       "UnsupportedError",
+      "detachConnection",
+      "duplicateListeners",
       "getPeerCredentials",
       "getTcpInfo",
       "getsockopt",

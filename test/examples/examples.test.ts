@@ -119,6 +119,7 @@ const LINES: Readonly<Record<string, number>> = {
   "qmp.ts": 120,
   "redis.ts": 120,
   "relay.ts": 120,
+  "restart.ts": 155,
   "smtp-server.ts": 143,
   "start-tls.ts": 61,
   "testing-kit.ts": 61,

@@ -86,7 +86,7 @@ describe("the restart example", needs(needsLinux, cannot("detach-connection", "d
     const client = new CountingClient(path);
     while (client.pids.size === 0) await new Promise((resolve) => setImmediate(resolve));
     process.kill(pid, "SIGHUP");
-    assert.equal(await example.nextLine(), `${pid} goes on: the successor has ended before it served`);
+    assert.match(await example.nextLine(), new RegExp(`^${pid} goes on without a successor: (it has ended before it served|ECONNRESET)`));
     const late = new CountingClient(path);
     while (late.pids.size === 0) await new Promise((resolve) => setImmediate(resolve));
     await Promise.all([client.end(), late.end()]);
