@@ -25,7 +25,7 @@ const GROUPS = [
   { files: ["base/separators", "base/separator-search"], tests: ["base/separators", "base/separator-search"] },
   {
     files: ["base/byte-queue", "base/chunks", "base/reservation"],
-    tests: ["base/byte-queue-reserve", "base/byte-queue", "base/separator-search", "property/byte-queue"],
+    tests: ["base/byte-queue-quick", "base/byte-queue-reserve", "base/byte-queue", "base/separator-search", "property/byte-queue"],
   },
   { files: ["base/limits", "streams/writer-flow"], tests: ["base/limits", "base/write-watermarks", "streams/writer-flow"] },
 ];
