@@ -263,7 +263,7 @@ function adoptServerDescriptor(fd: number, family: Family): AdoptedServer {
     throw invalidValue(`sock must be a listening or a bound socket: file descriptor ${fd} is neither`);
   // The system does not list TCP sockets that are only bound, and UDP sockets that are not. Node distinguishes them when it opens them.
   if (described === null || described.family === "unix" || isBunOrDeno) {
-    return { sock: fd, family, name: family === "unix" ? described?.name || null : null };
+    return { sock: fd, family, name: family === "unix" ? (described?.name ?? null) : null };
   }
   const socket = socketOn(fd, false);
   try {
@@ -301,7 +301,7 @@ function nameOf(server: net.Server): string | null {
   if (typeof address === "string") return address;
   // Node: does not know the name of a server that another process has bound.
   const fd = (server as { _handle?: AdoptedHandle | null })._handle?.fd;
-  return typeof fd === "number" ? describeDescriptor(fd)?.name || null : null;
+  return typeof fd === "number" ? (describeDescriptor(fd)?.name ?? null) : null;
 }
 
 /**

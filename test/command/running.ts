@@ -81,9 +81,9 @@ export class Running implements AsyncDisposable {
     process.kill(this.child.pid as number, signal);
   }
 
-  /** Sends a signal, and waits for the end. */
+  /** Sends a signal unless it has ended, and waits for the end. */
   async kill(signal: NodeJS.Signals): Promise<Ended> {
-    this.signal(signal);
+    if (this.child.exitCode === null && this.child.signalCode === null) this.signal(signal);
     return await this.ended;
   }
 

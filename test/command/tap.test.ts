@@ -265,7 +265,7 @@ describe("tap", () => {
   });
 
   it("lets connections go on after a signal, for --grace seconds", async () => {
-    await tapped(shout, ["--grace", "0.3"], async (path, tap) => {
+    await tapped(shout, ["--grace", "2"], async (path, tap) => {
       const [reader, writer] = await openUnixConnection(path);
       writer.write("one\n");
       await reader.readline();
@@ -273,10 +273,10 @@ describe("tap", () => {
       await tap.until("stderr", /1 connection goes on; a second signal cuts it\n/);
       writer.write("two\n");
       assert.equal(String(await reader.readline()), "TWO\n");
-      await reader.read().catch(() => {});
+      await reader.read().catch(() => {}); // until the connection is cut
       writer.abort();
       await tap.ended;
-    }).catch((error: Error) => assert.match(error.message, /null|130|0/));
+    });
   });
 
   it("ends when the reader of its output has ended", async () => {
