@@ -105,6 +105,7 @@ function stateOf(path: string, failure: unknown): State {
   return code === "EAGAIN" || (failure as Error).name === "TimeoutError" ? "stuck" : "unknown";
 }
 
+/* c8 ignore next 3 -- Bun */
 function isBound(path: string): boolean {
   return namedSockets().some(({ name }) => name === path);
 }

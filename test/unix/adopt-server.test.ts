@@ -2,7 +2,18 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, unlinkSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import net from "node:net";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
@@ -118,5 +129,23 @@ describe("a net.Server as sock", () => {
     );
     assert.deepEqual(filesBeside(path), ["s"]);
     unlinkSync(path);
+  });
+});
+
+describe("a listening socket whose file this process does not see", () => {
+  it("serves, and leaves alone what has the name now", needsLinux, async () => {
+    const directory = join(temporaryDirectory(), "run");
+    mkdirSync(directory);
+    const sock = net.createServer({ allowHalfOpen: true }).listen(join(directory, "app.sock"));
+    await once(sock, "listening");
+    renameSync(directory, `${directory}.old`);
+    writeFileSync(directory, "a file");
+    const server = await startUnixServer((_reader, writer) => writer.close(), null, { sock, cleanupSocket: true });
+    const [reader, writer] = await openUnixConnection(join(`${directory}.old`, "app.sock"));
+    assert.equal((await reader.read()).length, 0);
+    writer.close();
+    await server.shutdown();
+    assert.equal(lstatSync(directory).isFile(), true);
+    rmSync(`${directory}.old`, { recursive: true });
   });
 });

@@ -1,10 +1,14 @@
 /** `detachConnection()` and `duplicateListeners()`, in one process. `examples/restart.test.ts` hands over to other processes. */
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { rmSync } from "node:fs";
+import net from "node:net";
 import { before, describe, it } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import {
+  BaseProtocol,
+  createUnixConnection,
   openConnection,
   openUnixConnection,
   type Server,
@@ -12,6 +16,7 @@ import {
   type StreamWriter,
   startServer,
   startUnixServer,
+  type Transport,
 } from "asyncio-streams";
 import { memoryPair } from "asyncio-streams/testing";
 import {
@@ -277,6 +282,46 @@ describe("what cannot be detached", needsLinux, () => {
     await sender.waitClosed();
     await server.shutdown();
   });
+});
+
+describe("detachConnection() of a transport that does not read", needs(needsLinux, cannot("detach-connection", "deno")), () => {
+  before(() => loadUnix());
+
+  for (const throws of [false, true]) {
+    it(`delivers what was received to its protocol first, ${throws ? "and rejects if that throws" : "and hands over the rest"}`, async () => {
+      const path = socketPath();
+      const server = await startUnixServer((_reader, writer) => {
+        writer.write("early");
+        return writer.waitClosed();
+      }, path);
+      const received: Buffer[] = [];
+      const sock = net.connect({ path, allowHalfOpen: true });
+      await once(sock, "readable");
+      const [transport] = await createUnixConnection(
+        () =>
+          new (class extends BaseProtocol {
+            override connectionMade(made: Transport): void {
+              made.pauseReading();
+            }
+            override dataReceived(data: Buffer): void {
+              received.push(Buffer.from(data));
+              if (throws) throw new Error("no");
+            }
+          })(),
+        null,
+        { sock },
+      );
+      const detached = detachConnection(transport);
+      if (throws) await assert.rejects(detached, { name: "ConnectionLostError" });
+      else {
+        const [descriptor, rest] = await detached;
+        assert.equal(rest.length, 0);
+        descriptor.close();
+      }
+      assert.equal(Buffer.concat(received).toString(), "early");
+      await server.shutdown();
+    });
+  }
 });
 
 describe("duplicateListeners()", needsLinux, () => {
