@@ -1,7 +1,7 @@
 /**
  * Runs the compiled tests on every other runtime: `node scripts/test-runtimes.mjs [--brief] [name ...] [-- file pattern ...]`.
  *
- * `--brief` omits, on the versions of Node between the oldest and the newest, the files that repeat others in processes of their own.
+ * `--brief` omits, on the versions of Node between the oldest and the newest, what is the same on all of them (see `OMITTED`).
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -24,14 +24,20 @@ const LINES_SHOWN = { passed: 8, failed: 250 };
 /** Smaller sizes of long tests, which `npm test` runs at full size on Node. */
 const LESS = { PARITY_SCRIPTS: "1000", TRANSFER_MIB: "96" };
 
-/** With `--brief`, these versions omit these files, which take a quarter of the time. */
+/**
+ * With `--brief`, these versions omit these files: those that run other tests, programs or examples once more, and those whose subject does
+ * not differ between versions of Node.
+ */
 const BETWEEN = ["node-22", "node-24"];
-const REPEATED = ["transports/plain-sockets", "docs/snippets", "examples/", "debug/"];
+const OMITTED = [
+  ...["transports/plain-sockets", "docs/", "examples/", "debug/", "command/"],
+  ...["architecture/", "types/", "parity/", "property/", "framing/"],
+];
 
 const failed = [];
 for (const { name, binary } of installRuntimes(names)) {
   console.log(`\n== ${name}`);
-  const without = isBrief && BETWEEN.includes(name) ? REPEATED.map((file) => `--without=${file}`) : [];
+  const without = isBrief && BETWEEN.includes(name) ? OMITTED.map((file) => `--without=${file}`) : [];
   const { status, stdout, stderr } = spawnSync(process.execPath, [runner, "--runtime", binary, ...without, ...patterns], {
     encoding: "utf8",
     env: { ...LESS, ...process.env, NO_COLOR: "1" },
