@@ -248,9 +248,6 @@ await client.reader.read();
   });
 });
 
-/** A heading without the mark of its link. */
-const plain = (text) => text.replace(/\u200b/g, "").trim();
-
 const widthOf = (page) => page.evaluate(() => document.documentElement.scrollWidth);
 
 const firstLineOf = (file) => readFileSync(root + file, "utf8").split("\n", 1)[0];
