@@ -153,8 +153,8 @@ export async function serve(args: readonly string[]): Promise<number> {
       if (isVerbose) say(`${name} failed: ${reasonOf(error)}`);
     }
   };
+  const ending = new Promise<void>((resolve) => onTermination(() => resolve())); // first: the socket file must not stay
   const server = await listen(address, onClient, line, { mode, maxConnections, onProblem: say });
-  const ending = new Promise<void>((resolve) => onTermination(() => resolve()));
   if (!line.has("quiet")) say(`listening on ${addressesOf(server, address)}`);
   await ending;
   const deadline = AbortSignal.timeout(graceMs);

@@ -31,10 +31,13 @@ export function namedSockets(): UnixSocket[] {
   });
 }
 
-/** Returns the processes that have each of these sockets open, as far as this user may see them. */
+/**
+ * Returns the other processes that have each of these sockets open, as far as this user may see them. Deno: this process may have
+ * inherited them.
+ */
 export function holdersOf(inodes: readonly number[]): ReadonlyMap<number, readonly Holder[]> {
   const holders = new Map<number, Holder[]>(inodes.map((inode) => [inode, []]));
-  for (const pid of namesIn("/proc").filter((name) => /^\d+$/.test(name))) {
+  for (const pid of namesIn("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)) {
     for (const inode of new Set(namesIn(`/proc/${pid}/fd`).map((fd) => inodeOf(`/proc/${pid}/fd/${fd}`))))
       holders.get(inode)?.push({ pid: Number(pid), command: commandOf(pid), uid: userOf(pid) });
   }

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { openConnection, openUnixConnection, type StreamReader, type StreamWriter } from "asyncio-streams";
 import { certificateFile, keyFile, trust } from "../support/certificates.js";
+import { cannot } from "../support/runtime.js";
 import { staleSocket } from "../support/stale-socket.js";
 import { socketPath, temporaryDirectory } from "../support/temporary.js";
 import { until } from "../support/turns.js";
@@ -215,6 +216,9 @@ describe("serve", () => {
       await failure(1, ["serve", "--echo", "/no/such/directory/x.sock"]),
       /the directory of the socket does not exist \(ENOENT\)$/,
     );
+  });
+
+  it("names an address that this machine does not have", cannot("listen-error-codes", "deno"), async () => {
     assert.match(await failure(1, ["serve", "--echo", "192.0.2.1:0"]), /this machine does not have the address/);
   });
 
