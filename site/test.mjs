@@ -51,6 +51,8 @@ async function runProgram(page, text) {
     await page.keyboard.press("ControlOrMeta+A");
     await page.keyboard.insertText(text);
   }
+  // The page shows the status of the run before until this one begins.
+  await page.locator(".playground").evaluate((element) => element.setAttribute("data-status", "ready"));
   await page.getByRole("button", { name: "Run" }).click();
   await page.waitForSelector('.playground[data-playing="false"]:not([data-status="running"]):not([data-status="ready"])');
   return await page.locator(".log li .what").allInnerTexts();

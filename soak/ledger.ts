@@ -89,9 +89,9 @@ export class Ledger {
   }
 
   #compareDescriptors(conversation: Conversation): void {
-    const { sent, taken, finished, broken } = conversation;
+    const { sent, taken, finished, broken, rude } = conversation;
     this.count("descriptors: taken", taken.client + taken.server);
-    if (finished.size < 2 || broken) return;
+    if (finished.size < 2 || broken || rude) return; // an abort closes what was not taken
     for (const [from, to] of [
       ["client", "server"],
       ["server", "client"],
