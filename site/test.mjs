@@ -26,6 +26,12 @@ const PATIENCE_MS = 30_000;
 let site;
 let browser;
 
+/** Opens a page, and waits until its scripts run. */
+async function open(page, path) {
+  await page.goto(site.url + path, { waitUntil: "load" });
+  await page.waitForFunction(() => document.querySelector("#app")?.__vue_app__ !== undefined);
+}
+
 /** Opens a page for a test, and checks its console afterwards. */
 async function withPage(path, options, test) {
   const context = await browser.newContext({ viewport: DESKTOP, reducedMotion: "reduce", ...options });
@@ -36,7 +42,7 @@ async function withPage(path, options, test) {
   page.on("pageerror", (error) => complaints.push(error.message));
   page.on("response", (response) => response.status() >= 400 && complaints.push(`${response.status()} ${response.url()}`));
   try {
-    await page.goto(site.url + path, { waitUntil: "networkidle" });
+    await open(page, path);
     await test(page);
     assert.deepEqual(complaints, []);
   } finally {
@@ -55,6 +61,7 @@ async function runProgram(page, text) {
   await page.locator(".playground").evaluate((element) => element.setAttribute("data-status", "ready"));
   await page.getByRole("button", { name: "Run" }).click();
   await page.waitForSelector('.playground[data-playing="false"]:not([data-status="running"]):not([data-status="ready"])');
+  await page.locator(".log li .what").first().waitFor(); // the status may come before the lines
   return await page.locator(".log li .what").allInnerTexts();
 }
 
@@ -93,7 +100,7 @@ describe("the site", { skip: binary === undefined ? "Chromium is not installed" 
       withPage("api/asyncio-streams/", {}, async (page) => {
         await page.locator(".vp-doc").getByRole("link", { name: "StreamReader", exact: true }).click();
         await page.waitForURL("**/classes/StreamReader");
-        assert.match(await page.locator(".vp-doc").innerText(), /readexactly\(\)/);
+        await page.locator(".vp-doc", { hasText: "readexactly()" }).waitFor();
       }));
 
     it("leads to sources in the repository", () =>
@@ -117,13 +124,7 @@ describe("the site", { skip: binary === undefined ? "Chromium is not installed" 
         ]) {
           await page.locator(".DocSearch-Button").click();
           await page.locator("#localsearch-input").fill(words);
-          const hits = page.locator(".VPLocalSearchBox .result");
-          await hits.first().waitFor();
-          const found = await hits.evaluateAll((all) => all.map((one) => one.getAttribute("href")));
-          assert.ok(
-            found.some((href) => href.includes(address)),
-            `${words}: ${found.join(", ")}`,
-          );
+          await page.locator(`.VPLocalSearchBox .result[href*="${address}"]`).first().waitFor();
           await page.keyboard.press("Escape");
         }
         await page.locator(".DocSearch-Button").click();
@@ -167,7 +168,7 @@ describe("the site", { skip: binary === undefined ? "Chromium is not installed" 
         // Back to the moment of the first wait.
         await page.getByRole("slider").fill(String(log.findIndex((line) => line.startsWith("drain() waits")) + 1));
         const way = page.locator(".way.client");
-        assert.equal(await way.locator(".buffer .chip").innerText(), "drain() waits");
+        await way.locator(".buffer .chip", { hasText: "drain() waits" }).waitFor();
         assert.ok(
           Number(await way.locator(".buffer .track").getAttribute("aria-valuenow")) > 64,
           "more than the high-water mark is buffered",
@@ -219,7 +220,7 @@ await client.reader.read();
         await runProgram(page);
         assert.equal(await widthOf(page), PHONE.width, "playground");
         for (const path of pages) {
-          await page.goto(site.url + path, { waitUntil: "networkidle" });
+          await open(page, path);
           assert.equal(await widthOf(page), PHONE.width, path);
         }
       }));
