@@ -7,7 +7,7 @@
  * 2. A socket of ours, with the mode and the owner of the server's, replaces the path by `rename()`, which is atomic: a client reaches the
  *    server or this process, and is never refused. (`startUnixServer()` with `takeover` does that.)
  * 3. At the end, `rename()` of the second name over the path puts the server's socket back, which is atomic again. Clients that have
- *    connected to ours and wait to be accepted are still accepted.
+ *    connected to ours and wait to be accepted are still accepted, and reach the server by its path.
  *
  * Whatever ends this process, the path is given back: by `giveBack()` at an orderly end, in the handler of 'exit' after a signal or an
  * uncaught error, and after SIGKILL by a guard. The guard is a shell that waits for the end of a pipe. If both are killed, the next start
@@ -84,7 +84,7 @@ export function isReset(error: unknown): boolean {
 export class TakenPath implements AsyncDisposable {
   readonly #path: string;
   /** The second name of the server's socket. */
-  readonly hidden: string;
+  readonly #hidden: string;
   readonly #original: Stats;
   #ours: Stats | null = null;
   #guard: Guard | null = null;
@@ -93,7 +93,7 @@ export class TakenPath implements AsyncDisposable {
   private constructor(path: string, original: Stats) {
     this.#path = path;
     this.#original = original;
-    this.hidden = join(dirname(path), `.${basename(path)}.tap-${process.pid}`);
+    this.#hidden = join(dirname(path), `.${basename(path)}.tap-${process.pid}`);
   }
 
   /**
@@ -108,7 +108,7 @@ export class TakenPath implements AsyncDisposable {
     if (original === undefined) throw new Failure(`cannot tap ${given}: no such file (ENOENT)`);
     if (!original.isSocket()) throw new Failure(`cannot tap ${given}: it is not a socket`);
     const taken = new TakenPath(path, original);
-    if (Buffer.byteLength(taken.hidden) > MAX_PATH_BYTES) throw new Failure(`cannot tap ${given}: ${TOO_LONG}`);
+    if (Buffer.byteLength(taken.#hidden) > MAX_PATH_BYTES) throw new Failure(`cannot tap ${given}: ${TOO_LONG}`);
     const failure = await probe(path);
     if (failure !== null) throw new Failure(`cannot tap ${given}: ${reasonOf(failure)}`);
     return taken;
@@ -138,7 +138,7 @@ export class TakenPath implements AsyncDisposable {
 
   #hide(): void {
     try {
-      linkSync(this.#path, this.hidden);
+      linkSync(this.#path, this.#hidden);
     } catch (error) {
       // Linux lets only the owner of a file link it, and only root give ours the same owner (`fs.protected_hardlinks`).
       const who = codeOf(error) === "EPERM" ? ": only root and the owner of the socket can tap it" : "";
@@ -149,8 +149,8 @@ export class TakenPath implements AsyncDisposable {
 
   /** Undoes `#hide()`: a rename between two names of one file does nothing, so the second name is removed as well. */
   #unhide(): void {
-    renameSync(this.hidden, this.#path);
-    unlinkIfThere(this.hidden);
+    renameSync(this.#hidden, this.#path);
+    unlinkIfThere(this.#hidden);
     this.#isHidden = false;
   }
 
@@ -160,19 +160,30 @@ export class TakenPath implements AsyncDisposable {
     return now !== undefined && this.#ours !== null && now.ino === this.#ours.ino && now.dev === this.#ours.dev;
   }
 
+  /** Connects to the server by the name that it has now: a client of ours may still be accepted after the path was given back. */
+  async connect<Pair>(open: (path: string) => Promise<Pair>): Promise<Pair> {
+    const wasHidden = this.#isHidden;
+    try {
+      return await open(wasHidden ? this.#hidden : this.#path);
+    } catch (error) {
+      if (wasHidden && !this.#isHidden) return await open(this.#path);
+      throw error;
+    }
+  }
+
   /** Gives the path back. Returns whether there was something to give back. */
   giveBack(): boolean {
     if (!this.#isHidden) return false;
     this.#isHidden = false;
     const isGivenBack = this.isOurs();
-    if (isGivenBack) renameSync(this.hidden, this.#path);
-    else unlinkIfThere(this.hidden);
+    if (isGivenBack) renameSync(this.#hidden, this.#path);
+    else unlinkIfThere(this.#hidden);
     return isGivenBack;
   }
 
   async #startGuard(): Promise<void> {
     try {
-      const args = ["-c", GUARD, "asyncio-streams-guard", this.#path, this.hidden];
+      const args = ["-c", GUARD, "asyncio-streams-guard", this.#path, this.#hidden];
       this.#guard = await createSubprocessExec("/bin/sh", args, { stdin: PIPE, stdout: DEVNULL, stderr: DEVNULL, startNewSession: true });
       /* c8 ignore next 3 -- a system without /bin/sh, or one that is out of processes */
     } catch (error) {

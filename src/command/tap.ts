@@ -7,7 +7,7 @@
 import type { Server, StreamReader, StreamWriter } from "../index.js";
 import { parseAddress } from "./address.js";
 import { type CommandLine, type OptionSpecs, parseCommandLine, quoted } from "./command-line.js";
-import { addressesOf, CERTIFICATE_OPTIONS, CLIENT_TLS_OPTIONS, listen, open, type Target, targetOf } from "./connection.js";
+import { addressesOf, CERTIFICATE_OPTIONS, CLIENT_TLS_OPTIONS, listen, open, type Pair, targetOf } from "./connection.js";
 import { EXIT, reasonOf, UsageError } from "./failure.js";
 import { Output, say } from "./output.js";
 import { loadCredentials, peerOf } from "./peer.js";
@@ -70,18 +70,18 @@ class Tap {
     }
   }
 
-  /** Relays a client. */
-  async relay(target: Target, reader: StreamReader, writer: StreamWriter): Promise<void> {
+  /** Relays a client to what `openTarget` connects to. */
+  async relay(openTarget: () => Promise<Pair>, reader: StreamReader, writer: StreamWriter): Promise<void> {
     this.#count += 1;
     const connection = this.#count;
     await this.#transcript.opened(connection, peerOf(writer));
-    const pair = await this.#openTarget(connection, target, writer);
+    const pair = await this.#open(connection, openTarget, writer);
     if (pair !== null) await relayWithTranscript(connection, [reader, writer], pair, this.#transcript);
   }
 
-  async #openTarget(connection: number, target: Target, client: StreamWriter): Promise<[StreamReader, StreamWriter] | null> {
+  async #open(connection: number, openTarget: () => Promise<Pair>, client: StreamWriter): Promise<Pair | null> {
     try {
-      return await open(target, undefined);
+      return await openTarget();
     } catch (error) {
       client.abort();
       await this.#transcript.failed(connection, reasonOf(error));
@@ -111,7 +111,7 @@ async function tapBetween(line: CommandLine, running: Tap, graceMs: number): Pro
   const [listening, given] = addressArguments(line, ["LISTEN", "TARGET"]);
   const address = parseAddress(listening as string);
   const target = targetOf(parseAddress(given as string), line, false);
-  const relay = (reader: StreamReader, writer: StreamWriter): Promise<void> => running.relay(target, reader, writer);
+  const relay = (reader: StreamReader, writer: StreamWriter): Promise<void> => running.relay(() => open(target, undefined), reader, writer);
   await loadCredentials(); // for the process at the other end, and to pass resets on
   const server = await listen(address, relay, line, { mode: line.mode("mode"), onProblem: say });
   if (!line.has("quiet")) say(`${addressesOf(server, address)} leads to ${target.address.text}`);
@@ -130,8 +130,9 @@ async function tapInPlace(line: CommandLine, running: Tap, graceMs: number | und
   await loadCredentials();
   const signalled = firstSignal();
   await using taken = await TakenPath.prepare(address.path);
-  const target = targetOf({ kind: "unix", path: taken.hidden, text: address.text }, line, false);
-  const relay = (reader: StreamReader, writer: StreamWriter): Promise<void> => running.relay(target, reader, writer);
+  const target = targetOf(address, line, false);
+  const openTarget = (): Promise<Pair> => taken.connect((path) => open({ ...target, address: { ...address, path } }, undefined));
+  const relay = (reader: StreamReader, writer: StreamWriter): Promise<void> => running.relay(openTarget, reader, writer);
   const server = await taken.takeOver((access) => listen(taken.address, relay, line, { ...access, onProblem: say }));
   if (!line.has("quiet")) say(`${address.text} is tapped; Ctrl-C gives it back to its server`);
   let timer: NodeJS.Timeout | undefined;

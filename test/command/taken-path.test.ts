@@ -136,6 +136,23 @@ describe("tap --in-place", () => {
     await server.shutdown();
   });
 
+  it("serves the clients that have connected and are not accepted yet when it gives the path back", async () => {
+    const path = socketPath();
+    const server = await startShouting(path);
+    const tap = await startTap(path);
+    tap.signal("SIGSTOP");
+    const waiting = await Promise.all(Array.from({ length: 20 }, () => openUnixConnection(path)));
+    tap.signal("SIGTERM");
+    tap.signal("SIGCONT");
+    for (const [reader, writer] of waiting) {
+      writer.write("x\n");
+      assert.equal(String(await reader.readline()), "X\n");
+      writer.close();
+    }
+    assert.equal((await tap.ended).code, 0);
+    await server.shutdown();
+  });
+
   it("lets its connections go on after the first signal, and cuts them at the second", async () => {
     const path = socketPath();
     const server = await startShouting(path);
