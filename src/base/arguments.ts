@@ -50,6 +50,13 @@ function classOf(value: unknown): string | null {
   return typeof name === "string" && name !== "" && name !== "Object" ? name : null;
 }
 
+/** Formats the address of a socket for a message: the path as a string literal, `127.0.0.1:80` or `[::1]:80`. */
+export function showAddress(address: string | readonly [host: string, port: number, ...others: unknown[]]): string {
+  if (typeof address === "string") return JSON.stringify(address);
+  const [host, port] = address;
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
 const INVALID_TYPE = { code: "ERR_INVALID_ARG_TYPE" } as const;
 
 /** Creates the error for a number outside the allowed range. */

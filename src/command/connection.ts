@@ -14,6 +14,7 @@ import {
 import type { Address } from "./address.js";
 import { type CommandLine, type OptionSpecs, quoted } from "./command-line.js";
 import { codeOf, Failure, reasonOf, UsageError } from "./failure.js";
+import { hostAndPortText } from "./peer.js";
 import { agreeOnTls, START_TLS_PROTOCOLS, type StartTlsProtocol } from "./start-tls.js";
 
 export type Pair = [reader: StreamReader, writer: StreamWriter];
@@ -160,6 +161,6 @@ export function addressesOf(server: Server, address: Address): string {
   const scheme = address.tls ? "tls://" : "";
   return server.sockets
     .map((socket) => socket.getsockname() as readonly [host: string, port: number])
-    .map(([host, port]) => `${scheme}${host.includes(":") ? `[${host}]` : host}:${port}`)
+    .map(([host, port]) => scheme + hostAndPortText(host, port))
     .join(" and ");
 }

@@ -43,9 +43,14 @@ function hostAndPort(writer: StreamWriter, name: "peername" | "sockname"): reado
 /** Returns the peer as a message shows it. */
 export function peerOf(writer: StreamWriter): string {
   const remote = hostAndPort(writer, "peername");
-  if (remote !== null) return `${remote[0].includes(":") ? `[${remote[0]}]` : remote[0]}:${remote[1]}`;
+  if (remote !== null) return hostAndPortText(...remote);
   const credentials = credentialsOf(writer);
   return credentials === null ? "a process of this machine" : `pid ${credentials.pid ?? "?"}, uid ${credentials.uid}`;
+}
+
+/** Returns an address of TCP as a user writes it. */
+export function hostAndPortText(host: string, port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** Returns the environment of a command: that of this process, with variables that describe the connection. */

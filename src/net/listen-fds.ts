@@ -1,13 +1,11 @@
 /** `listenFds()`: sockets that a service manager opened for this process. systemd's socket activation, `sd_listen_fds(3)`. */
-import { invalidValue } from "../base/arguments.js";
+import { invalidValue, MAX_INT } from "../base/arguments.js";
 
 /** The first passed descriptor, after the standard streams. systemd: `SD_LISTEN_FDS_START`. */
 const LISTEN_FDS_START = 3;
 
 /** The maximum number of open files of a process on Linux (the default of `fs.nr_open`). */
 const MAX_FDS = 2 ** 20;
-
-const MAX_PID = 2 ** 31 - 1;
 
 /** A socket that was passed to this process. */
 export interface ListenFd {
@@ -42,7 +40,7 @@ export function listenFds(): ListenFd[] {
   const { LISTEN_PID: pid, LISTEN_FDS: count, LISTEN_FDNAMES: names } = process.env;
   for (const name of ["LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDS", "LISTEN_FDNAMES"]) delete process.env[name];
   if (pid === undefined || count === undefined) return [];
-  if (parse("LISTEN_PID", pid, MAX_PID) !== process.pid) return [];
+  if (parse("LISTEN_PID", pid, MAX_INT) !== process.pid) return [];
   const given = names === undefined ? [] : names.split(":");
   return Array.from({ length: parse("LISTEN_FDS", count, MAX_FDS) }, (_, index) => ({
     fd: LISTEN_FDS_START + index,

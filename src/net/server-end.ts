@@ -2,9 +2,9 @@
  * `ServerEnd`: closes the listeners of a server, and notices when its last client has left. The part of a `Server` that the listening
  * sockets and the clients refer to, so that the debug mode can find a `Server` that the program has dropped (see `base/debug-mode.ts`).
  */
+import { showAddress } from "../base/arguments.js";
 import type { Resource } from "../base/debug-mode.js";
 import { Waiters } from "../base/waiting.js";
-import type { SocketAddress } from "../contracts/extra-info.js";
 import { Clients, type ClientsPolicy } from "./clients.js";
 import type { Listener } from "./listener.js";
 
@@ -59,15 +59,11 @@ export class ServerEnd implements Resource {
   // ---- for the debug mode ------------------------------------------------------------------------------------------------------
 
   describe(): string {
-    const addresses = this.listeners.map(({ socket }) => textOf(socket.getsockname()));
+    const addresses = this.listeners.map(({ socket }) => showAddress(socket.getsockname()));
     return `the server on ${addresses.join(" and ")}`;
   }
 
   isInUse(): boolean {
     return this.ended.isWaitedFor || this.closed.isWaitedFor;
   }
-}
-
-function textOf(address: SocketAddress): string {
-  return typeof address === "string" ? JSON.stringify(address) : `${address[0]}:${address[1]}`;
 }

@@ -6,6 +6,8 @@
  *
  * CPython: `StreamWriter.__del__()` closes the connection although the reader may be in use.
  */
+
+import { showAddress } from "../base/arguments.js";
 import type { debugMode, Resource } from "../base/debug-mode.js";
 import type { Transport } from "../contracts/connection.js";
 import type { SocketAddress } from "../contracts/extra-info.js";
@@ -98,6 +100,5 @@ export function weakReader(reader: StreamReader): FedReader {
 }
 
 function addressOf(address: SocketAddress | null | undefined): string {
-  if (address === null || address === undefined) return "an unknown address";
-  return typeof address === "string" ? JSON.stringify(address) : `${address[0]}:${address[1]}`;
+  return address === null || address === undefined ? "an unknown address" : showAddress(address);
 }

@@ -17,6 +17,7 @@ import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import { openUnixConnection, type Server, startUnixServer } from "asyncio-streams";
 import { needsRoot } from "../support/needs.js";
+import { cannot } from "../support/runtime.js";
 import { staleSocket } from "../support/stale-socket.js";
 import { socketPath, temporaryDirectory } from "../support/temporary.js";
 import { until } from "../support/turns.js";
@@ -151,6 +152,17 @@ describe("tap --in-place", () => {
     }
     assert.equal((await tap.ended).code, 0);
     await server.shutdown();
+  });
+
+  it("resets its clients while the server refuses it, and says so", cannot("unix-server-inherited", "deno"), async () => {
+    const path = socketPath();
+    const server = await startUnixServer((_, writer) => writer.close(), path, { cleanupSocket: false });
+    const tap = await startTap(path);
+    await server.shutdown(); // which leaves its file
+    assert.equal(await ask(path, "x\n").catch(() => "reset"), "reset");
+    await tap.until("stdout", /#1 [^\n]*cannot connect to [^\n]*\(ECONNREFUSED\)/);
+    assert.equal((await tap.kill("SIGTERM")).code, 0);
+    unlinkSync(path);
   });
 
   it("lets its connections go on after the first signal, and cuts them at the second", async () => {

@@ -3,7 +3,7 @@ import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { constants, openSync, rmSync } from "node:fs";
+import { constants, linkSync, openSync, rmSync } from "node:fs";
 import net from "node:net";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -60,6 +60,20 @@ describe("node:net of this runtime, by itself", () => {
       process.kill(frozen.process.pid as number, "SIGCONT");
       rmSync(path);
     }
+  });
+
+  const inherits = runtime === "deno";
+  it(`${inherits ? "lets" : "does not let"} a child process inherit the listening socket of a Unix server`, needsLinux, async () => {
+    const path = socketPath();
+    const server = net.createServer((socket) => socket.destroy()).listen(path);
+    await once(server, "listening");
+    linkSync(path, `${path}2`); // the runtime removes the first name
+    await using child = new Child(["sh", "-c", "echo started; read -r line"]);
+    await child.nextLine();
+    server.close();
+    await once(server, "close");
+    assert.equal(await codeOfConnecting(`${path}2`), inherits ? null : "ECONNREFUSED");
+    rmSync(`${path}2`);
   });
 
   it(`${runtime === "deno" ? "does not report" : "reports"} the descriptor of a TCP socket`, async () => {

@@ -1,9 +1,9 @@
 /** The option `proxyProtocol` of servers, and what a server does with it: `ProxyPolicy`. */
-import { checkInteger, checkTimeout, invalidType, invalidValue } from "../../base/arguments.js";
+import { checkInteger, checkTimeout, invalidType, invalidValue, showAddress } from "../../base/arguments.js";
 import { ProxyProtocolError } from "../../base/errors.js";
 import { checkKnownOptions, type KnownOptions, knownOptions } from "../../base/known-options.js";
 import type { Canceller } from "../../base/waiting.js";
-import type { ExtraInfo, ProxyHeader, SocketAddress, TransportSocket } from "../../contracts/extra-info.js";
+import type { ExtraInfo, ProxyHeader, TransportSocket } from "../../contracts/extra-info.js";
 import type { Wire } from "../../transports/wire.js";
 import { receiveHeader } from "./receive-header.js";
 import { type IsTrusted, trustByFunction, trustNetworks } from "./trusted-senders.js";
@@ -101,9 +101,7 @@ function extraInfoOf(header: ProxyHeader): Partial<ExtraInfo> {
 
 /** Names a peer in a message. */
 function nameOf(socket: TransportSocket): string {
-  const peer: SocketAddress | null = socket.getpeername();
+  const peer = socket.getpeername();
   if (peer === null) return "a client that is gone";
-  if (!Array.isArray(peer)) return typeof peer === "string" && peer !== "" ? peer : "a Unix socket";
-  const [host, port] = peer as readonly [string, number];
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  return peer === "" ? "a Unix socket" : showAddress(peer);
 }
