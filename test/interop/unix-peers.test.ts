@@ -35,9 +35,10 @@ async function serving(use: (path: string, seen: PeerCredentials[], refused: unk
   const seen: PeerCredentials[] = [];
   const refused: unknown[] = [];
   const server = await startUnixServer(
-    (_reader, writer) => {
+    async (reader, writer) => {
       writer.write(ANSWER);
       writer.writeEof();
+      await reader.read(); // closing with an unread request would reset the connection
       writer.close();
     },
     path,
