@@ -1,7 +1,8 @@
 /**
  * Runs the compiled tests on every other runtime: `node scripts/test-runtimes.mjs [--brief] [name ...] [-- file pattern ...]`.
  *
- * `--brief` omits, on the versions of Node between the oldest and the newest, what is the same on all of them (see `OMITTED`).
+ * `--brief` omits what does not differ between runtimes (see `OMITTED`), and on the versions of Node between the oldest and the newest
+ * what does not differ between versions (see `ON_BETWEEN`).
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -24,21 +25,24 @@ const LINES_SHOWN = { passed: 8, failed: 250 };
 /** Smaller sizes of long tests, which `npm test` runs at full size on Node. */
 const LESS = { PARITY_SCRIPTS: "1000", TRANSFER_MIB: "96" };
 
-/**
- * With `--brief`, these versions omit these files: those that run other tests, programs or examples once more, and those whose subject does
- * not differ between versions of Node.
- */
+/** With `--brief`, these versions run only these tests: those whose subject is the runtime's own sockets, streams and processes. */
 const BETWEEN = ["node-22", "node-24"];
-const OMITTED = [
-  ...["transports/plain-sockets", "docs/", "examples/", "debug/", "command/"],
-  ...["architecture/", "types/", "parity/", "property/", "framing/"],
-];
+const ON_BETWEEN = ["adapters/", "conformance/", "net/", "process/", "tls/", "transports/", "unix/"];
+
+/** With `--brief`, no runtime runs these: they test the repository, or run other tests once more over `net.Socket`. */
+const OMITTED = ["architecture/", "docs/", "types/", "transports/plain-sockets"];
+
+/** Returns the arguments that select the tests of a runtime. */
+function selection(name) {
+  if (!isBrief) return patterns;
+  const without = OMITTED.map((file) => `--without=${file}`);
+  return patterns.length === 0 && BETWEEN.includes(name) ? [...without, ...ON_BETWEEN] : [...without, ...patterns];
+}
 
 const failed = [];
 for (const { name, binary } of installRuntimes(names)) {
   console.log(`\n== ${name}`);
-  const without = isBrief && BETWEEN.includes(name) ? OMITTED.map((file) => `--without=${file}`) : [];
-  const { status, stdout, stderr } = spawnSync(process.execPath, [runner, "--runtime", binary, ...without, ...patterns], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [runner, "--runtime", binary, ...selection(name)], {
     encoding: "utf8",
     env: { ...LESS, ...process.env, NO_COLOR: "1" },
     maxBuffer: 2 ** 30,
