@@ -13,7 +13,7 @@
  * uncaught error, and after SIGKILL by a guard. The guard is a shell that waits for the end of a pipe. If both are killed, the next start
  * on the path finds the second name, whose PID is of no living process, and renames it back; `doctor` reports it.
  *
- * The path is only given back if it still leads to our socket, by device and inode. If it does not, the server has ended and removed it, or
+ * The path is only given back if it still leads to our socket, by inode. If it does not, the server has ended and removed it, or
  * another has replaced it. Then the second name is removed.
  */
 import { linkSync, lstatSync, readdirSync, realpathSync, renameSync, type Stats, unlinkSync } from "node:fs";
@@ -29,15 +29,18 @@ import { say } from "./output.js";
 const PROBE_MS = 5_000;
 
 /**
- * The guard: after the end of its input without the second line, it does what `giveBack()` does. Its arguments are the path and the second
- * name; the first line is the inode of our socket. Without that line, our socket has no path yet: the path is missing, or still the
- * server's.
+ * The guard: after the end of its input without the second line, it does what `giveBack()` does. Its arguments are the path, the second
+ * name, and the inode of the server's socket; the first line is the inode of ours.
  */
 const GUARD = `set -f
 read -r ours
 read -r done && exit 0
-set -- "$1" "$2" $(ls -di -- "$1" 2>/dev/null)
-if [ "$3" = "$ours" ] && [ -S "$2" ]; then mv -f -- "$2" "$1"; else rm -f -- "$2"; fi`;
+set -- "$1" "$2" "$3" $(ls -di -- "$1" 2>/dev/null)
+if [ -z "$4" ]; then taken=
+elif [ -n "$ours" ]; then [ "$4" = "$ours" ] && taken=1
+else [ "$4" != "$3" ] && taken=1
+fi
+if [ -n "$taken" ] && [ -S "$2" ]; then mv -f -- "$2" "$1"; else rm -f -- "$2"; fi`;
 
 type Guard = ProcessOf<typeof PIPE, typeof DEVNULL, typeof DEVNULL>;
 
@@ -128,7 +131,7 @@ export class TakenPath implements AsyncDisposable {
     try {
       const server = await start({ mode: mode & 0o777, owner, takeover: true });
       this.#ours = lstatSync(this.#path);
-      this.#guard?.stdin.write(`${this.#ours.ino}\n`);
+      await this.#tellGuard(this.#ours.ino);
       return server;
     } catch (error) {
       this.#unhide();
@@ -154,10 +157,14 @@ export class TakenPath implements AsyncDisposable {
     this.#isHidden = false;
   }
 
-  /** Returns whether the path leads to our socket. */
+  /**
+   * Returns whether the path leads to our socket. In the moment in which our socket has the path and its inode is not known yet, this is
+   * any socket but the server's.
+   */
   isOurs(): boolean {
     const now = lstatSync(this.#path, { throwIfNoEntry: false });
-    return now !== undefined && this.#ours !== null && now.ino === this.#ours.ino && now.dev === this.#ours.dev;
+    if (now === undefined) return false;
+    return this.#ours === null ? !isSameFile(now, this.#original) : isSameFile(now, this.#ours);
   }
 
   /** Connects to the server by the name that it has now: a client of ours may still be accepted after the path was given back. */
@@ -183,12 +190,19 @@ export class TakenPath implements AsyncDisposable {
 
   async #startGuard(): Promise<void> {
     try {
-      const args = ["-c", GUARD, "asyncio-streams-guard", this.#path, this.#hidden];
+      const args = ["-c", GUARD, "asyncio-streams-guard", this.#path, this.#hidden, `${this.#original.ino}`];
       this.#guard = await createSubprocessExec("/bin/sh", args, { stdin: PIPE, stdout: DEVNULL, stderr: DEVNULL, startNewSession: true });
       /* c8 ignore next 3 -- a system without /bin/sh, or one that is out of processes */
     } catch (error) {
       say(`cannot start the guard, so kill -9 of this process would not give the path back: ${reasonOf(error)}`);
     }
+  }
+
+  /** Sends the inode of our socket. The tap goes on if the guard has ended: it is needed only if this process is killed. */
+  async #tellGuard(inode: number): Promise<void> {
+    const stdin = this.#guard?.stdin;
+    stdin?.write(`${inode}\n`);
+    await stdin?.flush().catch(() => {});
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -198,6 +212,10 @@ export class TakenPath implements AsyncDisposable {
     this.#guard.stdin.close();
     await this.#guard.wait();
   }
+}
+
+function isSameFile(one: Stats, other: Stats): boolean {
+  return one.ino === other.ino && one.dev === other.dev;
 }
 
 /** The longest path of a Unix socket, in bytes. */

@@ -94,6 +94,21 @@ describe("tap --in-place", () => {
     await server.shutdown();
   });
 
+  it("gives the path back if it is killed in the moment in which it has taken the path", async () => {
+    const path = socketPath();
+    const server = await startShouting(path);
+    const { ino } = lstatSync(path);
+    for (const signal of ["SIGKILL", "SIGKILL", "SIGTERM", "SIGTERM"] as const) {
+      const tap = start("tap", "--in-place", path);
+      while (lstatSync(path).ino === ino); // without a turn of the event loop
+      await tap.kill(signal);
+      await until(() => lstatSync(path).ino === ino && !existsSync(join(dirname(path), `.test.sock.tap-${tap.child.pid}`)));
+      assert.equal(await ask(path, "direct\n"), "DIRECT\n");
+    }
+    assert.deepEqual(namesBeside(path), ["test.sock"]); // also what the start of a killed tap has left
+    await server.shutdown();
+  });
+
   it("gives the path back when the reader of its output has ended, and keeps the connections", async () => {
     const path = socketPath();
     const server = await startShouting(path);
