@@ -14,7 +14,7 @@ const PANEL_GAP = 26;
 const TITLE_HEIGHT = 26;
 const BAR_HEIGHT = 16;
 const ROW_HEIGHT = 21;
-const LABEL_WIDTH = 190;
+const LABEL_WIDTH = 215;
 const VALUE_WIDTH = 110;
 
 const STYLE = `
