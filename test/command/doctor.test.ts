@@ -6,7 +6,7 @@ import { chmodSync, chownSync, mkdirSync, renameSync, rmSync, symlinkSync, write
 import net from "node:net";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
-import { openUnixConnection, startUnixServer } from "asyncio-streams";
+import { openUnixConnection, type StreamReader, type StreamWriter, startUnixServer } from "asyncio-streams";
 import { diagnose } from "#src/command/diagnosis.js";
 import { type Examination, examine } from "#src/command/examination.js";
 import { bareServer } from "../support/bare-sockets.js";
@@ -65,6 +65,12 @@ describe("diagnose()", () => {
   });
 });
 
+/** Serves a client until it leaves. Bun: often cannot connect to a server that closes at once. */
+async function serveUntilEnd(reader: StreamReader, writer: StreamWriter): Promise<void> {
+  await reader.read();
+  writer.close();
+}
+
 describe("doctor", () => {
   it("finds the process that listens, though the socket was bound under another name", needsLinux, async () => {
     const path = socketPath("a socket");
@@ -86,7 +92,7 @@ describe("doctor", () => {
 
   it("reports to people what it reports to machines", needsLinux, async () => {
     const path = socketPath("a socket");
-    const server = await startUnixServer((_, writer) => writer.close(), path, { mode: 0o600 });
+    const server = await startUnixServer(serveUntilEnd, path, { mode: 0o600 });
     chmodSync(dirname(path), 0o755);
     const { code, stdout } = await run(["doctor", path]);
     await server.shutdown();
@@ -103,7 +109,7 @@ describe("doctor", () => {
 
   it("finds the listener of a tapped socket, and says that it is tapped", needsLinux, async () => {
     const path = socketPath();
-    const server = await startUnixServer((_, writer) => writer.close(), path);
+    const server = await startUnixServer(serveUntilEnd, path);
     await using tap = start("tap", "--in-place", path);
     await tap.until("stderr", /is tapped/);
     const report = await examined(path, 0);
@@ -125,7 +131,7 @@ describe("doctor", () => {
 
   it("recognises what a killed tap has left", async () => {
     const path = socketPath("app.sock");
-    const server = await startUnixServer((_, writer) => writer.close(), path);
+    const server = await startUnixServer(serveUntilEnd, path);
     const second = join(dirname(path), `.app.sock.tap-${NO_PID}`);
     renameSync(path, second);
     for (const state of ["missing", "stale"]) {
@@ -250,7 +256,7 @@ print("ready", flush=True); sys.stdin.read()`;
     const inner = join(directory, "inner");
     mkdirSync(inner);
     chmodSync(directory, 0o755);
-    const server = await startUnixServer((_, writer) => writer.close(), path, { mode: 0o600 });
+    const server = await startUnixServer(serveUntilEnd, path, { mode: 0o600 });
     const asAnother = async (file: string): Promise<string> => {
       const script = `exec setpriv --reuid=4321 --regid=4321 --clear-groups ${commandText("doctor", file)}`;
       const { code, stdout, stderr } = await new Running(["sh", "-c", script], { env: plainEnvironment({ NODE_V8_COVERAGE: undefined }) })
