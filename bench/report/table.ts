@@ -60,6 +60,7 @@ const SUMMARY_PEERS: readonly (readonly [heading: string, ...names: string[]])[]
     "node:net, data",
     "node:tls",
     "node:tls, data",
+    "node:tls, STARTTLS",
     ...MESSAGES.map((what) => `node:net, ${what}`),
     "node:net, pipe",
   ],

@@ -13,8 +13,8 @@
  * uncaught error, and after SIGKILL by a guard. The guard is a shell that waits for the end of a pipe. If both are killed, the next start
  * on the path finds the second name, whose PID is of no living process, and renames it back; `doctor` reports it.
  *
- * The path is only given back if it still leads to our socket, by inode. If it does not, the server has ended and removed it, or
- * another has replaced it. Then the second name is removed.
+ * The path is only given back if it still leads to our socket, by inode. If it does not, the server has ended and removed it, or another
+ * has replaced it. Then the second name is removed.
  */
 import { linkSync, lstatSync, readdirSync, realpathSync, renameSync, type Stats, unlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -30,17 +30,18 @@ const PROBE_MS = 5_000;
 
 /**
  * The guard: after the end of its input without the second line, it does what `giveBack()` does. Its arguments are the path, the second
- * name, and the inode of the server's socket; the first line is the inode of ours.
+ * name, and the inode of the server's socket; the first line is the inode of ours. Without that line, see `isOurs()`.
  */
 const GUARD = `set -f
 read -r ours
 read -r done && exit 0
 set -- "$1" "$2" "$3" $(ls -di -- "$1" 2>/dev/null)
-if [ -z "$4" ]; then taken=
-elif [ -n "$ours" ]; then [ "$4" = "$ours" ] && taken=1
-else [ "$4" != "$3" ] && taken=1
+now=$4
+if [ -z "$now" ]; then give_back=
+elif [ -n "$ours" ]; then [ "$now" = "$ours" ]; give_back=$?
+else [ "$now" != "$3" ]; give_back=$?
 fi
-if [ -n "$taken" ] && [ -S "$2" ]; then mv -f -- "$2" "$1"; else rm -f -- "$2"; fi`;
+if [ "$give_back" = 0 ] && [ -S "$2" ]; then mv -f -- "$2" "$1"; else rm -f -- "$2"; fi`;
 
 type Guard = ProcessOf<typeof PIPE, typeof DEVNULL, typeof DEVNULL>;
 

@@ -21,7 +21,7 @@ import { cannot } from "../support/runtime.js";
 import { staleSocket } from "../support/stale-socket.js";
 import { socketPath, temporaryDirectory } from "../support/temporary.js";
 import { until } from "../support/turns.js";
-import { commandText, failure, Running, start } from "./running.js";
+import { commandLine, commandText, failure, plainEnvironment, Running, start } from "./running.js";
 
 /** A process ID that no process has. */
 const NO_PID = 2 ** 22 + 1;
@@ -213,7 +213,10 @@ describe("tap --in-place", () => {
   it("leaves another server alone that has taken the path, even after SIGKILL", async () => {
     const path = socketPath();
     const server = await startShouting(path);
-    const tap = await startTap(path);
+    // The guard is a shell, whose variables may come from the environment.
+    const env = plainEnvironment({ give_back: "0", now: "1", ours: "1" });
+    const tap = new Running(commandLine("tap", "--in-place", path), { env });
+    await tap.until("stderr", /is tapped/);
     const next = await startUnixServer((_, writer) => writer.close(), path, { takeover: true });
     const { ino } = lstatSync(path);
     await tap.kill("SIGKILL");
