@@ -79,6 +79,9 @@ function commands() {
 /** The last line of each runtime's output, or one of them, unless the process ended early. */
 const SUMMARY = { node: /^ℹ duration_ms /m, bun: /^Ran \d+ tests? across /m, deno: /^(?:ok|FAILED) \| \d+ passed/m }[kind];
 
+/** Printed behind all others: whoever reads the end of the output sees what failed. */
+const failedOutputs = [];
+
 /**
  * Runs one command and returns its exit code. With `stdio` "pipe", its output is printed as one block when it ends. A process that ended
  * early is a failure, whatever its exit code: it printed no summary, or a signal ended it.
@@ -92,7 +95,8 @@ function run(args, stdio) {
     child.on("error", (error) => console.error(`could not run ${runtime}: ${error.message}`));
     child.on("close", (code, signal) => {
       const text = Buffer.concat(output);
-      process.stdout.write(text);
+      if (code === 0 && signal === null) process.stdout.write(text);
+      else failedOutputs.push(text);
       const isWhole = stdio === "inherit" || SUMMARY.test(stripVTControlCharacters(text.toString()));
       if (signal === null && isWhole) {
         resolve(code ?? 1);
@@ -107,4 +111,5 @@ function run(args, stdio) {
 
 const lanes = commands();
 const codes = await Promise.all(lanes.map((args) => run(args, lanes.length === 1 ? "inherit" : "pipe")));
+for (const text of failedOutputs) process.stdout.write(text);
 process.exitCode = codes.find((code) => code !== 0) ?? 0;

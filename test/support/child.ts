@@ -17,7 +17,7 @@ export class Child implements AsyncDisposable {
   readonly #lines: string[] = [];
   readonly #waiting: (() => void)[] = [];
   #rest = "";
-  #over = false;
+  #end: ChildEnd | null = null;
 
   constructor([program, ...args]: readonly string[], options: SpawnOptions = {}) {
     this.process = spawn(program as string, args, { stdio: ["pipe", "pipe", "inherit"], ...options });
@@ -26,9 +26,9 @@ export class Child implements AsyncDisposable {
     this.process.stdout?.setEncoding("utf8").on("data", (text: string) => this.#onOutput(text));
     this.ended = new Promise((resolve) => {
       this.process.once("close", (code, signal) => {
-        this.#over = true;
+        this.#end = { code, signal };
         this.#wake();
-        resolve({ code, signal });
+        resolve(this.#end);
       });
     });
   }
@@ -47,7 +47,10 @@ export class Child implements AsyncDisposable {
   /** The next line that it prints. */
   async nextLine(): Promise<string> {
     while (this.#lines.length === 0) {
-      if (this.#over) throw new Error("the process has ended and has nothing more to tell");
+      if (this.#end !== null) {
+        const { code, signal } = this.#end;
+        throw new Error(`the process has ended and has nothing more to tell: code ${code}, signal ${signal}, ${JSON.stringify(this.#rest)}`);
+      }
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
     return this.#lines.shift() as string;
