@@ -65,7 +65,7 @@ export function makerOf<T>({ readFrame }: Pick<FrameCodec<T, never>, "readFrame"
 
 /** Takes the next frame without waiting, if no other read, error or abort comes first. */
 function takeAtHand<T>(engine: ReadEngine, attempt: FrameAttempt<T>, options: SignalOptions | undefined): T | undefined {
-  if (!engine.isFree || !mayReturnAtOnce(options)) return undefined;
+  if (!mayReturnAtOnce(options) || !engine.isFree) return undefined;
   const takenBefore = engine.queue.taken;
   const frame = attempt.atHand();
   if (frame !== undefined) engine.taken(engine.queue.taken - takenBefore);

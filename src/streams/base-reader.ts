@@ -100,7 +100,7 @@ export class BaseReader implements AsyncIterable<NonSharedBuffer> {
    */
   read(n: number = -1, options?: SignalOptions): Promise<NonSharedBuffer> {
     const engine = this.#engine;
-    if (n > 0 && Number.isInteger(n) && engine.queue.length > 0 && mayReturnAtOnce(options)) {
+    if (n > 0 && Number.isInteger(n) && mayReturnAtOnce(options) && engine.queue.length > 0) {
       const bytes = engine.takeAtHand(Math.min(n, engine.queue.length));
       if (bytes !== undefined) return Promise.resolve(bytes);
     }
@@ -131,14 +131,10 @@ export class BaseReader implements AsyncIterable<NonSharedBuffer> {
    * ```
    */
   readline(options?: ReadlineOptions): Promise<NonSharedBuffer> {
-    if (options === undefined) {
-      const line = lineAtHand(this.#engine, this.#limit);
-      if (line !== undefined) return Promise.resolve(line);
-      return this.#engine.perform("readline", this.#lines);
-    }
+    const line = lineAtHand(this.#engine, options === undefined ? this.#limit : quickLimit(options, this.#limit, READLINE_OPTIONS));
+    if (line !== undefined) return Promise.resolve(line);
+    if (options === undefined) return this.#engine.perform("readline", this.#lines);
     try {
-      const line = mayReturnAtOnce(options, READLINE_OPTIONS) ? lineAtHand(this.#engine, quickLimit(options, this.#limit)) : undefined;
-      if (line !== undefined) return Promise.resolve(line);
       return this.#engine.perform("readline", lineAttempt(this.#engine, messageTraits(this.#limit, options)), options, READLINE_OPTIONS);
     } catch (error) {
       return Promise.reject(error);
@@ -201,10 +197,8 @@ export class BaseReader implements AsyncIterable<NonSharedBuffer> {
     try {
       const engine = this.#engine;
       const separators = parseSeparators(separator);
-      if (engine.isFree && mayReturnAtOnce(options, READUNTIL_OPTIONS)) {
-        const message = messageAtHand(engine, separators, options, this.#limit);
-        if (message !== undefined) return Promise.resolve(message);
-      }
+      const message = messageAtHand(engine, separators, options, this.#limit);
+      if (message !== undefined) return Promise.resolve(message);
       const attempt = messageAttempt(engine, separators, messageTraits(this.#limit, options));
       return engine.perform("readuntil", attempt, options, READUNTIL_OPTIONS);
     } catch (error) {
@@ -266,10 +260,16 @@ export class BaseReader implements AsyncIterable<NonSharedBuffer> {
   }
 }
 
-/** Returns the limit of a call that may return at once; -1, which no message is within, if the limit is not correct. */
-function quickLimit({ limit }: ReadlineOptions, readerLimit: number): number {
-  if (limit === undefined) return readerLimit;
-  return limit > 0 && Number.isSafeInteger(limit) ? limit : -1;
+/** Returns the limit of a call that may return at once; -1, which no message is within, if the regular check has to decide. */
+function quickLimit(options: ReadlineOptions, readerLimit: number, known: KnownOptions): number {
+  if (!mayReturnAtOnce(options, known)) return -1;
+  try {
+    const { limit } = options;
+    if (limit === undefined) return readerLimit;
+    return limit > 0 && Number.isSafeInteger(limit) ? limit : -1;
+  } catch {
+    return -1; // a getter that throws, or a value that cannot be compared
+  }
 }
 
 /** Returns the next message without waiting; `undefined` if a regular attempt has to decide. */
@@ -282,9 +282,11 @@ function messageAtHand(
   let limit = readerLimit;
   let keepSeparator = true;
   if (options !== undefined) {
-    limit = quickLimit(options, readerLimit);
+    limit = quickLimit(options, readerLimit, READUNTIL_OPTIONS);
+    if (limit === -1) return undefined;
     keepSeparator = checkBoolean("keepSeparator", options.keepSeparator) ?? true;
   }
+  if (!engine.isFree) return undefined;
   const takenBefore = engine.queue.taken;
   const message = engine.queue.takeThrough(separators, limit, keepSeparator);
   if (message !== undefined) engine.taken(engine.queue.taken - takenBefore);

@@ -116,7 +116,7 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
   peek(n: number, options?: SignalOptions): Promise<NonSharedBuffer> {
     const engine = engineOf(this);
     const isShort = n > 0 && n <= MAX_LOOPED_BYTES && n <= engine.limit && n <= engine.queue.length && Number.isInteger(n);
-    if (isShort && engine.isFree && mayReturnAtOnce(options)) {
+    if (isShort && mayReturnAtOnce(options) && engine.isFree) {
       const bytes = tryAllocate(n);
       if (bytes !== undefined && engine.queue.copyFirst(bytes, n)) {
         engine.taken(0);
@@ -152,7 +152,7 @@ export class StreamReader extends BaseReader implements AsyncDisposable {
    */
   readinto(view: Uint8Array, options?: SignalOptions): Promise<number> {
     const engine = engineOf(this);
-    if (engine.queue.length > 0 && engine.isFree && isBytes(view) && mayReturnAtOnce(options)) {
+    if (isBytes(view) && mayReturnAtOnce(options) && engine.queue.length > 0 && engine.isFree) {
       const count = Math.min(bytesThere(view), engine.queue.length);
       if (count > 0 && engine.queue.copyFirst(view, count)) {
         engine.queue.skip(count);

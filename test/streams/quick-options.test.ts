@@ -51,6 +51,20 @@ for (const [name, call] of CALLS) {
         assert.equal(reader.bufferedLength, 16);
       }
     });
+
+    it("settles if a getter of the options has taken the data", async () => {
+      const reader = readerWithData();
+      const taking = {
+        get timeout(): number {
+          reader.read(100).catch(() => {});
+          return 1000;
+        },
+      };
+      const settled = Promise.allSettled([call(reader, taking)]);
+      reader.feedEof();
+      await settled;
+      assert.equal(reader.bufferedLength, 0);
+    });
   });
 }
 

@@ -49,7 +49,9 @@ export class Child implements AsyncDisposable {
     while (this.#lines.length === 0) {
       if (this.#end !== null) {
         const { code, signal } = this.#end;
-        throw new Error(`the process has ended and has nothing more to tell: code ${code}, signal ${signal}, ${JSON.stringify(this.#rest)}`);
+        throw new Error(
+          `the process has ended and has nothing more to tell: code ${code}, signal ${signal}, ${JSON.stringify(this.#rest)}`,
+        );
       }
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
