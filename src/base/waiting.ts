@@ -65,7 +65,7 @@ function isQuiet(options: SignalOptions, known: KnownOptions): boolean {
     // Every call that waits has these two options, and comparing a name is quicker than asking the set.
     for (const name in options) if (name !== "timeout" && name !== "signal" && !known.has(name)) return false;
     const { signal, timeout } = options;
-    if (signal !== undefined && (signal instanceof AbortSignal ? signal : (checkSignal(signal) as AbortSignal)).aborted !== false)
+    if (signal !== undefined && (typeof signal !== "object" || signal.aborted !== false || typeof signal.addEventListener !== "function"))
       return false;
     return timeout === undefined || timeout === Infinity || (timeout >= 0 && timeout <= MAX_TIMER_MS && Number.isInteger(timeout));
   } catch {

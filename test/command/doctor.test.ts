@@ -12,7 +12,7 @@ import { type Examination, examine } from "#src/command/examination.js";
 import { bareServer } from "../support/bare-sockets.js";
 import { needs, needsLinux, needsRoot } from "../support/needs.js";
 import { findPython } from "../support/python.js";
-import { cannot } from "../support/runtime.js";
+import { cannot, runtime } from "../support/runtime.js";
 import { staleSocket } from "../support/stale-socket.js";
 import { socketPath, temporaryDirectory } from "../support/temporary.js";
 import { until } from "../support/turns.js";
@@ -114,7 +114,8 @@ describe("doctor", () => {
     await tap.until("stderr", /is tapped/);
     const report = await examined(path, 0);
     assert.ok(report.listeners.some(({ pid }) => pid === tap.child.pid));
-    if (report.peer !== null) assert.equal(report.listeners.length, 1);
+    // Deno: the tap has inherited the listening socket of this process, to which it connects meanwhile.
+    if (report.peer !== null && runtime !== "deno") assert.equal(report.listeners.length, 1);
     assert.ok(notes(report).includes(`it is tapped by the process ${tap.child.pid}`));
     await tap.kill("SIGTERM");
     await server.shutdown();
