@@ -23,7 +23,7 @@ mkdirSync(logs, { recursive: true });
 const LINES_SHOWN = { passed: 8, failed: 250 };
 
 /** Smaller sizes of long tests, which `npm test` runs at full size on Node. */
-const LESS = { PARITY_SCRIPTS: "1000", TRANSFER_MIB: "96" };
+const LESS = { PARITY_SCRIPTS: "1000", START_RACES: "50", STARTS: "15", TRANSFER_MIB: "96" };
 
 /**
  * With `--brief`, other versions of Node than that of `npm test` run only these tests: those whose subject is the runtime's own sockets,

@@ -89,6 +89,7 @@ export class ByteQueue extends Chunks {
     if (this.#reservation !== null) {
       if (this.#reservation.memory !== null && this.#pushReserved(this.#reservation, this.#reservation.memory, bytes)) return;
       bytes = this.#reservation.own(bytes);
+      if (this.#isReserved) this.#giveUpReserved();
     }
     if (this.size > 0 && isWorthCopying(bytes)) this.#pushCopy(bytes);
     else {
@@ -129,12 +130,9 @@ export class ByteQueue extends Chunks {
     return true;
   }
 
-  /** Adds bytes that were read into the reserved memory. For any other bytes, returns false and gives the reserved memory up. */
+  /** Adds bytes that were read into the reserved memory, where they belong. For any other bytes, returns false. */
   #pushReserved(reservation: Reservation, reserved: NonSharedBuffer, bytes: Uint8Array): boolean {
-    if (bytes.buffer !== reserved.buffer || bytes.byteOffset !== this.size) {
-      this.#giveUpReserved(reservation);
-      return false;
-    }
+    if (bytes.buffer !== reserved.buffer || bytes.byteOffset !== this.size) return false;
     this.size += bytes.length;
     this.chunks = [makeView(reserved, 0, this.size)];
     this.head = 0;
@@ -163,10 +161,10 @@ export class ByteQueue extends Chunks {
     this.#reservation?.endReading();
   }
 
-  #giveUpReserved(reservation: Reservation | null = this.#reservation): void {
+  #giveUpReserved(): void {
     this.chunks = [ownCopy(this.chunks[this.head] as NonSharedBuffer)];
     this.head = 0;
-    reservation?.giveUp();
+    (this.#reservation as Reservation).giveUp();
   }
 
   #pushCopy(bytes: Uint8Array): void {
@@ -382,7 +380,7 @@ export class ByteQueue extends Chunks {
 
   /** Drops everything, including detached chunks. */
   clear(): void {
-    if (this.#isReserved) this.#reservation?.giveUp();
+    if (this.#isReserved) (this.#reservation as Reservation).giveUp();
     this.#taken += this.size;
     this.size = 0;
     this.#reset();

@@ -48,12 +48,11 @@ export class Reservation {
     this.memory = null;
   }
 
-  /** Returns bytes that may be kept: those that were read into memory that was given up are copied if they are a small part of it. */
+  /** Returns bytes that may be kept: those that were read into reserved memory are copied if they are a small part of it. */
   own(bytes: Uint8Array): Uint8Array {
-    const givenUp = this.#givenUp;
+    const wasReserved = bytes.buffer === this.#givenUp?.buffer || bytes.buffer === this.memory?.buffer;
     this.#givenUp = null;
-    if (givenUp === null || bytes.buffer !== givenUp.buffer || !isSmallPart(bytes.length, bytes)) return bytes;
-    return ownCopy(bytes);
+    return wasReserved && isSmallPart(bytes.length, bytes) ? ownCopy(bytes) : bytes;
   }
 
   /** Reading has ended: the system reads into no memory any more. */

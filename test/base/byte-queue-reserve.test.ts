@@ -44,6 +44,9 @@ describe("ByteQueue.reserve", () => {
     queue.push(Buffer.alloc(60_000));
     assert.equal(queue.reserve(65_535), null);
     assert.equal(queue.reserve(60_000), null);
+    queue.push(Buffer.alloc(10_000));
+    assert.equal(queue.reserve(70_000), null);
+    assert.equal(queue.reserve(69_999), null);
     queue.push(Buffer.alloc(5_000_000));
     assert.equal(queue.reserve(16_777_217), null);
     assert.equal(queue.reserve(16_777_216)?.buffer.byteLength, 16_777_216);
@@ -103,6 +106,43 @@ describe("the reserved memory of a ByteQueue", () => {
       Buffer.allocUnsafeSlow = allocUnsafeSlow;
     }
     assert.deepEqual(queue.takeAll(), Buffer.alloc(QUARTER, 1));
+  });
+
+  it("is given up for bytes of other memory, wherever they lie in it", () => {
+    const { queue } = begun();
+    const other = Buffer.allocUnsafeSlow(MESSAGE_BYTES).fill(7);
+    queue.push(other.subarray(QUARTER, QUARTER + 10));
+    assert.deepEqual(queue.take(QUARTER + 10), Buffer.concat([Buffer.alloc(QUARTER, 1), Buffer.alloc(10, 7)]));
+    assert.equal(queue.length, 0);
+  });
+
+  it("is given up for bytes of a wrong place in it", () => {
+    const { queue, memory } = begun();
+    queue.push(memory.fill(2, 0, 20).subarray(10, 20));
+    const taken = queue.takeAll();
+    assert.deepEqual([taken, isIn(memory, taken)], [Buffer.concat([Buffer.alloc(QUARTER, 1), Buffer.alloc(10, 2)]), false]);
+  });
+
+  for (const isReleased of [true, false]) {
+    it(`may be read into once more after another ${isReleased ? "has been reserved behind a release" : "has taken its place"}`, () => {
+      const queue = new ByteQueue();
+      queue.push(Buffer.alloc(30_000, 1));
+      const first = reserved(queue, 100_000);
+      if (isReleased) queue.release();
+      reserved(queue, 110_000);
+      read(queue, first, 2, 20_000);
+      queue.skip(30_000);
+      const late = queue.takeAll();
+      assert.deepEqual([late, isIn(first, late)], [Buffer.alloc(20_000, 2), false]);
+    });
+  }
+});
+
+describe("ByteQueue.tryTake", () => {
+  it("takes a copy from the beginning of reserved memory", () => {
+    const { queue, memory } = begun();
+    const taken = queue.tryTake(10) as Buffer;
+    assert.deepEqual([taken, isIn(memory, taken), queue.length], [Buffer.alloc(10, 1), false, QUARTER - 10]);
   });
 });
 

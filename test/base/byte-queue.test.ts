@@ -47,6 +47,39 @@ describe("ByteQueue push", () => {
   });
 });
 
+describe("the block of a ByteQueue to which small chunks are appended", () => {
+  const takers: Readonly<Record<string, (queue: ByteQueue, count: number) => Buffer | undefined>> = {
+    take: (queue, count) => queue.take(count),
+    tryTake: (queue, count) => queue.tryTake(count),
+    takeThroughByte: (queue) => queue.takeThroughByte(0x0a, 1000),
+  };
+
+  for (const [name, taker] of Object.entries(takers)) {
+    it(`is never written to after ${name}() has handed a part of it out`, () => {
+      for (const filled of [10, 1000]) {
+        const queue = queueOf("a", `${"b".repeat(filled - 1)}\n`, "more");
+        queue.skip(1);
+        const taken = taker(queue, filled) as Buffer;
+        const before = Buffer.from(taken.buffer).toString("latin1");
+        queue.push(Buffer.from("c"));
+        assert.equal(Buffer.from(taken.buffer).toString("latin1"), before);
+        assert.equal(taken.toString(), `${"b".repeat(filled - 1)}\n`);
+        assert.equal(queue.takeAll().toString(), "morec");
+      }
+    });
+  }
+
+  it("goes on behind what was put back in front of the rest of it", () => {
+    const queue = queueOf("a", "bbbbbbbbbb");
+    queue.skip(1);
+    assert.equal(queue.take(3).toString(), "bbb");
+    queue.unshift(Buffer.from("zz"));
+    queue.push(Buffer.from("ccccc"));
+    queue.push(large("d"));
+    assert.equal(queue.takeAll().toString(), `zzbbbbbbbccccc${large("d")}`);
+  });
+});
+
 describe("ByteQueue take", () => {
   it("returns a view of one chunk, or the chunk itself if all of it is taken", () => {
     const chunk = large("a");

@@ -1,11 +1,15 @@
 import "../support/leak-guard.js";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { checkLimit, DEFAULT_BACKLOG, HIGH_WATER_BYTES, waterMarks } from "#src/base/limits.js";
+import { checkLimit, DEFAULT_BACKLOG, HIGH_WATER_BYTES, PASSED_BYTES, waterMarks } from "#src/base/limits.js";
 
 describe("the numbers", () => {
   it("are CPython's, and the backlog is that of node:net", () => {
     assert.deepEqual([checkLimit(undefined), HIGH_WATER_BYTES, DEFAULT_BACKLOG], [2 ** 16, 64 * 1024, 511]);
+  });
+
+  it("have a relay read 256 KiB at a time", () => {
+    assert.equal(PASSED_BYTES, 262_144);
   });
 });
 

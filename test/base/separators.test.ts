@@ -78,6 +78,21 @@ describe("Separators", () => {
 });
 
 describe("the separators that are kept", () => {
+  it("are not taken for longer ones that begin with them", () => {
+    assert.equal(parseSeparators(bytes("end")).longest, 3);
+    assert.equal(parseSeparators(bytes("end of it")).longest, 9);
+    assert.equal(parseSeparators(bytes("en")).longest, 2);
+  });
+
+  it("are not taken for an object that looks like them", () => {
+    const given = bytes("\r\n");
+    parseSeparators(given);
+    parseSeparators([given, bytes(";")]);
+    const like = { length: 2, 0: 13, 1: 10 };
+    assert.throws(() => parseSeparators(like as never), { code: "ERR_INVALID_ARG_TYPE" });
+    assert.throws(() => parseSeparators([like as never, bytes(";")]), { code: "ERR_INVALID_ARG_TYPE" });
+  });
+
   let count = 0;
   /** A text that was not passed before. */
   const fresh = (): string => `${(count += 1)};`;

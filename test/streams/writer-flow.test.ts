@@ -14,6 +14,10 @@ describe("WriterFlow", () => {
     assert.equal(flow.tlsRole, "client");
   });
 
+  it("has no read engine by default", () => {
+    assert.equal(new WriterFlow().engine, null);
+  });
+
   it("has no error before the loss, and then the error of the loss", () => {
     const flow = new WriterFlow();
     assert.equal(flow.lossError, null);
@@ -124,6 +128,13 @@ describe("a WriterFlow whose writing has failed", () => {
     assert.deepEqual([flow.isFlowing, flow.lost, flow.lossError], [false, false, null]);
     for (const rejected of [flow.drained(undefined), flow.rejectOnceLost(undefined)])
       await assert.rejects(rejected, { ...lost, cause: first });
+  });
+
+  it("fails nothing if no call waits", () => {
+    const flow = new WriterFlow();
+    flow.pauseWriting();
+    fail(flow, new Error("broken pipe"), true);
+    assert.equal(flow.isInUse, false);
   });
 
   it("leaves calls that wait to the loss, unless that comes much later", async () => {

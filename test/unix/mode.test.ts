@@ -13,7 +13,7 @@ import { socketPath } from "../support/temporary.js";
 import { ask, end, filesBeside, serve } from "./answering.js";
 import { python, pythonCommand } from "./python.js";
 
-const STARTS = 50;
+const STARTS = Number(process.env["STARTS"] ?? 50);
 const NOBODY = 65_534;
 const isRoot = process.getuid?.() === 0;
 
