@@ -7,8 +7,8 @@
  */
 import { ROWS, RUN_MESSAGES } from "./rows.js";
 
-const WARM_UP_RUNS = 4;
-const ROUNDS = 15;
+const WARM_UP_RUNS = 20;
+const ROUNDS = 41;
 
 const names = process.argv.slice(2);
 const rows = ROWS.filter(({ name }) => names.includes(name));
