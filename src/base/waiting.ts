@@ -65,12 +65,17 @@ function isQuiet(options: SignalOptions, known: KnownOptions): boolean {
     // Every call that waits has these two options, and comparing a name is quicker than asking the set.
     for (const name in options) if (name !== "timeout" && name !== "signal" && !known.has(name)) return false;
     const { signal, timeout } = options;
-    if (signal !== undefined && (typeof signal !== "object" || signal.aborted !== false || typeof signal.addEventListener !== "function"))
-      return false;
+    if (signal !== undefined && !isUnaborted(signal)) return false;
     return timeout === undefined || timeout === Infinity || (timeout >= 0 && timeout <= MAX_TIMER_MS && Number.isInteger(timeout));
   } catch {
     return false; // a wrong signal, or a getter that throws
   }
+}
+
+function isUnaborted(signal: unknown): boolean {
+  if (typeof signal !== "object" || signal === null) return false;
+  const { aborted, addEventListener } = signal as { readonly aborted?: unknown; readonly addEventListener?: unknown };
+  return aborted === false && typeof addEventListener === "function";
 }
 
 /**
