@@ -2,7 +2,7 @@
  * Runs the compiled tests on every other runtime: `node scripts/test-runtimes.mjs [--brief] [name ...] [-- file pattern ...]`.
  *
  * `--brief` omits what does not differ between runtimes (see `OMITTED`), and on versions of Node what does not differ between versions
- * (see `ON_OTHER_NODES`).
+ * (see `ON_NEWEST_NODE` and `ON_OTHER_NODES`).
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -25,11 +25,12 @@ const LINES_SHOWN = { passed: 8, failed: 250 };
 /** Smaller sizes of long tests, which `npm test` runs at full size on Node. */
 const LESS = { PARITY_SCRIPTS: "1000", START_RACES: "50", STARTS: "15", TRANSFER_MIB: "96" };
 
-/**
- * With `--brief`, other versions of Node than that of `npm test` run only these tests: those whose subject is the runtime's own sockets,
- * streams and processes.
- */
-const ON_OTHER_NODES = ["adapters/", "conformance/", "net/", "process/", "tls/", "transports/", "unix/"];
+/** With `--brief`, the newest version of Node runs only these tests: those whose subject is its own sockets, streams and processes. */
+const ON_NEWEST_NODE = ["adapters/", "conformance/", "net/", "process/", "tls/", "transports/", "unix/"];
+
+/** Likewise for the versions between it and that of `npm test`: they run the tests of sockets. */
+const ON_OTHER_NODES = ["net/", "tls/", "transports/"];
+const NEWEST_NODE = "node-26";
 
 /** With `--brief`, no runtime runs these: they test the repository, or run other tests once more over `net.Socket`. */
 const OMITTED = ["architecture/", "docs/", "types/", "transports/plain-sockets"];
@@ -38,7 +39,8 @@ const OMITTED = ["architecture/", "docs/", "types/", "transports/plain-sockets"]
 function selection(name) {
   if (!isBrief) return patterns;
   const without = OMITTED.map((file) => `--without=${file}`);
-  return patterns.length === 0 && name.startsWith("node-") ? [...without, ...ON_OTHER_NODES] : [...without, ...patterns];
+  if (patterns.length > 0 || !name.startsWith("node-")) return [...without, ...patterns];
+  return [...without, ...(name === NEWEST_NODE ? ON_NEWEST_NODE : ON_OTHER_NODES)];
 }
 
 const failed = [];

@@ -46,13 +46,15 @@ describe("connect on a terminal", python, () => {
 
   it("ends at once when the server ends", async () => {
     const path = socketPath();
-    const server = await startUnixServer((_, writer) => {
+    const server = await startUnixServer(async (reader, writer) => {
+      await reader.readline(); // Bun: cannot connect to a server that ends at once
       writer.write("goodbye\n");
       writer.close();
     }, path);
     await using command = onTerminal(["connect", path]);
+    command.send("go\n");
     const { code, stdout } = await command.ended;
-    assert.deepEqual([code, String(stdout)], [0, "goodbye\r\n"]);
+    assert.deepEqual([code, String(stdout)], [0, "go\r\ngoodbye\r\n"]);
     await server.shutdown();
   });
 

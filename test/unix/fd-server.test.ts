@@ -216,7 +216,7 @@ describe("openFdConnection()", needsLinux, () => {
       await assert.rejects(openFdConnection("/path", { sock }), { code: "ERR_INVALID_ARG_VALUE" });
       if (runtime !== "deno") assert.throws(() => targetOf(sock), { code: "ENOENT" });
     }
-    if (runtime !== "deno") assert.equal(openDescriptors(), start);
+    if (runtime !== "deno") assert.ok(openDescriptors() <= start); // Bun: closes those of earlier tests meanwhile
   });
 
   it("refuses startTls()", async () => {
