@@ -102,14 +102,18 @@ describe("node:net of this runtime, by itself", () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  const ends = runtime === "deno" ? "does not end" : "ends";
-  it(`${ends} a worker of node:cluster that disconnects while clients come`, async () => {
-    await using child = new Child(scriptCommand("net/cluster-control-child"));
-    assert.equal(await child.next(), "served");
-    const ended = child.next();
-    if (runtime === "deno") assert.equal(await Promise.race([ended.catch(() => {}), delay(DENO_WORKER_MS, "still there")]), "still there");
-    else assert.equal(await ended, "ended");
-    await child.end();
+  it(`${runtime === "deno" ? "does not always end" : "ends"} a worker of node:cluster that disconnects while clients come`, async () => {
+    for (let attempt = 1; attempt <= 10; attempt += 1) {
+      await using child = new Child(scriptCommand("net/cluster-control-child"));
+      assert.equal(await child.next(), "served");
+      const ended = child.next();
+      const patience = runtime === "deno" ? [delay(DENO_WORKER_MS, "still there")] : [];
+      const result = await Promise.race([ended.catch(String), ...patience]);
+      await child.end();
+      if (runtime !== "deno") assert.equal(result, "ended");
+      if (runtime !== "deno" || result === "still there") return;
+    }
+    assert.fail("the worker has ended each time");
   });
 
   it(`${runtime === "deno" ? "has no" : "has"} process.setgroups()`, needsLinux, () => {
