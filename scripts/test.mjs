@@ -95,9 +95,9 @@ function run(args, stdio) {
     child.on("error", (error) => console.error(`could not run ${runtime}: ${error.message}`));
     child.on("close", (code, signal) => {
       const text = Buffer.concat(output);
-      if (code === 0 && signal === null) process.stdout.write(text);
-      else failedOutputs.push(text);
       const isWhole = stdio === "inherit" || SUMMARY.test(stripVTControlCharacters(text.toString()));
+      if (code === 0 && isWhole) process.stdout.write(text);
+      else failedOutputs.push(text);
       if (signal === null && isWhole) {
         resolve(code ?? 1);
         return;

@@ -72,6 +72,7 @@ function isQuiet(options: SignalOptions, known: KnownOptions): boolean {
   }
 }
 
+/** Decides as `checkSignal()` does, but throws nothing, and reads each member once, because a getter of Node costs 5 ns. */
 function isUnaborted(signal: unknown): boolean {
   if (typeof signal !== "object" || signal === null) return false;
   const { aborted, addEventListener } = signal as { readonly aborted?: unknown; readonly addEventListener?: unknown };
